@@ -1,0 +1,1 @@
+"""What people and programs touch: parse, call a use case, show. No decision is taken here."""

@@ -1,0 +1,1 @@
+"""The command line. `app.py` is the door; each command is a file of its own."""
