@@ -6,8 +6,8 @@
     ├── AskOperator   a person must look, or decide, before anything more happens
     └── Interrupted   a person stopped the work
 
-Raise one of the four, or a class of your own below one of them where a caller must tell it apart. Catch where
-you can do what its name says. Expected outcomes (no fill, denied, nothing to do) are return values, not errors.
+Raise one of the four, or a class of your own below one of them where a caller must tell it apart. Catch
+where you can do what its name says. Expected outcomes (no fill, denied, nothing to do) are return values.
 """
 
 import re
@@ -26,8 +26,8 @@ class MagellanError(Exception):
 
     def __init__(self, message: str, *, kept: str = "", next_step: str = "") -> None:
         assert message, "an error says what happened"
-        # Only the message goes to args, and the rest stays an attribute: so errors survive the pickling between
-        # the processes of a sweep.
+        # Only the message goes to args, and the rest stays an attribute: so errors survive the pickling
+        # between the processes of a sweep.
         super().__init__(message)
         self.message = message
         self.kept = kept
@@ -61,6 +61,6 @@ class AskOperator(MagellanError):
 
 
 class Interrupted(MagellanError):
-    """A person stopped the work. Raised where Ctrl-C arrives and something can be said about what was kept."""
+    """A person stopped the work. Raised where Ctrl-C arrives and we can say what was kept."""
 
     exit_code: ClassVar[int] = 130

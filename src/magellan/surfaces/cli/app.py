@@ -1,0 +1,247 @@
+"""The door of the command line: a table of commands, and the one place where a run ends.
+
+How a command looks
+-------------------
+`magellan data import` is the function `data_import` in `surfaces/cli/data_import.py`, and a row of
+`COMMANDS` below that holds its help line and an example; nothing else has to know it. The module is imported
+only when its command is called, so that `magellan --help` stays fast whatever a command needs.
+
+    def data_list(
+        symbols: Annotated[list[str] | None, typer.Argument(help="Only these symbols.")] = None,
+        workspace: WorkspaceOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        \"\"\"Show what is in the archive: one row per set of bars.
+
+        Text below the first line is shown by `--help` as well.
+        \"\"\"
+        catalogue = list_bars(workspace_folder(workspace), symbols)    # a use case does the work
+        emit(catalogue, as_json=as_json, human=lambda: print_table(...))
+
+What every command does alike
+-----------------------------
+- It parses, calls one use case, and shows the answer with `output.py`: the answer goes to standard output
+  (with `--json` as one JSON document), all else (progress, notes, errors) to standard error.
+- It ends with 0 when done; 1 when refused or failed (`raise typer.Exit(1)` after showing why, or any error of
+  `magellan.errors`); 2 for wrong usage (`raise typer.BadParameter(...)`); 130 when interrupted.
+- It lets errors pass: `run` below tells a `MagellanError` in plain lines, and writes the traceback of
+  anything else to a file. A command that keeps something when stopped raises `Interrupted(..., kept=...)`.
+- It never asks a question when standard input is not a terminal, and colours only what a terminal shows.
+"""
+
+import functools
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import typer
+
+import magellan
+from magellan.errors import Interrupted
+from magellan.surfaces.cli.failure import failure_of, tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A row of the table below."""
+
+    words: str  # as typed after `magellan`, e.g. "data import"
+    help: str  # one line
+    example: str  # one line a reader can type in the reference workspace
+
+    @property
+    def function_name(self) -> str:
+        """The name of the command's module, and of the function in it."""
+        return self.words.replace(" ", "_")
+
+
+START: Final = "Start here"
+DATA: Final = "Archived bars"
+BACKTEST: Final = "Backtest"
+
+COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
+    START: (
+        Command(
+            words="demo",
+            help="Run the reference strategies on sample data and open the gates' verdict.",
+            example="magellan demo",
+        ),
+        Command(
+            words="init",
+            help="Make a workspace: settings, stages, sample data.",
+            example="magellan init my-trading",
+        ),
+        Command(
+            words="new",
+            help="Write a new strategy that works, with its tests.",
+            example="magellan new strategy opening_gap",
+        ),
+        Command(
+            words="doctor",
+            help="Check this machine and workspace, and say what to mend.",
+            example="magellan doctor",
+        ),
+    ),
+    DATA: (
+        Command(
+            words="data import",
+            help="Import Parquet and CSV files of bars into the archive.",
+            example="magellan data import ~/bars/*.parquet",
+        ),
+        Command(
+            words="data fetch",
+            help="Download bars from Alpaca, Polygon or Yahoo.",
+            example="magellan data fetch --vendor alpaca --from 2024-01-02 --to 2024-06-28 AMC",
+        ),
+        Command(
+            words="data check",
+            help="Report on quality: gaps, duplicates, bad prints, halts, unexplained jumps.",
+            example="magellan data check AMC",
+        ),
+        Command(
+            words="data list",
+            help="Show the catalogue of archived bars.",
+            example="magellan data list",
+        ),
+        Command(
+            words="data split",
+            help="Record a split or dividend in the table of corporate actions.",
+            example="magellan data split NVDA --on 2024-06-10 --ratio 10:1",
+        ),
+    ),
+    BACKTEST: (
+        Command(
+            words="backtest",
+            help="Replay a strategy over archived bars and write a report.",
+            example="magellan backtest bear_trap --from 2024-01-02 --to 2024-06-28",
+        ),
+        Command(
+            words="compare",
+            help="Show two runs side by side.",
+            example="magellan compare reports/first.json reports/second.json",
+        ),
+        Command(
+            words="sweep",
+            help="Run a grid or a random sample of parameter sets on all cores.",
+            example="magellan sweep daily_trend --grid rsi_period=10,14,21",
+        ),
+        Command(
+            words="walkforward",
+            help="Choose parameters on one window, judge them on the next, and roll on.",
+            example="magellan walkforward daily_trend --grid rsi_period=10,14,21",
+        ),
+        Command(
+            words="replay",
+            help="Replay a run and compare decisions; or prove that nothing looks ahead.",
+            example="magellan replay bear_trap --check-lookahead",
+        ),
+        Command(
+            words="gate",
+            help="Gather evidence on a strategy and answer open or shut, with reasons.",
+            example="magellan gate bear_trap",
+        ),
+    ),
+}
+
+GROUPS: Final[dict[str, tuple[str, str]]] = {
+    # word: (panel, help line)
+    "data": (DATA, "Import, fetch, check and list archived bars."),
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line, without the program's name; returns the exit code, and never raises."""
+    called = called_command(arguments)
+    as_json = any(argument == "--json" or argument.startswith("--json=") for argument in arguments)
+    try:
+        root = typer.main.get_command(_app_with(called))
+        ended_with = root.main(args=list(arguments), prog_name="magellan", standalone_mode=False)
+        return int(ended_with or 0)
+    # The one broad except: the outermost loop, which records and ends the process. Not only Exception, since
+    # the panics of compiled libraries (Polars) are not among them.
+    except BaseException as error:  # noqa: BLE001
+        failure = failure_of(error, command=called)
+        tell(failure, as_json=as_json)
+        return failure.exit_code
+
+
+def commands() -> tuple[Command, ...]:
+    """Every command, in the order of the help text."""
+    return tuple(command for panel in COMMANDS.values() for command in panel)
+
+
+def called_command(arguments: Sequence[str]) -> str:
+    """The words of the command that `arguments` call, or "" for none."""
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    for length in (2, 1):
+        candidate = " ".join(words[:length])
+        if any(command.words == candidate for command in commands()):
+            return candidate
+    return ""
+
+
+def function_of(command: Command) -> Callable[..., None]:
+    """Import the command's module and return its function."""
+    module = importlib.import_module(f"magellan.surfaces.cli.{command.function_name}")
+    function: Callable[..., None] = getattr(module, command.function_name)
+    return function
+
+
+def _app_with(called: str) -> typer.Typer:
+    """All commands as Typer needs them for help and parsing; only the called one is imported."""
+    app = typer.Typer(name="magellan", add_completion=False, no_args_is_help=True, rich_markup_mode="rich")
+    app.callback(epilog="Every command has --help with an example, and --json. Guides: docs/guides/.")(
+        _magellan
+    )
+    groups: dict[str, typer.Typer] = {}
+    for word, (panel, line) in GROUPS.items():
+        groups[word] = typer.Typer(no_args_is_help=True)
+        app.add_typer(groups[word], name=word, help=line, rich_help_panel=panel)
+    for panel, rows in COMMANDS.items():
+        for command in rows:
+            group, _, name = command.words.rpartition(" ")
+            is_called = command.words == called
+            (groups[group] if group else app).command(
+                name=name,
+                help=None if is_called else command.help,
+                epilog=f"Example: {command.example}",
+                rich_help_panel=None if group else panel,
+            )(_interruptible(function_of(command)) if is_called else _not_called)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"magellan {magellan.__version__}")
+        raise typer.Exit
+
+
+def _magellan(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Take trading strategies from a pile of scripts to supervised live trading."""
+
+
+def _not_called() -> None:
+    raise AssertionError("a command ran that `called_command` did not find among the arguments")
+
+
+def _interruptible(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same command; Ctrl-C in it becomes an error that says what was kept."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "interrupted",
+                kept="all that was finished before; a file is replaced whole or not at all",
+                next_step="run the same command again",
+            ) from None
+
+    return command
