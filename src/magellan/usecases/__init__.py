@@ -1,0 +1,1 @@
+"""The verbs, one per file. Every surface calls these."""
