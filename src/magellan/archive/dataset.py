@@ -50,11 +50,7 @@ class SetId:
                     f"'{name}' is not the name of a {what}",
                     next_step=f"name the {what} in lower-case letters, digits, '-' and '_', at most 40",
                 )
-        if _SYMBOL.fullmatch(self.symbol) is None:
-            raise FixInput(
-                f"'{self.symbol}' is not a symbol",
-                next_step="write it in capitals as the vendor does, for example TSLA, BRK.B, BTC/USD or ^VIX",
-            )
+        valid_symbol(self.symbol)
 
     @property
     def slug(self) -> str:
@@ -69,7 +65,7 @@ class SetId:
         if len(parts) != 6:
             raise FixInput(
                 f"'{slug}' is not the name of a set",
-                next_step="copy the name from `magellan data list`: vendor/feed/adjustment/hours/symbol/timeframe",
+                next_step="copy it from `magellan data list`: vendor/feed/adjustment/hours/symbol/timeframe",
             )
         vendor, feed, adjustment, hours, symbol, timeframe = parts
         if adjustment not in set(Adjustment):
@@ -87,6 +83,16 @@ class SetId:
 
     def __str__(self) -> str:
         return self.slug
+
+
+def valid_symbol(symbol: str) -> str:
+    """The same symbol. Raises FixInput when it cannot be one."""
+    if _SYMBOL.fullmatch(symbol) is None:
+        raise FixInput(
+            f"'{symbol}' is not a symbol",
+            next_step="write it in capitals as the vendor does, for example TSLA, BRK.B, BTC/USD or ^VIX",
+        )
+    return symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
