@@ -1,0 +1,68 @@
+# Every habit of this repository. `make` lists them; each can be run again at any time.
+#
+# PYTHON=python3.12 chooses the Python for a new .venv; TESTS=tests/archive narrows what `make test` runs.
+
+PYTHON ?= python3
+TESTS ?=
+BIN := .venv/bin
+# No "via" comments and no addresses: a lock holds names, versions and hashes, wherever they are fetched from.
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --upgrade \
+	--universal --python-version 3.11 --generate-hashes --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types imports docs lab bench lock clean setup-run setup-dev
+
+help:  ## list these habits
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup-run  ## set up, run the three reference strategies on sample data, leave a report to look at
+	@$(BIN)/magellan demo
+
+test: setup-dev  ## set up, run every test
+	@echo "tests: $(or $(TESTS),every one), on all cores"
+	@$(BIN)/python -m pytest -n auto $(TESTS)
+
+check: format lint types imports test  ## what CI runs: format, lint, types, import contract, tests, documents
+
+format: setup-dev  ## is every file formatted? (`.venv/bin/ruff format` mends it)
+	@echo "format: ruff"
+	@$(BIN)/ruff format --check .
+
+lint: setup-dev  ## likely mistakes
+	@echo "lint: ruff"
+	@$(BIN)/ruff check .
+
+types: setup-dev  ## types, strictly
+	@echo "types: mypy --strict"
+	@$(BIN)/mypy
+
+imports: setup-dev  ## do imports point one way, as docs/architecture.md draws it?
+	@echo "imports: the contract in pyproject.toml"
+	@$(BIN)/lint-imports --no-logo
+
+docs: setup-dev  ## does every command, setting and error code appear in the documents?
+	@echo "docs: tests/repository"
+	@$(BIN)/python -m pytest -q tests/repository
+
+lab: setup-run  ## a workspace to try things in, at build/lab
+	@test -f build/lab/magellan.toml || $(BIN)/magellan init build/lab
+	@echo "lab: cd build/lab, then for example ../../$(BIN)/magellan backtest bear_trap"
+
+bench: setup-dev  ## speed and memory beside the known peers; takes a while
+	@$(BIN)/python benchmarks/run.py
+
+lock: setup-dev  ## choose newer versions of what we depend on, and write requirements/*.lock
+	@echo "lock: resolving for Python 3.11 to 3.13 on Linux and macOS"
+	@$(COMPILE) --group build -o requirements/run.lock
+	@$(COMPILE) --all-extras --group dev --constraints requirements/run.lock -o requirements/dev.lock
+
+clean:  ## remove what make made: environment, caches, build; never a workspace's data
+	@echo "clean: .venv .bootstrap build and caches"
+	@rm -rf .venv .bootstrap build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find src tests tools workspace benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+setup-run:
+	@$(PYTHON) tools/environment.py run
+
+setup-dev:
+	@$(PYTHON) tools/environment.py dev
