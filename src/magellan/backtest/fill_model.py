@@ -1,0 +1,97 @@
+"""Fill model: at which price, if any, one bar fills one order. Scalars in, a price or NaN out; pure.
+
+The rules, and where each misleads, are in docs/assumptions.md under "Fills". Sides are +1 to buy and -1 to sell.
+The same functions serve the backtester's compiled replay and the local paper exchange.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def stop_price(
+    side: float, stop: float, open_: float, high: float, low: float, at_level: bool
+) -> tuple[float, bool]:
+    """Where a stop order trades on a bar, and whether it did so at the bar's open.
+
+    A bar that opens beyond the stop fills at its open, which is worse than the stop; one that reaches it later
+    fills at the stop. `at_level` fills at the stop even then (old research did; it flatters).
+    NaN when the bar does not reach the stop.
+    """
+    if side < 0.0:
+        if open_ <= stop and not at_level:
+            return open_, True
+        if low <= stop:
+            return stop, False
+    else:
+        if open_ >= stop and not at_level:
+            return open_, True
+        if high >= stop:
+            return stop, False
+    return np.nan, False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def limit_price(
+    side: float, limit: float, open_: float, high: float, low: float, at_level: bool, through: bool
+) -> tuple[float, bool]:
+    """Where a limit order trades on a bar, and whether it did so at the bar's open.
+
+    A bar that opens better than the limit fills at its open; one that reaches it later fills at the limit.
+    `at_level` gives no better price than the limit; `through` asks for a price beyond the limit, since a touch
+    may leave us in the queue. NaN when the bar does not reach the limit.
+    """
+    if side < 0.0:
+        if open_ >= limit and not at_level:
+            return open_, True
+        if high > limit or (high == limit and not through):
+            return limit, False
+    else:
+        if open_ <= limit and not at_level:
+            return open_, True
+        if low < limit or (low == limit and not through):
+            return limit, False
+    return np.nan, False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def slipped(
+    side: float, price: float, half_spread: float, slippage: float, impact: float, share: float, tick: float
+) -> float:
+    """A market or stop order's price after spread, slippage and its own impact, rounded against us to the tick.
+
+    share: fraction of the bar's volume that our fills take, this one included; impact grows with its square.
+    """
+    worse = price * (1.0 + side * (half_spread + slippage + impact * share * share))
+    if tick > 0.0:
+        steps = worse / tick
+        nearest = np.round(steps)
+        # A price that is a tick already, but for the last bit, stays where it is.
+        if abs(steps - nearest) > 1e-6:
+            nearest = math.ceil(steps) if side > 0.0 else math.floor(steps)
+        worse = nearest * tick
+    return worse
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def whole_steps(units: float, step: float) -> float:
+    """`units` rounded towards zero to the instrument's quantity step; step 0 allows any fraction."""
+    if step <= 0.0:
+        return units
+    steps = units / step
+    whole = np.floor(steps)
+    # 9.999999999 lots are ten: the division lost the last bit, not the customer a lot.
+    if steps - whole > 1.0 - 1e-9:
+        whole += 1.0
+    return whole * step
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def commission(units: float, price: float, per_unit: float, rate: float, minimum: float, point_value: float) -> float:
+    """Commission of one fill in currency: per unit plus a rate of the notional, at least the minimum."""
+    size = abs(units)
+    return max(minimum, per_unit * size + rate * size * abs(price) * point_value)

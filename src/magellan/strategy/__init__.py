@@ -1,0 +1,1 @@
+"""Strategies: the contract between a trader's rules and whatever runs them."""

@@ -1,0 +1,189 @@
+"""Market view: what a strategy's features may read. One symbol's bars, its sessions, other symbols, longer timeframes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magellan.errors import FixInput
+from magellan.trading.bar import Bars, Floats, Instants, Mask
+from magellan.trading.session import (
+    ExchangeCalendar,
+    SessionClock,
+    SessionColumns,
+    session_columns,
+)
+from magellan.trading.timeframe import DAY_NS, MINUTE_NS, Timeframe
+
+
+class MarketView:
+    """One symbol's bars for feature computation, with the sessions they belong to.
+
+    Everything it hands out is causal: a row of another symbol or of a longer timeframe is the newest one that had
+    closed when this symbol's bar closed.
+    """
+
+    def __init__(
+        self,
+        bars: Bars,
+        *,
+        clock: SessionClock = SessionClock.EXCHANGE,
+        calendar: ExchangeCalendar | None = None,
+        others: Mapping[str, Bars] | None = None,
+    ) -> None:
+        self.bars = bars
+        self._clock = clock
+        self._calendar = calendar
+        self._others = others or {}
+
+    def __len__(self) -> int:
+        return len(self.bars)
+
+    @property
+    def symbol(self) -> str:
+        return self.bars.symbol
+
+    @property
+    def timeframe(self) -> Timeframe:
+        return self.bars.timeframe
+
+    @property
+    def open(self) -> Floats:
+        return self.bars.open
+
+    @property
+    def high(self) -> Floats:
+        return self.bars.high
+
+    @property
+    def low(self) -> Floats:
+        return self.bars.low
+
+    @property
+    def close(self) -> Floats:
+        return self.bars.close
+
+    @property
+    def volume(self) -> Floats:
+        return self.bars.volume
+
+    @property
+    def opened_at_ns(self) -> Instants:
+        return self.bars.opened_at_ns
+
+    @cached_property
+    def session(self) -> SessionColumns:
+        """Date and minute of day of each bar on the session clock, and where sessions begin and end."""
+        return session_columns(self.bars, self._clock)
+
+    @property
+    def day(self) -> NDArray[np.int32]:
+        return self.session.day
+
+    @property
+    def minute(self) -> NDArray[np.int16]:
+        """Minutes after midnight on the session clock at which each bar opens."""
+        return self.session.minute
+
+    @cached_property
+    def minutes_to_close(self) -> Floats:
+        """Minutes from each bar's opening to its session's close, by the exchange calendar; NaN outside sessions."""
+        if self._calendar is None:
+            raise FixInput(
+                f"{self.symbol}: minutes to the session's close are unknown without an exchange calendar",
+                next_step="name one in the strategy's config under data.calendar, for example XNYS",
+            )
+        calendar = self._calendar
+        at = np.searchsorted(calendar.closes_at_ns, self.opened_at_ns, side="right")
+        at = np.minimum(at, len(calendar.closes_at_ns) - 1)
+        minutes = (calendar.closes_at_ns[at] - self.opened_at_ns) / MINUTE_NS
+        return np.where(calendar.regular(self.bars), minutes, np.nan)
+
+    def other(self, symbol: str, column: Callable[[Bars], Floats]) -> Floats:
+        """Another symbol's column, as it stood when each of our bars closed; NaN before its first bar.
+
+        Raises FixInput when the run does not hold that symbol.
+        """
+        if symbol not in self._others:
+            held = ", ".join(sorted(self._others)) or "none"
+            raise FixInput(
+                f"{self.symbol}'s features read {symbol}, which is not part of this run (others: {held})",
+                next_step=f"add {symbol} to the run's symbols, or to data.reference_symbols in the config",
+            )
+        bars = self._others[symbol]
+        return _as_known(self.bars, bars.opened_at_ns + bars.timeframe.span_ns, column(bars))
+
+    def higher(self, timeframe: Timeframe | str, column: Callable[[Bars], Floats]) -> Floats:
+        """A column computed on longer bars made of ours, as it stood when each of our bars closed.
+
+        Only completed longer bars count: at 10:05 the newest hourly value is that of 09:00 to 10:00. A daily bar
+        is complete at the close of its session's last bar. NaN before the first is complete.
+        """
+        longer = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
+        made, complete_after_row = self._resampled(longer)
+        values = column(made)
+        # The longer bar that ends at row r is known at row r, and not before.
+        newest = np.searchsorted(complete_after_row, np.arange(len(self)), side="right") - 1
+        return np.where(newest >= 0, values[np.maximum(newest, 0)], np.nan) if len(made) else np.full(len(self), np.nan)
+
+    def _resampled(self, longer: Timeframe) -> tuple[Bars, NDArray[np.intp]]:
+        if longer.span_ns <= self.timeframe.span_ns or longer.span_ns % self.timeframe.span_ns:
+            raise FixInput(f"{longer} bars cannot be made of {self.timeframe} bars")
+        n = len(self)
+        bucket = (
+            self.session.day.astype(np.int64) if longer.is_daily else self.opened_at_ns // longer.span_ns
+        )
+        first = np.flatnonzero(np.concatenate(([True], bucket[1:] != bucket[:-1]))) if n else np.zeros(0, np.intp)
+        last = np.append(first[1:], n) - 1
+        # The newest bucket may still be forming. It is complete once a bar has closed at its end.
+        if n:
+            end_ns = self.opened_at_ns[-1] + self.timeframe.span_ns
+            if not longer.is_daily and end_ns < (bucket[-1] + 1) * longer.span_ns:
+                first, last = first[:-1], last[:-1]
+            elif longer.is_daily and not self._closes_session(n - 1):
+                first, last = first[:-1], last[:-1]
+        # A bucket ends at its last bar only where that bar reaches the bucket's end; where minutes are missing at
+        # the end, a live session learns that it is over with the next bar.
+        known = last.copy()
+        if not longer.is_daily:
+            reaches = self.opened_at_ns[last] + self.timeframe.span_ns >= (bucket[last] + 1) * longer.span_ns
+            known = np.where(reaches, last, np.minimum(last + 1, n - 1))
+        elif len(last):
+            closes = np.array([self._closes_session(int(row)) for row in last])
+            known = np.where(closes, last, np.minimum(last + 1, n - 1))
+        opened = bucket[first] * (DAY_NS if longer.is_daily else longer.span_ns)
+        made = Bars(
+            symbol=self.symbol,
+            timeframe=longer,
+            opened_at_ns=opened.astype(np.int64),
+            open=self.open[first],
+            high=np.maximum.reduceat(self.high, first)[: len(first)] if len(first) else np.zeros(0),
+            low=np.minimum.reduceat(self.low, first)[: len(first)] if len(first) else np.zeros(0),
+            close=self.close[last],
+            volume=np.add.reduceat(self.volume, first)[: len(first)] if len(first) else np.zeros(0),
+        )
+        return made, known
+
+    def _closes_session(self, row: int) -> bool:
+        """Whether the session is over when that bar closes: by the calendar where there is one, else unknown (no)."""
+        if self._calendar is None:
+            return False
+        remaining = float(self.minutes_to_close[row])
+        return not np.isnan(remaining) and remaining <= self.timeframe.minutes
+
+
+def _as_known(bars: Bars, known_at_ns: Instants, values: Floats) -> Floats:
+    """For each bar, the newest value known when it closed."""
+    closes_at_ns = bars.opened_at_ns + bars.timeframe.span_ns
+    newest = np.searchsorted(known_at_ns, closes_at_ns, side="right") - 1
+    if len(values) == 0:
+        return np.full(len(bars), np.nan)
+    return np.where(newest >= 0, values[np.maximum(newest, 0)], np.nan)
+
+
+def true_at(mask: Mask) -> NDArray[np.intp]:
+    """Rows at which a mask holds."""
+    return np.flatnonzero(mask)

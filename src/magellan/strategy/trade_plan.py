@@ -1,0 +1,248 @@
+"""Trade plan: how a position is entered, sized, protected and left, once a strategy has decided to take it.
+
+Prices in a plan are `Price` values: a column read at a stated bar, or the entry price, moved by a stated amount.
+The backtester, the paper exchange and the live runner read the same plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import time
+from enum import StrEnum
+
+from magellan.trading.bar import Floats
+
+
+class Reading(StrEnum):
+    """The bar at which a price column is read."""
+
+    SIGNAL = "signal"  # once, at the bar on which the entry was decided
+    PRIOR = "prior"  # again on every bar, as it stood at the close of the bar before
+    SAME = "same"  # on the very bar that is being filled: sees the future; only to reproduce old research
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Price:
+    """A price level of a plan.
+
+    column:       shape (n,), one value per bar; None means the entry price, or `usd` where that is given.
+    usd:          a stated price.
+    reading:      the bar at which `column` is read.
+    part_way:     1 takes the column as it is; 0.5 lies half-way from the entry price to it.
+    plus_fraction, plus_usd, plus_risk: moved in the position's favour by a fraction of the level, by an amount,
+                  by multiples of the initial risk (distance from entry to the first stop). Negative: against it.
+    """
+
+    column: Floats | None = None
+    usd: float | None = None
+    reading: Reading = Reading.SIGNAL
+    part_way: float = 1.0
+    plus_fraction: float = 0.0
+    plus_usd: float = 0.0
+    plus_risk: float = 0.0
+
+    def plus(self, *, fraction: float = 0.0, usd: float = 0.0, risk: float = 0.0) -> Price:
+        """This level, moved further in the position's favour."""
+        return replace(
+            self,
+            plus_fraction=self.plus_fraction + fraction,
+            plus_usd=self.plus_usd + usd,
+            plus_risk=self.plus_risk + risk,
+        )
+
+    def way(self, part: float) -> Price:
+        """The level that lies `part` of the way from the entry price to this one."""
+        return replace(self, part_way=part)
+
+
+def fixed(column: Floats) -> Price:
+    """The column's value at the bar on which the entry was decided; it does not move afterwards."""
+    return Price(column=column)
+
+
+def moving(column: Floats, reading: Reading = Reading.PRIOR) -> Price:
+    """The column as it stood at the close of the bar before, read anew for every bar."""
+    return Price(column=column, reading=reading)
+
+
+def at_price(usd: float) -> Price:
+    """A stated price."""
+    return Price(usd=usd)
+
+
+def entry_price() -> Price:
+    """The average price at which the position was entered."""
+    return Price()
+
+
+class TimeInForce(StrEnum):
+    """How long an order works."""
+
+    DAY = "day"  # until the end of the session in which it can first fill
+    GTC = "gtc"  # until filled or cancelled
+    IOC = "ioc"  # what the first bar gives; the rest is cancelled
+    FOK = "fok"  # all of it on the first bar, or nothing
+    OPG = "opg"  # only at the next session's opening
+    CLS = "cls"  # only at the session's close
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """Buy or sell at the market: at the next bar's open, or at the close when the run fills at the close.
+
+    at: wait for the first bar that opens at or after this time of day on the exchange's clock.
+    """
+
+    at: time | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Limit:
+    """Enter at this price or better."""
+
+    price: Price
+    time_in_force: TimeInForce = TimeInForce.DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stop:
+    """Enter at the market once this price has been reached (a breakout)."""
+
+    price: Price
+    time_in_force: TimeInForce = TimeInForce.DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StopLimit:
+    """Enter at `limit` or better once `stop` has been reached."""
+
+    stop: Price
+    limit: Price
+    time_in_force: TimeInForce = TimeInForce.DAY
+
+
+EntryOrder = Market | Limit | Stop | StopLimit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """A stated number of shares or contracts."""
+
+    units: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notional:
+    """As many units as a stated amount buys."""
+
+    usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashFraction:
+    """A fraction of the free cash; 1.0 is all of it, after costs."""
+
+    fraction: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EquityFraction:
+    """A fraction of the account's equity; a column gives one fraction per bar, read at the signal bar."""
+
+    fraction: float | Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskFraction:
+    """So many units that reaching the first stop loses this fraction of equity; needs a stop in the plan.
+
+    notional_max_usd: cap on units x price; None for no cap.
+    """
+
+    fraction: float
+    notional_max_usd: float | None = None
+
+
+Size = Units | Notional | CashFraction | EquityFraction | RiskFraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trailing:
+    """A stop that follows the best price since entry and never loosens. Give exactly one distance.
+
+    usd:      distance in currency.
+    fraction: distance as a fraction of the best price.
+    column:   distance as `multiple` times this column (an ATR), read at the close of the bar before.
+    """
+
+    usd: float | None = None
+    fraction: float | None = None
+    column: Floats | None = None
+    multiple: float = 1.0
+
+    def __post_init__(self) -> None:
+        if sum(given is not None for given in (self.usd, self.fraction, self.column)) != 1:
+            raise ValueError("a trailing stop has exactly one distance: usd, fraction or column")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Target:
+    """Take profit with a limit order.
+
+    fraction:  of the units entered; 1.0 sells all that is left.
+    then_stop: where the stop moves once this target has filled.
+    """
+
+    price: Price
+    fraction: float = 1.0
+    then_stop: Price | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise ValueError(f"a target sells a fraction in (0, 1], not {self.fraction}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionExit:
+    """Leave by the end of the session, at the close of a bar.
+
+    at:                   the first bar that opens at or after this time of day; None for no such time.
+    before_close_minutes: the first bar that opens at or after the session's close less so many minutes, by the
+                          exchange calendar (half days close early); None for no such rule.
+    The last bar of the session always counts.
+    """
+
+    at: time | None = None
+    before_close_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TradePlan:
+    """Everything about a trade except when to take it.
+
+    stop:         where the position is given up; filled at the stop, or at the open when the bar opens beyond it.
+    targets:      in the order in which they are tried on a bar; always after the stop.
+    hold_minutes: leave at the close of the first bar that ends at least so long after the entry; None: no limit.
+    hold_bars:    leave at the close of the so-manieth bar after the entry's; None: no limit.
+    cooldown_bars: bars after an exit during which no entry is decided; 1 excludes the exit's own bar.
+    """
+
+    size: Size
+    entry: EntryOrder = Market()
+    stop: Price | None = None
+    trailing: Trailing | None = None
+    targets: tuple[Target, ...] = ()
+    hold_minutes: int | None = None
+    hold_bars: int | None = None
+    session_exit: SessionExit | None = None
+    cooldown_bars: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, RiskFraction) and self.stop is None:
+            raise ValueError("a size by risk needs a stop: without one the risk per share is unknown")
+        if len(self.targets) > MAX_TARGETS:
+            raise ValueError(f"a plan has at most {MAX_TARGETS} targets, not {len(self.targets)}")
+
+
+MAX_TARGETS = 6
