@@ -31,6 +31,7 @@ What every command does alike
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -157,6 +158,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         root = typer.main.get_command(_app_with(called))
         ended_with = root.main(args=list(arguments), prog_name="magellan", standalone_mode=False)
+        sys.stdout.flush()  # here, where it may fail; not when Python exits
         return int(ended_with or 0)
     # The one broad except: the outermost loop, which records and ends the process. Not only Exception, since
     # the panics of compiled libraries (Polars) are not among them.

@@ -63,7 +63,9 @@ def failure_of(error: BaseException, *, command: str) -> Failure:
         )
     if isinstance(error, typer.Abort):
         return Failure(code="declined", message="not done, as you chose")
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, SystemExit):  # Typer's way when the reader of a long answer has left
+        return Failure(code="exit", message="", exit_code=error.code if isinstance(error.code, int) else 1)
+    if isinstance(error, BrokenPipeError):  # and ours, for an answer short enough to be written at the end
         # The reader (`| head`) has seen enough. Without this, Python would complain once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Failure(code="reader-left", message="")
