@@ -1,0 +1,1 @@
+"""Speed and memory of Magellan, measured side by side with its peers. Start with README.md in this folder."""
