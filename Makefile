@@ -10,10 +10,10 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject
 	--universal --python-version 3.11 --generate-hashes --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports docs lab bench lock clean setup-run setup-dev
+.PHONY: help demo test check format lint types imports reference docs lab bench lock clean setup-run setup-dev
 
 help:  ## list these habits
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup-run  ## set up, run the three reference strategies on sample data, leave a report to look at
 	@$(BIN)/magellan demo
@@ -40,7 +40,10 @@ imports: setup-dev  ## do imports point one way, as docs/architecture.md draws i
 	@echo "imports: the contract in pyproject.toml"
 	@$(BIN)/lint-imports --no-logo
 
-docs: setup-dev  ## does every command, setting and error code appear in the documents?
+reference: setup-dev  ## write docs/reference/ (commands, configuration, errors) from the code
+	@$(BIN)/python tools/reference.py
+
+docs: setup-dev  ## do the documents say what the code does?
 	@echo "docs: tests/repository"
 	@$(BIN)/python -m pytest -q tests/repository
 

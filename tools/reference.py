@@ -1,0 +1,193 @@
+"""Write docs/reference/ from the code: commands, configuration, errors. `make reference`.
+
+The code holds the words (help lines, descriptions of keys, docstrings of errors), so the pages cannot
+contradict it; tests/repository/test_documents.py fails while a page is not what this program would write.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import magellan
+from magellan.errors import MagellanError
+from magellan.surfaces.cli.app import COMMANDS, Command, function_of
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+WRITTEN = "<!-- Written by `make reference` from the code; change the words there. -->\n\n"
+
+# What the command line tells beside the errors of the tree; surfaces/cli/failure.py.
+OTHER_FAILURES = (
+    ("wrong-usage", 2, "The command line could not be understood, or an option's value is not one it takes."),
+    ("declined", 1, "You answered no to a question."),
+    ("system-refusal", 1, "The system refused: disk full, no access, read-only, too many open files."),
+    ("unexpected", 1, "A defect of Magellan. The traceback is in a file, and the message says where."),
+)
+
+
+def main() -> None:
+    """Write every page."""
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (REFERENCE / name).write_text(text, encoding="utf-8")
+        print(f"reference: docs/reference/{name}", file=sys.stderr)
+
+
+def pages() -> dict[str, str]:
+    """{file name: text} of every page of the reference."""
+    return {
+        "commands.md": commands_page(),
+        "config.md": config_page(),
+        "errors.md": errors_page(),
+    }
+
+
+def commands_page() -> str:
+    """Every command with its arguments and options."""
+    parts = [WRITTEN, "# Commands\n\n"]
+    parts.append(
+        "What all of them do alike, and what their exit codes mean, is in "
+        "[the guide to the command line](../guides/command-line.md).\n"
+    )
+    for panel, commands in COMMANDS.items():
+        parts.append(f"\n## {panel}\n")
+        for command in commands:
+            parts.append("".join(command_section(command)))
+    return "".join(parts)
+
+
+def command_section(command: Command) -> Iterator[str]:
+    """One command: what it is for, an example, a table of what it takes."""
+    function = function_of(command)
+    yield f"\n### `magellan {command.words}`\n\n{inspect.cleandoc(function.__doc__ or command.help)}\n"
+    yield f"\n```sh\n{command.example}\n```\n"
+    app = typer.Typer(add_completion=False)
+    app.command()(function)
+    parameters = [each for each in typer.main.get_command(app).params if "--help" not in each.opts]
+    if parameters:
+        yield "\n| | | |\n|---|---|---|\n"
+    for parameter in parameters:
+        names = ", ".join(
+            f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("-")
+        )
+        kind = "required" if parameter.required else default_text(parameter.default)
+        help_text = " ".join((getattr(parameter, "help", None) or "").split())
+        shown = names or f"`{(parameter.metavar or parameter.name).upper()}`"
+        yield f"| {shown} | {kind} | {cell(help_text)} |\n"
+
+
+def default_text(default: Any) -> str:
+    """A default as a reader would type it; nothing for off, none and empty."""
+    if default in (None, False, "", (), []) or callable(default):
+        return ""
+    return f"default `{getattr(default, 'value', default)}`"
+
+
+def config_page() -> str:
+    """Every key of a strategy's config.json."""
+    from magellan.workspace.config import StrategyConfig
+
+    schema = StrategyConfig.model_json_schema()
+    parts = [WRITTEN, "# config.json\n\n"]
+    parts.append("Every key of a strategy's `config.json`. A key that is not listed here is an error.\n")
+    parts.append("\n| key | values | default | meaning |\n|---|---|---|---|\n")
+    parts.extend(
+        f"| `{key}` | {values} | {default} | {cell(meaning)} |\n"
+        for key, values, default, meaning in keys(schema, schema)
+    )
+    return "".join(parts)
+
+
+def keys(
+    model: dict[str, Any], schema: dict[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, str, str, str]]:
+    """(key, values, default, meaning) of every key below a model; keys of nested models are dotted."""
+    for name, field in model.get("properties", {}).items():
+        if nested := referred(field, schema):
+            yield from keys(nested, schema, f"{prefix}{name}.")
+        elif nested := referred(field.get("additionalProperties", {}), schema):
+            yield from keys(nested, schema, f"{prefix}{name}.SYMBOL.")
+        else:
+            default = "required" if name in model.get("required", ()) else json_text(field.get("default"))
+            yield f"{prefix}{name}", values_text(field), default, field.get("description", "")
+
+
+def referred(field: Any, schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The nested model that a field consists of, if it is one with keys."""
+    reference = field.get("$ref") if isinstance(field, dict) else None
+    if not reference:
+        return None
+    model: dict[str, Any] = schema["$defs"][reference.rpartition("/")[2]]
+    return model if "properties" in model else None
+
+
+def values_text(field: dict[str, Any]) -> str:
+    """What a key may hold, in words."""
+    if "anyOf" in field:
+        return " or ".join(values_text(each) for each in field["anyOf"])
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    words = {"string": "text", "number": "number", "integer": "whole number", "boolean": "`true`, `false`"}
+    words |= {"array": "list", "object": "object", "null": "`null`"}
+    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = ", ".join(f"{sign} {field[key]:g}" for key, sign in bounds.items() if key in field)
+    return " ".join(filter(None, (words.get(field.get("type", ""), "any"), limits)))
+
+
+def json_text(value: Any) -> str:
+    """A default as it would stand in the file."""
+    import json
+
+    return "" if value is None else f"`{json.dumps(value)}`"
+
+
+def errors_page() -> str:
+    """Every error code, with the exit code and what it means."""
+    parts = [WRITTEN, "# Error codes\n\n"]
+    parts.append('With `--json`, an error is `{"error": {"code", "message", "kept", "next_step"}}`.\n')
+    parts.append("\n| code | exit code | meaning |\n|---|---|---|\n")
+    rows = [(kind.__new__(kind).code, kind.exit_code, first_paragraph(kind)) for kind in error_kinds()]
+    parts.extend(
+        f"| `{code}` | {exit_code} | {cell(meaning)} |\n"
+        for code, exit_code, meaning in [*rows, *OTHER_FAILURES]
+    )
+    return "".join(parts)
+
+
+def error_kinds() -> list[type[MagellanError]]:
+    """Every error of the package; imports all of it to find them."""
+    for module in pkgutil.walk_packages(magellan.__path__, "magellan."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+    def below(kind: type[MagellanError]) -> Iterator[type[MagellanError]]:
+        for each in sorted(kind.__subclasses__(), key=lambda each: each.__name__):
+            if each.__module__.startswith("magellan."):
+                yield each
+                yield from below(each)
+
+    return list(below(MagellanError))
+
+
+def first_paragraph(kind: type) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].split())
+
+
+def cell(text: str) -> str:
+    """Text that a table's cell can hold."""
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()
