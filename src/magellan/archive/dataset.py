@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -196,6 +197,45 @@ class MergeOutcome:
     def changed(self) -> bool:
         """Whether any bar was added. Merging the same file twice changes nothing the second time."""
         return self.rows_added > 0
+
+
+def find_set(
+    records: Iterable[SetRecord],
+    symbol: str,
+    timeframe: Timeframe,
+    *,
+    vendor: str | None = None,
+    feed: str | None = None,
+    adjustment: Adjustment | None = None,
+    hours: Hours | None = None,
+) -> SetRecord:
+    """The one set of that symbol and timeframe which fits everything else that is given.
+
+    Raises: SetNotFound when none fits, naming what there is; and when several do, because bars of two feeds
+    are two different histories and nobody but the user can say which was meant.
+    """
+    wanted = {"vendor": vendor, "feed": feed, "adjustment": adjustment, "hours": hours}
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    of_symbol = [record for record in records if record.id.symbol == symbol]
+    fitting = [
+        record
+        for record in of_symbol
+        if record.id.timeframe == timeframe
+        and all(getattr(record.id, name) == value for name, value in wanted.items())
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    told = " ".join([symbol, str(timeframe), *(f"{name}={value}" for name, value in wanted.items())])
+    if fitting:
+        raise SetNotFound(
+            f"{len(fitting)} sets are called {told}: {', '.join(record.id.slug for record in fitting)}",
+            next_step="say which: name the vendor, feed, adjustment or hours",
+        )
+    have = ", ".join(record.id.slug for record in of_symbol) or "nothing"
+    raise SetNotFound(
+        f"the archive holds no {told}; of {symbol} it holds {have}",
+        next_step="`magellan data list` shows every set; `magellan data import` and `data fetch` add one",
+    )
 
 
 class SetNotFound(FixInput):

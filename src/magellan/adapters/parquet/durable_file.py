@@ -1,0 +1,73 @@
+"""Files that are either the old one or the new one, whatever is killed when and however full the disk is."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from magellan.errors import AskOperator
+
+UNFINISHED = ".unfinished"
+"""How the names of files end that are still being written. After a kill they are rubbish."""
+
+
+def write_durably(path: Path, content: bytes, *, kept: str) -> None:
+    """Put `content` at `path`, beside the old file first and then in its place; on disk when this returns.
+
+    kept:   what the error says is safe when it fails.
+    Raises: AskOperator when the disk is full, read-only or not ours to write; the old file is then untouched.
+    """
+    unfinished = path.with_name(path.name + UNFINISHED)
+    try:
+        _make_folder(path.parent)
+        try:
+            with open(unfinished, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, path)
+        except BaseException:  # Ctrl-C too: half a file helps nobody
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error, kept=kept) from error
+
+
+def cannot_write(path: Path, error: OSError, *, kept: str) -> AskOperator:
+    """The refusal for a file that cannot be written, in words."""
+    causes = {
+        errno.ENOSPC: ("the disk is full", "free some space, then run the same command again"),
+        errno.EDQUOT: ("the disk quota is used up", "free some space, then run the same command again"),
+        errno.EFBIG: (
+            "the file would be larger than is allowed",
+            "raise the limit (`ulimit -f`), then run again",
+        ),
+        errno.EROFS: ("the disk is read-only", "choose a workspace that can be written"),
+        errno.EACCES: ("we may not write there", "give this user the right to write there"),
+        errno.EPERM: ("we may not write there", "give this user the right to write there"),
+    }
+    why, next_step = causes.get(
+        error.errno or 0, (error.strerror or str(error), "look at the disk, then run again")
+    )
+    return AskOperator(f"{path} cannot be written: {why}", kept=kept, next_step=next_step)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut: on most file systems the folder is written later than the file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
