@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def stop_price(
     side: float, stop: float, open_: float, high: float, low: float, at_level: bool
 ) -> tuple[float, bool]:
@@ -35,7 +35,7 @@ def stop_price(
     return np.nan, False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def limit_price(
     side: float, limit: float, open_: float, high: float, low: float, at_level: bool, through: bool
 ) -> tuple[float, bool]:
@@ -58,7 +58,7 @@ def limit_price(
     return np.nan, False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def slipped(
     side: float, price: float, half_spread: float, slippage: float, impact: float, share: float, tick: float
 ) -> float:
@@ -77,7 +77,7 @@ def slipped(
     return worse
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def whole_steps(units: float, step: float) -> float:
     """`units` rounded towards zero to the instrument's quantity step; step 0 allows any fraction."""
     if step <= 0.0:
@@ -90,7 +90,7 @@ def whole_steps(units: float, step: float) -> float:
     return whole * step
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def commission(units: float, price: float, per_unit: float, rate: float, minimum: float, point_value: float) -> float:
     """Commission of one fill in currency: per unit plus a rate of the notional, at least the minimum."""
     size = abs(units)

@@ -21,59 +21,76 @@ import numpy as np
 from numba import njit
 
 from magellan.backtest import records as r
+from magellan.backtest.run_memory import (
+    account_of,
+    column_at,
+    cost_of,
+    count_blocked,
+    day_at,
+    decision_at,
+    entry_of,
+    f8,
+    fill_at,
+    i8,
+    level_at,
+    plan_at,
+    position_of,
+    rules_of,
+    u8,
+)
 from magellan.backtest.fill_model import commission, limit_price, slipped, stop_price, whole_steps
 
 FAR = np.int64(2**62)
 _EPSILON = 1e-9
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def next_true(words: Any, row: int, end: int) -> int:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def next_true(mask: int, row: int, end: int) -> int:
     """The first row in [row, end) at which the mask holds, else `end`."""
-    if len(words) == 0 or row >= end:
+    if mask == 0 or row >= end:
         return end
     at = row >> 3
-    word = words[at] >> np.uint64((row & 7) << 3)
+    word = u8(mask, at) >> np.uint64((row & 7) << 3)
     while word == np.uint64(0):
         at += 1
         row = at << 3
         if row >= end:
             return end
-        word = words[at]
+        word = u8(mask, at)
     while word & np.uint64(255) == np.uint64(0):
         word >>= np.uint64(8)
         row += 1
     return min(row, end)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def is_true(words: Any, row: int) -> bool:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def is_true(mask: int, row: int) -> bool:
     """Whether the mask holds at that row."""
-    if len(words) == 0:
+    if mask == 0:
         return False
-    return (words[row >> 3] >> np.uint64((row & 7) << 3)) & np.uint64(255) != np.uint64(0)
+    return (u8(mask, row >> 3) >> np.uint64((row & 7) << 3)) & np.uint64(255) != np.uint64(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def row_at(at_ns: Any, first: int, end: int, instant_ns: int) -> int:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def row_at(x: Any, first: int, end: int, instant_ns: int) -> int:
     """The first row in [first, end) that opens at or after the instant, else `end`; fast when it is near."""
     step = 1
     low = first
-    while low + step < end and at_ns[low + step] < instant_ns:
+    while low + step < end and i8(x.times, low + step) < instant_ns:
         low += step
         step <<= 1
     high = min(end, low + step + 1)
     while low < high:
         middle = (low + high) >> 1
-        if at_ns[middle] < instant_ns:
+        if i8(x.times, middle) < instant_ns:
             low = middle + 1
         else:
             high = middle
     return low
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def level_price(lv: Any, columns: Any, entry: float, risk: float, side: float, signal_row: int, row: int) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def level_price(x: Any, lv: Any, entry: float, risk: float, side: float, signal_row: int, row: int) -> float:
     """A plan's price level as it stands for a bar. NaN where its column has no value."""
     if lv.column == -1:
         base = entry
@@ -85,7 +102,7 @@ def level_price(lv: Any, columns: Any, entry: float, risk: float, side: float, s
             at = max(row - 1, signal_row)
         elif lv.reading == r.READ_SAME:
             at = row
-        base = columns[lv.column, at]
+        base = column_at(x, lv.column, at)
         if lv.part_way != 1.0:
             base = entry + lv.part_way * (base - entry)
     if lv.plus_fraction != 0.0 or lv.plus_usd != 0.0:
@@ -95,75 +112,75 @@ def level_price(lv: Any, columns: Any, entry: float, risk: float, side: float, s
     return base
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def equity(m: Any, st: Any, ru: Any) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def equity(x: Any) -> float:
     """Cash plus every position at the newest close that is known now."""
-    a = st.account[0]
+    a = account_of(x)
     total = a.cash
     if a.open_positions == 0:
         return total
-    for s in range(len(st.positions)):
-        p = st.positions[s]
+    for s in range(x.symbols):
+        p = position_of(x, s)
         if p.units != 0.0:
-            end = m.offsets[s + 1]
-            row = row_at(m.at_ns, p.mark, end, a.now_ns + 1) - 1
+            end = i8(x.offsets, s + 1)
+            row = row_at(x, p.mark, end, a.now_ns + 1) - 1
             p.mark = row
-            total += p.units * m.close[row] * ru.costs[s].point_value
+            total += p.units * f8(x.close, row) * cost_of(x, s).point_value
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def gross_exposure(m: Any, st: Any, ru: Any) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def gross_exposure(x: Any) -> float:
     """Market value of all positions without their signs, at the newest known closes."""
-    a = st.account[0]
+    a = account_of(x)
     total = 0.0
-    for s in range(len(st.positions)):
-        p = st.positions[s]
+    for s in range(x.symbols):
+        p = position_of(x, s)
         if p.units != 0.0:
-            row = row_at(m.at_ns, p.mark, m.offsets[s + 1], a.now_ns + 1) - 1
+            row = row_at(x, p.mark, i8(x.offsets, s + 1), a.now_ns + 1) - 1
             p.mark = row
-            total += abs(p.units * m.close[row]) * ru.costs[s].point_value
+            total += abs(p.units * f8(x.close, row)) * cost_of(x, s).point_value
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def start_day(m: Any, st: Any, ru: Any, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def start_day(x: Any, row: int) -> None:
     """Begin the day of that row: its counts of trades and losses start at zero."""
-    if len(m.day) == 0:
+    if x.days == 0:
         return
-    a = st.account[0]
-    day = np.int64(m.day[row])
+    a = account_of(x)
+    day = day_at(x, row)
     if day != a.day:
         a.day = day
         a.day_pnl = 0.0
         a.day_trades = 0
-        a.day_equity = equity_before_day(m, st, ru, row)
+        a.day_equity = equity_before_day(x, row)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def equity_before_day(m: Any, st: Any, ru: Any, row: int) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def equity_before_day(x: Any, row: int) -> float:
     """Cash plus every position at its last close before the day of that row began."""
-    a = st.account[0]
+    a = account_of(x)
     total = a.cash
     if a.open_positions == 0:
         return total
     first = row
-    while first > 0 and m.day[first - 1] == m.day[row] and m.at_ns[first - 1] < m.at_ns[first]:
+    while first > 0 and day_at(x, first - 1) == day_at(x, row) and i8(x.times, first - 1) < i8(x.times, first):
         first -= 1
-    for s in range(len(st.positions)):
-        p = st.positions[s]
+    for s in range(x.symbols):
+        p = position_of(x, s)
         if p.units != 0.0:
-            before = row_at(m.at_ns, p.entry_row, m.offsets[s + 1], m.at_ns[first]) - 1
-            total += p.units * m.close[max(before, p.entry_row)] * ru.costs[s].point_value
+            before = row_at(x, p.entry_row, i8(x.offsets, s + 1), i8(x.times, first)) - 1
+            total += p.units * f8(x.close, max(before, p.entry_row)) * cost_of(x, s).point_value
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def limits_reached(m: Any, st: Any, ru: Any, row: int) -> int:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def limits_reached(x: Any, row: int) -> int:
     """Which limit of the day forbids an entry at that row; -1 for none."""
-    a = st.account[0]
-    rules = ru.rules[0]
-    start_day(m, st, ru, row)
+    a = account_of(x)
+    rules = rules_of(x)
+    start_day(x, row)
     if a.day_trades >= rules.trades_per_day_max:
         return r.TRADES_TODAY
     if a.day_pnl < 0.0 and (
@@ -173,39 +190,39 @@ def limits_reached(m: Any, st: Any, ru: Any, row: int) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def volume_left(m: Any, st: Any, ru: Any, s: int, row: int) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def volume_left(x: Any, s: int, row: int) -> float:
     """Units of that bar's volume that our fills may still take."""
-    p = st.positions[s]
-    c = ru.costs[s]
+    p = position_of(x, s)
+    c = cost_of(x, s)
     if p.taken_row != row:
         p.taken_row = row
         p.taken = 0.0
     if c.volume_share_max == np.inf:
         return np.inf
-    return whole_steps(max(0.0, c.volume_share_max * m.volume[row] - p.taken), c.quantity_step)
+    return whole_steps(max(0.0, c.volume_share_max * f8(x.volume, row) - p.taken), c.quantity_step)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def worse(m: Any, st: Any, ru: Any, s: int, row: int, side: float, units: float, price: float) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def worse(x: Any, s: int, row: int, side: float, units: float, price: float) -> float:
     """The price of a market or stop fill after spread, slippage and impact."""
-    c = ru.costs[s]
+    c = cost_of(x, s)
     share = 0.0
-    if c.impact > 0.0 and m.volume[row] > 0.0:
-        p = st.positions[s]
+    if c.impact > 0.0 and f8(x.volume, row) > 0.0:
+        p = position_of(x, s)
         taken = p.taken if p.taken_row == row else 0.0
-        share = (taken + abs(units)) / m.volume[row]
+        share = (taken + abs(units)) / f8(x.volume, row)
     return slipped(side, price, c.half_spread_rate, c.slippage_rate, c.impact, share, c.tick_size)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def book(
-    m: Any, st: Any, ru: Any, s: int, row: int, units: float, price: float, unslipped: float, reason: int, at_close: bool
+    x: Any, s: int, row: int, units: float, price: float, unslipped: float, reason: int, at_close: bool
 ) -> None:
     """Write a fill and move its money. `units` are signed; the position itself is the caller's to change."""
-    a = st.account[0]
-    p = st.positions[s]
-    c = ru.costs[s]
+    a = account_of(x)
+    p = position_of(x, s)
+    c = cost_of(x, s)
     fee = 0.0
     if reason != r.CASH_IN_LIEU:
         fee = commission(units, price, c.commission_per_unit, c.commission_rate, c.commission_min, c.point_value)
@@ -215,7 +232,7 @@ def book(
         p.taken_row = row
         p.taken = 0.0
     p.taken += abs(units)
-    f = st.fills[a.fills]
+    f = fill_at(x, a.fills)
     f.row = row
     f.symbol = s
     f.trade = p.trade
@@ -229,21 +246,21 @@ def book(
     a.fills += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def leave(
-    m: Any, st: Any, ru: Any, s: int, row: int, wanted: float, price: float, reason: int, at_close: bool, slips: bool
+    x: Any, s: int, row: int, wanted: float, price: float, reason: int, at_close: bool, slips: bool
 ) -> float:
     """Close `wanted` (> 0) units of the position, as far as volume allows. Returns the units closed."""
-    a = st.account[0]
-    p = st.positions[s]
-    units = min(min(wanted, abs(p.units)), volume_left(m, st, ru, s, row))
+    a = account_of(x)
+    p = position_of(x, s)
+    units = min(min(wanted, abs(p.units)), volume_left(x, s, row))
     if units <= 0.0:
         return 0.0
-    start_day(m, st, ru, row)
+    start_day(x, row)
     side = -1.0 if p.units > 0.0 else 1.0
-    paid = worse(m, st, ru, s, row, side, units, price) if slips else price
-    a.day_pnl += -side * (paid - p.entry_price) * units * ru.costs[s].point_value
-    book(m, st, ru, s, row, side * units, paid, price, reason, at_close)
+    paid = worse(x, s, row, side, units, price) if slips else price
+    a.day_pnl += -side * (paid - p.entry_price) * units * cost_of(x, s).point_value
+    book(x, s, row, side * units, paid, price, reason, at_close)
     p.units += side * units
     if abs(p.units) < _EPSILON:
         p.units = 0.0
@@ -257,7 +274,7 @@ def leave(
     return units
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def stop_in_force(p: Any) -> float:
     """The tighter of stop and trailing stop; NaN when there is neither."""
     if p.units > 0.0:
@@ -265,7 +282,7 @@ def stop_in_force(p: Any) -> float:
     return np.fmin(p.stop, p.trail)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def stop_reason(p: Any) -> int:
     """Which of the two stops is the one in force."""
     if np.isnan(p.stop) or (p.units > 0.0 and p.trail > p.stop) or (p.units < 0.0 and p.trail < p.stop):
@@ -273,22 +290,22 @@ def stop_reason(p: Any) -> int:
     return r.STOP
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def read_stop(st: Any, ru: Any, s: int, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def read_stop(x: Any, s: int, row: int) -> None:
     """Bring a stop that follows its column up to the bar before `row`."""
-    p = st.positions[s]
+    p = position_of(x, s)
     if p.stop_moves != 0:
         side = 1.0 if p.units > 0.0 else -1.0
-        lv = ru.levels[p.plan, r.LEVEL_STOP]
-        p.stop = level_price(lv, ru.columns, p.entry_price, p.risk, side, p.signal_row, row)
+        lv = level_at(x, p.plan, r.LEVEL_STOP)
+        p.stop = level_price(x, lv, p.entry_price, p.risk, side, p.signal_row, row)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def try_targets(m: Any, st: Any, ru: Any, s: int, row: int, opening: bool) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
     """Fill the plan's targets that this bar reaches, in their order."""
-    p = st.positions[s]
-    plan = ru.plans[p.plan]
-    rules = ru.rules[0]
+    p = position_of(x, s)
+    plan = plan_at(x, p.plan)
+    rules = rules_of(x)
     side = -1.0 if p.units > 0.0 else 1.0
     for k in range(plan.targets):
         if p.units == 0.0:
@@ -296,17 +313,17 @@ def try_targets(m: Any, st: Any, ru: Any, s: int, row: int, opening: bool) -> No
         if p.targets_done & (1 << k) != 0:
             continue
         level = level_price(
-            ru.levels[p.plan, r.LEVEL_TARGETS + 2 * k], ru.columns, p.entry_price, p.risk, -side, p.signal_row, row
+            x, level_at(x, p.plan, r.LEVEL_TARGETS + 2 * k), p.entry_price, p.risk, -side, p.signal_row, row
         )
         at_level = rules.limit_fills_at_level != 0
         price, at_open = limit_price(
-            side, level, m.open[row], m.high[row], m.low[row], at_level, rules.limit_needs_through != 0
+            side, level, f8(x.open, row), f8(x.high, row), f8(x.low, row), at_level, rules.limit_needs_through != 0
         )
         if np.isnan(price) or (opening and not at_open):
             continue
         if not opening and p.entry_row == row and p.mode == r.ON_THE_WAY_DOWN:
             # The bar's best price may have come before the entry; only its close surely came after.
-            if (side < 0.0 and m.close[row] < level) or (side > 0.0 and m.close[row] > level):
+            if (side < 0.0 and f8(x.close, row) < level) or (side > 0.0 and f8(x.close, row) > level):
                 continue
             price = level
         if p.target_left > 0.0:
@@ -314,27 +331,27 @@ def try_targets(m: Any, st: Any, ru: Any, s: int, row: int, opening: bool) -> No
         elif plan.fraction[k] >= 1.0:
             wanted = abs(p.units)
         else:
-            wanted = min(abs(p.units), whole_steps(plan.fraction[k] * p.entered, ru.costs[s].quantity_step))
-        filled = leave(m, st, ru, s, row, wanted, price, r.TARGET + k, False, False)
+            wanted = min(abs(p.units), whole_steps(plan.fraction[k] * p.entered, cost_of(x, s).quantity_step))
+        filled = leave(x, s, row, wanted, price, r.TARGET + k, False, False)
         if filled < wanted - _EPSILON:
             p.target_left = wanted - filled
             return
         p.target_left = 0.0
         p.targets_done |= 1 << k
-        then = ru.levels[p.plan, r.LEVEL_TARGETS + 2 * k + 1]
+        then = level_at(x, p.plan, r.LEVEL_TARGETS + 2 * k + 1)
         if then.used != 0 and p.units != 0.0:
-            p.stop = level_price(then, ru.columns, p.entry_price, p.risk, -side, p.signal_row, row)
+            p.stop = level_price(x, then, p.entry_price, p.risk, -side, p.signal_row, row)
             p.stop_moves = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def exits_at_open(m: Any, st: Any, ru: Any, s: int, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def exits_at_open(x: Any, s: int, row: int) -> None:
     """Exits that the bar's first price brings about."""
-    p = st.positions[s]
-    rules = ru.rules[0]
-    read_stop(st, ru, s, row)
+    p = position_of(x, s)
+    rules = rules_of(x)
+    read_stop(x, s, row)
     if p.exit_units > 0.0:
-        p.exit_units -= leave(m, st, ru, s, row, p.exit_units, m.open[row], p.exit_reason, False, True)
+        p.exit_units -= leave(x, s, row, p.exit_units, f8(x.open, row), p.exit_reason, False, True)
         if p.units == 0.0:
             p.exit_units = 0.0
             return
@@ -342,58 +359,58 @@ def exits_at_open(m: Any, st: Any, ru: Any, s: int, row: int) -> None:
     side = -1.0 if p.units > 0.0 else 1.0
     if not np.isnan(stop):
         price, at_open = stop_price(
-            side, stop, m.open[row], m.high[row], m.low[row], rules.stop_fills_at_level != 0
+            side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), rules.stop_fills_at_level != 0
         )
         if at_open:
-            give_up(m, st, ru, s, row, price)
+            give_up(x, s, row, price)
             return
     if rules.limit_fills_at_level == 0:
-        try_targets(m, st, ru, s, row, True)
+        try_targets(x, s, row, True)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def give_up(m: Any, st: Any, ru: Any, s: int, row: int, price: float) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def give_up(x: Any, s: int, row: int, price: float) -> None:
     """The stop is hit: leave with everything; what volume does not allow now goes at the next opens."""
-    p = st.positions[s]
+    p = position_of(x, s)
     reason = stop_reason(p)
     wanted = abs(p.units)
-    filled = leave(m, st, ru, s, row, wanted, price, reason, False, True)
+    filled = leave(x, s, row, wanted, price, reason, False, True)
     if p.units != 0.0:
         p.exit_units = wanted - filled
         p.exit_reason = reason
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def exits_inside(m: Any, st: Any, ru: Any, s: int, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def exits_inside(x: Any, s: int, row: int) -> None:
     """Exits that the bar's range brings about. A bar that reaches stop and target is taken to reach the stop first."""
-    p = st.positions[s]
-    rules = ru.rules[0]
+    p = position_of(x, s)
+    rules = rules_of(x)
     if p.exit_units >= abs(p.units) - _EPSILON and p.exit_units > 0.0:
         return
     stop = stop_in_force(p)
     side = -1.0 if p.units > 0.0 else 1.0
     if not np.isnan(stop):
-        price, _ = stop_price(side, stop, m.open[row], m.high[row], m.low[row], True)
+        price, _ = stop_price(side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), True)
         if not np.isnan(price):
             if p.entry_row == row and p.mode != r.AT_OPEN:
                 # Entered beyond its own stop inside the bar: it leaves where it came in, not at a better price.
                 price = min(price, p.entry_price) if side < 0.0 else max(price, p.entry_price)
-            give_up(m, st, ru, s, row, price)
+            give_up(x, s, row, price)
             return
-    try_targets(m, st, ru, s, row, False)
+    try_targets(x, s, row, False)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def affordable(m: Any, st: Any, ru: Any, s: int, side: float, price: float) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def affordable(x: Any, s: int, side: float, price: float) -> float:
     """Units that cash (or margin) and the borrow limit allow at that price, commission included; not rounded."""
-    a = st.account[0]
-    rules = ru.rules[0]
-    c = ru.costs[s]
+    a = account_of(x)
+    rules = rules_of(x)
+    c = cost_of(x, s)
     if side < 0.0 and (rules.margin == 0 or c.shortable == 0):
         return 0.0
     power = a.cash
     if rules.margin != 0:
-        power = rules.leverage * equity(m, st, ru) - gross_exposure(m, st, ru)
+        power = rules.leverage * equity(x) - gross_exposure(x)
     if power <= 0.0 or price <= 0.0:
         return 0.0
     each = price * c.point_value
@@ -405,17 +422,17 @@ def affordable(m: Any, st: Any, ru: Any, s: int, side: float, price: float) -> f
     return units
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def wanted_units(
-    m: Any, st: Any, ru: Any, s: int, plan: Any, side: float, price: float, stop: float, signal_row: int
+    x: Any, s: int, plan: Any, side: float, price: float, stop: float, signal_row: int
 ) -> float:
     """Units that the plan's size rule asks for at that price, before rounding; negative when its stop makes no sense."""
-    a = st.account[0]
-    c = ru.costs[s]
+    a = account_of(x)
+    c = cost_of(x, s)
     each = abs(price) * c.point_value
     value = plan.size_value
     if plan.size_column >= 0:
-        value = ru.columns[plan.size_column, signal_row]
+        value = column_at(x, plan.size_column, signal_row)
     if plan.size_kind == r.SIZE_UNITS:
         units = value
     elif plan.size_kind == r.SIZE_NOTIONAL:
@@ -423,67 +440,67 @@ def wanted_units(
     elif plan.size_kind == r.SIZE_CASH:
         units = value * a.cash / (each * (1.0 + c.commission_rate) + c.commission_per_unit)
     elif plan.size_kind == r.SIZE_EQUITY:
-        units = value * equity(m, st, ru) / each
+        units = value * equity(x) / each
     else:
         risk = side * (price - stop) * c.point_value
         if not risk > 0.0:
             return -1.0
-        units = value * equity(m, st, ru) / risk
-    cap = min(plan.notional_max, ru.rules[0].position_usd_max)
+        units = value * equity(x) / risk
+    cap = min(plan.notional_max, rules_of(x).position_usd_max)
     if not units * each <= cap:
         units = cap / each
     return units
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def enter(
-    m: Any, st: Any, ru: Any, s: int, slot: int, row: int, price: float, mode: int, slips: bool
+    x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: bool
 ) -> None:
     """Fill an entry order, or as much of it as money and volume allow, and set up its position."""
-    a = st.account[0]
-    p = st.positions[s]
-    e = st.entries[s, slot]
-    plan = ru.plans[e.plan]
-    c = ru.costs[s]
+    a = account_of(x)
+    p = position_of(x, s)
+    e = entry_of(x, s, slot)
+    plan = plan_at(x, e.plan)
+    c = cost_of(x, s)
     side = e.side
     first = np.isnan(e.units)
-    room = volume_left(m, st, ru, s, row)
+    room = volume_left(x, s, row)
     paid = price
     if slips:
-        paid = worse(m, st, ru, s, row, side, 0.0 if first else min(e.units, room), price)
+        paid = worse(x, s, row, side, 0.0 if first else min(e.units, room), price)
         if e.kind == r.STOP_LIMIT:
             paid = min(paid, e.limit) if side > 0.0 else max(paid, e.limit)
     units = e.units
     if first:
         stop = np.nan
-        lv = ru.levels[e.plan, r.LEVEL_STOP]
+        lv = level_at(x, e.plan, r.LEVEL_STOP)
         if lv.used != 0:
-            stop = level_price(lv, ru.columns, paid, np.nan, side, e.signal_row, row)
-        units = wanted_units(m, st, ru, s, plan, side, paid, stop, e.signal_row)
+            stop = level_price(x, lv, paid, np.nan, side, e.signal_row, row)
+        units = wanted_units(x, s, plan, side, paid, stop, e.signal_row)
         if units < 0.0:
-            st.blocked[r.NO_RISK] += 1
+            count_blocked(x, r.NO_RISK)
             e.kind = r.NONE
             return
         e.units = whole_steps(units, c.quantity_step)
         units = e.units
-    money = whole_steps(min(units, affordable(m, st, ru, s, side, paid)), c.quantity_step)
+    money = whole_steps(min(units, affordable(x, s, side, paid)), c.quantity_step)
     if money <= 0.0:
-        st.blocked[r.NO_UNITS] += 1
+        count_blocked(x, r.NO_UNITS)
         e.kind = r.NONE
         return
     units = min(money, room)
     if e.tif == r.FOK and units < e.units - _EPSILON:
-        st.blocked[r.EXPIRED] += 1
+        count_blocked(x, r.EXPIRED)
         e.kind = r.NONE
         return
     if units <= 0.0:
         return
     if slips and c.impact > 0.0 and (first or units < e.units):
-        paid = worse(m, st, ru, s, row, side, units, price)
+        paid = worse(x, s, row, side, units, price)
         if e.kind == r.STOP_LIMIT:
             paid = min(paid, e.limit) if side > 0.0 else max(paid, e.limit)
     if p.units == 0.0:
-        start_day(m, st, ru, row)
+        start_day(x, row)
         a.day_trades += 1
         a.open_positions += 1
         p.trade = a.trades
@@ -494,82 +511,82 @@ def enter(
         p.signal_row = e.signal_row
         p.entry_row = row
         p.mode = mode
-        p.opened_ns = m.at_ns[row] + (ru.rules[0].span_ns if mode == r.AT_CLOSE else 0)
+        p.opened_ns = i8(x.times, row) + (rules_of(x).span_ns if mode == r.AT_CLOSE else 0)
         p.targets_done = 0
         p.target_left = 0.0
         p.exit_units = 0.0
         p.mark = row
-        p.financed_day = np.int64(m.day[row]) if len(m.day) else 0
-    book(m, st, ru, s, row, side * units, paid, price, r.ENTRY, mode == r.AT_CLOSE)
+        p.financed_day = day_at(x, row) if x.days else 0
+    book(x, s, row, side * units, paid, price, r.ENTRY, mode == r.AT_CLOSE)
     p.entry_price = (p.entry_price * abs(p.units) + paid * units) / (abs(p.units) + units)
     p.units += side * units
     p.entered += units
     if p.entered == units:
-        protect(st, ru, s, row, side)
+        protect(x, s, row, side)
     e.units -= units
     if e.units < _EPSILON or money < e.units:
         e.kind = r.NONE
     # Entry orders of one symbol cancel each other: the first to fill is the trade.
     for other in range(r.ENTRY_SLOTS):
         if other != slot:
-            st.entries[s, other].kind = r.NONE
+            entry_of(x, s, other).kind = r.NONE
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def protect(st: Any, ru: Any, s: int, row: int, side: float) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def protect(x: Any, s: int, row: int, side: float) -> None:
     """Put the plan's first stop and trailing stop of a position that has just been entered."""
-    p = st.positions[s]
-    plan = ru.plans[p.plan]
-    lv = ru.levels[p.plan, r.LEVEL_STOP]
+    p = position_of(x, s)
+    plan = plan_at(x, p.plan)
+    lv = level_at(x, p.plan, r.LEVEL_STOP)
     p.stop = np.nan
     p.stop_moves = 0
     if lv.used != 0:
-        p.stop = level_price(lv, ru.columns, p.entry_price, np.nan, side, p.signal_row, row)
+        p.stop = level_price(x, lv, p.entry_price, np.nan, side, p.signal_row, row)
         p.stop_moves = 1 if lv.reading != r.READ_SIGNAL and lv.column >= 0 else 0
     p.best = p.entry_price
     p.trail = np.nan
     if plan.trail_kind != r.TRAIL_NONE:
-        p.trail = p.best - side * trail_distance(ru, p, p.signal_row)
+        p.trail = p.best - side * trail_distance(x, p, p.signal_row)
     stop = stop_in_force(p)
     p.risk = abs(p.entry_price - stop)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def trail_distance(ru: Any, p: Any, row: int) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def trail_distance(x: Any, p: Any, row: int) -> float:
     """How far the trailing stop lies behind the best price, by what was known at the close of `row`."""
-    plan = ru.plans[p.plan]
+    plan = plan_at(x, p.plan)
     if plan.trail_kind == r.TRAIL_USD:
         return plan.trail_value
     if plan.trail_kind == r.TRAIL_FRACTION:
         return plan.trail_value * p.best
-    return plan.trail_value * ru.columns[plan.trail_column, row]
+    return plan.trail_value * column_at(x, plan.trail_column, row)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def follow(m: Any, st: Any, ru: Any, s: int, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def follow(x: Any, s: int, row: int) -> None:
     """Raise the trailing stop by what the closed bar showed; it is in force from the next bar on."""
-    p = st.positions[s]
-    if ru.plans[p.plan].trail_kind == r.TRAIL_NONE:
+    p = position_of(x, s)
+    if plan_at(x, p.plan).trail_kind == r.TRAIL_NONE:
         return
     side = 1.0 if p.units > 0.0 else -1.0
-    seen = m.high[row] if side > 0.0 else m.low[row]
+    seen = f8(x.high, row) if side > 0.0 else f8(x.low, row)
     if p.entry_row == row and p.mode != r.AT_OPEN:
-        seen = m.close[row]
+        seen = f8(x.close, row)
     p.best = max(p.best, seen) if side > 0.0 else min(p.best, seen)
-    level = p.best - side * trail_distance(ru, p, row)
+    level = p.best - side * trail_distance(x, p, row)
     if np.isnan(p.trail) or side * (level - p.trail) > 0.0:
         p.trail = level
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def entries_on_bar(m: Any, st: Any, ru: Any, s: int, row: int, opening: bool) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
     """Fill the symbol's working entry orders from this bar: at its open, or inside it."""
-    p = st.positions[s]
-    rules = ru.rules[0]
+    p = position_of(x, s)
+    rules = rules_of(x)
     through = rules.limit_needs_through != 0
     at_level = rules.limit_fills_at_level != 0
     for slot in range(r.ENTRY_SLOTS):
-        e = st.entries[s, slot]
+        e = entry_of(x, s, slot)
         if e.kind == r.NONE or e.tif == r.CLS:
             continue
         if p.units * e.side < 0.0:
@@ -580,70 +597,70 @@ def entries_on_bar(m: Any, st: Any, ru: Any, s: int, row: int, opening: bool) ->
             e.seen_row = row
         if e.tif == r.OPG and not opening:
             continue
-        o, h, low = m.open[row], m.high[row], m.low[row]
+        o, h, low = f8(x.open, row), f8(x.high, row), f8(x.low, row)
         if e.kind == r.MARKET:
             if opening:
-                enter(m, st, ru, s, slot, row, o, r.AT_OPEN, True)
+                enter(x, s, slot, row, o, r.AT_OPEN, True)
         elif e.kind == r.LIMIT:
             price, at_open = limit_price(e.side, e.limit, o, h, low, at_level and not opening, through)
             if not np.isnan(price) and at_open == opening:
-                enter(m, st, ru, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, False)
+                enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, False)
         elif e.kind == r.STOP_ENTRY:
             price, at_open = stop_price(e.side, e.stop, o, h, low, False)
             if not np.isnan(price) and at_open == opening:
-                enter(m, st, ru, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, True)
+                enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, True)
         elif e.triggered == 0:
             price, at_open = stop_price(e.side, e.stop, o, h, low, False)
             if not np.isnan(price) and at_open == opening:
                 e.triggered = 1
                 if e.side * (price - e.limit) <= 0.0:
-                    enter(m, st, ru, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, True)
+                    enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, True)
                 elif opening and e.side * ((low if e.side > 0.0 else h) - e.limit) <= 0.0:
                     # Triggered by the opening and beyond the limit: the bar comes back to it later.
-                    enter(m, st, ru, s, slot, row, e.limit, r.ON_THE_WAY_DOWN, False)
+                    enter(x, s, slot, row, e.limit, r.ON_THE_WAY_DOWN, False)
         else:
             price, at_open = limit_price(e.side, e.limit, o, h, low, at_level and not opening, through)
             if not np.isnan(price) and at_open == opening:
-                enter(m, st, ru, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, False)
+                enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, False)
         if p.units != 0.0 and e.kind == r.NONE:
             return
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def withdraw_entries(st: Any, s: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def withdraw_entries(x: Any, s: int) -> None:
     """Withdraw entry orders that were priced before an unexplained jump."""
     for slot in range(r.ENTRY_SLOTS):
-        e = st.entries[s, slot]
+        e = entry_of(x, s, slot)
         if e.kind != r.NONE:
-            st.blocked[r.PRICED_BEFORE_JUMP] += 1
+            count_blocked(x, r.PRICED_BEFORE_JUMP)
             e.kind = r.NONE
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def expire_entries(m: Any, st: Any, ru: Any, s: int, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def expire_entries(x: Any, s: int, row: int) -> None:
     """Withdraw entry orders whose time in force ended before this bar."""
     for slot in range(r.ENTRY_SLOTS):
-        e = st.entries[s, slot]
+        e = entry_of(x, s, slot)
         if e.kind == r.NONE or e.seen_row < 0:
             continue
         gone = e.tif == r.IOC or e.tif == r.FOK or e.tif == r.OPG
-        if e.tif == r.DAY and len(m.day):
-            gone = m.day[row] != m.day[e.seen_row]
+        if e.tif == r.DAY and x.days:
+            gone = day_at(x, row) != day_at(x, e.seen_row)
         if gone:
-            st.blocked[r.EXPIRED] += 1
+            count_blocked(x, r.EXPIRED)
             e.kind = r.NONE
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def apply_actions(m: Any, st: Any, ru: Any, acts: Any, s: int, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def apply_actions(x: Any, s: int, row: int) -> None:
     """Dividends and splits that take effect by this row, on the position and on working orders."""
-    a = st.account[0]
-    p = st.positions[s]
-    c = ru.costs[s]
-    while p.action < acts.offsets[s + 1] and acts.row[p.action] <= row:
-        factor = acts.share_factor[p.action]
-        dividend = acts.dividend[p.action]
-        at = acts.row[p.action]
+    a = account_of(x)
+    p = position_of(x, s)
+    c = cost_of(x, s)
+    while p.action < i8(x.action_offsets, s + 1) and i8(x.action_rows, p.action) <= row:
+        factor = f8(x.share_factors, p.action)
+        dividend = f8(x.dividends, p.action)
+        at = i8(x.action_rows, p.action)
         p.action += 1
         if at < row and p.units != 0.0 and p.entry_row >= at:
             continue
@@ -667,8 +684,8 @@ def apply_actions(m: Any, st: Any, ru: Any, acts: Any, s: int, row: int) -> None
             p.target_left = whole_steps(p.target_left * factor, c.quantity_step)
             fraction = held - whole
             if fraction > _EPSILON:
-                a.day_pnl += side * (m.open[at] - p.entry_price) * fraction * c.point_value
-                book(m, st, ru, s, at, -side * fraction, m.open[at], m.open[at], r.CASH_IN_LIEU, False)
+                a.day_pnl += side * (f8(x.open, at) - p.entry_price) * fraction * c.point_value
+                book(x, s, at, -side * fraction, f8(x.open, at), f8(x.open, at), r.CASH_IN_LIEU, False)
                 p.units = side * whole
                 if whole == 0.0:
                     p.entry_price = np.nan
@@ -678,33 +695,33 @@ def apply_actions(m: Any, st: Any, ru: Any, acts: Any, s: int, row: int) -> None
                     p.closed_row = at
                     a.open_positions -= 1
         for slot in range(r.ENTRY_SLOTS):
-            e = st.entries[s, slot]
+            e = entry_of(x, s, slot)
             if e.kind != r.NONE and e.signal_row < at:
                 e.units = whole_steps(e.units * factor, c.quantity_step)
                 e.limit /= factor
                 e.stop /= factor
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def finance_short(m: Any, st: Any, ru: Any, s: int, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def finance_short(x: Any, s: int, row: int) -> None:
     """Pay the borrow fee of a short for the days since it was last paid, on the close before."""
-    p = st.positions[s]
-    c = ru.costs[s]
-    if p.units >= 0.0 or c.borrow_rate <= 0.0 or len(m.day) == 0:
+    p = position_of(x, s)
+    c = cost_of(x, s)
+    if p.units >= 0.0 or c.borrow_rate <= 0.0 or x.days == 0:
         return
-    days = np.int64(m.day[row]) - p.financed_day
+    days = day_at(x, row) - p.financed_day
     if days > 0:
-        fee = abs(p.units) * m.close[row - 1] * c.point_value * c.borrow_rate * days / 365.0
-        st.account[0].cash -= fee
-        st.account[0].financing += fee
-        p.financed_day = np.int64(m.day[row])
+        fee = abs(p.units) * f8(x.close, row - 1) * c.point_value * c.borrow_rate * days / 365.0
+        account_of(x).cash -= fee
+        account_of(x).financing += fee
+        p.financed_day = day_at(x, row)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def note_decision(st: Any, s: int, row: int, side: float, units: float, stop: float, reason: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def note_decision(x: Any, s: int, row: int, side: float, units: float, stop: float, reason: int) -> None:
     """Keep what was decided on that bar."""
-    a = st.account[0]
-    d = st.decisions[a.decisions]
+    a = account_of(x)
+    d = decision_at(x, a.decisions)
     d.row = row
     d.symbol = s
     d.side = side
@@ -714,108 +731,107 @@ def note_decision(st: Any, s: int, row: int, side: float, units: float, stop: fl
     a.decisions += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def ask_to_leave(m: Any, st: Any, ru: Any, s: int, row: int, fraction: float, reason: int, at_close: bool) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def ask_to_leave(x: Any, s: int, row: int, fraction: float, reason: int, at_close: bool) -> None:
     """Sell (or cover) a fraction of the units held: now at the close, or at the next open."""
-    p = st.positions[s]
+    p = position_of(x, s)
     units = abs(p.units)
     if fraction < 1.0:
-        units = whole_steps(fraction * units, ru.costs[s].quantity_step)
+        units = whole_steps(fraction * units, cost_of(x, s).quantity_step)
     if units <= 0.0 or p.exit_units >= abs(p.units) - _EPSILON:
         return
-    note_decision(st, s, row, 0.0, units, np.nan, reason)
+    note_decision(x, s, row, 0.0, units, np.nan, reason)
     if at_close:
-        units -= leave(m, st, ru, s, row, units, m.close[row], reason, True, True)
+        units -= leave(x, s, row, units, f8(x.close, row), reason, True, True)
     if p.units != 0.0:
         p.exit_units = max(p.exit_units, units)
         p.exit_reason = reason
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def exits_at_close(m: Any, k: Any, st: Any, ru: Any, s: int, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def exits_at_close(x: Any, s: int, row: int) -> None:
     """Exits decided at the bar's close: session end, holding time, the strategy's rule, a margin call."""
-    p = st.positions[s]
-    rules = ru.rules[0]
-    plan = ru.plans[p.plan]
-    follow(m, st, ru, s, row)
-    if plan.session_exit != 0 and is_true(k.session_exit, row):
-        ask_to_leave(m, st, ru, s, row, 1.0, r.SESSION_END, True)
+    p = position_of(x, s)
+    rules = rules_of(x)
+    plan = plan_at(x, p.plan)
+    follow(x, s, row)
+    if plan.session_exit != 0 and is_true(x.session_exit, row):
+        ask_to_leave(x, s, row, 1.0, r.SESSION_END, True)
         return
-    held_ns = m.at_ns[row] + rules.span_ns - p.opened_ns
+    held_ns = i8(x.times, row) + rules.span_ns - p.opened_ns
     if (plan.hold_ns > 0 and held_ns >= plan.hold_ns) or (
         plan.hold_bars > 0 and row - p.entry_row + (0 if p.mode == r.AT_CLOSE else 1) >= plan.hold_bars
     ):
-        ask_to_leave(m, st, ru, s, row, 1.0, r.TIME, True)
+        ask_to_leave(x, s, row, 1.0, r.TIME, True)
         return
-    rule = is_true(k.exit_long, row) if p.units > 0.0 else is_true(k.exit_short, row)
+    rule = is_true(x.exit_long, row) if p.units > 0.0 else is_true(x.exit_short, row)
     if rule:
-        ask_to_leave(m, st, ru, s, row, 1.0, r.EXIT_RULE, rules.fill_at_close != 0)
+        ask_to_leave(x, s, row, 1.0, r.EXIT_RULE, rules.fill_at_close != 0)
         return
     if rules.margin != 0 and rules.maintenance > 0.0:
-        if equity(m, st, ru) < rules.maintenance * gross_exposure(m, st, ru):
-            ask_to_leave(m, st, ru, s, row, 1.0, r.MARGIN_CALL, False)
+        if equity(x) < rules.maintenance * gross_exposure(x):
+            ask_to_leave(x, s, row, 1.0, r.MARGIN_CALL, False)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def place_entry(m: Any, st: Any, ru: Any, s: int, row: int, side: float, plan_id: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
     """Decide the size of an entry and place its order; fill it at once when the run fills at the close."""
-    a = st.account[0]
-    p = st.positions[s]
-    rules = ru.rules[0]
-    plan = ru.plans[plan_id]
-    c = ru.costs[s]
+    a = account_of(x)
+    p = position_of(x, s)
+    rules = rules_of(x)
+    plan = plan_at(x, plan_id)
+    c = cost_of(x, s)
     if p.closed_row >= 0 and row - p.closed_row < plan.cooldown_bars:
-        st.blocked[r.COOLING_DOWN] += 1
+        count_blocked(x, r.COOLING_DOWN)
         return
-    limit = limits_reached(m, st, ru, row)
+    limit = limits_reached(x, row)
     if limit >= 0:
-        st.blocked[limit] += 1
+        count_blocked(x, limit)
         return
-    if a.open_positions + pending_entries(st) >= rules.open_positions_max:
-        st.blocked[r.OPEN_POSITIONS] += 1
+    if a.open_positions + pending_entries(x) >= rules.open_positions_max:
+        count_blocked(x, r.OPEN_POSITIONS)
         return
     if side < 0.0 and (rules.margin == 0 or c.shortable == 0):
-        st.blocked[r.NOT_SHORTABLE] += 1
+        count_blocked(x, r.NOT_SHORTABLE)
         return
     slot = 0
-    while slot < r.ENTRY_SLOTS and st.entries[s, slot].kind != r.NONE:
+    while slot < r.ENTRY_SLOTS and entry_of(x, s, slot).kind != r.NONE:
         slot += 1
     if slot == r.ENTRY_SLOTS:
         return
-    reference = m.close[row]
-    levels = ru.levels[plan_id]
+    reference = f8(x.close, row)
     limit_at = np.nan
     stop_at = np.nan
     if plan.entry_kind == r.LIMIT or plan.entry_kind == r.STOP_LIMIT:
-        limit_at = level_price(levels[r.LEVEL_LIMIT], ru.columns, reference, np.nan, side, row, row)
+        limit_at = level_price(x, level_at(x, plan_id, r.LEVEL_LIMIT), reference, np.nan, side, row, row)
         reference = limit_at
     if plan.entry_kind == r.STOP_ENTRY or plan.entry_kind == r.STOP_LIMIT:
-        stop_at = level_price(levels[r.LEVEL_STOP_ENTRY], ru.columns, reference, np.nan, side, row, row)
+        stop_at = level_price(x, level_at(x, plan_id, r.LEVEL_STOP_ENTRY), reference, np.nan, side, row, row)
         if plan.entry_kind == r.STOP_ENTRY:
             reference = stop_at
     if np.isnan(reference) or (plan.entry_kind == r.STOP_LIMIT and np.isnan(stop_at)):
-        st.blocked[r.NO_RISK] += 1
+        count_blocked(x, r.NO_RISK)
         return
     stop = np.nan
-    if levels[r.LEVEL_STOP].used != 0:
-        stop = level_price(levels[r.LEVEL_STOP], ru.columns, reference, np.nan, side, row, row)
+    if level_at(x, plan_id, r.LEVEL_STOP).used != 0:
+        stop = level_price(x, level_at(x, plan_id, r.LEVEL_STOP), reference, np.nan, side, row, row)
         if np.isnan(stop) or side * (reference - stop) <= 0.0:
-            st.blocked[r.NO_RISK] += 1
+            count_blocked(x, r.NO_RISK)
             return
     units = np.nan
     now = rules.fill_at_close != 0 and plan.entry_kind == r.MARKET and plan.scheduled == 0
     if not now and not (rules.size_at_fill != 0 and plan.entry_kind == r.MARKET):
-        units = wanted_units(m, st, ru, s, plan, side, reference, stop, row)
+        units = wanted_units(x, s, plan, side, reference, stop, row)
         if units < 0.0:
-            st.blocked[r.NO_RISK] += 1
+            count_blocked(x, r.NO_RISK)
             return
         if p.units == 0.0:
-            units = min(units, affordable(m, st, ru, s, side, reference))
+            units = min(units, affordable(x, s, side, reference))
         units = whole_steps(units, c.quantity_step)
         if units <= 0.0:
-            st.blocked[r.NO_UNITS] += 1
+            count_blocked(x, r.NO_UNITS)
             return
-    e = st.entries[s, slot]
+    e = entry_of(x, s, slot)
     e.kind = plan.entry_kind
     e.side = side
     e.units = units
@@ -827,81 +843,81 @@ def place_entry(m: Any, st: Any, ru: Any, s: int, row: int, side: float, plan_id
     e.signal_row = row
     e.seen_row = -1
     e.plan = plan_id
-    note_decision(st, s, row, side, units, stop, r.ENTRY)
+    note_decision(x, s, row, side, units, stop, r.ENTRY)
     if now:
-        enter(m, st, ru, s, slot, row, m.close[row], r.AT_CLOSE, True)
+        enter(x, s, slot, row, f8(x.close, row), r.AT_CLOSE, True)
         if p.units != 0.0 and e.kind != r.NONE:
             e.kind = r.NONE if e.tif != r.GTC else e.kind
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def pending_entries(st: Any) -> int:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def pending_entries(x: Any) -> int:
     """Symbols that are flat and have an entry order working: each may become an open position."""
     count = 0
-    for s in range(len(st.positions)):
-        if st.positions[s].units == 0.0:
+    for s in range(x.symbols):
+        if position_of(x, s).units == 0.0:
             for slot in range(r.ENTRY_SLOTS):
-                if st.entries[s, slot].kind != r.NONE:
+                if entry_of(x, s, slot).kind != r.NONE:
                     count += 1
                     break
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def has_entry(st: Any, s: int) -> bool:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def has_entry(x: Any, s: int) -> bool:
     """Whether an entry order of the symbol is working."""
     for slot in range(r.ENTRY_SLOTS):
-        if st.entries[s, slot].kind != r.NONE:
+        if entry_of(x, s, slot).kind != r.NONE:
             return True
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def entries_at_close(m: Any, k: Any, st: Any, ru: Any, s: int, row: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def entries_at_close(x: Any, s: int, row: int) -> None:
     """Orders for the close, schedules that come due with the next bar, and entries that the strategy declares."""
-    p = st.positions[s]
-    end = m.offsets[s + 1]
+    p = position_of(x, s)
+    end = i8(x.offsets, s + 1)
     for slot in range(r.ENTRY_SLOTS):
-        e = st.entries[s, slot]
+        e = entry_of(x, s, slot)
         if e.kind != r.NONE and e.tif == r.CLS and e.signal_row < row:
-            if len(m.day) == 0 or row + 1 == end or m.day[row + 1] != m.day[row]:
-                enter(m, st, ru, s, slot, row, m.close[row], r.AT_CLOSE, True)
+            if x.days == 0 or row + 1 == end or day_at(x, row + 1) != day_at(x, row):
+                enter(x, s, slot, row, f8(x.close, row), r.AT_CLOSE, True)
                 if e.kind != r.NONE:
-                    st.blocked[r.EXPIRED] += 1
+                    count_blocked(x, r.EXPIRED)
                     e.kind = r.NONE
-        if e.kind != r.NONE and e.scheduled != 0 and row + 1 < end and is_true(k.scheduled, row + 1):
+        if e.kind != r.NONE and e.scheduled != 0 and row + 1 < end and is_true(x.scheduled, row + 1):
             e.scheduled = 0
-    if has_entry(st, s):
+    if has_entry(x, s):
         return
     long_free = p.units == 0.0 or (p.units < 0.0 and p.exit_units >= -p.units - _EPSILON)
-    if long_free and is_true(k.enter_long, row):
-        place_entry(m, st, ru, s, row, 1.0, ru.plan_of[s, 0])
+    if long_free and is_true(x.enter_long, row):
+        place_entry(x, s, row, 1.0, i8(x.plan_of, 2 * s + 0))
     short_free = p.units == 0.0 or (p.units > 0.0 and p.exit_units >= p.units - _EPSILON)
-    if short_free and is_true(k.enter_short, row):
-        place_entry(m, st, ru, s, row, -1.0, ru.plan_of[s, 1])
+    if short_free and is_true(x.enter_short, row):
+        place_entry(x, s, row, -1.0, i8(x.plan_of, 2 * s + 1))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def next_event(m: Any, k: Any, st: Any, ru: Any, acts: Any, s: int, row: int) -> int:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def next_event(x: Any, s: int, row: int) -> int:
     """The next row of the symbol after `row` at which anything can happen; its end when nothing can."""
-    p = st.positions[s]
-    end = m.offsets[s + 1]
-    rules = ru.rules[0]
+    p = position_of(x, s)
+    end = i8(x.offsets, s + 1)
+    rules = rules_of(x)
     after = row + 1
     if after >= end or rules.wake_everywhere != 0:
         return after
-    upcoming = next_true(k.wake, after, end)
+    upcoming = next_true(x.wake, after, end)
     for slot in range(r.ENTRY_SLOTS):
-        e = st.entries[s, slot]
+        e = entry_of(x, s, slot)
         if e.kind != r.NONE:
             if e.scheduled == 0:
                 return after
             # Row x is due when the row before it has closed.
-            upcoming = min(upcoming, max(after, next_true(k.scheduled, after + 1, end) - 1))
+            upcoming = min(upcoming, max(after, next_true(x.scheduled, after + 1, end) - 1))
     if p.units == 0.0:
-        upcoming = min(upcoming, next_true(k.enter_long, after, upcoming))
-        return min(upcoming, next_true(k.enter_short, after, upcoming))
-    plan = ru.plans[p.plan]
+        upcoming = min(upcoming, next_true(x.enter_long, after, upcoming))
+        return min(upcoming, next_true(x.enter_short, after, upcoming))
+    plan = plan_at(x, p.plan)
     if (
         p.exit_units > 0.0
         or not np.isnan(p.stop)
@@ -912,101 +928,102 @@ def next_event(m: Any, k: Any, st: Any, ru: Any, acts: Any, s: int, row: int) ->
     ):
         return after
     if plan.hold_ns > 0:
-        upcoming = min(upcoming, row_at(m.at_ns, after, end, p.opened_ns + plan.hold_ns - rules.span_ns))
+        upcoming = min(upcoming, row_at(x, after, end, p.opened_ns + plan.hold_ns - rules.span_ns))
     if plan.session_exit != 0:
-        upcoming = min(upcoming, next_true(k.session_exit, after, upcoming))
+        upcoming = min(upcoming, next_true(x.session_exit, after, upcoming))
     if p.units > 0.0:
-        upcoming = min(upcoming, next_true(k.exit_long, after, upcoming))
+        upcoming = min(upcoming, next_true(x.exit_long, after, upcoming))
     else:
-        upcoming = min(upcoming, next_true(k.exit_short, after, upcoming))
-    if p.action < acts.offsets[s + 1]:
-        upcoming = min(upcoming, max(after, acts.row[p.action]))
-    return min(upcoming, next_true(k.breaks, after, upcoming))
+        upcoming = min(upcoming, next_true(x.exit_short, after, upcoming))
+    if p.action < i8(x.action_offsets, s + 1):
+        upcoming = min(upcoming, max(after, i8(x.action_rows, p.action)))
+    return min(upcoming, next_true(x.breaks, after, upcoming))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def replay(m: Any, k: Any, st: Any, ru: Any, acts: Any) -> int:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def replay(run: Any) -> int:
     """Carry the run on until it is done, or until it needs something from Python.
 
-    Returns DONE; WAKE (decide on account.symbol at account.row, then call again); GROW (give `st` more room for fills
-    and decisions, then call again); BREAK (a position would be held through an unexplained jump at account.row).
+    Returns DONE; WAKE (decide on account.symbol at account.row, then call again); GROW (give the state more room
+    for fills and decisions, then call again); BREAK (a position would be held through an unexplained jump at account.row).
     """
-    a = st.account[0]
-    rules = ru.rules[0]
-    symbols = len(st.positions)
+    x = run[0]
+    a = account_of(x)
+    rules = rules_of(x)
+    symbols = x.symbols
     while True:
         if a.phase == r.SEEK:
-            if a.fills + 12 * symbols > len(st.fills) or a.decisions + 6 * symbols > len(st.decisions):
+            if a.fills + 12 * symbols > x.fill_room or a.decisions + 6 * symbols > x.decision_room:
                 return r.GROW
             now = FAR
             for s in range(symbols):
-                row = st.positions[s].next
-                if row < m.offsets[s + 1] and m.at_ns[row] < now:
-                    now = m.at_ns[row]
+                row = position_of(x, s).next
+                if row < i8(x.offsets, s + 1) and i8(x.times, row) < now:
+                    now = i8(x.times, row)
             if now == FAR:
                 return r.DONE
             for s in range(symbols):
-                row = st.positions[s].next
-                if row >= m.offsets[s + 1] or m.at_ns[row] != now:
+                row = position_of(x, s).next
+                if row >= i8(x.offsets, s + 1) or i8(x.times, row) != now:
                     continue
-                p = st.positions[s]
-                if rules.hold_through_breaks == 0 and is_true(k.breaks, row):
+                p = position_of(x, s)
+                if rules.hold_through_breaks == 0 and is_true(x.breaks, row):
                     if p.units != 0.0:
                         a.symbol = s
                         a.row = row
                         return r.BREAK
-                    withdraw_entries(st, s)
+                    withdraw_entries(x, s)
             a.now_ns = now
-            on_bar(m, k, st, ru, acts, now)
+            on_bar(x, now)
             a.phase = r.DECIDE
             a.cursor = 0
             a.woken = 0
         while a.cursor < symbols:
             s = a.cursor
-            row = st.positions[s].next
-            if row < m.offsets[s + 1] and m.at_ns[row] == a.now_ns:
+            row = position_of(x, s).next
+            if row < i8(x.offsets, s + 1) and i8(x.times, row) == a.now_ns:
                 if a.woken == 0:
-                    if not (rules.freeze_exits != 0 and limits_reached(m, st, ru, row) >= 0):
-                        entries_at_close(m, k, st, ru, s, row)
-                    if rules.wake_everywhere != 0 or is_true(k.wake, row):
+                    if not (rules.freeze_exits != 0 and limits_reached(x, row) >= 0):
+                        entries_at_close(x, s, row)
+                    if rules.wake_everywhere != 0 or is_true(x.wake, row):
                         a.woken = 1
                         a.symbol = s
                         a.row = row
                         return r.WAKE
                 a.woken = 0
-                st.positions[s].next = next_event(m, k, st, ru, acts, s, row)
+                position_of(x, s).next = next_event(x, s, row)
             a.cursor += 1
         a.phase = r.SEEK
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def on_bar(m: Any, k: Any, st: Any, ru: Any, acts: Any, now: int) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def on_bar(x: Any, now: int) -> None:
     """Everything that one instant does to resting orders and open positions, up to the exits at its close."""
-    rules = ru.rules[0]
-    symbols = len(st.positions)
+    rules = rules_of(x)
+    symbols = x.symbols
     # The passes over symbols are separate, so that money freed inside a bar cannot pay for its opening.
     for step in range(6):
         for s in range(symbols):
-            p = st.positions[s]
+            p = position_of(x, s)
             row = p.next
-            if row >= m.offsets[s + 1] or m.at_ns[row] != now:
+            if row >= i8(x.offsets, s + 1) or i8(x.times, row) != now:
                 continue
-            if rules.freeze_exits != 0 and limits_reached(m, st, ru, row) >= 0:
+            if rules.freeze_exits != 0 and limits_reached(x, row) >= 0:
                 continue
             if step == 0:
-                if p.action < acts.offsets[s + 1]:
-                    apply_actions(m, st, ru, acts, s, row)
-                expire_entries(m, st, ru, s, row)
-                finance_short(m, st, ru, s, row)
+                if p.action < i8(x.action_offsets, s + 1):
+                    apply_actions(x, s, row)
+                expire_entries(x, s, row)
+                finance_short(x, s, row)
             elif step == 1:
                 if p.units != 0.0:
-                    exits_at_open(m, st, ru, s, row)
+                    exits_at_open(x, s, row)
             elif step == 2:
-                entries_on_bar(m, st, ru, s, row, True)
+                entries_on_bar(x, s, row, True)
             elif step == 3:
-                entries_on_bar(m, st, ru, s, row, False)
+                entries_on_bar(x, s, row, False)
             elif step == 4:
                 if p.units != 0.0:
-                    exits_inside(m, st, ru, s, row)
+                    exits_inside(x, s, row)
             elif p.units != 0.0:
-                exits_at_close(m, k, st, ru, s, row)
+                exits_at_close(x, s, row)

@@ -1,0 +1,337 @@
+"""Replay: carry a strategy's decisions through the archived bars, and keep every fill and decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magellan.backtest import records as r
+from magellan.backtest.market import Market
+from magellan.backtest.plan_arrays import PlanTable, cost_array, minute_of_day, rules_array
+from magellan.errors import AskOperator
+from magellan.strategy.market_view import MarketView
+from magellan.strategy.trade_plan import Market as MarketOrder
+from magellan.strategy.trade_plan import SessionExit, TimeInForce, TradePlan
+from magellan.trading.bar import Mask, instant, nanoseconds
+from magellan.trading.corporate_action import CashDividend, CorporateAction, Split
+from magellan.workspace.config import AccountTerms, ExecutionTerms, InstrumentTerms, Limits
+
+_FIRST_ROOM = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SymbolDecisions:
+    """What a strategy decides on one symbol's bars; masks of shape (bars,), None: nowhere true."""
+
+    enter_long: Mask | None = None
+    enter_short: Mask | None = None
+    exit_long: Mask | None = None
+    exit_short: Mask | None = None
+    wake: Mask | None = None
+    breaks: Mask | None = None  # bars that open after an unexplained jump
+    plan_long: TradePlan
+    plan_short: TradePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Everything of a config that the replay itself reads."""
+
+    execution: ExecutionTerms = ExecutionTerms()
+    account: AccountTerms = AccountTerms()
+    limits: Limits = Limits()
+    instruments: dict[str, InstrumentTerms] | None = None
+    warmup_bars: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Replayed:
+    """What a replay leaves behind."""
+
+    fills: NDArray[np.void]  # records.fill_t, in time order
+    decisions: NDArray[np.void]  # records.decision_t, in time order
+    blocked: NDArray[np.int64]  # count per reason of records.BLOCKED
+    positions: NDArray[np.void]  # records.position_t at the end, shape (symbols,)
+    cash_usd: float
+    trades: int
+    dividends_usd: float
+    financing_usd: float
+    wakes: int
+
+
+OnWake = Callable[["Run", int, int], None]  # (run, symbol, row): decide there
+
+
+class Run:
+    """One replay under way: the arrays that the compiled kernel works on."""
+
+    def __init__(
+        self,
+        market: Market,
+        decisions: Sequence[SymbolDecisions],
+        terms: Terms,
+        *,
+        views: Sequence[MarketView],
+        actions: Sequence[CorporateAction] = (),
+        wake_everywhere: bool = False,
+    ) -> None:
+        self.market = market
+        self.terms = terms
+        self.plans = PlanTable(market.offsets)
+        plan_of = np.zeros((len(decisions), 2), dtype=np.int64)
+        for s, decided in enumerate(decisions):
+            plan_of[s, 0] = self.plans.add(decided.plan_long, s)
+            same = decided.plan_short is decided.plan_long
+            plan_of[s, 1] = plan_of[s, 0] if same else self.plans.add(decided.plan_short, s)
+        plans, levels, columns = self.plans.arrays()
+        days = _needs_days(decisions, terms)
+        self.arrays = r.MarketArrays(
+            market.opened_at_ns, market.open, market.high, market.low, market.close, market.volume, market.offsets,
+            _joined_days(views) if days else np.zeros(0, dtype=np.int32),
+        )  # fmt: skip
+        self.masks = _mask_words(market, decisions, views, terms.warmup_bars)
+        self.rules = r.RunRules(
+            rules_array(
+                terms.execution, terms.account, terms.limits,
+                span_ns=market.timeframe.span_ns, wake_everywhere=wake_everywhere,
+            ),
+            cost_array(market.symbols, terms.execution, terms.instruments or {}),
+            plans, levels, plan_of, columns,
+        )  # fmt: skip
+        self.actions = _action_arrays(market, actions)
+        self.state = self._first_state()
+        self.wakes = 0
+        self._locate()
+
+    def carry_on(self, on_wake: OnWake | None = None) -> Replayed:
+        """Replay to the end of the bars.
+
+        Raises AskOperator when a position would be held through a jump that no corporate action explains.
+        """
+        from magellan.backtest.replay_kernel import replay
+
+        while True:
+            answer = replay(self._context)
+            if answer == r.DONE:
+                return self._replayed()
+            if answer == r.GROW:
+                self.state = _grown(self.state)
+                self._locate()
+                continue
+            account = self.state.account[0]
+            symbol, row = int(account["symbol"]), int(account["row"])
+            if answer == r.BREAK:
+                raise self._jump(symbol, row)
+            assert on_wake is not None, "a replay wakes only for a strategy that decides in Python"
+            self.wakes += 1
+            on_wake(self, symbol, row)
+
+    def add_plan(self, plan: TradePlan, symbol: int) -> int:
+        """Take up a plan that a decision brought along; returns its number."""
+        number = self.plans.add(plan, symbol)
+        plans, levels, _ = self.plans.arrays()
+        self.rules = self.rules._replace(plans=plans, levels=levels)
+        self._locate()
+        return number
+
+    def _locate(self) -> None:
+        """Tell compiled code where the arrays lie; anew whenever one of them has been replaced."""
+        from magellan.backtest.run_memory import context
+
+        self._context = context(self.arrays, self.masks, self.state, self.rules, self.actions)
+
+    def _first_state(self) -> r.RunState:
+        market = self.market
+        symbols = len(market.symbols)
+        account = np.zeros(1, dtype=r.account_t)
+        account["cash"] = self.terms.account.cash_usd
+        account["day"] = -(2**31)
+        account["day_equity"] = self.terms.account.cash_usd
+        positions = np.zeros(symbols, dtype=r.position_t)
+        for name in ("entry_price", "stop", "trail", "risk"):
+            positions[name] = np.nan
+        positions["closed_row"] = -1
+        positions["taken_row"] = -1
+        positions["mark"] = market.offsets[:-1]
+        positions["action"] = self.actions.offsets[:-1]
+        # The first bar of every symbol is looked at: what comes next is found from there.
+        positions["next"] = market.offsets[:-1]
+        room = max(_FIRST_ROOM, 64 * symbols)
+        return r.RunState(
+            account, positions, np.zeros((symbols, r.ENTRY_SLOTS), dtype=r.entry_t),
+            np.zeros(room, dtype=r.fill_t), np.zeros(room, dtype=r.decision_t),
+            np.zeros(len(r.BLOCKED), dtype=np.int64),
+        )  # fmt: skip
+
+    def _replayed(self) -> Replayed:
+        account = self.state.account[0]
+        return Replayed(
+            fills=self.state.fills[: int(account["fills"])],
+            decisions=self.state.decisions[: int(account["decisions"])],
+            blocked=self.state.blocked,
+            positions=self.state.positions,
+            cash_usd=float(account["cash"]),
+            trades=int(account["trades"]),
+            dividends_usd=float(account["dividends"]),
+            financing_usd=float(account["financing"]),
+            wakes=self.wakes,
+        )
+
+    def _jump(self, symbol: int, row: int) -> AskOperator:
+        market = self.market
+        position = self.state.positions[symbol]
+        name = market.symbols[symbol]
+        factor = market.open[row] / market.close[row - 1]
+        return AskOperator(
+            f"{name}: the price jumps x{factor:.4g} at {instant(int(market.opened_at_ns[row])).isoformat()}, no "
+            f"corporate action on record explains it, and {position['units']:g} units entered at "
+            f"{instant(int(position['opened_ns'])).isoformat()} would be held through it",
+            kept="nothing was written; the run stopped before the jump",
+            next_step=f"add the split (`magellan data actions add-split {name} ...`), or confirm that the move is "
+            f"genuine (`magellan data actions confirm-move {name} ...`)",
+        )
+
+
+def _needs_days(decisions: Sequence[SymbolDecisions], terms: Terms) -> bool:
+    """Whether any rule of the run asks for session dates. Computing them for 10 million bars takes a while."""
+    limits = terms.limits
+    if limits.trades_per_day_max or limits.loss_per_day_fraction_max or limits.loss_per_day_usd_max:
+        return True
+    if terms.execution.volume_share_max is not None or terms.execution.borrow_rate > 0:
+        return True
+    for decided in decisions:
+        for plan in (decided.plan_long, decided.plan_short):
+            plain = isinstance(plan.entry, MarketOrder) and plan.entry.at is None
+            if not plain or plan.entry.time_in_force is not TimeInForce.DAY:
+                return True
+        if decided.wake is not None:
+            return True
+    return False
+
+
+def _joined_days(views: Sequence[MarketView]) -> NDArray[np.int32]:
+    return np.concatenate([view.day for view in views]) if len(views) > 1 else views[0].day
+
+
+def _mask_words(
+    market: Market, decisions: Sequence[SymbolDecisions], views: Sequence[MarketView], warmup_bars: int
+) -> r.MaskWords:
+    def words(name: str) -> NDArray[np.uint64]:
+        return packed([getattr(decided, name) for decided in decisions], market.offsets)
+
+    entry_masks = []
+    for name in ("enter_long", "enter_short"):
+        masks = [getattr(decided, name) for decided in decisions]
+        if warmup_bars:
+            masks = [None if mask is None else _after(mask, warmup_bars) for mask in masks]
+        entry_masks.append(packed(masks, market.offsets))
+    exits: list[Mask | None] = []
+    schedules: list[Mask | None] = []
+    for decided, view in zip(decisions, views, strict=True):
+        rule = decided.plan_long.session_exit or decided.plan_short.session_exit
+        exits.append(None if rule is None else session_exit_mask(view, rule))
+        entry = decided.plan_long.entry
+        at = entry.at if isinstance(entry, MarketOrder) else None
+        schedules.append(None if at is None else first_at_or_after(view, minute_of_day(at)))
+    return r.MaskWords(
+        enter_long=entry_masks[0],
+        enter_short=entry_masks[1],
+        exit_long=words("exit_long"),
+        exit_short=words("exit_short"),
+        session_exit=packed(exits, market.offsets),
+        scheduled=packed(schedules, market.offsets),
+        wake=words("wake"),
+        breaks=words("breaks"),
+    )
+
+
+def session_exit_mask(view: MarketView, rule: SessionExit) -> Mask:
+    """Bars at whose close a session exit is due."""
+    due = view.session.last.copy()
+    if rule.at is not None:
+        due |= view.minute >= minute_of_day(rule.at)
+    if rule.before_close_minutes is not None:
+        with np.errstate(invalid="ignore"):
+            due |= view.minutes_to_close <= rule.before_close_minutes
+    return due
+
+
+def first_at_or_after(view: MarketView, minute: int) -> Mask:
+    """The first bar of each day that opens at or after that minute of the day."""
+    late = view.minute >= minute
+    before = np.zeros(len(late), dtype=bool)
+    before[1:] = late[:-1] & ~view.session.first[1:]
+    return late & ~before
+
+
+def packed(masks: Sequence[Mask | None], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Masks of all symbols behind each other, eight rows to a word; of length 0 when nothing is true anywhere."""
+    if all(mask is None for mask in masks):
+        return np.zeros(0, dtype=np.uint64)
+    rows = int(offsets[-1])
+    if len(masks) == 1 and rows % 8 == 0 and masks[0] is not None and masks[0].flags.c_contiguous:
+        only: NDArray[np.uint64] = masks[0].view(np.uint8).view(np.uint64)
+        return only
+    joined = np.zeros((rows + 7) // 8 * 8, dtype=bool)
+    for s, mask in enumerate(masks):
+        if mask is not None:
+            joined[offsets[s] : offsets[s + 1]] = mask
+    return joined.view(np.uint64)
+
+
+def _after(mask: Mask, rows: int) -> Mask:
+    late = mask.copy()
+    late[:rows] = False
+    return late
+
+
+def _action_arrays(market: Market, actions: Sequence[CorporateAction]) -> r.ActionArrays:
+    """Splits and dividends as rows of the market; those outside a symbol's bars are left out."""
+    found: list[tuple[int, int, float, float]] = []
+    for s, bars in enumerate(market.bars):
+        for action in actions:
+            if action.symbol != bars.symbol:
+                continue
+            if isinstance(action, Split):
+                at, factor, dividend = action.effective_at, action.share_factor, 0.0
+            elif isinstance(action, CashDividend):
+                at, factor, dividend = action.ex_at, 1.0, float(action.amount_usd)
+            else:
+                continue
+            row = int(np.searchsorted(bars.opened_at_ns, nanoseconds(at)))
+            if 0 < row < len(bars):
+                found.append((s, int(market.offsets[s]) + row, factor, dividend))
+    # On one day a dividend comes first: its amount is per share of the old basis.
+    found.sort(key=lambda one: (one[0], one[1], one[3] == 0.0))
+    counts = np.bincount([one[0] for one in found], minlength=len(market.bars)) if found else np.zeros(len(market.bars))
+    return r.ActionArrays(
+        np.array([one[1] for one in found], dtype=np.int64),
+        np.array([one[2] for one in found], dtype=np.float64),
+        np.array([one[3] for one in found], dtype=np.float64),
+        np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+    )
+
+
+def _grown(state: r.RunState) -> r.RunState:
+    """The same state with four times the room for fills and decisions."""
+    fills = np.zeros(4 * len(state.fills), dtype=r.fill_t)
+    fills[: len(state.fills)] = state.fills
+    decisions = np.zeros(4 * len(state.decisions), dtype=r.decision_t)
+    decisions[: len(state.decisions)] = state.decisions
+    return state._replace(fills=fills, decisions=decisions)
+
+
+def replay_columns(
+    market: Market,
+    decisions: Sequence[SymbolDecisions],
+    terms: Terms,
+    *,
+    views: Sequence[MarketView] | None = None,
+    actions: Sequence[CorporateAction] = (),
+) -> Replayed:
+    """Replay decisions that are given as columns. `views` default to the bars on the exchange's clock."""
+    run = Run(market, decisions, terms, views=views or [MarketView(bars) for bars in market], actions=actions)
+    return run.carry_on()
