@@ -29,6 +29,7 @@ LOCKS = {  # what each contains is said in pyproject.toml
     "run": ROOT / "requirements" / "run.lock",
     "dev": ROOT / "requirements" / "dev.lock",  # all of run.lock, in the same versions, and more
 }
+DEBIAN_WHEELS = Path("/usr/share/python-wheels")
 SUPPORTED = ("python3.13", "python3.12", "python3.11")
 WITHOUT_PIP = (
     "this Python comes without pip, and Debian's package of it could not be fetched.\n"
@@ -111,7 +112,7 @@ def make_venv() -> None:
 
 def pip_wheel() -> Path:
     """pip as Debian packages it for virtual environments: installed already, or fetched without root."""
-    installed = sorted(Path("/usr/share/python-wheels").glob("pip-*.whl"))
+    installed = sorted(DEBIAN_WHEELS.glob("pip-*.whl"))
     if installed:
         return installed[-1]
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
