@@ -134,12 +134,12 @@ class Position:
 
     row: int
     shares: int
-    stop_usd: float  # in force on the next bar
-    highest_usd: float  # highest high since the entry, entry bar included
+    stop_usd: float  # in force on the bar at hand
+    highest_usd: float  # the entry price, or the highest high since
 
 
 def crash_and_reclaim(bars: CrashBars) -> Outcome:
-    """W2: twenty symbols, one cash account. The rules, in order, are README.md's "W2"."""
+    """W2: twenty symbols, one cash account. The steps of a bar are numbered as in README.md, "W2"."""
     open_, high, low, close = (column.tolist() for column in (bars.open, bars.high, bars.low, bars.close))
     symbols, minutes = bars.close.shape
     wanted = [reclaims(low[s], close[s], bars.volume[s].tolist()) for s in range(symbols)]
@@ -148,45 +148,51 @@ def crash_and_reclaim(bars: CrashBars) -> Outcome:
     log = TradeLog()
     cash = CASH_USD
     held: dict[int, Position] = {}
-    ordered: dict[int, tuple[int, float]] = {}  # symbol: shares, initial stop
+    ordered: dict[int, int] = {}  # symbol: shares
+
+    def leave(s: int, bar: int, price_usd: float) -> float:
+        """Returns the cash that the sale brings."""
+        position = held.pop(s)
+        price = price_usd * (1.0 - SLIPPAGE_FRACTION)
+        log.left(position.row, bar=bar, price_usd=price)
+        return position.shares * price
+
     for i in range(minutes):
         closes_session = i % SESSION_MINUTES == SESSION_MINUTES - 1
 
-        for s, (shares, stop) in ordered.items():  # 1. entries, at the open, in order of symbol
+        for s in sorted(held):  # 1. stops that the opening gapped through
+            if open_[s][i] <= held[s].stop_usd:
+                cash += leave(s, i, open_[s][i])
+
+        for s in sorted(ordered):  # 2. entries, at the open
             price = open_[s][i] * (1.0 + SLIPPAGE_FRACTION)
-            shares = min(shares, math.floor(cash / price))
+            shares = min(ordered[s], math.floor(cash / price))
             if shares > 0:
                 cash -= shares * price
                 row = log.entered(symbol=s, bar=i, price_usd=price, shares=float(shares))
-                held[s] = Position(row=row, shares=shares, stop_usd=stop, highest_usd=0.0)
+                stop = max(close[s][i - 1], price) - STOP_IN_ATR * atr[s][i - 1]
+                held[s] = Position(row=row, shares=shares, stop_usd=stop, highest_usd=price)
         ordered.clear()
 
-        for s in sorted(held):  # 2. stops, then the end of the session
+        for s in sorted(held):
             position = held[s]
-            if low[s][i] <= position.stop_usd:
-                raw = min(position.stop_usd, open_[s][i])
-            elif closes_session:
-                raw = close[s][i]
-            else:  # 3. the stop for the next bar; it never falls
+            if low[s][i] <= position.stop_usd:  # 3. stops, inside the bar
+                cash += leave(s, i, min(position.stop_usd, open_[s][i]))
+            elif closes_session:  # 4. the end of the session
+                cash += leave(s, i, close[s][i])
+            else:  # 5. the stop for the next bar; it never falls
                 position.highest_usd = max(position.highest_usd, high[s][i])
-                trailed = position.highest_usd - STOP_IN_ATR * atr[s][i]
-                position.stop_usd = max(position.stop_usd, trailed)
-                continue
-            price = raw * (1.0 - SLIPPAGE_FRACTION)
-            cash += position.shares * price
-            log.left(position.row, bar=i, price_usd=price)
-            del held[s]
+                position.stop_usd = max(position.stop_usd, position.highest_usd - STOP_IN_ATR * atr[s][i])
 
         if closes_session:
             continue
-        for s in range(symbols):  # 4. decisions, at the close, in order of symbol
+        for s in range(symbols):  # 6. decisions, at the close
             if wanted[s][i] and s not in held and len(held) + len(ordered) < POSITIONS_MAX:
                 equity = cash + sum(held[h].shares * close[h][i] for h in sorted(held))
-                risk_per_share = STOP_IN_ATR * atr[s][i]
-                ordered[s] = (
-                    math.floor(RISK_FRACTION * equity / risk_per_share),
-                    close[s][i] - risk_per_share,
-                )
+                at_risk = RISK_FRACTION * equity / (STOP_IN_ATR * atr[s][i])
+                shares = math.floor(min(at_risk, cash / close[s][i]))
+                if shares > 0:
+                    ordered[s] = shares
     return log.outcome(equity_final_usd=cash)
 
 

@@ -1,7 +1,8 @@
 """backtrader. W1 by its strategy class, with its own RSI (Wilder's, begun with the plain mean, as ours).
 
-An order for "all equity" is sized when it is placed, so it is placed at the open (cheat on open) from the RSI of
-the bar before: the same decision, sized with the price it is filled at. W2 would take a minute and is not run.
+An order for "all equity" is sized when it is placed, so it is placed at the open (cheat on open) from the RSI
+of the bar before: the same decision, sized with the price it is filled at. W2 would take a minute and is not
+run.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Hysteresis(backtrader.Strategy):  # type: ignore[misc]
         self.fills: list[tuple[int, float, float]] = []
 
     def next_open(self) -> None:
-        value = self.rsi[0]             # indicators move on after this hook: the value of the bar before
+        value = self.rsi[0]  # indicators move on after this hook: the value of the bar before
         if not self.position:
             if value > RSI_UPPER:
                 price = self.data.open[0] * (1.0 + SLIPPAGE_FRACTION)

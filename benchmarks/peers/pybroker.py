@@ -1,7 +1,8 @@
 """pybroker. W1 by its execution function, with the RSI registered as an indicator.
 
 It sizes an order at the close where it is decided, not at the open where it is filled, so "all equity" is a
-little more or less than there is. It has no slippage on fills; a fee of 0.1 % of each order moves the same cash.
+little more or less than there is. It has no slippage on fills; a fee of 0.1 % of each order moves the same
+cash.
 """
 
 from __future__ import annotations

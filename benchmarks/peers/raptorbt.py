@@ -128,7 +128,8 @@ class CrashAndReclaim(raptorbt.Strategy):  # type: ignore[misc]
         elif ctx.position is None:  # never filled, for want of cash
             self.forget(symbol)
         else:
-            self.highest[symbol] = max(self.highest[symbol], self.high[symbol][i - 1])
+            entry_price = ctx.position.entry_price
+            self.highest[symbol] = max(self.highest[symbol], entry_price, self.high[symbol][i - 1])
             trailed = self.highest[symbol] - STOP_IN_ATR * self.atr[symbol][i - 1]
             if trailed > self.stop[symbol]:
                 self.stop[symbol] = trailed
@@ -149,8 +150,11 @@ class CrashAndReclaim(raptorbt.Strategy):  # type: ignore[misc]
         risk_per_share = STOP_IN_ATR * self.atr[symbol][i]
         close = self.close[symbol][i]
         stop = close - risk_per_share
-        shares = math.floor(RISK_FRACTION * ctx.equity / risk_per_share)
-        if shares * close * 1.01 < ctx.free_capital:
+        cash = ctx.free_capital
+        shares = math.floor(min(RISK_FRACTION * ctx.equity / risk_per_share, cash / close))
+        if shares == 0:
+            return
+        if shares * close * 1.01 < cash:
             order = orders.Market(side="buy", units=float(shares), stop_price=stop, tif="at_open")
         else:
             order = orders.Market(side="buy", size_frac=1.0, stop_price=stop, tif="at_open")

@@ -69,25 +69,31 @@ def with_bar(bars: CrashBars, symbol: int, at: int, **columns: float) -> CrashBa
     return replace(bars, **changed)
 
 
-CRASH = {"open": 84.0, "high": 84.5, "low": 79.0, "close": 80.0, "volume": 1_000.0}
+CRASH = {"open": 84.0, "high": 84.5, "low": 79.0, "close": 80.0}
 RECLAIM = {"open": 80.0, "high": 81.0, "low": 78.0, "close": 80.0, "volume": 5_000.0}
-AFTER = {"open": 80.0, "high": 80.5, "low": 79.5, "close": 80.0, "volume": 1_000.0}
+AFTER = {"open": 80.0, "high": 80.05, "low": 79.95, "close": 80.0, "volume": 1_000.0}
+SECOND_SESSION = range(SESSION_MINUTES, 2 * SESSION_MINUTES)
+
+
+def with_crash(bars: CrashBars, symbol: int, crash: int, reclaim: int) -> CrashBars:
+    """A crash on one bar, its reclaim on another; narrow bars at 80 between them and to the end."""
+    for at in range(crash, SECOND_SESSION.stop):
+        bars = with_bar(bars, symbol, at, **{crash: CRASH, reclaim: RECLAIM}.get(at, AFTER))
+    return bars
 
 
 def crashed_market(symbols: int = 1) -> tuple[CrashBars, int]:
     """A quiet session; in the next a crash and, on the bar after it, a reclaim. Returns that bar."""
     bars = quiet_market(symbols=symbols)
-    reclaim = SESSION_MINUTES + 10
+    reclaim = SECOND_SESSION.start + 10
     for symbol in range(symbols):
-        bars = with_bar(bars, symbol, reclaim - 1, **CRASH)
-        bars = with_bar(bars, symbol, reclaim, **RECLAIM)
-        for at in range(reclaim + 1, 2 * SESSION_MINUTES):
-            bars = with_bar(bars, symbol, at, **AFTER)
+        bars = with_crash(bars, symbol, reclaim - 1, reclaim)
     return bars, reclaim
 
 
-def atr_at(bars: CrashBars, at: int) -> float:
-    return reference.wilder_atr(bars.high[0].tolist(), bars.low[0].tolist(), bars.close[0].tolist(), 14)[at]
+def atr_at(bars: CrashBars, at: int, symbol: int = 0) -> float:
+    columns = (column[symbol].tolist() for column in (bars.high, bars.low, bars.close))
+    return reference.wilder_atr(*columns, 14)[at]
 
 
 def test_a_reclaim_is_bought_at_the_next_open_and_sold_at_the_last_close_of_the_session():
@@ -116,9 +122,9 @@ def test_a_bar_is_not_a_reclaim_when(what, columns):
     assert reference.crash_and_reclaim(bars).trade_count == 0, what
 
 
-def test_the_stop_in_force_on_the_entry_bar_is_set_by_the_decision_bar():
+def test_the_stop_in_force_on_the_entry_bar_lies_two_atr_of_the_decision_bar_below_the_entry_price():
     bars, reclaim = crashed_market()
-    stop = 80.0 - 2.0 * atr_at(bars, reclaim)
+    stop = 80.0 * (1 + SLIP) - 2.0 * atr_at(bars, reclaim)
     bars = with_bar(bars, 0, reclaim + 1, low=stop - 0.01)
     run = reference.crash_and_reclaim(bars)
     assert run.exit_bar.tolist() == [reclaim + 1]
@@ -142,6 +148,41 @@ def test_the_stop_follows_the_highest_high_from_the_next_bar_on_and_never_falls(
     run = reference.crash_and_reclaim(bars)
     assert run.exit_bar.tolist() == [entry + 1]
     assert run.exit_price_usd.tolist() == [80.0 * (1 - SLIP)], "the bar opens below the stop: a gap"
+
+
+def test_the_stop_in_force_on_the_entry_bar_is_no_lower_than_the_one_the_size_was_made_for():
+    bars, reclaim = crashed_market()
+    bars = with_bar(bars, 0, reclaim + 1, open=79.0)
+    stop = 80.0 - 2.0 * atr_at(bars, reclaim)
+    bars = with_bar(bars, 0, reclaim + 1, low=stop - 0.01)
+    assert reference.crash_and_reclaim(bars).exit_price_usd.tolist() == [pytest.approx(stop * (1 - SLIP))]
+
+
+def test_an_order_is_no_larger_than_the_cash_buys_at_the_close_that_was_decided_on():
+    crash, reclaim = SECOND_SESSION.start + 10, SECOND_SESSION.start + 160
+    bars = with_crash(quiet_market(), 0, crash, reclaim)
+    bars = with_bar(bars, 0, reclaim + 1, open=79.0)
+    assert 0.02 * 100_000.0 / (2.0 * atr_at(bars, reclaim)) > 1_250, "or the risk is what limits it"
+    assert reference.crash_and_reclaim(bars).shares.tolist() == [100_000.0 // 80.0]
+
+
+def test_cash_from_a_gap_through_a_stop_pays_for_entries_at_the_same_opening():
+    crash, reclaim = SECOND_SESSION.start + 10, SECOND_SESSION.start + 160
+    bars = quiet_market(symbols=3)
+    bars = with_crash(bars, 0, reclaim - 2, reclaim - 1)
+    for symbol in (1, 2):  # each wants all the cash that the first has left
+        bars = with_crash(bars, symbol, crash, reclaim)
+    gap = reclaim + 1
+    bars = with_bar(bars, 0, gap, open=70.0, high=70.0, low=70.0, close=70.0)
+    run = reference.crash_and_reclaim(bars)
+    assert run.symbol.tolist() == [0, 1, 2]
+    assert run.exit_bar[0] == run.entry_bar[1] == run.entry_bar[2] == gap
+    price = 80.0 * (1 + SLIP)
+    cash = 100_000.0 - run.shares[0] * price
+    second = math.floor(cash / 80.0)
+    cash += run.shares[0] * 70.0 * (1 - SLIP)
+    assert run.shares[1] == second
+    assert run.shares[2] == math.floor((cash - second * price) / price)
 
 
 def test_several_entries_on_one_bar_share_the_cash_in_the_order_of_the_symbols():
