@@ -8,7 +8,6 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from magellan.backtest import records
 from magellan.backtest.drawdown import depths
 from magellan.backtest.missing import Measured, Missing
 from magellan.backtest.result import BacktestResult, EquityCurve
@@ -43,7 +42,7 @@ class PeriodRow:
     last_on: date
     return_fraction: float | None  # None where equity was not above zero at the start
     benchmark_return_fraction: float | None
-    drawdown_fraction_max: float  # from the period's own highest close, or the money it began with
+    drawdown_fraction_max: float | None  # from the period's own highest close, or the money it began with
     trades: int
     pnl_usd: float  # of those trades
     win_rate: float | None
@@ -111,7 +110,7 @@ def by_exit_reason(result: BacktestResult, fills: ExitFills) -> tuple[ReasonRow,
         pnl = trades.pnl_usd[ended]
         rows.append(
             ReasonRow(
-                reason=STILL_OPEN if code < 0 else records.REASONS[code],
+                reason=STILL_OPEN if code < 0 else fills.words[code],
                 exit_fills=int((fills.reason == code).sum()),
                 trades=int(ended.sum()),
                 pnl_usd=float(pnl.sum()),
@@ -137,17 +136,19 @@ def _by_period(result: BacktestResult, unit: str) -> tuple[PeriodRow, ...]:
     periods = _periods(curve.day[ends], unit)
     last_sessions = np.append(np.flatnonzero(periods[1:] != periods[:-1]), len(periods) - 1)
     traded_in = _periods(session_day_of(trades.exit_row, result), unit)
+    in_order = np.argsort(traded_in, kind="stable")
+    first_trade = np.searchsorted(traded_in[in_order], periods[last_sessions], side="left").tolist()
+    end_trade = np.searchsorted(traded_in[in_order], periods[last_sessions], side="right").tolist()
     benchmark_at = None if benchmark is None else _ends_of_periods(benchmark, unit)
     rows = []
     before_usd, first_session, first = result.cash_start_usd, 0, 0
     benchmark_before_usd = result.cash_start_usd
-    for last_session in last_sessions.tolist():
+    for number, last_session in enumerate(last_sessions.tolist()):
         period = periods[last_session]
         last = int(ends[last_session])
         end_usd = float(curve.equity_usd[last])
         benchmark_end_usd = None if benchmark_at is None else benchmark_at.get(str(period))
-        closed = traded_in == period
-        pnl = trades.pnl_usd[closed]
+        pnl = trades.pnl_usd[in_order[first_trade[number] : end_trade[number]]]
         rows.append(
             PeriodRow(
                 period=str(period),
@@ -159,8 +160,8 @@ def _by_period(result: BacktestResult, unit: str) -> tuple[PeriodRow, ...]:
                 else benchmark_end_usd / benchmark_before_usd - 1.0,
                 drawdown_fraction_max=float(depths(curve.equity_usd[first : last + 1], before_usd).max())
                 if before_usd > 0
-                else 1.0,
-                trades=int(closed.sum()),
+                else None,
+                trades=len(pnl),
                 pnl_usd=float(pnl.sum()),
                 win_rate=float((pnl > 0).mean()) if len(pnl) else None,
             )

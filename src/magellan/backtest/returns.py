@@ -1,7 +1,7 @@
 """Returns: what an equity curve earned from one close to the next, and the ratios that are made of it.
 
-Money that is not invested earns nothing, and the risk-free rate is taken as zero: every ratio here is of plain
-returns. Formulas and sources are in docs/glossary.md.
+Money that is not invested earns nothing, and the risk-free rate is taken as zero: every ratio here is of
+plain returns. Formulas and sources are in docs/glossary.md.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ NO_SPREAD: Final = Missing("returns do not vary")
 def periods_per_year(timeframe: Timeframe) -> float:
     """How many bars of the regular session a year holds: 252 x 390 / minutes per bar; 252 for daily bars.
 
-    It is the same for runs with premarket and after-hours bars, as is customary; those hold more bars, so their
-    ratios per bar come out lower than those per session.
+    It is the same for runs with premarket and after-hours bars, as is customary; those hold more bars, so
+    their ratios per bar come out lower than those per session.
     """
     if timeframe.is_daily:
         return float(SESSIONS_PER_YEAR)
@@ -151,8 +151,8 @@ class Regression:
 def against_benchmark(own: SessionReturns | Missing, benchmark: SessionReturns | Missing) -> Regression:
     """Least squares of own session returns on the benchmark's, over the sessions that both have.
 
-    Source: Jensen, "The Performance of Mutual Funds in the Period 1945-1964", Journal of Finance 23 (1968), with
-    a risk-free rate of 0.
+    Source: Jensen, "The Performance of Mutual Funds in the Period 1945-1964", Journal of Finance 23 (1968),
+    with a risk-free rate of 0.
     """
     if isinstance(own, Missing) or isinstance(benchmark, Missing):
         why = own if isinstance(own, Missing) else benchmark

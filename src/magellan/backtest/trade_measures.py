@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from magellan.backtest import records
 from magellan.backtest.missing import Measured, Missing
-from magellan.backtest.result import BacktestResult, Trades
+from magellan.backtest.result import BacktestResult
 from magellan.trading.bar import Floats
 
 NO_TRADE = Missing("no trade was made")
@@ -38,14 +38,14 @@ class TradeMeasures:
     losses_in_a_row_max: int
 
 
-def measure_trades(trades: Trades) -> TradeMeasures:
-    """All measures of these trades."""
+def measure_trades(result: BacktestResult) -> TradeMeasures:
+    """All measures of a run's trades."""
+    trades = result.trades
     pnl, returned = trades.pnl_usd, trades.return_fraction
     in_order = pnl[np.argsort(trades.exited_at_ns, kind="stable")]
-    better = (trades.exit_price - trades.entry_price) * trades.side > 0.0
     return TradeMeasures(
         win_rate=share(pnl > 0.0),
-        win_rate_by_price=share(better),
+        win_rate_by_price=share(better_prices(result)),
         profit_factor=profit_factor(pnl),
         payoff_ratio=payoff_ratio(pnl),
         expectancy_usd=_mean(pnl),
@@ -103,23 +103,61 @@ class ExitFills:
     """The fills that closed all or part of a position; shapes (n,), in time order."""
 
     trade: NDArray[np.int64]  # index of the trade
-    reason: NDArray[np.int64]  # code of records.REASONS
+    reason: NDArray[np.int64]  # code; its words are in `words`
     better: NDArray[np.bool_]  # at a better price than the trade's average entry price, costs aside
+    comparable: NDArray[np.bool_]  # False where a split lies between the two prices
+    words: dict[int, str]
 
     def __len__(self) -> int:
         return len(self.trade)
 
 
 def exit_fills(result: BacktestResult) -> ExitFills:
-    """Every fill of the run that is not an entry."""
-    fills = result.fills[result.fills["reason"] != records.ENTRY]
+    """Every fill of the run that closed something. Dividends and fees move no units and are not among them."""
+    trades = result.trades
+    fills = result.fills[(result.fills["reason"] != records.ENTRY) & (result.fills["units"] != 0.0)]
     trade = np.ascontiguousarray(fills["trade"])
-    side = result.trades.side[trade]
+    reason = np.ascontiguousarray(fills["reason"])
+    closed = np.bincount(trade, weights=np.abs(fills["units"]), minlength=len(trades))
+    # A closed trade that sold more or fewer units than it bought was held through a split.
+    as_many = np.isclose(closed, trades.units, rtol=1e-9, atol=0.0) | (
+        trades.is_open & (closed < trades.units)
+    )
     return ExitFills(
         trade=trade,
-        reason=np.ascontiguousarray(fills["reason"]),
-        better=(fills["price"] - result.trades.entry_price[trade]) * side > 0.0,
+        reason=reason,
+        better=(fills["price"] - trades.entry_price[trade]) * trades.side[trade] > 0.0,
+        comparable=as_many[trade],
+        words=_words(trade, reason, trades.reasons),
     )
+
+
+def better_prices(result: BacktestResult) -> NDArray[np.bool_]:
+    """Which trades were left at a better price than they were entered at, commissions and dividends aside.
+
+    By the money that changed hands, so that it holds through splits; shape (trades,).
+    """
+    trades, fills = result.trades, result.fills
+    moves_units = fills["units"] != 0.0
+    other = np.bincount(
+        fills["trade"],
+        weights=np.where(moves_units, -fills["commission"], fills["amount"]),
+        minlength=len(trades),
+    )
+    earned = trades.pnl_usd - other
+    return np.asarray(earned > 1e-9 * np.abs(trades.units * trades.entry_price))
+
+
+def _words(
+    trade: NDArray[np.int64], reason: NDArray[np.int64], reasons: tuple[tuple[str, ...], ...]
+) -> dict[int, str]:
+    """What each code means; a strategy's own reasons are found in the words of a trade that ended with one."""
+    words = {}
+    codes, first = np.unique(reason, return_index=True)
+    for code, at in zip(codes.tolist(), first.tolist(), strict=True):
+        which = int((trade[:at] == trade[at]).sum())  # the how-manieth exit of its trade
+        words[code] = reasons[int(trade[at])][which]
+    return words
 
 
 def _mean(column: NDArray[np.float64] | NDArray[np.int64]) -> Measured:
