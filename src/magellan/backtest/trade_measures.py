@@ -1,4 +1,7 @@
-"""Trade measures: what a run's trades say taken together. P&L is after all costs; open trades count at the last close."""
+"""Trade measures: what a run's trades say taken together.
+
+P&L is after all costs. Trades that are still open count, at the last close.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +116,7 @@ class ExitFills:
 
 
 def exit_fills(result: BacktestResult) -> ExitFills:
-    """Every fill of the run that closed something. Dividends and fees move no units and are not among them."""
+    """Every fill of the run that closed something. Dividends and fees move no units and are not."""
     trades = result.trades
     fills = result.fills[(result.fills["reason"] != records.ENTRY) & (result.fills["units"] != 0.0)]
     trade = np.ascontiguousarray(fills["trade"])
@@ -151,7 +154,7 @@ def better_prices(result: BacktestResult) -> NDArray[np.bool_]:
 def _words(
     trade: NDArray[np.int64], reason: NDArray[np.int64], reasons: tuple[tuple[str, ...], ...]
 ) -> dict[int, str]:
-    """What each code means; a strategy's own reasons are found in the words of a trade that ended with one."""
+    """What each code means; a strategy's own reasons are found in the words of a trade."""
     words = {}
     codes, first = np.unique(reason, return_index=True)
     for code, at in zip(codes.tolist(), first.tolist(), strict=True):
