@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.outcome import Outcome, SweepOutcome
+from benchmarks.rows import STARTED_AT_NS
 from benchmarks.workloads import Job, bars_of
 
-STARTED_AT_NS = "MAGELLAN_BENCH_STARTED_NS"  # time.monotonic_ns() of whoever started this process
 REPEATS_TIME_MAX_S = 20.0
 
 
