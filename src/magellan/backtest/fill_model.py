@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from magellan.compiled import pure_kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def stop_price(
     side: float, stop: float, open_: float, high: float, low: float, at_level: bool
 ) -> tuple[float, bool]:
@@ -35,7 +36,7 @@ def stop_price(
     return np.nan, False
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def limit_price(
     side: float, limit: float, open_: float, high: float, low: float, at_level: bool, through: bool
 ) -> tuple[float, bool]:
@@ -58,7 +59,7 @@ def limit_price(
     return np.nan, False
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def slipped(
     side: float, price: float, half_spread: float, slippage: float, impact: float, share: float, tick: float
 ) -> float:
@@ -77,7 +78,7 @@ def slipped(
     return worse
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def whole_steps(units: float, step: float) -> float:
     """`units` rounded towards zero to the instrument's quantity step; step 0 allows any fraction."""
     if step <= 0.0:
@@ -90,8 +91,10 @@ def whole_steps(units: float, step: float) -> float:
     return whole * step
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def commission(units: float, price: float, per_unit: float, rate: float, minimum: float, point_value: float) -> float:
+@pure_kernel
+def commission(
+    units: float, price: float, per_unit: float, rate: float, minimum: float, point_value: float
+) -> float:
     """Commission of one fill in currency: per unit plus a rate of the notional, at least the minimum."""
     size = abs(units)
     return max(minimum, per_unit * size + rate * size * abs(price) * point_value)

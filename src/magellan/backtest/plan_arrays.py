@@ -122,7 +122,9 @@ class PlanTable:
                 self._level(levels[r.LEVEL_STOP_ENTRY], stop, symbol)
                 self._level(levels[r.LEVEL_LIMIT], limit, symbol)
 
-    def _protection(self, row: NDArray[np.void], levels: NDArray[np.void], plan: TradePlan, symbol: int) -> None:
+    def _protection(
+        self, row: NDArray[np.void], levels: NDArray[np.void], plan: TradePlan, symbol: int
+    ) -> None:
         if plan.stop is not None:
             self._level(levels[r.LEVEL_STOP], plan.stop, symbol)
         row["trail_column"] = -1

@@ -31,7 +31,10 @@ SESSION_END: Final = 5
 MARGIN_CALL: Final = 6
 DECISION: Final = 7
 CASH_IN_LIEU: Final = 8
+DIVIDEND: Final = 9
 TARGET: Final = 10  # TARGET + k is target k of the plan, from 0
+BORROW_FEE: Final = 20
+OWN_REASONS: Final = 100  # from here on, reasons that a strategy's own decisions gave, in order of appearance
 
 REASONS: Final = {
     ENTRY: "entry",
@@ -43,6 +46,8 @@ REASONS: Final = {
     MARGIN_CALL: "margin call",
     DECISION: "decision",
     CASH_IN_LIEU: "cash in lieu of a fraction",
+    DIVIDEND: "dividend",
+    BORROW_FEE: "borrow fee",
     **{TARGET + k: f"target {k + 1}" for k in range(6)},
 }
 
@@ -263,9 +268,10 @@ fill_t: Final = np.dtype(
         ("trade", "i8"),
         ("reason", "i8"),
         ("at_close", "i8"),  # 1: at the bar's close; 0: at its open or inside it
-        ("units", "f8"),  # signed: bought > 0
+        ("units", "f8"),  # signed: bought > 0; 0 for a dividend or a borrow fee
         ("price", "f8"),
         ("commission", "f8"),
+        ("amount", "f8"),  # change of cash, all costs included
         ("slippage", "f8"),  # what spread, slippage and impact cost, >= 0
         ("cash_after", "f8"),
     ]

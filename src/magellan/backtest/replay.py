@@ -60,6 +60,7 @@ class Replayed:
     dividends_usd: float
     financing_usd: float
     wakes: int
+    own_reasons: tuple[str, ...]  # words for reasons from records.OWN_REASONS on
 
 
 OnWake = Callable[["Run", int, int], None]  # (run, symbol, row): decide there
@@ -104,6 +105,7 @@ class Run:
         self.actions = _action_arrays(market, actions)
         self.state = self._first_state()
         self.wakes = 0
+        self.own_reasons: list[str] = []
         self._locate()
 
     def carry_on(self, on_wake: OnWake | None = None) -> Replayed:
@@ -114,7 +116,7 @@ class Run:
         from magellan.backtest.replay_kernel import replay
 
         while True:
-            answer = replay(self._context)
+            answer = replay(self.located)
             if answer == r.DONE:
                 return self._replayed()
             if answer == r.GROW:
@@ -137,11 +139,26 @@ class Run:
         self._locate()
         return number
 
+    def reads_the_future(self) -> tuple[str, ...]:
+        """In words, what the plans read on the very bar that is being filled; empty for an honest run."""
+        same = self.rules.levels["reading"] == r.READ_SAME
+        return (
+            ("a plan price is read on the bar that is being filled: it sees the future",)
+            if same.any()
+            else ()
+        )
+
+    def reason_code(self, reason: str) -> int:
+        """The number that stands for a reason of the strategy's own."""
+        if reason not in self.own_reasons:
+            self.own_reasons.append(reason)
+        return r.OWN_REASONS + self.own_reasons.index(reason)
+
     def _locate(self) -> None:
         """Tell compiled code where the arrays lie; anew whenever one of them has been replaced."""
         from magellan.backtest.run_memory import context
 
-        self._context = context(self.arrays, self.masks, self.state, self.rules, self.actions)
+        self.located = context(self.arrays, self.masks, self.state, self.rules, self.actions)
 
     def _first_state(self) -> r.RunState:
         market = self.market
@@ -178,6 +195,7 @@ class Run:
             dividends_usd=float(account["dividends"]),
             financing_usd=float(account["financing"]),
             wakes=self.wakes,
+            own_reasons=tuple(self.own_reasons),
         )
 
     def _jump(self, symbol: int, row: int) -> AskOperator:
@@ -306,7 +324,11 @@ def _action_arrays(market: Market, actions: Sequence[CorporateAction]) -> r.Acti
                 found.append((s, int(market.offsets[s]) + row, factor, dividend))
     # On one day a dividend comes first: its amount is per share of the old basis.
     found.sort(key=lambda one: (one[0], one[1], one[3] == 0.0))
-    counts = np.bincount([one[0] for one in found], minlength=len(market.bars)) if found else np.zeros(len(market.bars))
+    counts = (
+        np.bincount([one[0] for one in found], minlength=len(market.bars))
+        if found
+        else np.zeros(len(market.bars))
+    )
     return r.ActionArrays(
         np.array([one[1] for one in found], dtype=np.int64),
         np.array([one[2] for one in found], dtype=np.float64),

@@ -18,9 +18,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from magellan.backtest import records as r
+from magellan.backtest.fill_model import commission, limit_price, slipped, stop_price, whole_steps
 from magellan.backtest.run_memory import (
     account_of,
     column_at,
@@ -38,13 +38,13 @@ from magellan.backtest.run_memory import (
     rules_of,
     u8,
 )
-from magellan.backtest.fill_model import commission, limit_price, slipped, stop_price, whole_steps
+from magellan.compiled import pure_kernel
 
 FAR = np.int64(2**62)
 _EPSILON = 1e-9
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def next_true(mask: int, row: int, end: int) -> int:
     """The first row in [row, end) at which the mask holds, else `end`."""
     if mask == 0 or row >= end:
@@ -63,7 +63,7 @@ def next_true(mask: int, row: int, end: int) -> int:
     return min(row, end)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def is_true(mask: int, row: int) -> bool:
     """Whether the mask holds at that row."""
     if mask == 0:
@@ -71,7 +71,7 @@ def is_true(mask: int, row: int) -> bool:
     return (u8(mask, row >> 3) >> np.uint64((row & 7) << 3)) & np.uint64(255) != np.uint64(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def row_at(x: Any, first: int, end: int, instant_ns: int) -> int:
     """The first row in [first, end) that opens at or after the instant, else `end`; fast when it is near."""
     step = 1
@@ -89,7 +89,7 @@ def row_at(x: Any, first: int, end: int, instant_ns: int) -> int:
     return low
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def level_price(x: Any, lv: Any, entry: float, risk: float, side: float, signal_row: int, row: int) -> float:
     """A plan's price level as it stands for a bar. NaN where its column has no value."""
     if lv.column == -1:
@@ -112,7 +112,7 @@ def level_price(x: Any, lv: Any, entry: float, risk: float, side: float, signal_
     return base
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def equity(x: Any) -> float:
     """Cash plus every position at the newest close that is known now."""
     a = account_of(x)
@@ -129,7 +129,7 @@ def equity(x: Any) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def gross_exposure(x: Any) -> float:
     """Market value of all positions without their signs, at the newest known closes."""
     a = account_of(x)
@@ -143,7 +143,7 @@ def gross_exposure(x: Any) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def start_day(x: Any, row: int) -> None:
     """Begin the day of that row: its counts of trades and losses start at zero."""
     if x.days == 0:
@@ -157,7 +157,7 @@ def start_day(x: Any, row: int) -> None:
         a.day_equity = equity_before_day(x, row)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def equity_before_day(x: Any, row: int) -> float:
     """Cash plus every position at its last close before the day of that row began."""
     a = account_of(x)
@@ -165,7 +165,9 @@ def equity_before_day(x: Any, row: int) -> float:
     if a.open_positions == 0:
         return total
     first = row
-    while first > 0 and day_at(x, first - 1) == day_at(x, row) and i8(x.times, first - 1) < i8(x.times, first):
+    while (
+        first > 0 and day_at(x, first - 1) == day_at(x, row) and i8(x.times, first - 1) < i8(x.times, first)
+    ):
         first -= 1
     for s in range(x.symbols):
         p = position_of(x, s)
@@ -175,7 +177,7 @@ def equity_before_day(x: Any, row: int) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def limits_reached(x: Any, row: int) -> int:
     """Which limit of the day forbids an entry at that row; -1 for none."""
     a = account_of(x)
@@ -190,7 +192,7 @@ def limits_reached(x: Any, row: int) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def volume_left(x: Any, s: int, row: int) -> float:
     """Units of that bar's volume that our fills may still take."""
     p = position_of(x, s)
@@ -203,7 +205,7 @@ def volume_left(x: Any, s: int, row: int) -> float:
     return whole_steps(max(0.0, c.volume_share_max * f8(x.volume, row) - p.taken), c.quantity_step)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def worse(x: Any, s: int, row: int, side: float, units: float, price: float) -> float:
     """The price of a market or stop fill after spread, slippage and impact."""
     c = cost_of(x, s)
@@ -215,7 +217,7 @@ def worse(x: Any, s: int, row: int, side: float, units: float, price: float) -> 
     return slipped(side, price, c.half_spread_rate, c.slippage_rate, c.impact, share, c.tick_size)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def book(
     x: Any, s: int, row: int, units: float, price: float, unslipped: float, reason: int, at_close: bool
 ) -> None:
@@ -225,8 +227,11 @@ def book(
     c = cost_of(x, s)
     fee = 0.0
     if reason != r.CASH_IN_LIEU:
-        fee = commission(units, price, c.commission_per_unit, c.commission_rate, c.commission_min, c.point_value)
-    a.cash -= units * price * c.point_value + fee
+        fee = commission(
+            units, price, c.commission_per_unit, c.commission_rate, c.commission_min, c.point_value
+        )
+    amount = -(units * price * c.point_value + fee)
+    a.cash += amount
     a.day_pnl -= fee
     if p.taken_row != row:
         p.taken_row = row
@@ -242,11 +247,32 @@ def book(
     f.price = price
     f.commission = fee
     f.slippage = abs(price - unslipped) * abs(units) * c.point_value
+    f.amount = amount
     f.cash_after = a.cash
     a.fills += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
+def book_amount(x: Any, s: int, row: int, amount: float, reason: int) -> None:
+    """Write money that a position brought or cost without a trade: a dividend, a borrow fee."""
+    a = account_of(x)
+    a.cash += amount
+    f = fill_at(x, a.fills)
+    f.row = row
+    f.symbol = s
+    f.trade = position_of(x, s).trade
+    f.reason = reason
+    f.at_close = 0
+    f.units = 0.0
+    f.price = 0.0
+    f.commission = 0.0
+    f.slippage = 0.0
+    f.amount = amount
+    f.cash_after = a.cash
+    a.fills += 1
+
+
+@pure_kernel
 def leave(
     x: Any, s: int, row: int, wanted: float, price: float, reason: int, at_close: bool, slips: bool
 ) -> float:
@@ -274,7 +300,7 @@ def leave(
     return units
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def stop_in_force(p: Any) -> float:
     """The tighter of stop and trailing stop; NaN when there is neither."""
     if p.units > 0.0:
@@ -282,7 +308,7 @@ def stop_in_force(p: Any) -> float:
     return np.fmin(p.stop, p.trail)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def stop_reason(p: Any) -> int:
     """Which of the two stops is the one in force."""
     if np.isnan(p.stop) or (p.units > 0.0 and p.trail > p.stop) or (p.units < 0.0 and p.trail < p.stop):
@@ -290,7 +316,7 @@ def stop_reason(p: Any) -> int:
     return r.STOP
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def read_stop(x: Any, s: int, row: int) -> None:
     """Bring a stop that follows its column up to the bar before `row`."""
     p = position_of(x, s)
@@ -300,7 +326,7 @@ def read_stop(x: Any, s: int, row: int) -> None:
         p.stop = level_price(x, lv, p.entry_price, p.risk, side, p.signal_row, row)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
     """Fill the plan's targets that this bar reaches, in their order."""
     p = position_of(x, s)
@@ -317,7 +343,13 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
         )
         at_level = rules.limit_fills_at_level != 0
         price, at_open = limit_price(
-            side, level, f8(x.open, row), f8(x.high, row), f8(x.low, row), at_level, rules.limit_needs_through != 0
+            side,
+            level,
+            f8(x.open, row),
+            f8(x.high, row),
+            f8(x.low, row),
+            at_level,
+            rules.limit_needs_through != 0,
         )
         if np.isnan(price) or (opening and not at_open):
             continue
@@ -344,7 +376,7 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
             p.stop_moves = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def exits_at_open(x: Any, s: int, row: int) -> None:
     """Exits that the bar's first price brings about."""
     p = position_of(x, s)
@@ -368,7 +400,7 @@ def exits_at_open(x: Any, s: int, row: int) -> None:
         try_targets(x, s, row, True)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def give_up(x: Any, s: int, row: int, price: float) -> None:
     """The stop is hit: leave with everything; what volume does not allow now goes at the next opens."""
     p = position_of(x, s)
@@ -380,7 +412,7 @@ def give_up(x: Any, s: int, row: int, price: float) -> None:
         p.exit_reason = reason
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def exits_inside(x: Any, s: int, row: int) -> None:
     """Exits that the bar's range brings about. A bar that reaches stop and target is taken to reach the stop first."""
     p = position_of(x, s)
@@ -400,7 +432,7 @@ def exits_inside(x: Any, s: int, row: int) -> None:
     try_targets(x, s, row, False)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def affordable(x: Any, s: int, side: float, price: float) -> float:
     """Units that cash (or margin) and the borrow limit allow at that price, commission included; not rounded."""
     a = account_of(x)
@@ -415,17 +447,18 @@ def affordable(x: Any, s: int, side: float, price: float) -> float:
         return 0.0
     each = price * c.point_value
     units = power / (each * (1.0 + c.commission_rate) + c.commission_per_unit)
-    if c.commission_min > 0.0 and units * (each * c.commission_rate + c.commission_per_unit) < c.commission_min:
+    if (
+        c.commission_min > 0.0
+        and units * (each * c.commission_rate + c.commission_per_unit) < c.commission_min
+    ):
         units = max(0.0, power - c.commission_min) / each
     if side < 0.0:
         units = min(units, c.borrow_units_max)
     return units
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def wanted_units(
-    x: Any, s: int, plan: Any, side: float, price: float, stop: float, signal_row: int
-) -> float:
+@pure_kernel
+def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: float, signal_row: int) -> float:
     """Units that the plan's size rule asks for at that price, before rounding; negative when its stop makes no sense."""
     a = account_of(x)
     c = cost_of(x, s)
@@ -452,10 +485,8 @@ def wanted_units(
     return units
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def enter(
-    x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: bool
-) -> None:
+@pure_kernel
+def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: bool) -> None:
     """Fill an entry order, or as much of it as money and volume allow, and set up its position."""
     a = account_of(x)
     p = position_of(x, s)
@@ -532,7 +563,7 @@ def enter(
             entry_of(x, s, other).kind = r.NONE
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def protect(x: Any, s: int, row: int, side: float) -> None:
     """Put the plan's first stop and trailing stop of a position that has just been entered."""
     p = position_of(x, s)
@@ -551,7 +582,7 @@ def protect(x: Any, s: int, row: int, side: float) -> None:
     p.risk = abs(p.entry_price - stop)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def trail_distance(x: Any, p: Any, row: int) -> float:
     """How far the trailing stop lies behind the best price, by what was known at the close of `row`."""
     plan = plan_at(x, p.plan)
@@ -562,7 +593,7 @@ def trail_distance(x: Any, p: Any, row: int) -> float:
     return plan.trail_value * column_at(x, plan.trail_column, row)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def follow(x: Any, s: int, row: int) -> None:
     """Raise the trailing stop by what the closed bar showed; it is in force from the next bar on."""
     p = position_of(x, s)
@@ -578,7 +609,7 @@ def follow(x: Any, s: int, row: int) -> None:
         p.trail = level
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
     """Fill the symbol's working entry orders from this bar: at its open, or inside it."""
     p = position_of(x, s)
@@ -626,7 +657,7 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
             return
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def withdraw_entries(x: Any, s: int) -> None:
     """Withdraw entry orders that were priced before an unexplained jump."""
     for slot in range(r.ENTRY_SLOTS):
@@ -636,7 +667,7 @@ def withdraw_entries(x: Any, s: int) -> None:
             e.kind = r.NONE
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def expire_entries(x: Any, s: int, row: int) -> None:
     """Withdraw entry orders whose time in force ended before this bar."""
     for slot in range(r.ENTRY_SLOTS):
@@ -651,7 +682,7 @@ def expire_entries(x: Any, s: int, row: int) -> None:
             e.kind = r.NONE
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def apply_actions(x: Any, s: int, row: int) -> None:
     """Dividends and splits that take effect by this row, on the position and on working orders."""
     a = account_of(x)
@@ -665,8 +696,8 @@ def apply_actions(x: Any, s: int, row: int) -> None:
         if at < row and p.units != 0.0 and p.entry_row >= at:
             continue
         if p.units != 0.0 and p.entry_row < at and dividend != 0.0:
-            a.cash += p.units * dividend * c.point_value
             a.dividends += p.units * dividend * c.point_value
+            book_amount(x, s, at, p.units * dividend * c.point_value, r.DIVIDEND)
         if factor == 1.0:
             continue
         if p.units != 0.0 and p.entry_row < at:
@@ -702,7 +733,7 @@ def apply_actions(x: Any, s: int, row: int) -> None:
                 e.stop /= factor
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def finance_short(x: Any, s: int, row: int) -> None:
     """Pay the borrow fee of a short for the days since it was last paid, on the close before."""
     p = position_of(x, s)
@@ -712,12 +743,12 @@ def finance_short(x: Any, s: int, row: int) -> None:
     days = day_at(x, row) - p.financed_day
     if days > 0:
         fee = abs(p.units) * f8(x.close, row - 1) * c.point_value * c.borrow_rate * days / 365.0
-        account_of(x).cash -= fee
         account_of(x).financing += fee
+        book_amount(x, s, row, -fee, r.BORROW_FEE)
         p.financed_day = day_at(x, row)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def note_decision(x: Any, s: int, row: int, side: float, units: float, stop: float, reason: int) -> None:
     """Keep what was decided on that bar."""
     a = account_of(x)
@@ -731,7 +762,7 @@ def note_decision(x: Any, s: int, row: int, side: float, units: float, stop: flo
     a.decisions += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def ask_to_leave(x: Any, s: int, row: int, fraction: float, reason: int, at_close: bool) -> None:
     """Sell (or cover) a fraction of the units held: now at the close, or at the next open."""
     p = position_of(x, s)
@@ -748,7 +779,7 @@ def ask_to_leave(x: Any, s: int, row: int, fraction: float, reason: int, at_clos
         p.exit_reason = reason
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def exits_at_close(x: Any, s: int, row: int) -> None:
     """Exits decided at the bar's close: session end, holding time, the strategy's rule, a margin call."""
     p = position_of(x, s)
@@ -773,7 +804,7 @@ def exits_at_close(x: Any, s: int, row: int) -> None:
             ask_to_leave(x, s, row, 1.0, r.MARGIN_CALL, False)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
     """Decide the size of an entry and place its order; fill it at once when the run fills at the close."""
     a = account_of(x)
@@ -850,7 +881,7 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
             e.kind = r.NONE if e.tif != r.GTC else e.kind
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def pending_entries(x: Any) -> int:
     """Symbols that are flat and have an entry order working: each may become an open position."""
     count = 0
@@ -863,7 +894,7 @@ def pending_entries(x: Any) -> int:
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def has_entry(x: Any, s: int) -> bool:
     """Whether an entry order of the symbol is working."""
     for slot in range(r.ENTRY_SLOTS):
@@ -872,7 +903,7 @@ def has_entry(x: Any, s: int) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def entries_at_close(x: Any, s: int, row: int) -> None:
     """Orders for the close, schedules that come due with the next bar, and entries that the strategy declares."""
     p = position_of(x, s)
@@ -897,7 +928,7 @@ def entries_at_close(x: Any, s: int, row: int) -> None:
         place_entry(x, s, row, -1.0, i8(x.plan_of, 2 * s + 1))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def next_event(x: Any, s: int, row: int) -> int:
     """The next row of the symbol after `row` at which anything can happen; its end when nothing can."""
     p = position_of(x, s)
@@ -940,7 +971,7 @@ def next_event(x: Any, s: int, row: int) -> int:
     return min(upcoming, next_true(x.breaks, after, upcoming))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def replay(run: Any) -> int:
     """Carry the run on until it is done, or until it needs something from Python.
 
@@ -996,7 +1027,7 @@ def replay(run: Any) -> int:
         a.phase = r.SEEK
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+@pure_kernel
 def on_bar(x: Any, now: int) -> None:
     """Everything that one instant does to resting orders and open positions, up to the exits at its close."""
     rules = rules_of(x)
@@ -1027,3 +1058,29 @@ def on_bar(x: Any, now: int) -> None:
                     exits_inside(x, s, row)
             elif p.units != 0.0:
                 exits_at_close(x, s, row)
+
+
+@pure_kernel
+def equity_now(run: Any) -> float:
+    """Equity at the instant at which the run stands."""
+    return equity(run[0])
+
+
+@pure_kernel
+def enter_on_request(run: Any, s: int, row: int, side: float, plan_id: int) -> None:
+    """Take up an entry that a decision in Python asked for, under the same checks as a declared one."""
+    x = run[0]
+    p = position_of(x, s)
+    if has_entry(x, s) and plan_at(x, plan_id).entry_kind == r.MARKET:
+        return
+    free = p.units == 0.0 or (p.units * side < 0.0 and p.exit_units >= abs(p.units) - _EPSILON)
+    if free:
+        place_entry(x, s, row, side, plan_id)
+
+
+@pure_kernel
+def leave_on_request(run: Any, s: int, row: int, fraction: float, reason: int) -> None:
+    """Leave a fraction of the position, as a decision in Python asked."""
+    x = run[0]
+    if position_of(x, s).units != 0.0:
+        ask_to_leave(x, s, row, fraction, reason, rules_of(x).fill_at_close != 0)

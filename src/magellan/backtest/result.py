@@ -21,7 +21,9 @@ class Trade:
     symbol: str
     side: str  # long | short
     units: float  # entered in all, > 0
-    entered_at: datetime  # aware, UTC: open of the bar that filled the entry; its close when filled at the close
+    entered_at: (
+        datetime  # aware, UTC: open of the bar that filled the entry; its close when filled at the close
+    )
     exited_at: datetime | None  # of the last exit; None while open
     entry_price: float  # average, spread and slippage included
     exit_price: float  # average of all exits; the last close while open
@@ -29,7 +31,9 @@ class Trade:
     return_fraction: float  # pnl over units x entry price x point value
     costs_usd: float  # commission plus spread, slippage and impact
     bars_held: int
-    mae_fraction: float  # worst adverse move of the bars held, >= 0: how far price went against the entry price
+    mae_fraction: (
+        float  # worst adverse move of the bars held, >= 0: how far price went against the entry price
+    )
     mfe_fraction: float  # best favourable move likewise, >= 0
     reasons: tuple[str, ...]  # of the exits, in order
     is_open: bool

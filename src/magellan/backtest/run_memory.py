@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from magellan.backtest import records as r
+from magellan.compiled import pure_kernel
 
 context_t = np.dtype(
     [
@@ -96,91 +97,91 @@ def _record(typing: Any, address: Any, index: Any, kind: Any) -> Any:
     return record(types.int64, types.int64, kind), generate
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def f8(address: int, index: int) -> float:
     """A float64 of a column."""
     return _load(address, index, np.float64)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def i8(address: int, index: int) -> int:
     """An int64 of a column."""
     return _load(address, index, np.int64)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def u8(address: int, index: int) -> int:
     """A uint64 word of a mask."""
     return _load(address, index, np.uint64)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def count_blocked(x: Any, reason: int) -> None:
     """One more entry that did not happen, for that reason of records.BLOCKED."""
     _count_up(x.blocked, reason)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def day_at(x: Any, row: int) -> int:
     """Session date of a row, days since 1970-01-01; only where x.days is 1."""
     return np.int64(_load(x.day, row, np.int32))
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def account_of(x: Any) -> Any:
     """The run's account (records.account_t)."""
     return _record(x.account, 0, r.account_t)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def rules_of(x: Any) -> Any:
     """The run's rules (records.rules_t)."""
     return _record(x.rules, 0, r.rules_t)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def position_of(x: Any, s: int) -> Any:
     """The position in symbol s (records.position_t)."""
     return _record(x.positions, s, r.position_t)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def entry_of(x: Any, s: int, slot: int) -> Any:
     """Entry order `slot` of symbol s (records.entry_t)."""
     return _record(x.entries, s * r.ENTRY_SLOTS + slot, r.entry_t)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def cost_of(x: Any, s: int) -> Any:
     """Costs and steps of symbol s (records.cost_t)."""
     return _record(x.costs, s, r.cost_t)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def plan_at(x: Any, number: int) -> Any:
     """A plan (records.plan_t)."""
     return _record(x.plans, number, r.plan_t)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def level_at(x: Any, plan: int, which: int) -> Any:
     """A price level of a plan (records.level_t)."""
     return _record(x.levels, plan * r.LEVELS + which, r.level_t)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def fill_at(x: Any, number: int) -> Any:
     """Room for a fill (records.fill_t)."""
     return _record(x.fills, number, r.fill_t)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def decision_at(x: Any, number: int) -> Any:
     """Room for a decision (records.decision_t)."""
     return _record(x.decisions, number, r.decision_t)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@pure_kernel
 def column_at(x: Any, column: int, row: int) -> float:
     """A plan column's value at a row."""
     return _load(x.columns, column * x.rows + row, np.float64)

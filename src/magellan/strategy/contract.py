@@ -84,7 +84,6 @@ class Enter:
 
     side: Side = Side.LONG
     plan: TradePlan | None = None
-    reason: str = "entry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +146,10 @@ class Strategy:
     def plan(self, f: Features, p: Any) -> TradePlan:
         """Size, entry order, stop, targets and time limits of every trade."""
         return TradePlan(size=CashFraction(fraction=1.0))
+
+    def plan_short(self, f: Features, p: Any) -> TradePlan:
+        """The plan of short trades, where it is not the same as that of long ones."""
+        return self.plan(f, p)
 
     @classmethod
     def name(cls) -> str:

@@ -127,16 +127,20 @@ class MarketView:
         values = column(made)
         # The longer bar that ends at row r is known at row r, and not before.
         newest = np.searchsorted(complete_after_row, np.arange(len(self)), side="right") - 1
-        return np.where(newest >= 0, values[np.maximum(newest, 0)], np.nan) if len(made) else np.full(len(self), np.nan)
+        return (
+            np.where(newest >= 0, values[np.maximum(newest, 0)], np.nan)
+            if len(made)
+            else np.full(len(self), np.nan)
+        )
 
     def _resampled(self, longer: Timeframe) -> tuple[Bars, NDArray[np.intp]]:
         if longer.span_ns <= self.timeframe.span_ns or longer.span_ns % self.timeframe.span_ns:
             raise FixInput(f"{longer} bars cannot be made of {self.timeframe} bars")
         n = len(self)
-        bucket = (
-            self.session.day.astype(np.int64) if longer.is_daily else self.opened_at_ns // longer.span_ns
+        bucket = self.session.day.astype(np.int64) if longer.is_daily else self.opened_at_ns // longer.span_ns
+        first = (
+            np.flatnonzero(np.concatenate(([True], bucket[1:] != bucket[:-1]))) if n else np.zeros(0, np.intp)
         )
-        first = np.flatnonzero(np.concatenate(([True], bucket[1:] != bucket[:-1]))) if n else np.zeros(0, np.intp)
         last = np.append(first[1:], n) - 1
         # The newest bucket may still be forming. It is complete once a bar has closed at its end.
         if n:
