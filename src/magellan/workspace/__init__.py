@@ -1,1 +1,1 @@
-"""The user's side: a folder with strategies in stages dev, test and prod, their configs, and archived bars."""
+"""The user's side: a folder with strategies in stages dev, test and prod, their configs, archived bars."""

@@ -1,0 +1,177 @@
+"""Workspace: one folder with a trader's strategies in their stages, archived bars, and our own records."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+
+from magellan.errors import FixInput
+from magellan.workspace.config import Section
+from magellan.workspace.config_file import read_text, validated
+
+FILE: Final = "magellan.toml"
+STRATEGY_FILE: Final = "strategy.py"
+
+
+class Stage(StrEnum):
+    """How far a strategy has come. What is in prod is what trades."""
+
+    DEV = "dev"
+    TEST = "test"
+    PROD = "prod"
+
+
+class WorkspaceSettings(Section):
+    """All of magellan.toml. It holds no secret, ever."""
+
+    format: Literal[1] = Field(1, description="of this file and of the workspace's layout")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyFolder:
+    """One strategy: its code, its config, its tests and its documents, in one folder."""
+
+    path: Path  # absolute
+    stage: Stage | None  # None for a folder outside a workspace's stages
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def label(self) -> str:
+        """How a person calls it, and what commands take: `prod/bear_trap`."""
+        return f"{self.stage}/{self.name}" if self.stage else str(self.path)
+
+    @property
+    def strategy_file(self) -> Path:
+        return self.path / STRATEGY_FILE
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def schema_file(self) -> Path:
+        return self.path / "config.schema.json"
+
+    @property
+    def tests_folder(self) -> Path:
+        return self.path / "tests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A folder with a magellan.toml. Get one from `Workspace.at`, which has read that file."""
+
+    root: Path  # absolute
+    settings: WorkspaceSettings
+
+    @classmethod
+    def at(cls, root: Path) -> Workspace:
+        """The workspace in that folder. Raises FixInput when it is none or its magellan.toml is not sound."""
+        path = root / FILE
+        if not path.is_file():
+            raise FixInput(
+                f"{root} is not a workspace: it has no {FILE}",
+                next_step=f"name another folder, or make one with `magellan init {root}`",
+            )
+        text = path.read_bytes()
+        # An empty file says nothing that is wrong; every key has a default.
+        return cls(root=root.resolve(), settings=_settings(path) if text.strip() else WorkspaceSettings())
+
+    @classmethod
+    def around(cls, folder: Path) -> Workspace:
+        """The workspace that `folder` is or lies in. Raises FixInput when it lies in none."""
+        folder = folder.resolve()
+        for candidate in (folder, *folder.parents):
+            if (candidate / FILE).is_file():
+                return cls.at(candidate)
+        raise FixInput(
+            f"no {FILE} in {folder} or any folder above it", next_step="make a workspace with `magellan init`"
+        )
+
+    @property
+    def data_folder(self) -> Path:
+        """Archived bars and the table of corporate actions."""
+        return self.root / "data"
+
+    @property
+    def corporate_actions_file(self) -> Path:
+        return self.data_folder / "corporate_actions.csv"
+
+    @property
+    def state_folder(self) -> Path:
+        """Ours: records that nobody edits by hand."""
+        return self.root / ".magellan"
+
+    @property
+    def reports_folder(self) -> Path:
+        return self.root / "reports"
+
+    def gates_folder(self, strategy: StrategyFolder) -> Path:
+        """What the gates keep of one strategy in one stage: its accepted runs and its verdicts."""
+        return self.state_folder / "gates" / (strategy.stage or "elsewhere") / strategy.name
+
+    def strategies(self) -> tuple[StrategyFolder, ...]:
+        """Every strategy of every stage, in the order of the stages and of names."""
+        return tuple(self._found())
+
+    def strategy(self, named: str) -> StrategyFolder:
+        """The strategy called `bear_trap`, or `prod/bear_trap` where several stages have one; or at that path.
+
+        Raises: FixInput when there is none, naming those that come closest, or when there are several.
+        """
+        folders = self.strategies()
+        fitting = [each for each in folders if named in (each.name, each.label)]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            labels = [each.label for each in fitting]
+            raise FixInput(
+                f"'{named}' is in {len(fitting)} stages: {', '.join(labels)}",
+                next_step=f"write for example {labels[0]}",
+            )
+        path = Path(named)
+        if (path / STRATEGY_FILE).is_file():
+            return self.folder_at(path)
+        if not folders:
+            raise FixInput(
+                f"{self.root} holds no strategy",
+                next_step=f"write one with `magellan new strategy {named or 'NAME'}`",
+            )
+        near = get_close_matches(named, [each.name for each in folders], n=1, cutoff=0.5)
+        meant = f"did you mean '{near[0]}'? " if near else ""
+        raise FixInput(
+            f"{self.root} holds no strategy called '{named}'",
+            next_step=f"{meant}there are: {', '.join(each.label for each in folders)}",
+        )
+
+    def folder_at(self, path: Path) -> StrategyFolder:
+        """The strategy folder at a path, with its stage where it lies in one of this workspace's."""
+        path = path.resolve()
+        stage = next((stage for stage in Stage if path.parent == self.root / stage), None)
+        return StrategyFolder(path=path, stage=stage)
+
+    def _found(self) -> Iterator[StrategyFolder]:
+        for stage in Stage:
+            folder = self.root / stage
+            if folder.is_dir():
+                for path in sorted(folder.iterdir()):
+                    if (path / STRATEGY_FILE).is_file():
+                        yield StrategyFolder(path=path, stage=stage)
+
+
+def _settings(path: Path) -> WorkspaceSettings:
+    try:
+        document = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise FixInput(f"{path}: {error}") from None
+    return validated(WorkspaceSettings, document, name=str(path))
