@@ -8,10 +8,7 @@ import json
 from datetime import date, datetime
 from typing import Any
 
-import numpy as np
-
 from magellan.backtest.result import RunManifest
-from magellan.trading.bar import PRICE_COLUMNS, Bars
 
 
 def canonical_json(value: Any) -> str:
@@ -27,15 +24,6 @@ def manifest_digest(manifest: RunManifest) -> str:
 def manifest_fields(manifest: RunManifest) -> dict[str, Any]:
     """The manifest as plain values."""
     return {field.name: _plain(getattr(manifest, field.name)) for field in dataclasses.fields(manifest)}
-
-
-def bars_digest(bars: Bars) -> str:
-    """SHA-256 of the rows that a run read, in hex: times and prices as little-endian bytes, column by column."""
-    digest = hashlib.sha256()
-    for name in ("opened_at_ns", *PRICE_COLUMNS, "volume"):
-        column = getattr(bars, name)
-        digest.update(np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<")).tobytes())
-    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from magellan.archive.adjust import first_row_from
 from magellan.backtest import records as r
 from magellan.backtest.market import Market
 from magellan.backtest.plan_arrays import PlanTable, cost_array, minute_of_day, rules_array
@@ -15,7 +16,7 @@ from magellan.errors import AskOperator
 from magellan.strategy.market_view import MarketView
 from magellan.strategy.trade_plan import Market as MarketOrder
 from magellan.strategy.trade_plan import SessionExit, TimeInForce, TradePlan
-from magellan.trading.bar import Mask, instant, nanoseconds
+from magellan.trading.bar import Mask, instant
 from magellan.trading.corporate_action import CashDividend, CorporateAction, Split
 from magellan.workspace.config import AccountTerms, ExecutionTerms, InstrumentTerms, Limits
 
@@ -319,7 +320,7 @@ def _action_arrays(market: Market, actions: Sequence[CorporateAction]) -> r.Acti
                 at, factor, dividend = action.ex_at, 1.0, float(action.amount_usd)
             else:
                 continue
-            row = int(np.searchsorted(bars.opened_at_ns, nanoseconds(at)))
+            row = first_row_from(bars, at)
             if 0 < row < len(bars):
                 found.append((s, int(market.offsets[s]) + row, factor, dividend))
     # On one day a dividend comes first: its amount is per share of the old basis.
