@@ -22,13 +22,13 @@ from magellan.errors import FixInput
 from magellan.trading.session import ExchangeCalendar
 from magellan.trading.timeframe import DAY_NS
 
-FIRST_ON = date(1990, 1, 1)
+FIRST_ON = date(1970, 1, 1)
 
 _LOG = logging.getLogger(__name__)
 
 
 def load_calendar(name: str = "XNYS", *, today: date | None = None) -> ExchangeCalendar:
-    """The sessions of an exchange from 1990 to the end of the year after `today`.
+    """The sessions of an exchange from 1970 to the end of the year after `today`.
 
     A library that records less of an exchange gives less; asking the calendar for a day outside it raises.
 

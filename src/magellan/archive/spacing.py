@@ -10,6 +10,8 @@ from magellan.trading.timeframe import DAY_NS, HOUR, MINUTE, MINUTE_NS, Timefram
 
 _USUAL = tuple(Timeframe(minutes * MINUTE_NS) for minutes in (1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 240, 1440))
 _ENOUGH_BARS = 30  # from here on, real minutes of even a thin stock have two that are neighbours
+_A_FEW_BARS = 5
+_LONG_WEEKEND = 4  # days between the labels of Thursday and Monday
 
 
 def must_fit_timeframe(bars: Bars) -> Bars:
@@ -66,9 +68,13 @@ def contradicts(at_ns: Instants, timeframe: Timeframe) -> str:
     """
     if len(at_ns) < 2:
         return ""
-    closest = int(np.diff(at_ns).min())
-    if closest < timeframe.span_ns and not timeframe.is_daily:
+    distances = np.diff(at_ns)
+    closest = int(distances.min())
+    if closest < timeframe.span_ns:
         return f"bars stand {closest / MINUTE_NS:g} min apart"
+    if timeframe.is_daily:
+        days = float(np.median(distances)) / DAY_NS
+        return f"bars stand {days:g} days apart" if days > _LONG_WEEKEND and len(at_ns) >= _A_FEW_BARS else ""
     seen = timeframe_seen(at_ns)
     if seen is not None and seen > timeframe and len(at_ns) >= _ENOUGH_BARS:
         return f"no two of {len(at_ns)} bars stand closer than {seen}"

@@ -31,6 +31,7 @@ from magellan.adapters.parquet.durable_file import UNFINISHED, write_durably
 from magellan.adapters.parquet.part import encoded, periods, read_about, read_part
 from magellan.adapters.parquet.write_lock import sole_writer
 from magellan.archive.checksum import combined_sha256, year_checksums
+from magellan.archive.coverage import returned_dates
 from magellan.archive.dataset import (
     DateRange,
     MergeOutcome,
@@ -44,7 +45,6 @@ from magellan.archive.merge import merged
 from magellan.archive.spacing import must_fit_timeframe
 from magellan.errors import AskOperator, FixInput
 from magellan.trading.bar import PRICE_COLUMNS, Bars, nanoseconds
-from magellan.trading.session import exchange_date
 from magellan.trading.timeframe import Timeframe
 
 _OUR_FILE = re.compile(rf"[0-9]{{4}}-[0-9a-f]{{16}}\.parquet({re.escape(UNFINISHED)})?")
@@ -289,7 +289,7 @@ def _missing(error: FileNotFoundError) -> AskOperator:
 
 def _joined_terms(set_id: SetId, stored: StoredSet | None, bars: Bars, provenance: Provenance) -> StoredTerms:
     """What is known of the set once `provenance` has joined it. Raises FixInput where the two contradict."""
-    asked = provenance.source.requested or _dates_of(bars)
+    asked = provenance.source.requested or returned_dates(bars)
     source = stored_source(provenance.source)
     if stored is None:
         return StoredTerms(
@@ -322,13 +322,6 @@ def _joined_terms(set_id: SetId, stored: StoredSet | None, bars: Bars, provenanc
             "negative_prices": old.negative_prices or provenance.negative_prices,
         }
     )
-
-
-def _dates_of(bars: Bars) -> DateRange:
-    first, last = bars.bar(0).opened_at, bars.bar(len(bars) - 1).opened_at
-    if bars.timeframe.is_daily:
-        return DateRange(first_on=first.date(), last_on=last.date())
-    return DateRange(first_on=exchange_date(first), last_on=exchange_date(last))
 
 
 def _union(ranges: Iterable[StoredRange]) -> tuple[StoredRange, ...]:
