@@ -243,7 +243,7 @@ def _decision_form(own: frozenset[str]) -> list[str]:
 
 
 def _parameters_model(kind: type[Strategy]) -> list[str]:
-    model = kind.Parameters
+    model: object = kind.Parameters
     if not (inspect.isclass(model) and issubclass(model, Parameters)):
         return ["'Parameters' does not derive from magellan.strategy.contract.Parameters"]
     problems = []

@@ -1,7 +1,7 @@
 """A strategy's config.json, key by key. Every key is read by something; an unknown key is an error.
 
-`config_file.py` reads it, and makes its JSON Schema, which `magellan new strategy` writes beside the config so
-that editors complete and check it.
+`config_file.py` reads it, and makes its JSON Schema, which `magellan new strategy` writes beside the config
+so that editors complete and check it.
 """
 
 from __future__ import annotations

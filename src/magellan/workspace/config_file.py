@@ -1,4 +1,4 @@
-"""The config file: read strictly; every problem is named at once, by key path, what was found, what is allowed.
+"""The config file: read strictly; every problem is named at once: key path, what was found, what is allowed.
 
 A key that nothing reads is an error, because a safety setting that looks active and is not has cost money. A
 missing or misspelt key is found here, before data are read or an order is made (incident 13).
@@ -128,7 +128,7 @@ def read_text(path: Path) -> str:
 
 
 def json_object(text: str, *, name: str) -> dict[str, Any]:
-    """The JSON object in the text. Raises FixInput for broken JSON, NaN, a key that comes twice, no object."""
+    """The JSON object in the text. Raises FixInput for broken JSON, NaN, keys that come twice, no object."""
     try:
         document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
     except json.JSONDecodeError as error:

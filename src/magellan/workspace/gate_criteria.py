@@ -177,9 +177,10 @@ class GateCriteria(BaseModel):
                     )
             elif record is None:
                 problems.append(
-                    f"gates.{name}: {in_force:g} is looser than {default:g}, the default of kind '{kind}'; add to gates.loosened who loosened it and why: "
-                    f'{{"criterion": "{name}", "from": {default:g}, "to": {in_force:g}, "reason": "...", '
-                    f'"by": "...", "on": "YYYY-MM-DD"}}'
+                    f"gates.{name}: {in_force:g} is looser than {default:g}, the default of kind '{kind}'; "
+                    f"add to gates.loosened who loosened it and why: "
+                    f'{{"criterion": "{name}", "from": {default:g}, "to": {in_force:g}, '
+                    f'"reason": "...", "by": "...", "on": "YYYY-MM-DD"}}'
                 )
             elif (record.from_, record.to) != (default, in_force):
                 problems.append(

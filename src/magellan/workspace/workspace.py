@@ -125,7 +125,7 @@ class Workspace:
         return tuple(self._found())
 
     def strategy(self, named: str) -> StrategyFolder:
-        """The strategy called `bear_trap`, or `prod/bear_trap` where several stages have one; or at that path.
+        """The strategy called `bear_trap`, or `prod/bear_trap` where several stages have one; or at a path.
 
         Raises: FixInput when there is none, naming those that come closest, or when there are several.
         """
