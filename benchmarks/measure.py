@@ -29,7 +29,7 @@ from benchmarks.outcome import Outcome, SweepOutcome
 from benchmarks.rows import STARTED_AT_NS
 from benchmarks.workloads import Job, bars_of
 
-REPEATS_TIME_MAX_S = 20.0
+REPEATS_TIME_MAX_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.rows import Row
+from benchmarks.rows import ROWS, Row
 
 if TYPE_CHECKING:
     from benchmarks.run import Entry
@@ -41,7 +41,7 @@ def machine_line(described: Mapping[str, Any]) -> str:
     """The machine in one line."""
     return (
         f"{described['processor']}, {described['cores']} cores, {described['memory_gib']} GiB, "
-        f"{described['system']}, Python {described['python']}; load before: {described['load_1min']}"
+        f"{described['system']}, Python {described['python']}"
     )
 
 
@@ -70,14 +70,18 @@ def record(
     described: Mapping[str, Any], measured: Sequence[tuple[Row, Sequence[Entry]]], repetitions: int
 ) -> dict[str, Any]:
     """Everything that was measured, sample by sample."""
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    commit = _commit()
     return {
         "schema": 1,
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "repetitions": repetitions,
         "machine": dict(described),
         "rows": [
             {
                 "key": row.key,
+                "measured_at": measured_at,
+                "load_before": described["load_1min"],
+                "commit": commit,
+                "repetitions": repetitions,
                 "title": row.title,
                 "seconds_are": row.measures.value,
                 "job": row.job,
@@ -106,14 +110,21 @@ def record(
 
 
 def write(made: Mapping[str, Any]) -> Path:
-    """Store a record under results/, and make RESULTS.md of it. Returns the record's path."""
+    """Store a record under results/, and make RESULTS.md of it. Returns the record's path.
+
+    A run of a few rows keeps the last known numbers of the others, as measured on the same machine.
+    """
     RESULTS.mkdir(exist_ok=True)
-    name = re.sub(
-        r"[^a-z0-9]+", "-", f"{made['machine']['processor']}-{made['machine']['cores']}-cores".lower()
-    )
-    path = RESULTS / f"{made['measured_at'][:10]}-{name.strip('-')}.json"
-    path.write_text(json.dumps(made, indent=1) + "\n")
-    TABLE.write_text(table(made))
+    described = f"{made['machine']['processor']} {made['machine']['cores']} cores"
+    name = re.sub(r"[^a-z0-9]+", "-", described.lower()).strip("-")
+    known: dict[str, Any] = {}
+    for path in sorted(RESULTS.glob(f"????-??-??-{name}.json")):
+        known |= {row["key"]: row for row in json.loads(path.read_text())["rows"]}
+    known |= {row["key"]: row for row in made["rows"]}
+    whole = {**made, "rows": [known[row.key] for row in ROWS if row.key in known]}
+    path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{name}.json"
+    path.write_text(json.dumps(whole, indent=1) + "\n")
+    TABLE.write_text(table(whole))
     return path
 
 
@@ -125,11 +136,17 @@ def table(made: Mapping[str, Any]) -> str:
         "Written by `python benchmarks/run.py`; do not edit. [README.md](README.md) says what each workload",
         "means and how it is measured. What counts is the ratio within one run: machines differ.",
         "",
-        f"Measured {made['measured_at'][:10]} on {machine_line(made['machine'])}. "
-        f"{made['repetitions']} processes per engine and row, one for those over 15 s.",
+        f"Measured on {machine_line(made['machine'])}.",
+        "",
+        "`min` and `median` are over all runs of all processes. `first run` is the first in a process, with",
+        "what loading compiled code costs. `start to first result` begins before the interpreter does.",
     ]
     for row in made["rows"]:
-        lines += ["", f"## {row['title']}", "", f"Seconds: {row['seconds_are']}."]
+        lines += ["", f"## {row['title']}", ""]
+        lines += [
+            f"{row['measured_at'][:10]} at {row['commit']}, {row['repetitions']} processes per engine (one "
+            f"where it takes over 15 s), load before {row['load_before']}. Seconds: {row['seconds_are']}."
+        ]
         wanted = [f"{row['target_s']:g} s"] if row["target_s"] else []
         wanted += [f"{row['target_mib']:,.0f} MiB"] if row["target_mib"] else []
         if wanted:
@@ -181,6 +198,13 @@ def _trades_told(count: int | None, differences: Sequence[str] | None) -> str:
     if differences is None:
         return f"{count:,}"
     return f"{count:,}, as the reference" if not differences else f"{count:,}: " + "; ".join(differences)
+
+
+def _commit() -> str:
+    """The commit that is checked out, marked where files differ from it."""
+    asked = ["git", "-C", str(HERE), "describe", "--always", "--dirty=, with changes"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else "an unknown commit"
 
 
 def _processor() -> str:

@@ -66,7 +66,7 @@ def main() -> int:
     repetitions = arguments.repetitions or (QUICK_REPETITIONS if arguments.quick else REPETITIONS)
     available = [engine for engine in ENGINES if _wanted(engine, arguments.engines)]
     machine = report.machine()
-    print(report.machine_line(machine), flush=True)
+    print(f"{report.machine_line(machine)}; load before: {machine['load_1min']}", flush=True)
 
     measured: list[tuple[Row, list[Entry]]] = []
     for row in rows:
@@ -74,7 +74,7 @@ def main() -> int:
         entries = measure_row(row, engines, repetitions)
         measured.append((row, entries))
         print(report.row_text(row, entries), flush=True)
-    if not (arguments.quick or arguments.rows or arguments.engines):
+    if not (arguments.quick or arguments.engines):
         record = report.record(machine, measured, repetitions)
         path = report.write(record)
         print(f"written: {path.relative_to(ROOT)} and benchmarks/RESULTS.md")
