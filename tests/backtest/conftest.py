@@ -1,4 +1,4 @@
-"""Runs made by hand, without the engine: seeded bars, seeded trades, and honest bookkeeping in plain Python."""
+"""Runs made by hand, without the engine: seeded bars, seeded trades, honest bookkeeping in plain Python."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FIRST_DAY = (date(2024, 1, 2) - date(1970, 1, 1)).days
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A position to put into a run: units are signed, exits are (row, units, reason), rows are of the symbol."""
+    """A position to put into a run: signed units; exits are (row, units, reason); rows are the symbol's."""
 
     symbol: str
     row: int
@@ -26,13 +26,19 @@ class Order:
     exits: tuple[tuple[int, float, int], ...]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def order() -> type[Order]:
+    """A position to put into a hand-made run."""
+    return Order
+
+
+@pytest.fixture(scope="session")
 def run_of() -> Callable[..., BacktestResult]:
-    """Build a run from closes and orders that fill at closes: `run_of({"AAA": [100, 110]}, [Order(...)])`."""
+    """Build a run from closes and orders that fill at closes: `run_of({"AAA": [100, 110]}, [order(...)])`."""
     return hand_made_run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def random_run() -> Callable[..., BacktestResult]:
     """Build a run of seeded random bars and trades."""
     return random_hand_made_run
@@ -156,7 +162,7 @@ def random_hand_made_run(
     timeframe: str = "1Day",
     **terms: object,
 ) -> BacktestResult:
-    """Random walks with random trades on them, long and short, some in two exits, the last perhaps still open."""
+    """Random walks with random trades on them, long and short, some in two exits, the last still open."""
     chance = np.random.Generator(np.random.PCG64(seed))
     closes = {
         symbol: (50.0 * np.exp(np.cumsum(chance.normal(0.0003, 0.012, bars)))).round(2).tolist()
@@ -190,7 +196,13 @@ def random_hand_made_run(
 _CONFIG = {
     "strategy": {"name": "by_hand", "version": "1.0.0", "kind": "trend", "description": ""},
     "parameters": {"rsi_period": 14},
-    "data": {"timeframe": "1Day", "hours": "regular", "clock": "exchange", "adjust": "split", "calendar": "XNYS"},
+    "data": {
+        "timeframe": "1Day",
+        "hours": "regular",
+        "clock": "exchange",
+        "adjust": "split",
+        "calendar": "XNYS",
+    },
     "account": {"cash_usd": 10_000.0, "kind": "cash", "leverage": 1.0},
     "execution": {"fill": "close", "slippage_bps": 0.0, "commission_bps": 2.0},
     "limits": {},
@@ -269,9 +281,7 @@ def _trades(market: Market, orders: list[Order], fills, span: Timeframe) -> Trad
                 entry_row,
                 exit_row,
                 entry_price,
-                mark
-                if is_open
-                else float((exits["units"] * exits["price"]).sum() / exits["units"].sum()),
+                mark if is_open else float((exits["units"] * exits["price"]).sum() / exits["units"].sum()),
                 pnl,
                 pnl / (abs(order.units) * entry_price),
                 fees + float(own["slippage"].sum()),
@@ -284,7 +294,20 @@ def _trades(market: Market, orders: list[Order], fills, span: Timeframe) -> Trad
         )
     table = list(zip(*rows, strict=True)) if rows else [()] * 17
     whole, decimal = np.int64, np.float64
-    kinds = (whole, decimal, decimal, whole, whole, whole, whole, *[decimal] * 5, whole, decimal, decimal, whole)
+    kinds = (
+        whole,
+        decimal,
+        decimal,
+        whole,
+        whole,
+        whole,
+        whole,
+        *[decimal] * 5,
+        whole,
+        decimal,
+        decimal,
+        whole,
+    )
     columns = [np.array(column, dtype=kind) for column, kind in zip(table, (*kinds, np.bool_), strict=True)]
     names = (
         "symbol side units entered_at_ns exited_at_ns entry_row exit_row entry_price exit_price pnl_usd "

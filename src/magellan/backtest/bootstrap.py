@@ -2,8 +2,8 @@
 
 The stationary bootstrap draws blocks of random length with random beginnings, wrapped around the end, so that
 what hangs together in time stays together. Source: Politis and Romano, "The Stationary Bootstrap", Journal of
-the American Statistical Association 89 (1994). It supposes that the future is drawn from the same mixture of days
-as the past; docs/guides/reports.md says where that misleads.
+the American Statistical Association 89 (1994). It supposes that the future is drawn from the same
+mixture of days as the past; docs/guides/reports.md says where that misleads.
 """
 
 from __future__ import annotations

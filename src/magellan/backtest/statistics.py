@@ -1,4 +1,4 @@
-"""Statistics: how likely it is that a Sharpe ratio comes from skill, given the history and the number of tries.
+"""Statistics: how likely it is that a Sharpe ratio comes from skill and not from luck or from trying often.
 
 All ratios here are per return, not per year. Sources: Bailey and Lopez de Prado, "The Sharpe Ratio Efficient
 Frontier", Journal of Risk 15 (2012), for the probability and the track record; the same, "The Deflated Sharpe
@@ -66,7 +66,7 @@ def expected_sharpe_max(trials: int, sharpe_variance: float) -> float:
     sqrt(v) ((1 - e) z(1 - 1/N) + e z(1 - 1/(N exp(1)))), z the normal quantile, e the Euler-Mascheroni
     constant.
 
-    trials:          N >= 1, independent of each other. Sets of parameters that resemble each other count less.
+    trials:          N >= 1, independent of each other. Parameter sets that are much alike count less.
     sharpe_variance: v, variance of the trials' Sharpe ratios, per return.
     """
     assert trials >= 1 and sharpe_variance >= 0.0, f"{trials} trials with a variance of {sharpe_variance}"
