@@ -68,7 +68,10 @@ OnWake = Callable[["Run", int, int], None]  # (run, symbol, row): decide there
 
 
 class Run:
-    """One replay under way: the arrays that the compiled kernel works on."""
+    """One replay under way: the arrays that the compiled kernel works on.
+
+    A run can be started again with other decisions on the same market: what does not change is kept.
+    """
 
     def __init__(
         self,
@@ -82,31 +85,61 @@ class Run:
     ) -> None:
         self.market = market
         self.terms = terms
-        self.plans = PlanTable(market.offsets)
-        plan_of = np.zeros((len(decisions), 2), dtype=np.int64)
-        for s, decided in enumerate(decisions):
-            plan_of[s, 0] = self.plans.add(decided.plan_long, s)
-            same = decided.plan_short is decided.plan_long
-            plan_of[s, 1] = plan_of[s, 0] if same else self.plans.add(decided.plan_short, s)
-        plans, levels, columns = self.plans.arrays()
+        self._views = views
         days = _needs_days(decisions, terms)
         self.arrays = r.MarketArrays(
-            market.opened_at_ns, market.open, market.high, market.low, market.close, market.volume, market.offsets,
+            market.opened_at_ns,
+            market.open,
+            market.high,
+            market.low,
+            market.close,
+            market.volume,
+            market.offsets,
             _joined_days(views) if days else np.zeros(0, dtype=np.int32),
-        )  # fmt: skip
-        self.masks = _mask_words(market, decisions, views, terms.warmup_bars)
-        self.rules = r.RunRules(
-            rules_array(
-                terms.execution, terms.account, terms.limits,
-                span_ns=market.timeframe.span_ns, wake_everywhere=wake_everywhere,
-            ),
-            cost_array(market.symbols, terms.execution, terms.instruments or {}),
-            plans, levels, plan_of, columns,
-        )  # fmt: skip
+        )
         self.actions = _action_arrays(market, actions)
-        self.state = self._first_state()
+        self.state = _first_state(market, terms, self.actions)
+        self._begin = self.state.account.copy(), self.state.positions.copy()
+        self._rules = rules_array(
+            terms.execution,
+            terms.account,
+            terms.limits,
+            span_ns=market.timeframe.span_ns,
+            wake_everywhere=wake_everywhere,
+        )
+        self._costs = cost_array(market.symbols, terms.execution, terms.instruments or {})
         self.wakes = 0
         self.own_reasons: list[str] = []
+        self._take_up(decisions)
+
+    def restart(self, decisions: Sequence[SymbolDecisions]) -> None:
+        """Go back to the beginning, with other decisions."""
+        account, positions = self._begin
+        self.state.account[:] = account
+        self.state.positions[:] = positions
+        self.state.entries["kind"] = r.NONE
+        self.state.blocked[:] = 0
+        self.wakes = 0
+        self.own_reasons = []
+        if _needs_days(decisions, self.terms) and len(self.arrays.day) == 0:
+            self.arrays = self.arrays._replace(day=_joined_days(self._views))
+        self._take_up(decisions)
+
+    def _take_up(self, decisions: Sequence[SymbolDecisions]) -> None:
+        plans = [plan for decided in decisions for plan in (decided.plan_long, decided.plan_short)]
+        known = getattr(self, "_taken_up", None)
+        if known is None or any(plan is not other for plan, other in zip(plans, known, strict=True)):
+            self._taken_up = plans
+            self.plans = PlanTable(self.market.offsets)
+            plan_of = np.zeros((len(decisions), 2), dtype=np.int64)
+            for s, decided in enumerate(decisions):
+                plan_of[s, 0] = self.plans.add(decided.plan_long, s)
+                same = decided.plan_short is decided.plan_long
+                plan_of[s, 1] = plan_of[s, 0] if same else self.plans.add(decided.plan_short, s)
+            table, levels, columns = self.plans.arrays()
+            self.rules = r.RunRules(self._rules, self._costs, table, levels, plan_of, columns)
+            self._timed = _timed_masks(self.market, decisions, self._views)
+        self.masks = _mask_words(self.market, decisions, self.terms.warmup_bars, *self._timed)
         self._locate()
 
     def carry_on(self, on_wake: OnWake | None = None) -> Replayed:
@@ -161,29 +194,6 @@ class Run:
 
         self.located = context(self.arrays, self.masks, self.state, self.rules, self.actions)
 
-    def _first_state(self) -> r.RunState:
-        market = self.market
-        symbols = len(market.symbols)
-        account = np.zeros(1, dtype=r.account_t)
-        account["cash"] = self.terms.account.cash_usd
-        account["day"] = -(2**31)
-        account["day_equity"] = self.terms.account.cash_usd
-        positions = np.zeros(symbols, dtype=r.position_t)
-        for name in ("entry_price", "stop", "trail", "risk"):
-            positions[name] = np.nan
-        positions["closed_row"] = -1
-        positions["taken_row"] = -1
-        positions["mark"] = market.offsets[:-1]
-        positions["action"] = self.actions.offsets[:-1]
-        # The first bar of every symbol is looked at: what comes next is found from there.
-        positions["next"] = market.offsets[:-1]
-        room = max(_FIRST_ROOM, 64 * symbols)
-        return r.RunState(
-            account, positions, np.zeros((symbols, r.ENTRY_SLOTS), dtype=r.entry_t),
-            np.zeros(room, dtype=r.fill_t), np.zeros(room, dtype=r.decision_t),
-            np.zeros(len(r.BLOCKED), dtype=np.int64),
-        )  # fmt: skip
-
     def _replayed(self) -> Replayed:
         account = self.state.account[0]
         return Replayed(
@@ -214,6 +224,32 @@ class Run:
         )
 
 
+def _first_state(market: Market, terms: Terms, actions: r.ActionArrays) -> r.RunState:
+    symbols = len(market.symbols)
+    account = np.zeros(1, dtype=r.account_t)
+    account["cash"] = terms.account.cash_usd
+    account["day"] = -(2**31)
+    account["day_equity"] = terms.account.cash_usd
+    positions = np.zeros(symbols, dtype=r.position_t)
+    for name in ("entry_price", "stop", "trail", "risk"):
+        positions[name] = np.nan
+    positions["closed_row"] = -1
+    positions["taken_row"] = -1
+    positions["mark"] = market.offsets[:-1]
+    positions["action"] = actions.offsets[:-1]
+    # The first bar of every symbol is looked at: what comes next is found from there.
+    positions["next"] = market.offsets[:-1]
+    room = max(_FIRST_ROOM, 64 * symbols)
+    return r.RunState(
+        account,
+        positions,
+        np.zeros((symbols, r.ENTRY_SLOTS), dtype=r.entry_t),
+        np.zeros(room, dtype=r.fill_t),
+        np.zeros(room, dtype=r.decision_t),
+        np.zeros(len(r.BLOCKED), dtype=np.int64),
+    )
+
+
 def _needs_days(decisions: Sequence[SymbolDecisions], terms: Terms) -> bool:
     """Whether any rule of the run asks for session dates. Computing them for 10 million bars takes a while."""
     limits = terms.limits
@@ -236,17 +272,34 @@ def _joined_days(views: Sequence[MarketView]) -> NDArray[np.int32]:
 
 
 def _mask_words(
-    market: Market, decisions: Sequence[SymbolDecisions], views: Sequence[MarketView], warmup_bars: int
+    market: Market,
+    decisions: Sequence[SymbolDecisions],
+    warmup_bars: int,
+    session_exit: NDArray[np.uint64],
+    scheduled: NDArray[np.uint64],
 ) -> r.MaskWords:
-    def words(name: str) -> NDArray[np.uint64]:
-        return packed([getattr(decided, name) for decided in decisions], market.offsets)
-
-    entry_masks = []
-    for name in ("enter_long", "enter_short"):
+    def words(name: str, late: int = 0) -> NDArray[np.uint64]:
         masks = [getattr(decided, name) for decided in decisions]
-        if warmup_bars:
-            masks = [None if mask is None else _after(mask, warmup_bars) for mask in masks]
-        entry_masks.append(packed(masks, market.offsets))
+        if late:
+            masks = [None if mask is None else _after(mask, late) for mask in masks]
+        return packed(masks, market.offsets)
+
+    return r.MaskWords(
+        enter_long=words("enter_long", warmup_bars),
+        enter_short=words("enter_short", warmup_bars),
+        exit_long=words("exit_long"),
+        exit_short=words("exit_short"),
+        session_exit=session_exit,
+        scheduled=scheduled,
+        wake=words("wake", warmup_bars),
+        breaks=words("breaks"),
+    )
+
+
+def _timed_masks(
+    market: Market, decisions: Sequence[SymbolDecisions], views: Sequence[MarketView]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Where the plans' session exits and schedules fall due."""
     exits: list[Mask | None] = []
     schedules: list[Mask | None] = []
     for decided, view in zip(decisions, views, strict=True):
@@ -255,16 +308,7 @@ def _mask_words(
         entry = decided.plan_long.entry
         at = entry.at if isinstance(entry, MarketOrder) else None
         schedules.append(None if at is None else first_at_or_after(view, minute_of_day(at)))
-    return r.MaskWords(
-        enter_long=entry_masks[0],
-        enter_short=entry_masks[1],
-        exit_long=words("exit_long"),
-        exit_short=words("exit_short"),
-        session_exit=packed(exits, market.offsets),
-        scheduled=packed(schedules, market.offsets),
-        wake=words("wake"),
-        breaks=words("breaks"),
-    )
+    return packed(exits, market.offsets), packed(schedules, market.offsets)
 
 
 def session_exit_mask(view: MarketView, rule: SessionExit) -> Mask:
@@ -291,14 +335,26 @@ def packed(masks: Sequence[Mask | None], offsets: NDArray[np.int64]) -> NDArray[
     if all(mask is None for mask in masks):
         return np.zeros(0, dtype=np.uint64)
     rows = int(offsets[-1])
-    if len(masks) == 1 and rows % 8 == 0 and masks[0] is not None and masks[0].flags.c_contiguous:
-        only: NDArray[np.uint64] = masks[0].view(np.uint8).view(np.uint64)
-        return only
-    joined = np.zeros((rows + 7) // 8 * 8, dtype=bool)
+    padded = (rows + 7) // 8 * 8
+    if len(masks) == 1 and masks[0] is not None:
+        base = masks[0] if rows == padded else masks[0].base
+        if isinstance(base, np.ndarray) and base.shape == (padded,) and base.dtype == bool:
+            return base.view(np.uint64)
+    joined = np.zeros(padded, dtype=bool)
     for s, mask in enumerate(masks):
         if mask is not None:
             joined[offsets[s] : offsets[s + 1]] = mask
     return joined.view(np.uint64)
+
+
+def room_for_words(mask: Mask) -> Mask:
+    """The same mask in memory that can be read eight rows at a time, so that `packed` need not copy it."""
+    padded = (len(mask) + 7) // 8 * 8
+    if len(mask) == padded:
+        return np.ascontiguousarray(mask)
+    room = np.zeros(padded, dtype=bool)
+    room[: len(mask)] = mask
+    return room[: len(mask)]
 
 
 def _after(mask: Mask, rows: int) -> Mask:
