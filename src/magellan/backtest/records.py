@@ -180,6 +180,7 @@ position_t: Final = np.dtype(
         ("taken", "f8"),  # units our fills took from the volume of row `taken_row`
         ("taken_row", "i8"),
         ("financed_day", "i8"),
+        ("frozen_row", "i8"),  # the row that a limit of the day makes us skip (rules.freeze_exits)
     ]
 )
 

@@ -110,6 +110,7 @@ class Run:
         self._costs = cost_array(market.symbols, terms.execution, terms.instruments or {})
         self.wakes = 0
         self.own_reasons: list[str] = []
+        self._taken_up: list[TradePlan] | None = None
         self._take_up(decisions)
 
     def restart(self, decisions: Sequence[SymbolDecisions]) -> None:
@@ -121,13 +122,14 @@ class Run:
         self.state.blocked[:] = 0
         self.wakes = 0
         self.own_reasons = []
-        if _needs_days(decisions, self.terms) and len(self.arrays.day) == 0:
+        if len(self.arrays.day) == 0 and _needs_days(decisions, self.terms):
             self.arrays = self.arrays._replace(day=_joined_days(self._views))
+            self._taken_up = None
         self._take_up(decisions)
 
     def _take_up(self, decisions: Sequence[SymbolDecisions]) -> None:
         plans = [plan for decided in decisions for plan in (decided.plan_long, decided.plan_short)]
-        known = getattr(self, "_taken_up", None)
+        known = self._taken_up
         if known is None or any(plan is not other for plan, other in zip(plans, known, strict=True)):
             self._taken_up = plans
             self.plans = PlanTable(self.market.offsets)
@@ -139,8 +141,13 @@ class Run:
             table, levels, columns = self.plans.arrays()
             self.rules = r.RunRules(self._rules, self._costs, table, levels, plan_of, columns)
             self._timed = _timed_masks(self.market, decisions, self._views)
+            self.masks = _mask_words(self.market, decisions, self.terms.warmup_bars, *self._timed)
+            self._locate()
+            return
+        from magellan.backtest.run_memory import point_to_masks
+
         self.masks = _mask_words(self.market, decisions, self.terms.warmup_bars, *self._timed)
-        self._locate()
+        point_to_masks(self.located, self.masks)
 
     def carry_on(self, on_wake: OnWake | None = None) -> Replayed:
         """Replay to the end of the bars.
@@ -235,6 +242,7 @@ def _first_state(market: Market, terms: Terms, actions: r.ActionArrays) -> r.Run
         positions[name] = np.nan
     positions["closed_row"] = -1
     positions["taken_row"] = -1
+    positions["frozen_row"] = -1
     positions["mark"] = market.offsets[:-1]
     positions["action"] = actions.offsets[:-1]
     # The first bar of every symbol is looked at: what comes next is found from there.

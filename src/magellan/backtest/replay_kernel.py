@@ -984,7 +984,7 @@ def replay(run: Any) -> int:
     symbols = x.symbols
     while True:
         if a.phase == r.SEEK:
-            if a.fills + 12 * symbols > x.fill_room or a.decisions + 6 * symbols > x.decision_room:
+            if a.fills + 16 * symbols > x.fill_room or a.decisions + 6 * symbols > x.decision_room:
                 return r.GROW
             now = FAR
             for s in range(symbols):
@@ -993,19 +993,24 @@ def replay(run: Any) -> int:
                     now = i8(x.times, row)
             if now == FAR:
                 return r.DONE
+            a.now_ns = now
+            busy = False
             for s in range(symbols):
-                row = position_of(x, s).next
+                p = position_of(x, s)
+                row = p.next
                 if row >= i8(x.offsets, s + 1) or i8(x.times, row) != now:
                     continue
-                p = position_of(x, s)
+                if p.units == 0.0 and not has_entry(x, s):
+                    continue
+                busy = True
                 if rules.hold_through_breaks == 0 and is_true(x.breaks, row):
                     if p.units != 0.0:
                         a.symbol = s
                         a.row = row
                         return r.BREAK
                     withdraw_entries(x, s)
-            a.now_ns = now
-            on_bar(x, now)
+            if busy:
+                on_bar(x, now)
             a.phase = r.DECIDE
             a.cursor = 0
             a.woken = 0
@@ -1014,8 +1019,7 @@ def replay(run: Any) -> int:
             row = position_of(x, s).next
             if row < i8(x.offsets, s + 1) and i8(x.times, row) == a.now_ns:
                 if a.woken == 0:
-                    if not (rules.freeze_exits != 0 and limits_reached(x, row) >= 0):
-                        entries_at_close(x, s, row)
+                    entries_at_close(x, s, row)
                     if rules.wake_everywhere != 0 or is_true(x.wake, row):
                         a.woken = 1
                         a.symbol = s
@@ -1027,37 +1031,53 @@ def replay(run: Any) -> int:
         a.phase = r.SEEK
 
 
+STEPS = 6
+
+
 @pure_kernel
 def on_bar(x: Any, now: int) -> None:
     """Everything that one instant does to resting orders and open positions, up to the exits at its close."""
-    rules = rules_of(x)
-    symbols = x.symbols
-    # The passes over symbols are separate, so that money freed inside a bar cannot pay for its opening.
-    for step in range(6):
-        for s in range(symbols):
-            p = position_of(x, s)
-            row = p.next
-            if row >= i8(x.offsets, s + 1) or i8(x.times, row) != now:
-                continue
-            if rules.freeze_exits != 0 and limits_reached(x, row) >= 0:
-                continue
-            if step == 0:
-                if p.action < i8(x.action_offsets, s + 1):
-                    apply_actions(x, s, row)
-                expire_entries(x, s, row)
-                finance_short(x, s, row)
-            elif step == 1:
-                if p.units != 0.0:
-                    exits_at_open(x, s, row)
-            elif step == 2:
-                entries_on_bar(x, s, row, True)
-            elif step == 3:
-                entries_on_bar(x, s, row, False)
-            elif step == 4:
-                if p.units != 0.0:
-                    exits_inside(x, s, row)
-            elif p.units != 0.0:
-                exits_at_close(x, s, row)
+    if x.symbols == 1:
+        row = position_of(x, 0).next
+        for step in range(STEPS):
+            step_of_bar(x, 0, row, step)
+        return
+    # The steps are separate passes over all symbols, so that money freed inside a bar cannot pay for its opening.
+    for step in range(STEPS):
+        for s in range(x.symbols):
+            row = position_of(x, s).next
+            if row < i8(x.offsets, s + 1) and i8(x.times, row) == now:
+                step_of_bar(x, s, row, step)
+
+
+@pure_kernel
+def step_of_bar(x: Any, s: int, row: int, step: int) -> None:
+    """One of the steps of a bar, for one symbol."""
+    p = position_of(x, s)
+    if step == 0:
+        if rules_of(x).freeze_exits != 0 and limits_reached(x, row) >= 0:
+            p.frozen_row = row
+            return
+        if p.action < i8(x.action_offsets, s + 1):
+            apply_actions(x, s, row)
+        expire_entries(x, s, row)
+        finance_short(x, s, row)
+    elif p.frozen_row == row:
+        return
+    elif step == 2:
+        if has_entry(x, s):
+            entries_on_bar(x, s, row, True)
+    elif step == 3:
+        if has_entry(x, s):
+            entries_on_bar(x, s, row, False)
+    elif p.units == 0.0:
+        return
+    elif step == 1:
+        exits_at_open(x, s, row)
+    elif step == 4:
+        exits_inside(x, s, row)
+    else:
+        exits_at_close(x, s, row)
 
 
 @pure_kernel

@@ -59,6 +59,13 @@ def context(
     return made
 
 
+def point_to_masks(made: NDArray[np.void], masks: r.MaskWords) -> None:
+    """Let a record of addresses point to other masks."""
+    x = made[0]
+    for name, words in zip(r.MaskWords._fields, masks, strict=True):
+        x[name] = words.ctypes.data if words.size else 0
+
+
 @intrinsic
 def _load(typing: Any, address: Any, index: Any, kind: Any) -> Any:
     """The number of that kind (a NumPy scalar type) at `address`, `index` places on."""
