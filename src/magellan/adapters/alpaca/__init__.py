@@ -1,0 +1,1 @@
+"""Alpaca, through its client library alpaca-py (an optional extra, imported inside)."""
