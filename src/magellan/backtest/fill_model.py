@@ -70,7 +70,7 @@ def slipped(
     worse = price * (1.0 + side * (half_spread + slippage + impact * share * share))
     if tick > 0.0:
         steps = worse / tick
-        nearest = np.round(steps)
+        nearest = math.floor(steps + 0.5)
         # A price that is a tick already, but for the last bit, stays where it is.
         if abs(steps - nearest) > 1e-6:
             nearest = math.ceil(steps) if side > 0.0 else math.floor(steps)

@@ -23,16 +23,15 @@ from magellan.backtest import records as r
 from magellan.backtest.fill_model import commission, limit_price, slipped, stop_price, whole_steps
 from magellan.backtest.run_memory import (
     account_of,
-    column_at,
     cost_of,
     count_blocked,
-    day_at,
     decision_at,
-    entry_of,
+    entry_number,
     f8,
     fill_at,
+    i4,
     i8,
-    level_at,
+    level_number,
     plan_at,
     position_of,
     rules_of,
@@ -41,6 +40,9 @@ from magellan.backtest.run_memory import (
 from magellan.compiled import pure_kernel
 
 FAR = np.int64(2**62)
+# Not literals: Numba compiles a function anew for every literal truth value that it is called with.
+TRUE = np.bool_(True)
+FALSE = np.bool_(False)
 _EPSILON = 1e-9
 
 
@@ -102,7 +104,7 @@ def level_price(x: Any, lv: Any, entry: float, risk: float, side: float, signal_
             at = max(row - 1, signal_row)
         elif lv.reading == r.READ_SAME:
             at = row
-        base = column_at(x, lv.column, at)
+        base = f8(x.columns, lv.column * x.rows + at)
         if lv.part_way != 1.0:
             base = entry + lv.part_way * (base - entry)
     if lv.plus_fraction != 0.0 or lv.plus_usd != 0.0:
@@ -115,7 +117,7 @@ def level_price(x: Any, lv: Any, entry: float, risk: float, side: float, signal_
 @pure_kernel
 def equity(x: Any) -> float:
     """Cash plus every position at the newest close that is known now."""
-    a = account_of(x)
+    a = account_of(x, 0)
     total = a.cash
     if a.open_positions == 0:
         return total
@@ -132,7 +134,7 @@ def equity(x: Any) -> float:
 @pure_kernel
 def gross_exposure(x: Any) -> float:
     """Market value of all positions without their signs, at the newest known closes."""
-    a = account_of(x)
+    a = account_of(x, 0)
     total = 0.0
     for s in range(x.symbols):
         p = position_of(x, s)
@@ -148,8 +150,8 @@ def start_day(x: Any, row: int) -> None:
     """Begin the day of that row: its counts of trades and losses start at zero."""
     if x.days == 0:
         return
-    a = account_of(x)
-    day = day_at(x, row)
+    a = account_of(x, 0)
+    day = np.int64(i4(x.day, row))
     if day != a.day:
         a.day = day
         a.day_pnl = 0.0
@@ -160,13 +162,13 @@ def start_day(x: Any, row: int) -> None:
 @pure_kernel
 def equity_before_day(x: Any, row: int) -> float:
     """Cash plus every position at its last close before the day of that row began."""
-    a = account_of(x)
+    a = account_of(x, 0)
     total = a.cash
     if a.open_positions == 0:
         return total
     first = row
     while (
-        first > 0 and day_at(x, first - 1) == day_at(x, row) and i8(x.times, first - 1) < i8(x.times, first)
+        first > 0 and np.int64(i4(x.day, first - 1)) == np.int64(i4(x.day, row)) and i8(x.times, first - 1) < i8(x.times, first)
     ):
         first -= 1
     for s in range(x.symbols):
@@ -180,8 +182,8 @@ def equity_before_day(x: Any, row: int) -> float:
 @pure_kernel
 def limits_reached(x: Any, row: int) -> int:
     """Which limit of the day forbids an entry at that row; -1 for none."""
-    a = account_of(x)
-    rules = rules_of(x)
+    a = account_of(x, 0)
+    rules = rules_of(x, 0)
     start_day(x, row)
     if a.day_trades >= rules.trades_per_day_max:
         return r.TRADES_TODAY
@@ -222,7 +224,7 @@ def book(
     x: Any, s: int, row: int, units: float, price: float, unslipped: float, reason: int, at_close: bool
 ) -> None:
     """Write a fill and move its money. `units` are signed; the position itself is the caller's to change."""
-    a = account_of(x)
+    a = account_of(x, 0)
     p = position_of(x, s)
     c = cost_of(x, s)
     fee = 0.0
@@ -255,7 +257,7 @@ def book(
 @pure_kernel
 def book_amount(x: Any, s: int, row: int, amount: float, reason: int) -> None:
     """Write money that a position brought or cost without a trade: a dividend, a borrow fee."""
-    a = account_of(x)
+    a = account_of(x, 0)
     a.cash += amount
     f = fill_at(x, a.fills)
     f.row = row
@@ -277,7 +279,7 @@ def leave(
     x: Any, s: int, row: int, wanted: float, price: float, reason: int, at_close: bool, slips: bool
 ) -> float:
     """Close `wanted` (> 0) units of the position, as far as volume allows. Returns the units closed."""
-    a = account_of(x)
+    a = account_of(x, 0)
     p = position_of(x, s)
     units = min(min(wanted, abs(p.units)), volume_left(x, s, row))
     if units <= 0.0:
@@ -322,7 +324,7 @@ def read_stop(x: Any, s: int, row: int) -> None:
     p = position_of(x, s)
     if p.stop_moves != 0:
         side = 1.0 if p.units > 0.0 else -1.0
-        lv = level_at(x, p.plan, r.LEVEL_STOP)
+        lv = level_number(x, p.plan * r.LEVELS + r.LEVEL_STOP)
         p.stop = level_price(x, lv, p.entry_price, p.risk, side, p.signal_row, row)
 
 
@@ -331,7 +333,7 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
     """Fill the plan's targets that this bar reaches, in their order."""
     p = position_of(x, s)
     plan = plan_at(x, p.plan)
-    rules = rules_of(x)
+    rules = rules_of(x, 0)
     side = -1.0 if p.units > 0.0 else 1.0
     for k in range(plan.targets):
         if p.units == 0.0:
@@ -339,7 +341,7 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
         if p.targets_done & (1 << k) != 0:
             continue
         level = level_price(
-            x, level_at(x, p.plan, r.LEVEL_TARGETS + 2 * k), p.entry_price, p.risk, -side, p.signal_row, row
+            x, level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k), p.entry_price, p.risk, -side, p.signal_row, row
         )
         at_level = rules.limit_fills_at_level != 0
         price, at_open = limit_price(
@@ -364,13 +366,13 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
             wanted = abs(p.units)
         else:
             wanted = min(abs(p.units), whole_steps(plan.fraction[k] * p.entered, cost_of(x, s).quantity_step))
-        filled = leave(x, s, row, wanted, price, r.TARGET + k, False, False)
+        filled = leave(x, s, row, wanted, price, r.TARGET + k, FALSE, FALSE)
         if filled < wanted - _EPSILON:
             p.target_left = wanted - filled
             return
         p.target_left = 0.0
         p.targets_done |= 1 << k
-        then = level_at(x, p.plan, r.LEVEL_TARGETS + 2 * k + 1)
+        then = level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k + 1)
         if then.used != 0 and p.units != 0.0:
             p.stop = level_price(x, then, p.entry_price, p.risk, -side, p.signal_row, row)
             p.stop_moves = 0
@@ -380,10 +382,10 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
 def exits_at_open(x: Any, s: int, row: int) -> None:
     """Exits that the bar's first price brings about."""
     p = position_of(x, s)
-    rules = rules_of(x)
+    rules = rules_of(x, 0)
     read_stop(x, s, row)
     if p.exit_units > 0.0:
-        p.exit_units -= leave(x, s, row, p.exit_units, f8(x.open, row), p.exit_reason, False, True)
+        p.exit_units -= leave(x, s, row, p.exit_units, f8(x.open, row), p.exit_reason, FALSE, TRUE)
         if p.units == 0.0:
             p.exit_units = 0.0
             return
@@ -397,7 +399,7 @@ def exits_at_open(x: Any, s: int, row: int) -> None:
             give_up(x, s, row, price)
             return
     if rules.limit_fills_at_level == 0:
-        try_targets(x, s, row, True)
+        try_targets(x, s, row, TRUE)
 
 
 @pure_kernel
@@ -406,7 +408,7 @@ def give_up(x: Any, s: int, row: int, price: float) -> None:
     p = position_of(x, s)
     reason = stop_reason(p)
     wanted = abs(p.units)
-    filled = leave(x, s, row, wanted, price, reason, False, True)
+    filled = leave(x, s, row, wanted, price, reason, FALSE, TRUE)
     if p.units != 0.0:
         p.exit_units = wanted - filled
         p.exit_reason = reason
@@ -416,27 +418,27 @@ def give_up(x: Any, s: int, row: int, price: float) -> None:
 def exits_inside(x: Any, s: int, row: int) -> None:
     """Exits that the bar's range brings about. A bar that reaches stop and target is taken to reach the stop first."""
     p = position_of(x, s)
-    rules = rules_of(x)
+    rules = rules_of(x, 0)
     if p.exit_units >= abs(p.units) - _EPSILON and p.exit_units > 0.0:
         return
     stop = stop_in_force(p)
     side = -1.0 if p.units > 0.0 else 1.0
     if not np.isnan(stop):
-        price, _ = stop_price(side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), True)
+        price, _ = stop_price(side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), TRUE)
         if not np.isnan(price):
             if p.entry_row == row and p.mode != r.AT_OPEN:
                 # Entered beyond its own stop inside the bar: it leaves where it came in, not at a better price.
                 price = min(price, p.entry_price) if side < 0.0 else max(price, p.entry_price)
             give_up(x, s, row, price)
             return
-    try_targets(x, s, row, False)
+    try_targets(x, s, row, FALSE)
 
 
 @pure_kernel
 def affordable(x: Any, s: int, side: float, price: float) -> float:
     """Units that cash (or margin) and the borrow limit allow at that price, commission included; not rounded."""
-    a = account_of(x)
-    rules = rules_of(x)
+    a = account_of(x, 0)
+    rules = rules_of(x, 0)
     c = cost_of(x, s)
     if side < 0.0 and (rules.margin == 0 or c.shortable == 0):
         return 0.0
@@ -460,12 +462,12 @@ def affordable(x: Any, s: int, side: float, price: float) -> float:
 @pure_kernel
 def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: float, signal_row: int) -> float:
     """Units that the plan's size rule asks for at that price, before rounding; negative when its stop makes no sense."""
-    a = account_of(x)
+    a = account_of(x, 0)
     c = cost_of(x, s)
     each = abs(price) * c.point_value
     value = plan.size_value
     if plan.size_column >= 0:
-        value = column_at(x, plan.size_column, signal_row)
+        value = f8(x.columns, plan.size_column * x.rows + signal_row)
     if plan.size_kind == r.SIZE_UNITS:
         units = value
     elif plan.size_kind == r.SIZE_NOTIONAL:
@@ -479,7 +481,7 @@ def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: flo
         if not risk > 0.0:
             return -1.0
         units = value * equity(x) / risk
-    cap = min(plan.notional_max, rules_of(x).position_usd_max)
+    cap = min(plan.notional_max, rules_of(x, 0).position_usd_max)
     if not units * each <= cap:
         units = cap / each
     return units
@@ -488,9 +490,9 @@ def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: flo
 @pure_kernel
 def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: bool) -> None:
     """Fill an entry order, or as much of it as money and volume allow, and set up its position."""
-    a = account_of(x)
+    a = account_of(x, 0)
     p = position_of(x, s)
-    e = entry_of(x, s, slot)
+    e = entry_number(x, s * r.ENTRY_SLOTS + slot)
     plan = plan_at(x, e.plan)
     c = cost_of(x, s)
     side = e.side
@@ -504,7 +506,7 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     units = e.units
     if first:
         stop = np.nan
-        lv = level_at(x, e.plan, r.LEVEL_STOP)
+        lv = level_number(x, e.plan * r.LEVELS + r.LEVEL_STOP)
         if lv.used != 0:
             stop = level_price(x, lv, paid, np.nan, side, e.signal_row, row)
         units = wanted_units(x, s, plan, side, paid, stop, e.signal_row)
@@ -542,12 +544,12 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
         p.signal_row = e.signal_row
         p.entry_row = row
         p.mode = mode
-        p.opened_ns = i8(x.times, row) + (rules_of(x).span_ns if mode == r.AT_CLOSE else 0)
+        p.opened_ns = i8(x.times, row) + (rules_of(x, 0).span_ns if mode == r.AT_CLOSE else 0)
         p.targets_done = 0
         p.target_left = 0.0
         p.exit_units = 0.0
         p.mark = row
-        p.financed_day = day_at(x, row) if x.days else 0
+        p.financed_day = np.int64(i4(x.day, row)) if x.days else 0
     book(x, s, row, side * units, paid, price, r.ENTRY, mode == r.AT_CLOSE)
     p.entry_price = (p.entry_price * abs(p.units) + paid * units) / (abs(p.units) + units)
     p.units += side * units
@@ -560,7 +562,7 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     # Entry orders of one symbol cancel each other: the first to fill is the trade.
     for other in range(r.ENTRY_SLOTS):
         if other != slot:
-            entry_of(x, s, other).kind = r.NONE
+            entry_number(x, s * r.ENTRY_SLOTS + other).kind = r.NONE
 
 
 @pure_kernel
@@ -568,7 +570,7 @@ def protect(x: Any, s: int, row: int, side: float) -> None:
     """Put the plan's first stop and trailing stop of a position that has just been entered."""
     p = position_of(x, s)
     plan = plan_at(x, p.plan)
-    lv = level_at(x, p.plan, r.LEVEL_STOP)
+    lv = level_number(x, p.plan * r.LEVELS + r.LEVEL_STOP)
     p.stop = np.nan
     p.stop_moves = 0
     if lv.used != 0:
@@ -590,7 +592,7 @@ def trail_distance(x: Any, p: Any, row: int) -> float:
         return plan.trail_value
     if plan.trail_kind == r.TRAIL_FRACTION:
         return plan.trail_value * p.best
-    return plan.trail_value * column_at(x, plan.trail_column, row)
+    return plan.trail_value * f8(x.columns, plan.trail_column * x.rows + row)
 
 
 @pure_kernel
@@ -613,11 +615,11 @@ def follow(x: Any, s: int, row: int) -> None:
 def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
     """Fill the symbol's working entry orders from this bar: at its open, or inside it."""
     p = position_of(x, s)
-    rules = rules_of(x)
+    rules = rules_of(x, 0)
     through = rules.limit_needs_through != 0
     at_level = rules.limit_fills_at_level != 0
     for slot in range(r.ENTRY_SLOTS):
-        e = entry_of(x, s, slot)
+        e = entry_number(x, s * r.ENTRY_SLOTS + slot)
         if e.kind == r.NONE or e.tif == r.CLS:
             continue
         if p.units * e.side < 0.0:
@@ -631,28 +633,28 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
         o, h, low = f8(x.open, row), f8(x.high, row), f8(x.low, row)
         if e.kind == r.MARKET:
             if opening:
-                enter(x, s, slot, row, o, r.AT_OPEN, True)
+                enter(x, s, slot, row, o, r.AT_OPEN, TRUE)
         elif e.kind == r.LIMIT:
             price, at_open = limit_price(e.side, e.limit, o, h, low, at_level and not opening, through)
             if not np.isnan(price) and at_open == opening:
-                enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, False)
+                enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, FALSE)
         elif e.kind == r.STOP_ENTRY:
-            price, at_open = stop_price(e.side, e.stop, o, h, low, False)
+            price, at_open = stop_price(e.side, e.stop, o, h, low, FALSE)
             if not np.isnan(price) and at_open == opening:
-                enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, True)
+                enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, TRUE)
         elif e.triggered == 0:
-            price, at_open = stop_price(e.side, e.stop, o, h, low, False)
+            price, at_open = stop_price(e.side, e.stop, o, h, low, FALSE)
             if not np.isnan(price) and at_open == opening:
                 e.triggered = 1
                 if e.side * (price - e.limit) <= 0.0:
-                    enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, True)
+                    enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, TRUE)
                 elif opening and e.side * ((low if e.side > 0.0 else h) - e.limit) <= 0.0:
                     # Triggered by the opening and beyond the limit: the bar comes back to it later.
-                    enter(x, s, slot, row, e.limit, r.ON_THE_WAY_DOWN, False)
+                    enter(x, s, slot, row, e.limit, r.ON_THE_WAY_DOWN, FALSE)
         else:
             price, at_open = limit_price(e.side, e.limit, o, h, low, at_level and not opening, through)
             if not np.isnan(price) and at_open == opening:
-                enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, False)
+                enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, FALSE)
         if p.units != 0.0 and e.kind == r.NONE:
             return
 
@@ -661,7 +663,7 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
 def withdraw_entries(x: Any, s: int) -> None:
     """Withdraw entry orders that were priced before an unexplained jump."""
     for slot in range(r.ENTRY_SLOTS):
-        e = entry_of(x, s, slot)
+        e = entry_number(x, s * r.ENTRY_SLOTS + slot)
         if e.kind != r.NONE:
             count_blocked(x, r.PRICED_BEFORE_JUMP)
             e.kind = r.NONE
@@ -671,12 +673,12 @@ def withdraw_entries(x: Any, s: int) -> None:
 def expire_entries(x: Any, s: int, row: int) -> None:
     """Withdraw entry orders whose time in force ended before this bar."""
     for slot in range(r.ENTRY_SLOTS):
-        e = entry_of(x, s, slot)
+        e = entry_number(x, s * r.ENTRY_SLOTS + slot)
         if e.kind == r.NONE or e.seen_row < 0:
             continue
         gone = e.tif == r.IOC or e.tif == r.FOK or e.tif == r.OPG
         if e.tif == r.DAY and x.days:
-            gone = day_at(x, row) != day_at(x, e.seen_row)
+            gone = np.int64(i4(x.day, row)) != np.int64(i4(x.day, e.seen_row))
         if gone:
             count_blocked(x, r.EXPIRED)
             e.kind = r.NONE
@@ -685,7 +687,7 @@ def expire_entries(x: Any, s: int, row: int) -> None:
 @pure_kernel
 def apply_actions(x: Any, s: int, row: int) -> None:
     """Dividends and splits that take effect by this row, on the position and on working orders."""
-    a = account_of(x)
+    a = account_of(x, 0)
     p = position_of(x, s)
     c = cost_of(x, s)
     while p.action < i8(x.action_offsets, s + 1) and i8(x.action_rows, p.action) <= row:
@@ -716,7 +718,7 @@ def apply_actions(x: Any, s: int, row: int) -> None:
             fraction = held - whole
             if fraction > _EPSILON:
                 a.day_pnl += side * (f8(x.open, at) - p.entry_price) * fraction * c.point_value
-                book(x, s, at, -side * fraction, f8(x.open, at), f8(x.open, at), r.CASH_IN_LIEU, False)
+                book(x, s, at, -side * fraction, f8(x.open, at), f8(x.open, at), r.CASH_IN_LIEU, FALSE)
                 p.units = side * whole
                 if whole == 0.0:
                     p.entry_price = np.nan
@@ -726,7 +728,7 @@ def apply_actions(x: Any, s: int, row: int) -> None:
                     p.closed_row = at
                     a.open_positions -= 1
         for slot in range(r.ENTRY_SLOTS):
-            e = entry_of(x, s, slot)
+            e = entry_number(x, s * r.ENTRY_SLOTS + slot)
             if e.kind != r.NONE and e.signal_row < at:
                 e.units = whole_steps(e.units * factor, c.quantity_step)
                 e.limit /= factor
@@ -740,18 +742,18 @@ def finance_short(x: Any, s: int, row: int) -> None:
     c = cost_of(x, s)
     if p.units >= 0.0 or c.borrow_rate <= 0.0 or x.days == 0:
         return
-    days = day_at(x, row) - p.financed_day
+    days = np.int64(i4(x.day, row)) - p.financed_day
     if days > 0:
         fee = abs(p.units) * f8(x.close, row - 1) * c.point_value * c.borrow_rate * days / 365.0
-        account_of(x).financing += fee
+        account_of(x, 0).financing += fee
         book_amount(x, s, row, -fee, r.BORROW_FEE)
-        p.financed_day = day_at(x, row)
+        p.financed_day = np.int64(i4(x.day, row))
 
 
 @pure_kernel
 def note_decision(x: Any, s: int, row: int, side: float, units: float, stop: float, reason: int) -> None:
     """Keep what was decided on that bar."""
-    a = account_of(x)
+    a = account_of(x, 0)
     d = decision_at(x, a.decisions)
     d.row = row
     d.symbol = s
@@ -773,7 +775,7 @@ def ask_to_leave(x: Any, s: int, row: int, fraction: float, reason: int, at_clos
         return
     note_decision(x, s, row, 0.0, units, np.nan, reason)
     if at_close:
-        units -= leave(x, s, row, units, f8(x.close, row), reason, True, True)
+        units -= leave(x, s, row, units, f8(x.close, row), reason, TRUE, TRUE)
     if p.units != 0.0:
         p.exit_units = max(p.exit_units, units)
         p.exit_reason = reason
@@ -783,17 +785,17 @@ def ask_to_leave(x: Any, s: int, row: int, fraction: float, reason: int, at_clos
 def exits_at_close(x: Any, s: int, row: int) -> None:
     """Exits decided at the bar's close: session end, holding time, the strategy's rule, a margin call."""
     p = position_of(x, s)
-    rules = rules_of(x)
+    rules = rules_of(x, 0)
     plan = plan_at(x, p.plan)
     follow(x, s, row)
     if plan.session_exit != 0 and is_true(x.session_exit, row):
-        ask_to_leave(x, s, row, 1.0, r.SESSION_END, True)
+        ask_to_leave(x, s, row, 1.0, r.SESSION_END, TRUE)
         return
     held_ns = i8(x.times, row) + rules.span_ns - p.opened_ns
     if (plan.hold_ns > 0 and held_ns >= plan.hold_ns) or (
         plan.hold_bars > 0 and row - p.entry_row + (0 if p.mode == r.AT_CLOSE else 1) >= plan.hold_bars
     ):
-        ask_to_leave(x, s, row, 1.0, r.TIME, True)
+        ask_to_leave(x, s, row, 1.0, r.TIME, TRUE)
         return
     rule = is_true(x.exit_long, row) if p.units > 0.0 else is_true(x.exit_short, row)
     if rule:
@@ -801,15 +803,15 @@ def exits_at_close(x: Any, s: int, row: int) -> None:
         return
     if rules.margin != 0 and rules.maintenance > 0.0:
         if equity(x) < rules.maintenance * gross_exposure(x):
-            ask_to_leave(x, s, row, 1.0, r.MARGIN_CALL, False)
+            ask_to_leave(x, s, row, 1.0, r.MARGIN_CALL, FALSE)
 
 
 @pure_kernel
 def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
     """Decide the size of an entry and place its order; fill it at once when the run fills at the close."""
-    a = account_of(x)
+    a = account_of(x, 0)
     p = position_of(x, s)
-    rules = rules_of(x)
+    rules = rules_of(x, 0)
     plan = plan_at(x, plan_id)
     c = cost_of(x, s)
     if p.closed_row >= 0 and row - p.closed_row < plan.cooldown_bars:
@@ -826,7 +828,7 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
         count_blocked(x, r.NOT_SHORTABLE)
         return
     slot = 0
-    while slot < r.ENTRY_SLOTS and entry_of(x, s, slot).kind != r.NONE:
+    while slot < r.ENTRY_SLOTS and entry_number(x, s * r.ENTRY_SLOTS + slot).kind != r.NONE:
         slot += 1
     if slot == r.ENTRY_SLOTS:
         return
@@ -834,18 +836,18 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
     limit_at = np.nan
     stop_at = np.nan
     if plan.entry_kind == r.LIMIT or plan.entry_kind == r.STOP_LIMIT:
-        limit_at = level_price(x, level_at(x, plan_id, r.LEVEL_LIMIT), reference, np.nan, side, row, row)
+        limit_at = level_price(x, level_number(x, plan_id * r.LEVELS + r.LEVEL_LIMIT), reference, np.nan, side, row, row)
         reference = limit_at
     if plan.entry_kind == r.STOP_ENTRY or plan.entry_kind == r.STOP_LIMIT:
-        stop_at = level_price(x, level_at(x, plan_id, r.LEVEL_STOP_ENTRY), reference, np.nan, side, row, row)
+        stop_at = level_price(x, level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP_ENTRY), reference, np.nan, side, row, row)
         if plan.entry_kind == r.STOP_ENTRY:
             reference = stop_at
     if np.isnan(reference) or (plan.entry_kind == r.STOP_LIMIT and np.isnan(stop_at)):
         count_blocked(x, r.NO_RISK)
         return
     stop = np.nan
-    if level_at(x, plan_id, r.LEVEL_STOP).used != 0:
-        stop = level_price(x, level_at(x, plan_id, r.LEVEL_STOP), reference, np.nan, side, row, row)
+    if level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP).used != 0:
+        stop = level_price(x, level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP), reference, np.nan, side, row, row)
         if np.isnan(stop) or side * (reference - stop) <= 0.0:
             count_blocked(x, r.NO_RISK)
             return
@@ -862,7 +864,7 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
         if units <= 0.0:
             count_blocked(x, r.NO_UNITS)
             return
-    e = entry_of(x, s, slot)
+    e = entry_number(x, s * r.ENTRY_SLOTS + slot)
     e.kind = plan.entry_kind
     e.side = side
     e.units = units
@@ -876,7 +878,7 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
     e.plan = plan_id
     note_decision(x, s, row, side, units, stop, r.ENTRY)
     if now:
-        enter(x, s, slot, row, f8(x.close, row), r.AT_CLOSE, True)
+        enter(x, s, slot, row, f8(x.close, row), r.AT_CLOSE, TRUE)
         if p.units != 0.0 and e.kind != r.NONE:
             e.kind = r.NONE if e.tif != r.GTC else e.kind
 
@@ -888,7 +890,7 @@ def pending_entries(x: Any) -> int:
     for s in range(x.symbols):
         if position_of(x, s).units == 0.0:
             for slot in range(r.ENTRY_SLOTS):
-                if entry_of(x, s, slot).kind != r.NONE:
+                if entry_number(x, s * r.ENTRY_SLOTS + slot).kind != r.NONE:
                     count += 1
                     break
     return count
@@ -898,7 +900,7 @@ def pending_entries(x: Any) -> int:
 def has_entry(x: Any, s: int) -> bool:
     """Whether an entry order of the symbol is working."""
     for slot in range(r.ENTRY_SLOTS):
-        if entry_of(x, s, slot).kind != r.NONE:
+        if entry_number(x, s * r.ENTRY_SLOTS + slot).kind != r.NONE:
             return True
     return False
 
@@ -909,10 +911,10 @@ def entries_at_close(x: Any, s: int, row: int) -> None:
     p = position_of(x, s)
     end = i8(x.offsets, s + 1)
     for slot in range(r.ENTRY_SLOTS):
-        e = entry_of(x, s, slot)
+        e = entry_number(x, s * r.ENTRY_SLOTS + slot)
         if e.kind != r.NONE and e.tif == r.CLS and e.signal_row < row:
-            if x.days == 0 or row + 1 == end or day_at(x, row + 1) != day_at(x, row):
-                enter(x, s, slot, row, f8(x.close, row), r.AT_CLOSE, True)
+            if x.days == 0 or row + 1 == end or np.int64(i4(x.day, row + 1)) != np.int64(i4(x.day, row)):
+                enter(x, s, slot, row, f8(x.close, row), r.AT_CLOSE, TRUE)
                 if e.kind != r.NONE:
                     count_blocked(x, r.EXPIRED)
                     e.kind = r.NONE
@@ -933,13 +935,13 @@ def next_event(x: Any, s: int, row: int) -> int:
     """The next row of the symbol after `row` at which anything can happen; its end when nothing can."""
     p = position_of(x, s)
     end = i8(x.offsets, s + 1)
-    rules = rules_of(x)
+    rules = rules_of(x, 0)
     after = row + 1
     if after >= end or rules.wake_everywhere != 0:
         return after
     upcoming = next_true(x.wake, after, end)
     for slot in range(r.ENTRY_SLOTS):
-        e = entry_of(x, s, slot)
+        e = entry_number(x, s * r.ENTRY_SLOTS + slot)
         if e.kind != r.NONE:
             if e.scheduled == 0:
                 return after
@@ -979,8 +981,8 @@ def replay(run: Any) -> int:
     for fills and decisions, then call again); BREAK (a position would be held through an unexplained jump at account.row).
     """
     x = run[0]
-    a = account_of(x)
-    rules = rules_of(x)
+    a = account_of(x, 0)
+    rules = rules_of(x, 0)
     symbols = x.symbols
     while True:
         if a.phase == r.SEEK:
@@ -1038,9 +1040,10 @@ STEPS = 6
 def on_bar(x: Any, now: int) -> None:
     """Everything that one instant does to resting orders and open positions, up to the exits at its close."""
     if x.symbols == 1:
-        row = position_of(x, 0).next
+        only = x.symbols - 1
+        row = position_of(x, only).next
         for step in range(STEPS):
-            step_of_bar(x, 0, row, step)
+            step_of_bar(x, only, row, step)
         return
     # The steps are separate passes over all symbols, so that money freed inside a bar cannot pay for its opening.
     for step in range(STEPS):
@@ -1055,7 +1058,7 @@ def step_of_bar(x: Any, s: int, row: int, step: int) -> None:
     """One of the steps of a bar, for one symbol."""
     p = position_of(x, s)
     if step == 0:
-        if rules_of(x).freeze_exits != 0 and limits_reached(x, row) >= 0:
+        if rules_of(x, 0).freeze_exits != 0 and limits_reached(x, row) >= 0:
             p.frozen_row = row
             return
         if p.action < i8(x.action_offsets, s + 1):
@@ -1066,10 +1069,10 @@ def step_of_bar(x: Any, s: int, row: int, step: int) -> None:
         return
     elif step == 2:
         if has_entry(x, s):
-            entries_on_bar(x, s, row, True)
+            entries_on_bar(x, s, row, TRUE)
     elif step == 3:
         if has_entry(x, s):
-            entries_on_bar(x, s, row, False)
+            entries_on_bar(x, s, row, FALSE)
     elif p.units == 0.0:
         return
     elif step == 1:
@@ -1103,4 +1106,4 @@ def leave_on_request(run: Any, s: int, row: int, fraction: float, reason: int) -
     """Leave a fraction of the position, as a decision in Python asked."""
     x = run[0]
     if position_of(x, s).units != 0.0:
-        ask_to_leave(x, s, row, fraction, reason, rules_of(x).fill_at_close != 0)
+        ask_to_leave(x, s, row, fraction, reason, rules_of(x, 0).fill_at_close != 0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -17,7 +18,6 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from magellan.backtest import records as r
-from magellan.compiled import pure_kernel
 
 context_t = np.dtype(
     [
@@ -66,129 +66,74 @@ def point_to_masks(made: NDArray[np.void], masks: r.MaskWords) -> None:
         x[name] = words.ctypes.data if words.size else 0
 
 
+def _address(context: Any, builder: Any, x: Any, name: str) -> Any:
+    """LLVM: the address that the context record `x` holds under that name."""
+    offset = context_t.fields[name][1]
+    start = builder.ptrtoint(x, ir.IntType(64))
+    place = builder.add(start, ir.Constant(ir.IntType(64), offset))
+    return builder.load(builder.inttoptr(place, ir.IntType(64).as_pointer()))
+
+
+def _record_of(name: str, layout: np.dtype[np.void]) -> Any:
+    """An accessor `(x, index)` of the records under that name; reading and writing fields reaches memory.
+
+    Accessors are written in LLVM directly, not as compiled functions: each of those would be compiled, optimised and
+    cached on its own, a tenth of a second apiece.
+    """
+    record = numba.from_dtype(layout)
+
+    @intrinsic
+    def accessor(typing: Any, x: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            offset = builder.mul(arguments[1], ir.Constant(ir.IntType(64), record.size))
+            start = _address(context, builder, arguments[0], name)
+            return builder.inttoptr(builder.add(start, offset), context.get_value_type(record))
+
+        return record(x, types.int64), generate
+
+    return accessor
+
+
+def _number_at(kind: Any) -> Any:
+    """An accessor `(address, index)` of a column of numbers of that Numba type."""
+
+    @intrinsic
+    def accessor(typing: Any, address: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            start = builder.inttoptr(arguments[0], context.get_value_type(kind).as_pointer())
+            return builder.load(builder.gep(start, [arguments[1]]))
+
+        return kind(types.int64, types.int64), generate
+
+    return accessor
+
+
 @intrinsic
-def _load(typing: Any, address: Any, index: Any, kind: Any) -> Any:
-    """The number of that kind (a NumPy scalar type) at `address`, `index` places on."""
-    number = kind.dtype
+def count_blocked(typing: Any, x: Any, reason: Any) -> Any:
+    """One more entry that did not happen, for that reason of records.BLOCKED."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        value = context.get_value_type(number)
-        start = builder.inttoptr(arguments[0], value.as_pointer())
-        return builder.load(builder.gep(start, [arguments[1]]))
-
-    return number(types.int64, types.int64, kind), generate
-
-
-@intrinsic
-def _count_up(typing: Any, address: Any, index: Any) -> Any:
-    """Add one to the int64 at `address`, `index` places on."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        start = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        start = builder.inttoptr(
+            _address(context, builder, arguments[0], "blocked"), ir.IntType(64).as_pointer()
+        )
         place = builder.gep(start, [arguments[1]])
         builder.store(builder.add(builder.load(place), ir.Constant(ir.IntType(64), 1)), place)
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64), generate
+    return types.void(x, types.int64), generate
 
 
-@intrinsic
-def _record(typing: Any, address: Any, index: Any, kind: Any) -> Any:
-    """The record of that dtype at `address`, `index` records on; reading and writing its fields reaches memory."""
-    record = kind.dtype
+f8 = _number_at(types.float64)
+i8 = _number_at(types.int64)
+u8 = _number_at(types.uint64)
+i4 = _number_at(types.int32)
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        offset = builder.mul(arguments[1], ir.Constant(ir.IntType(64), record.size))
-        return builder.inttoptr(builder.add(arguments[0], offset), context.get_value_type(record))
-
-    return record(types.int64, types.int64, kind), generate
-
-
-@pure_kernel
-def f8(address: int, index: int) -> float:
-    """A float64 of a column."""
-    return _load(address, index, np.float64)
-
-
-@pure_kernel
-def i8(address: int, index: int) -> int:
-    """An int64 of a column."""
-    return _load(address, index, np.int64)
-
-
-@pure_kernel
-def u8(address: int, index: int) -> int:
-    """A uint64 word of a mask."""
-    return _load(address, index, np.uint64)
-
-
-@pure_kernel
-def count_blocked(x: Any, reason: int) -> None:
-    """One more entry that did not happen, for that reason of records.BLOCKED."""
-    _count_up(x.blocked, reason)
-
-
-@pure_kernel
-def day_at(x: Any, row: int) -> int:
-    """Session date of a row, days since 1970-01-01; only where x.days is 1."""
-    return np.int64(_load(x.day, row, np.int32))
-
-
-@pure_kernel
-def account_of(x: Any) -> Any:
-    """The run's account (records.account_t)."""
-    return _record(x.account, 0, r.account_t)
-
-
-@pure_kernel
-def rules_of(x: Any) -> Any:
-    """The run's rules (records.rules_t)."""
-    return _record(x.rules, 0, r.rules_t)
-
-
-@pure_kernel
-def position_of(x: Any, s: int) -> Any:
-    """The position in symbol s (records.position_t)."""
-    return _record(x.positions, s, r.position_t)
-
-
-@pure_kernel
-def entry_of(x: Any, s: int, slot: int) -> Any:
-    """Entry order `slot` of symbol s (records.entry_t)."""
-    return _record(x.entries, s * r.ENTRY_SLOTS + slot, r.entry_t)
-
-
-@pure_kernel
-def cost_of(x: Any, s: int) -> Any:
-    """Costs and steps of symbol s (records.cost_t)."""
-    return _record(x.costs, s, r.cost_t)
-
-
-@pure_kernel
-def plan_at(x: Any, number: int) -> Any:
-    """A plan (records.plan_t)."""
-    return _record(x.plans, number, r.plan_t)
-
-
-@pure_kernel
-def level_at(x: Any, plan: int, which: int) -> Any:
-    """A price level of a plan (records.level_t)."""
-    return _record(x.levels, plan * r.LEVELS + which, r.level_t)
-
-
-@pure_kernel
-def fill_at(x: Any, number: int) -> Any:
-    """Room for a fill (records.fill_t)."""
-    return _record(x.fills, number, r.fill_t)
-
-
-@pure_kernel
-def decision_at(x: Any, number: int) -> Any:
-    """Room for a decision (records.decision_t)."""
-    return _record(x.decisions, number, r.decision_t)
-
-
-@pure_kernel
-def column_at(x: Any, column: int, row: int) -> float:
-    """A plan column's value at a row."""
-    return _load(x.columns, column * x.rows + row, np.float64)
+account_of = _record_of("account", r.account_t)
+rules_of = _record_of("rules", r.rules_t)
+position_of = _record_of("positions", r.position_t)
+entry_number = _record_of("entries", r.entry_t)  # symbol x ENTRY_SLOTS + slot
+cost_of = _record_of("costs", r.cost_t)
+plan_at = _record_of("plans", r.plan_t)
+level_number = _record_of("levels", r.level_t)  # plan x LEVELS + which
+fill_at = _record_of("fills", r.fill_t)
+decision_at = _record_of("decisions", r.decision_t)

@@ -1,0 +1,88 @@
+"""HTML: small pieces of markup. Text that comes from outside is escaped here and nowhere else."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+class Markup(str):
+    """Text that is HTML already. Everything else is escaped when it enters an element."""
+
+    __slots__ = ()
+
+
+Content = str | Markup | Iterable["str | Markup"]
+
+
+def escaped(content: Content) -> Markup:
+    """Content as markup; plain strings lose their special meaning."""
+    if isinstance(content, Markup):
+        return content
+    if isinstance(content, str):
+        return Markup(html.escape(content, quote=True))
+    return Markup("".join(escaped(each) for each in content))
+
+
+def element(name: str, content: Content = "", /, **attributes: str | None) -> Markup:
+    """`element("p", "a < b", class_="note")`; None leaves an attribute out."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(value, quote=True)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{written}>{escaped(content)}</{name}>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a table: its heading, and what stands in it."""
+
+    heading: str
+    kind: Literal["text", "number"] = "text"
+    hint: str = ""  # shown when the pointer rests on the heading
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Content]], *, caption: str = "") -> Markup:
+    """A table that scrolls sideways on a narrow screen; the first cell of each row is its heading."""
+
+    def kind(column: Column) -> str | None:
+        return "number" if column.kind == "number" else None
+
+    head = element(
+        "tr",
+        [
+            element("th", column.heading, scope="col", class_=kind(column), title=column.hint or None)
+            for column in columns
+        ],
+    )
+    body = []
+    for row in rows:
+        assert len(row) == len(columns), f"{len(row)} cells in a row of {len(columns)} columns"
+        first = element("th", row[0], scope="row", class_=kind(columns[0]))
+        others = [
+            element("td", cell, class_=kind(column))
+            for cell, column in zip(row[1:], columns[1:], strict=True)
+        ]
+        body.append(element("tr", [first, *others]))
+    parts = [element("caption", caption)] if caption else []
+    parts += [element("thead", head), element("tbody", body)]
+    return element("div", element("table", parts), class_="scroll", tabindex="0")
+
+
+def facts(pairs: Iterable[tuple[str, Content]]) -> Markup:
+    """A list of names and values."""
+    return element(
+        "dl",
+        [element("div", [element("dt", name), element("dd", value)]) for name, value in pairs],
+        class_="facts",
+    )
+
+
+def tone(value: float | None, text: str) -> Markup:
+    """A number coloured by its sign; the sign itself stays in the text."""
+    if value is None or value == 0:
+        return escaped(text)
+    return element("span", text, class_="gain" if value > 0 else "loss")
