@@ -1,8 +1,8 @@
 """Accepted runs: what a person took responsibility for, kept so that it cannot be edited unnoticed.
 
 Symbols that nobody had validated, and a threshold that had been moved in production, once traded for weeks
-(incidents 7 and 8). So the newest accepted run is a lock: a strategy whose code or config differs from it is not
-the one that was accepted, and the gates stay shut until a person accepts the difference by name.
+(incidents 7 and 8). So the newest accepted run is a lock: a strategy whose code or config differs from it is
+not the one that was accepted, and the gates stay shut until a person accepts the difference by name.
 """
 
 from __future__ import annotations

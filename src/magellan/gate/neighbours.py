@@ -28,8 +28,8 @@ class Neighbour:
 def neighbours(parameters: Mapping[str, Parameters]) -> Iterator[Neighbour]:
     """Every numeric parameter moved by a tenth, down and up, one at a time.
 
-    Whole numbers move by at least one. What the strategy's own model refuses is no neighbour, and zero has none:
-    a tenth of it is zero.
+    Whole numbers move by at least one. What the strategy's own model refuses is no neighbour, and zero has
+    none: a tenth of it is zero.
     """
     first = next(iter(parameters.values()))
     for name in type(first).model_fields:
