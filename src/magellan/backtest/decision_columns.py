@@ -8,6 +8,7 @@ indicator once per period, not once per set.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,13 +104,13 @@ class DecisionColumns:
         """Masks and plan for these parameters."""
         on = self._on(parameters)
         masks = {
-            name: on.masks[name].get(parameters, lambda p, name=name: self._mask(name, on.features, p))
+            name: on.masks[name].get(parameters, partial(self._mask, name, on.features))
             for name in self._declared
         }
-        plan = on.plan.get(parameters, lambda p: self._plan("plan", on.features, p))
+        plan = on.plan.get(parameters, partial(self._plan, "plan", on.features))
         plan_short = plan
         if not self._same_plan:
-            plan_short = on.plan_short.get(parameters, lambda p: self._plan("plan_short", on.features, p))
+            plan_short = on.plan_short.get(parameters, partial(self._plan, "plan_short", on.features))
         return SymbolDecisions(**masks, breaks=self._breaks, plan_long=plan, plan_short=plan_short)
 
     def _on(self, parameters: Parameters) -> _Conditions:
@@ -119,7 +120,7 @@ class DecisionColumns:
         return found
 
     def _compute_features(self, parameters: Any) -> Features:
-        columns = self._strategy.features(self.view, parameters)
+        columns: Any = self._strategy.features(self.view, parameters)
         if not isinstance(columns, Mapping):
             raise self._wrong(f"features() returned {type(columns).__name__}, not a dict of columns")
         for name, column in columns.items():

@@ -67,13 +67,13 @@ def slipped(
 
     share: fraction of the bar's volume that our fills take, this one included; impact grows with its square.
     """
-    worse = price * (1.0 + side * (half_spread + slippage + impact * share * share))
+    worse: float = price * (1.0 + side * (half_spread + slippage + impact * share * share))
     if tick > 0.0:
         steps = worse / tick
-        nearest = math.floor(steps + 0.5)
+        nearest = float(math.floor(steps + 0.5))
         # A price that is a tick already, but for the last bit, stays where it is.
         if abs(steps - nearest) > 1e-6:
-            nearest = math.ceil(steps) if side > 0.0 else math.floor(steps)
+            nearest = float(math.ceil(steps) if side > 0.0 else math.floor(steps))
         worse = nearest * tick
     return worse
 
@@ -84,7 +84,7 @@ def whole_steps(units: float, step: float) -> float:
     if step <= 0.0:
         return units
     steps = units / step
-    whole = np.floor(steps)
+    whole = float(np.floor(steps))
     # 9.999999999 lots are ten: the division lost the last bit, not the customer a lot.
     if steps - whole > 1.0 - 1e-9:
         whole += 1.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,13 +77,13 @@ class Market:
         return iter(self.bars)
 
 
-def _joined(parts: list[NDArray[np.generic]]) -> NDArray[np.generic]:
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     """The parts behind each other in one array; the array itself where they already are."""
     if len(parts) == 1:
         return np.ascontiguousarray(parts[0])
     behind = all(
         ahead.flags.c_contiguous and ahead.ctypes.data + ahead.nbytes == after.ctypes.data
-        for ahead, after in zip(parts, parts[1:], strict=False)
+        for ahead, after in pairwise(parts)
     )
     owner = _owner(parts[0])
     if behind and owner is not None and all(_owner(part) is owner for part in parts):
@@ -90,7 +92,7 @@ def _joined(parts: list[NDArray[np.generic]]) -> NDArray[np.generic]:
     return np.concatenate(parts)
 
 
-def _owner(part: NDArray[np.generic]) -> NDArray[np.generic] | None:
+def _owner(part: NDArray[Any]) -> NDArray[Any] | None:
     base = part
     while isinstance(base.base, np.ndarray):
         base = base.base

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +41,9 @@ class SymbolDecisions:
 class Terms:
     """Everything of a config that the replay itself reads."""
 
-    execution: ExecutionTerms = ExecutionTerms()
-    account: AccountTerms = AccountTerms()
-    limits: Limits = Limits()
+    execution: ExecutionTerms = field(default_factory=ExecutionTerms)
+    account: AccountTerms = field(default_factory=AccountTerms)
+    limits: Limits = field(default_factory=Limits)
     instruments: dict[str, InstrumentTerms] | None = None
     warmup_bars: int = 0
 

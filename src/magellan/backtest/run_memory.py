@@ -68,6 +68,7 @@ def point_to_masks(made: NDArray[np.void], masks: r.MaskWords) -> None:
 
 def _address(context: Any, builder: Any, x: Any, name: str) -> Any:
     """LLVM: the address that the context record `x` holds under that name."""
+    assert context_t.fields is not None, "the context has named fields"
     offset = context_t.fields[name][1]
     start = builder.ptrtoint(x, ir.IntType(64))
     place = builder.add(start, ir.Constant(ir.IntType(64), offset))

@@ -84,9 +84,7 @@ class Sweep:
         return found
 
     def _measure(self, parameters: Sequence[Parameters], into: NDArray[np.void]) -> None:
-        decisions = [
-            columns.decisions(own) for columns, own in zip(self._columns, parameters, strict=True)
-        ]
+        decisions = [columns.decisions(own) for columns, own in zip(self._columns, parameters, strict=True)]
         on_wake: Any = None
         asks = decides_in_python(self._strategy)
         if self._run is None or asks:
@@ -117,7 +115,15 @@ class Sweep:
             return
         equity, held = self._equity(replayed.fills)
         measure_many(
-            equity, held, replayed.fills, replayed.positions, market.close, market.offsets, self._points, pnl, into
+            equity,
+            held,
+            replayed.fills,
+            replayed.positions,
+            market.close,
+            market.offsets,
+            self._points,
+            pnl,
+            into,
         )
 
     def _splits(self) -> NDArray[np.float64]:
@@ -194,7 +200,7 @@ def measure_one(
             trade_pnl[fills[at].trade] += fills[at].amount
             at += 1
         # Up to the next fill or split nothing changes but the price.
-        end = n
+        end: Any = n
         if at < count:
             end = min(end, fills[at].row)
         if split < len(splits):
@@ -255,7 +261,15 @@ def measure_many(
         peak = max(peak, equity[i])
         drawdown = max(drawdown, 1.0 - equity[i] / peak)
     _finish(
-        out, equity[0], equity[len(equity) - 1], total, squares, len(equity) - 1, drawdown, in_market, trade_pnl
+        out,
+        equity[0],
+        equity[len(equity) - 1],
+        total,
+        squares,
+        len(equity) - 1,
+        drawdown,
+        in_market,
+        trade_pnl,
     )
 
 

@@ -25,7 +25,8 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
     value = size * fills["price"]
 
     def summed(chosen: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(trade[chosen], weights=weights[chosen], minlength=n)[:n]
+        totals = np.bincount(trade[chosen], weights=weights[chosen], minlength=n)
+        return totals[:n].astype(np.float64, copy=False)
 
     everything = np.ones(len(fills), dtype=bool)
     entered = summed(entries, size)

@@ -110,7 +110,7 @@ def _read_symbol(
 ) -> _Symbol:
     timeframe = Timeframe.parse(terms.timeframe)
     record = find_set(catalogue, symbol, timeframe, vendor=terms.vendor, feed=terms.feed)
-    if terms.hours == Hours.ALL and record.id.hours is Hours.REGULAR:
+    if Hours(terms.hours) is Hours.ALL and record.id.hours is Hours.REGULAR:
         raise FixInput(
             f"{symbol}: the config decides on all hours, the archive holds regular hours only ({record.id.slug})",
             next_step="set data.hours to regular, or fetch bars of all hours",
@@ -118,7 +118,7 @@ def _read_symbol(
     start_at = None if from_on is None else _begins(from_on, timeframe)
     end_at = None if to_on is None else _begins(to_on + timedelta(days=1), timeframe)
     raw = archive.read(record.id, start_at, end_at)
-    if len(raw) and terms.hours == Hours.REGULAR:
+    if len(raw) and Hours(terms.hours) is Hours.REGULAR:
         raw = raw.rows(calendar.regular(raw))
     if len(raw) == 0:
         held = f"{record.first_at.date()} to {record.last_at.date()}"
