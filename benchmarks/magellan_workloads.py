@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.measure import Answer, Prepare, Run, main
-from benchmarks.outcome import NO_EXIT, Outcome
+from benchmarks.outcome import NO_EXIT, Outcome, SweepOutcome
 from benchmarks.reference import (
     ATR_PERIOD,
     CRASH_FRACTION,
@@ -36,10 +36,12 @@ from benchmarks.workloads import (
     CrashBars,
     Job,
     TrendBars,
+    sweep_sets,
 )
 from magellan.backtest.market import Market
 from magellan.backtest.result import BacktestResult, RunManifest
-from magellan.backtest.run import run_backtest
+from magellan.backtest.run import run_backtest, terms_of, views_of
+from magellan.backtest.sweep import Sweep
 from magellan.indicators import atr, previous_session_close, prior, relative_volume, rsi, session_low
 from magellan.strategy.contract import Enter, Exit, Features, Moment, Parameters, Strategy
 from magellan.strategy.market_view import MarketView
@@ -171,19 +173,26 @@ FORM = "declared"
 def hysteresis(job: Job, bars: TrendBars) -> Run:
     """W1."""
     market = Market.of([_bars("W1", bars.start_ns, bars)])
-    return _timed(
-        STRATEGIES["w1"][FORM](),
-        market,
-        StrategyConfig(
-            strategy=Identity(name="w1", version="1.0.0", kind="trend"),
-            symbols=("W1",),
-            data=DataTerms(timeframe="1Min", hours="all"),
-            account=AccountTerms(cash_usd=CASH_USD),
-            execution=ExecutionTerms(slippage_bps=SLIPPAGE_BPS, size_at="fill"),
-            instruments={"W1": InstrumentTerms(quantity_step=0.0)},
-        ),
-        {"W1": RsiLevels()},
-    )
+    return _timed(STRATEGIES["w1"][FORM](), market, _hysteresis_config(), {"W1": RsiLevels()})
+
+
+def sweep(job: Job, bars: TrendBars) -> Run:
+    """W3: `Sweep`, which computes each RSI once, in one thread."""
+    market = Market.of([_bars("W1", bars.start_ns, bars)])
+    sets = sweep_sets(job.size).tolist()
+
+    def run() -> Answer:
+        measured = Sweep(
+            STRATEGIES["w1"][FORM](), market, terms_of(_hysteresis_config()), views=views_of(market)
+        ).summaries(RsiLevels(period=int(period), upper=upper, lower=lower) for period, upper, lower in sets)
+        outcome = SweepOutcome(trades=measured["trades"], equity_final_usd=measured["equity_end_usd"])
+        return Answer(
+            trade_count=outcome.trade_count,
+            equity_final_usd=float(outcome.equity_final_usd.sum()),
+            outcome=lambda: outcome,
+        )
+
+    return run
 
 
 def crash_and_reclaim(job: Job, bars: CrashBars) -> Run:
@@ -203,6 +212,17 @@ def crash_and_reclaim(job: Job, bars: CrashBars) -> Run:
             limits=Limits(open_positions_max=POSITIONS_MAX),
         ),
         dict.fromkeys(names, strategy.Parameters()),
+    )
+
+
+def _hysteresis_config() -> StrategyConfig:
+    return StrategyConfig(
+        strategy=Identity(name="w1", version="1.0.0", kind="trend"),
+        symbols=("W1",),
+        data=DataTerms(timeframe="1Min", hours="all"),
+        account=AccountTerms(cash_usd=CASH_USD),
+        execution=ExecutionTerms(slippage_bps=SLIPPAGE_BPS, size_at="fill"),
+        instruments={"W1": InstrumentTerms(quantity_step=0.0)},
     )
 
 
@@ -265,7 +285,7 @@ def _outcome(result: BacktestResult) -> Outcome:
     )
 
 
-WORKLOADS: dict[str, Prepare] = {"w1": hysteresis, "w2": crash_and_reclaim}
+WORKLOADS: dict[str, Prepare] = {"w1": hysteresis, "w2": crash_and_reclaim, "w3": sweep}
 
 
 def _version() -> str:

@@ -60,8 +60,8 @@ def row_text(row: Row, entries: Sequence[Entry]) -> str:
         middle = median(entry.seconds)
         lines.append(
             f"  {entry.engine.key:<16}{min(entry.seconds):>10.4g}{middle:>10.4g}"
-            f"{_ratio(middle, base):>8}{_number(entry.first_s, '.4g'):>10}"
-            f"{_number(entry.peak_mib, ',.0f'):>10}  {_trades(entry)}"
+            f"{_ratio(middle, base):>8}{_least(entry.first_s, '.4g'):>10}"
+            f"{_middle(entry.peak_mib, ',.0f'):>10}  {_trades(entry)}"
         )
     return "\n".join(lines)
 
@@ -138,8 +138,8 @@ def table(made: Mapping[str, Any]) -> str:
         "",
         f"Measured on {machine_line(made['machine'])}.",
         "",
-        "`min` and `median` are over all runs of all processes. `first run` is the first in a process, with",
-        "what loading compiled code costs. `start to first result` begins before the interpreter does.",
+        "`min` and `median` are over all runs of all processes. `first run` is the quickest first run in a",
+        "process, with what loading compiled code costs; `start to first result` begins before the interpreter.",
     ]
     for row in made["rows"]:
         lines += ["", f"## {row['title']}", ""]
@@ -166,8 +166,8 @@ def table(made: Mapping[str, Any]) -> str:
             middle = median(one["seconds"])
             lines.append(
                 f"| {one['engine']} | {one['version']} | {min(one['seconds']):.4g} | {middle:.4g} "
-                f"| {_ratio(middle, base)} | {_number(one['first_s'], '.4g')} "
-                f"| {_number(one['started_to_first_result_s'], '.3g')} | {_number(one['peak_mib'], ',.0f')} "
+                f"| {_ratio(middle, base)} | {_least(one['first_s'], '.4g')} "
+                f"| {_least(one['started_to_first_result_s'], '.3g')} | {_middle(one['peak_mib'], ',.0f')} "
                 f"| {_trades_told(one['trades'], one['differs_from_reference'])} |"
             )
     return "\n".join(lines) + "\n"
@@ -184,7 +184,11 @@ def _ratio(value: float, base: float | None) -> str:
     return "" if base is None else f"{value / base:.3g}"
 
 
-def _number(values: Sequence[float], form: str) -> str:
+def _least(values: Sequence[float], form: str) -> str:
+    return format(min(values), form) if values else ""
+
+
+def _middle(values: Sequence[float], form: str) -> str:
     return format(median(values), form) if values else ""
 
 
