@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from magellan.compiled import kernel
 from magellan.indicators.columns import column, period
-from magellan.indicators.smoothing import Smoothing, smooth
+from magellan.indicators.smoothing import Smoothing, StreamingSmooth, smooth
 from magellan.trading.bar import Floats
 
 
@@ -40,7 +41,37 @@ def atr(high: Floats, low: Floats, close: Floats, n: int, smoothing: Smoothing) 
     return smooth(true_range(high, low, close), period(n), smoothing)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+class StreamingTrueRange:
+    """`true_range`, one bar at a time."""
+
+    def __init__(self) -> None:
+        self._before = nan
+
+    def update(self, high: float, low: float, close: float) -> float:
+        """The true range of the bar that just closed."""
+        if not (isfinite(high) and isfinite(low) and isfinite(close)):
+            self._before = nan
+            return nan
+        widest = high - low
+        if not isnan(self._before):
+            widest = max(widest, abs(high - self._before), abs(low - self._before))
+        self._before = close
+        return widest
+
+
+class StreamingAtr:
+    """`atr`, one bar at a time."""
+
+    def __init__(self, n: int, smoothing: Smoothing) -> None:
+        self._true_range = StreamingTrueRange()
+        self._mean = StreamingSmooth(n, smoothing)
+
+    def update(self, high: float, low: float, close: float) -> float:
+        """The average true range after this bar."""
+        return self._mean.update(self._true_range.update(high, low, close))
+
+
+@kernel
 def _true_range(high: Any, low: Any, close: Any, out: Any) -> None:
     before = np.nan
     for row in range(len(high)):

@@ -1,7 +1,7 @@
 """Columns: what an indicator accepts as input, and where a column has gaps.
 
-A value that is not finite counts as missing. An indicator is NaN on that row and begins anew behind it, exactly as
-if the series began there: a mean needs its n values again, a smoothed average forgets what came before.
+A value that is not finite counts as missing. An indicator is NaN on that row and begins anew behind it, as if
+the series began there: a mean needs its n values again, a smoothed average forgets what came before.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from magellan.compiled import kernel
 from magellan.errors import FixInput
 from magellan.trading.bar import Floats
 
@@ -56,7 +56,7 @@ def period(n: int, *, at_least: int = 1, name: str = "n") -> int:
     return int(n)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def run_start(values: Any, row: int) -> int:
     """The first row from `row` on that holds a value, else the length."""
     while row < len(values) and not np.isfinite(values[row]):
@@ -64,7 +64,7 @@ def run_start(values: Any, row: int) -> int:
     return row
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def run_end(values: Any, row: int) -> int:
     """The first row from `row` on that is missing, else the length."""
     while row < len(values) and np.isfinite(values[row]):

@@ -1,17 +1,19 @@
 """Sessions so far: open, high and low of the running session, and the close of the one before.
 
-All of them take `day`, the session date of each bar (days since 1970-01-01), which `bars.day` of a strategy's market
-view gives. Which bars belong to a session at all is settled before: by the run's hours and its exchange calendar.
-A value that is not finite leaves the rest of its session NaN: a high that misses one bar is not the session's high.
+All of them take `day`, the session date of each bar (days since 1970-01-01), which `bars.day` of a
+strategy's market view gives. Which bars belong to a session at all is settled before: by the run's hours and
+its exchange calendar. A value that is not finite leaves the rest of its session NaN: a high that misses a bar
+is not the session's high.
 """
 
 from __future__ import annotations
 
+from math import isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from magellan.compiled import kernel
 from magellan.indicators.columns import Days, column, day_column
 from magellan.trading.bar import Floats
 
@@ -48,7 +50,63 @@ def previous_session_close(close: Floats, day: Days) -> Floats:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+class StreamingSessionOpen:
+    """`session_open`, one bar at a time."""
+
+    def __init__(self) -> None:
+        self._day: int | None = None
+        self._open = nan
+
+    def update(self, open_: float, day: int) -> float:
+        """The session's open, after this bar."""
+        if day != self._day:
+            self._day = day
+            self._open = open_ if isfinite(open_) else nan
+        return self._open
+
+
+class StreamingSessionHigh:
+    """`session_high`, one bar at a time."""
+
+    _side = 1.0
+
+    def __init__(self) -> None:
+        self._day: int | None = None
+        self._extreme = nan
+
+    def update(self, value: float, day: int) -> float:
+        """The session's extreme so far, this bar's value included."""
+        value = value if isfinite(value) else nan
+        if day != self._day or isnan(value) or self._side * value > self._side * self._extreme:
+            self._extreme = value
+        self._day = day
+        return self._extreme
+
+
+class StreamingSessionLow(StreamingSessionHigh):
+    """`session_low`, one bar at a time."""
+
+    _side = -1.0
+
+
+class StreamingPreviousSessionClose:
+    """`previous_session_close`, one bar at a time."""
+
+    def __init__(self) -> None:
+        self._day: int | None = None
+        self._newest = nan
+        self._previous = nan
+
+    def update(self, close: float, day: int) -> float:
+        """The previous session's close, after this bar."""
+        if self._day is not None and day != self._day:
+            self._previous = self._newest
+        self._day = day
+        self._newest = close if isfinite(close) else nan
+        return self._previous
+
+
+@kernel
 def _session_open(open_: Any, day: Any, out: Any) -> None:
     first = np.nan
     for row in range(len(open_)):
@@ -57,7 +115,7 @@ def _session_open(open_: Any, day: Any, out: Any) -> None:
         out[row] = first
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _session_extreme(values: Any, day: Any, side: float, out: Any) -> None:
     extreme = np.nan
     for row in range(len(values)):
@@ -67,7 +125,7 @@ def _session_extreme(values: Any, day: Any, side: float, out: Any) -> None:
         out[row] = extreme
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _previous_close(close: Any, day: Any, out: Any) -> None:
     before = np.nan
     for row in range(len(close)):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+from math import isfinite, nan
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit
 
+from magellan.compiled import kernel
 from magellan.errors import FixInput
 from magellan.indicators.columns import column, period, run_end, run_start
 from magellan.trading.bar import Floats
@@ -28,8 +30,8 @@ def ema(values: Floats, n: int) -> Floats:
     """Exponential moving average: weight 2/(n+1) for the newest value, started at the first value as it is.
 
     values:  shape (n_bars,), oldest first.
-    Returns: shape (n_bars,), defined from the first value on. Until about 3n bars have passed it still leans on
-             where it started; a strategy that minds sets data.warmup_bars.
+    Returns: shape (n_bars,), defined from the first value on. For about 3n bars it still leans on where it
+             started; a strategy that minds sets data.warmup_bars.
     Missing: NaN where the value is not finite; begins anew behind it.
     """
     return smooth(values, n, "span")
@@ -40,7 +42,7 @@ def smooth(values: Floats, n: int, smoothing: Smoothing) -> Floats:
 
     smoothing: "simple"           mean of the last n values; NaN on the first n - 1 bars
                "span"             weight 2/(n+1) for the newest value, started at the first value
-               "wilder"           weight 1/n, started likewise
+               "wilder"           weight 1/n, started at the first value
                "wilder-sma-seed"  weight 1/n, started with the simple mean of the first n; NaN before
     Returns:   shape of `values`.
     Missing:   NaN where the value is not finite; begins anew behind it.
@@ -51,12 +53,94 @@ def smooth(values: Floats, n: int, smoothing: Smoothing) -> Floats:
     if smoothing == "simple":
         _simple(given, n, out)
     else:
-        share, seed = exponential_weights(n, smoothing)
+        share, seed = _weights(n, smoothing)
         _exponential(given, share, seed, out)
     return out
 
 
-def exponential_weights(n: int, smoothing: str) -> tuple[float, int]:
+class StreamingSmooth:
+    """`smooth`, one value at a time."""
+
+    def __init__(self, n: int, smoothing: Smoothing) -> None:
+        n = period(n)
+        if smoothing == "simple":
+            self._mean: _SimpleMean | _ExponentialMean = _SimpleMean(n)
+        else:
+            self._mean = _ExponentialMean(*_weights(n, smoothing))
+
+    def update(self, value: float) -> float:
+        """The mean after this value."""
+        return self._mean.update(value)
+
+
+class StreamingSma(StreamingSmooth):
+    """`sma`, one value at a time."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__(n, "simple")
+
+
+class StreamingEma(StreamingSmooth):
+    """`ema`, one value at a time."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__(n, "span")
+
+
+class _SimpleMean:
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._begin()
+
+    def _begin(self) -> None:
+        self._window: deque[float] = deque()
+        self._total = 0.0
+        self._lost = 0.0
+
+    def update(self, value: float) -> float:
+        if not isfinite(value):
+            self._begin()
+            return nan
+        self._add(value)
+        self._window.append(value)
+        if len(self._window) > self._n:
+            self._add(-self._window.popleft())
+        return (self._total + self._lost) / self._n if len(self._window) == self._n else nan
+
+    def _add(self, value: float) -> None:
+        grown = self._total + value
+        part = grown - self._total
+        self._lost += (self._total - (grown - part)) + (value - part)
+        self._total = grown
+
+
+class _ExponentialMean:
+    def __init__(self, share: float, seed: int) -> None:
+        self._share = share
+        self._keep = 1.0 - share
+        self._seed = seed
+        self._begin()
+
+    def _begin(self) -> None:
+        self._mean = 0.0
+        self._values = 0
+
+    def update(self, value: float) -> float:
+        if not isfinite(value):
+            self._begin()
+            return nan
+        self._values += 1
+        if self._values <= self._seed:
+            self._mean += value
+            if self._values < self._seed:
+                return nan
+            self._mean /= self._seed
+        else:
+            self._mean = self._keep * self._mean + self._share * value
+        return self._mean
+
+
+def _weights(n: int, smoothing: str) -> tuple[float, int]:
     """Weight of the newest value, and how many values seed the first mean."""
     if smoothing == "span":
         return 2.0 / (n + 1.0), 1
@@ -67,13 +151,14 @@ def exponential_weights(n: int, smoothing: str) -> tuple[float, int]:
     raise FixInput(f"smoothing is 'simple', 'span', 'wilder' or 'wilder-sma-seed', not {smoothing!r}")
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _simple(values: Any, n: int, out: Any) -> None:
     start = run_start(values, 0)
     out[:start] = np.nan
     while start < len(values):
         end = run_end(values, start)
-        # What rounding loses on the way is carried along, so that a huge value leaves no trace once it is gone.
+        # What rounding loses is carried along, so that a huge value leaves no trace once it is gone.
+        # (T. J. Dekker, 1971: the error of a sum of two floats is a float.)
         total = 0.0
         lost = 0.0
         for row in range(start, end):
@@ -93,7 +178,7 @@ def _simple(values: Any, n: int, out: Any) -> None:
         out[end:start] = np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _exponential(values: Any, share: float, seed: int, out: Any) -> None:
     keep = 1.0 - share
     start = run_start(values, 0)

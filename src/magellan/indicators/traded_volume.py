@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from magellan.compiled import kernel
 from magellan.indicators.columns import Days, column, day_column, period
-from magellan.indicators.smoothing import sma
+from magellan.indicators.smoothing import StreamingSma, sma
 from magellan.trading.bar import Floats
 
 
 def relative_volume(volume: Floats, n: int) -> Floats:
     """Volume over the simple mean of the last n volumes, this bar's included; 1 is an ordinary bar.
 
-    Returns: shape (n_bars,), in [0, n]; NaN on the first n - 1 bars and where nothing was traded in n bars.
+    Returns: shape (n_bars,); NaN on the first n - 1 bars and where nothing was traded in n bars.
     Missing: NaN while one of the n volumes is not finite.
     """
     volumes = column("volume", volume)
     mean = sma(volumes, period(n))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio: Floats = volumes / np.where(mean > 0.0, mean, np.nan)
-    return ratio
+    ratio: Floats = np.full(len(volumes), np.nan)
+    return np.divide(volumes, mean, out=ratio, where=mean > 0.0)
 
 
 def session_vwap(high: Floats, low: Floats, close: Floats, volume: Floats, day: Days) -> Floats:
-    """Volume-weighted average price of the session so far, each bar at its typical price (high + low + close) / 3.
+    """Volume-weighted average price of the session so far, each bar at its typical price (h + l + c) / 3.
 
     day:     session date of each bar, days since 1970-01-01; shape (n,) like the other columns.
     Returns: shape (n,); NaN until something has been traded in the session.
@@ -41,7 +41,39 @@ def session_vwap(high: Floats, low: Floats, close: Floats, volume: Floats, day: 
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+class StreamingRelativeVolume:
+    """`relative_volume`, one bar at a time."""
+
+    def __init__(self, n: int) -> None:
+        self._mean = StreamingSma(n)
+
+    def update(self, volume: float) -> float:
+        """The relative volume of the bar that just closed."""
+        mean = self._mean.update(volume)
+        return volume / mean if mean > 0.0 else nan
+
+
+class StreamingSessionVwap:
+    """`session_vwap`, one bar at a time."""
+
+    def __init__(self) -> None:
+        self._day: int | None = None
+        self._turnover = 0.0
+        self._traded = 0.0
+
+    def update(self, high: float, low: float, close: float, volume: float, day: int) -> float:
+        """The session's average price after this bar."""
+        if day != self._day:
+            self._day = day
+            self._turnover = 0.0
+            self._traded = 0.0
+        self._turnover += (high + low + close) / 3.0 * volume
+        self._traded += volume
+        known = isfinite(self._turnover) and self._traded > 0.0
+        return self._turnover / self._traded if known else nan
+
+
+@kernel
 def _session_vwap(high: Any, low: Any, close: Any, volume: Any, day: Any, out: Any) -> None:
     turnover = 0.0
     traded = 0.0
