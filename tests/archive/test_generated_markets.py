@@ -203,6 +203,9 @@ REFUSED = {
     "a range outside the calendar": lambda: Market(
         symbol="A", style=Style.THIN, first_on=date(2031, 11, 1), last_on=date(2031, 11, 2)
     ),
+    "a range before days are counted": lambda: Market(
+        symbol="A", style=Style.THIN, first_on=date(1970, 3, 1), last_on=date(1970, 4, 2)
+    ),
     "a range that ends before it begins": lambda: Market(
         symbol="A", style=Style.THIN, first_on=date(2025, 11, 2), last_on=date(2025, 11, 1)
     ),

@@ -130,6 +130,9 @@ class _Fetching:
 
     def take(self, part: DateRange) -> None:
         """Fetch one part, judge it, and merge it."""
+        if not self._calendar.sessions(part.first_on, part.last_on):
+            self._empty_from = self._empty_from or part.first_on
+            return
         bars = self._vendor.bars(self._set_id, part)
         self._requests += 1
         whole = self._judged(part, bars)

@@ -11,6 +11,8 @@ from magellan.errors import FixInput
 from magellan.trading.session import Hours
 from magellan.trading.timeframe import DAY, MINUTE, Timeframe
 
+EARLIEST_ON = date(1980, 1, 1)  # days count from 1970, and a day depends on the months before it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
@@ -38,6 +40,8 @@ class Market:
             raise FixInput(
                 f"{self.symbol}: a range from {self.first_on} to {self.last_on} ends before it begins"
             )
+        if (self.listed_on or self.first_on) < EARLIEST_ON:
+            raise FixInput(f"{self.symbol}: generated markets begin in {EARLIEST_ON.year}, not before")
         if self.listed_on is not None and self.listed_on > self.first_on:
             raise FixInput(
                 f"{self.symbol}: listed on {self.listed_on}, after its first bar on {self.first_on}"
