@@ -3,12 +3,11 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
 from magellan.errors import AskOperator
-from magellan.gate.accepted_run import FILE, AcceptedRun, append_accepted, changes_since, read_accepted
+from magellan.gate.accepted_run import AcceptedRun, changes_since, parsed, written
 
 CONFIG = {
     "strategy": {"name": "bear_trap", "version": "1.0.0"},
@@ -38,12 +37,9 @@ def changes(config: dict, *, code: str = RUN.code_sha256, digest: str = "changed
     return changes_since(RUN, code_sha256=code, config_sha256=digest, config=config)
 
 
-def test_accepted_runs_read_back_in_order(tmp_path: Path) -> None:
-    assert read_accepted(tmp_path / "nothing") == ()
-    assert append_accepted(tmp_path / "new", RUN) == (RUN,)
-    assert append_accepted(tmp_path / "new", LATER) == (RUN, LATER)
-    assert read_accepted(tmp_path / "new") == (RUN, LATER)
-    assert [path.name for path in (tmp_path / "new").iterdir()] == [FILE]
+def test_accepted_runs_read_back_in_order() -> None:
+    assert parsed(written(()), name="accepted.json") == ()
+    assert parsed(written((RUN, LATER)), name="accepted.json") == (RUN, LATER)
 
 
 @pytest.mark.parametrize(
@@ -59,22 +55,17 @@ def test_accepted_runs_read_back_in_order(tmp_path: Path) -> None:
         lambda runs: runs.insert(0, runs[1]),
     ],
 )
-def test_a_record_that_was_edited_is_refused(tmp_path: Path, edit) -> None:
-    append_accepted(tmp_path, RUN)
-    append_accepted(tmp_path, LATER)
-    document = json.loads((tmp_path / FILE).read_text())
+def test_a_record_that_was_edited_is_refused(edit) -> None:
+    document = json.loads(written((RUN, LATER)))
     edit(document["runs"])
-    (tmp_path / FILE).write_text(json.dumps(document))
-    with pytest.raises(AskOperator, match="not a record of accepted runs"):
-        read_accepted(tmp_path)
+    with pytest.raises(AskOperator, match=r"accepted\.json is not a record of accepted runs"):
+        parsed(json.dumps(document), name="accepted.json")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"format": 2, "runs": []}', '{"runs": []}', "\xff"])
-def test_a_file_that_is_no_record_is_refused_and_kept(tmp_path: Path, content: str) -> None:
-    (tmp_path / FILE).write_text(content, encoding="latin-1")
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"format": 2, "runs": []}', '{"runs": []}'])
+def test_a_text_that_is_no_record_is_refused(text: str) -> None:
     with pytest.raises(AskOperator, match="not a record"):
-        append_accepted(tmp_path, RUN)
-    assert (tmp_path / FILE).read_text(encoding="latin-1") == content
+        parsed(text, name="accepted.json")
 
 
 @pytest.mark.parametrize(("field", "value"), [("accepted_by", " "), ("reason", "")])

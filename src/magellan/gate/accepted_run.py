@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from magellan.errors import AskOperator
 from magellan.workspace.config_file import canonical_json
 
-FILE: Final = "accepted.json"
 _FORMAT: Final = 1
 _BEGINNING: Final = ""  # the digest before the first
 
@@ -47,42 +44,24 @@ class AcceptedRun:
             raise ValueError(f"{self.strategy}: accepted at {self.accepted_at!r}, which is not in UTC")
 
 
-def read_accepted(folder: Path) -> tuple[AcceptedRun, ...]:
-    """All accepted runs, oldest first; none where the folder holds no record.
+def parsed(text: str, *, name: str) -> tuple[AcceptedRun, ...]:
+    """The accepted runs that a record holds, oldest first. `name` is the file's, for messages.
 
-    Raises: AskOperator when the record was changed by anything but `append_accepted`, naming the run.
+    Raises: AskOperator when anything but `written` has changed the record, naming the run.
     """
-    path = folder / FILE
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return ()
     try:
         document = json.loads(text)
         if document["format"] != _FORMAT:
-            raise _damaged(path, f"its format is {document['format']}, and this Magellan reads {_FORMAT}")
-        runs = tuple(_unsealed(document["runs"], path))
+            raise _damaged(name, f"its format is {document['format']}, and this Magellan reads {_FORMAT}")
+        return tuple(_unsealed(document["runs"], name))
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, f"it does not read as one: {error!r}") from None
-    return runs
+        raise _damaged(name, f"it does not read as one: {error!r}") from None
 
 
-def append_accepted(folder: Path, run: AcceptedRun) -> tuple[AcceptedRun, ...]:
-    """Add a run to the record, and return all of it. The file is replaced whole, or not at all."""
-    runs = (*read_accepted(folder), run)
+def written(runs: tuple[AcceptedRun, ...]) -> str:
+    """The record of these runs as text that `parsed` reads back to the same runs."""
     document = {"format": _FORMAT, "runs": list(_sealed(runs))}
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{FILE}.{os.getpid()}.tmp"
-    try:
-        with open(unfinished, "w", encoding="utf-8") as file:
-            file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, folder / FILE)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    assert read_accepted(folder) == runs, "an accepted run reads back as it was written"
-    return runs
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def changes_since(
@@ -106,18 +85,18 @@ def _sealed(runs: tuple[AcceptedRun, ...]) -> Iterator[dict[str, Any]]:
         yield {**document, "sha256": previous}
 
 
-def _unsealed(documents: list[dict[str, Any]], path: Path) -> Iterator[AcceptedRun]:
+def _unsealed(documents: list[dict[str, Any]], name: str) -> Iterator[AcceptedRun]:
     previous = _BEGINNING
-    names = {field.name for field in fields(AcceptedRun)}
+    keys = {field.name for field in fields(AcceptedRun)}
     for number, document in enumerate(documents, start=1):
         content = {key: value for key, value in document.items() if key != "sha256"}
         if document["previous"] != previous or _seal(content) != document["sha256"]:
-            raise _damaged(path, f"run {number} was changed after it was accepted")
+            raise _damaged(name, f"run {number} was changed after it was accepted")
         previous = document["sha256"]
-        if content.keys() - {"previous"} != names:
-            raise _damaged(path, f"run {number} does not have the keys of an accepted run")
+        if content.keys() - {"previous"} != keys:
+            raise _damaged(name, f"run {number} does not have the keys of an accepted run")
         yield AcceptedRun(
-            **{name: content[name] for name in names - {"accepted_at"}},
+            **{key: content[key] for key in keys - {"accepted_at"}},
             accepted_at=datetime.fromisoformat(content["accepted_at"]),
         )
 
@@ -126,9 +105,9 @@ def _seal(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(document)).hexdigest()
 
 
-def _damaged(path: Path, why: str) -> AskOperator:
+def _damaged(name: str, why: str) -> AskOperator:
     return AskOperator(
-        f"{path} is not a record of accepted runs that can be relied on: {why}",
+        f"{name} is not a record of accepted runs that can be relied on: {why}",
         kept="the file, as it is",
         next_step="restore it from version control or a backup; or set it aside, and accept a run anew",
     )
