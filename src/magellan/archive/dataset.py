@@ -133,6 +133,7 @@ class Source:
     requested: DateRange | None  # what was asked for; None when nothing says so
     fetched_at: datetime  # aware, UTC: when it was downloaded or imported
     assumptions: tuple[str, ...] = ()  # what reading it took for granted, one sentence each
+    repeated_rows: int = 0  # rows that it held twice, value for value, and that were dropped
 
     def __post_init__(self) -> None:
         if self.fetched_at.utcoffset() != timedelta(0):

@@ -22,7 +22,7 @@ from magellan.trading.timeframe import DAY, DAY_NS, Timeframe
 
 
 def dates_in(times: Times) -> Instants | None:
-    """The times as dates, if each is a midnight: of the file's clock, of UTC or of the exchange; else None."""
+    """The times as dates, if each is a midnight (of the file, of UTC or of the exchange); else None."""
     if not (times.values_ns % DAY_NS).any():
         return times.values_ns
     if times.has_zone:

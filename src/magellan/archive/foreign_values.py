@@ -69,7 +69,7 @@ def adjust_to_adjusted_close(
     declared: Declared,
     notes: Notes,
 ) -> None:
-    """Say what a column like 'Adj Close' means for the other prices; changes `values` where it scales them."""
+    """Say what a column like 'Adj Close' means for the other prices; changes `values` where it scales."""
     column = roles.adjusted_close
     if column is None:
         return

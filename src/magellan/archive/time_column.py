@@ -83,7 +83,7 @@ def _from_numbers(table: ForeignTable, column: ForeignColumn) -> Times:
                 said=(f"the numbers in '{column.name}' are {unit} after 1970-01-01 UTC",),
             )
     raise FixInput(
-        f"{table.file_name}: the numbers in '{column.name}' are no times ({numbers.min()} to {numbers.max()})",
+        f"{table.file_name}: numbers in '{column.name}' ({numbers.min()} to {numbers.max()}) are no times",
         next_step="write times like 2024-06-10T13:30:00Z, or as seconds after 1970-01-01 UTC",
     )
 

@@ -28,10 +28,13 @@ class BarArchive(Protocol):
         """
         ...
 
-    def merge(self, set_id: SetId, bars: Bars, provenance: Provenance) -> MergeOutcome:
+    def merge(
+        self, set_id: SetId, bars: Bars, provenance: Provenance, *, dry_run: bool = False
+    ) -> MergeOutcome:
         """Add bars to a set, or begin it. All of them or none, whatever is killed when.
 
         Rows that the set already holds must agree with it value for value; they are counted, not doubled.
+        With dry_run, everything is checked and nothing is written: the outcome is what would have been.
         Raises: BarsDisagree, naming the first bar that differs; FixInput for bars that are not sound
         (see `Bars.checked`) or terms that contradict the set's (calendar, point value, generated or not);
         TryAgain when another process is writing; AskOperator when the disk is full or not writable.

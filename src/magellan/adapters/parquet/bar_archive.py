@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from magellan.adapters.durable_file import UNFINISHED, write_durably
 from magellan.adapters.parquet.catalogue import (
     Catalogue,
     StoredPart,
@@ -27,7 +28,6 @@ from magellan.adapters.parquet.catalogue import (
     stored_range,
     stored_source,
 )
-from magellan.adapters.parquet.durable_file import UNFINISHED, write_durably
 from magellan.adapters.parquet.part import encoded, periods, read_about, read_part
 from magellan.adapters.parquet.write_lock import sole_writer
 from magellan.archive.checksum import combined_sha256, year_checksums
@@ -59,6 +59,15 @@ class Rebuilt:
     damaged: tuple[
         str, ...
     ]  # one sentence per part that could not be read; its set's catalogue file was left alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Merge:
+    """A merge that has been compared and not yet written."""
+
+    stored: StoredSet  # the catalogue file as it shall be
+    changed: dict[str, Bars]  # the parts to write, by file name
+    outcome: MergeOutcome
 
 
 class ParquetBarArchive:
@@ -95,7 +104,9 @@ class ParquetBarArchive:
                 if stored == earlier:
                     raise _missing(error) from error
 
-    def merge(self, set_id: SetId, bars: Bars, provenance: Provenance) -> MergeOutcome:
+    def merge(
+        self, set_id: SetId, bars: Bars, provenance: Provenance, *, dry_run: bool = False
+    ) -> MergeOutcome:
         """See the port."""
         if len(bars) == 0:
             raise FixInput(f"{set_id}: {provenance.source.name} holds no bars", kept=_AS_IT_WAS)
@@ -103,12 +114,15 @@ class ParquetBarArchive:
             raise FixInput(
                 f"bars of {bars.symbol} {bars.timeframe} do not belong into {set_id}", kept=_AS_IT_WAS
             )
+        if dry_run:
+            return self._compared(set_id, self._held(set_id), bars, provenance).outcome
         with sole_writer(self._lock_file):
-            stored = self._catalogue.read(set_id) or self._rebuilt_set(set_id)
+            stored = self._held(set_id)
             self._sweep(set_id, stored)
-            terms = _joined_terms(set_id, stored, bars, provenance)
-            must_fit_timeframe(bars.checked(allow_negative_prices=terms.negative_prices))
-            return self._merge(set_id, stored, terms, bars, provenance.source.name)
+            merge = self._compared(set_id, stored, bars, provenance)
+            if merge.stored != self._catalogue.read(set_id):
+                self._carry_out(set_id, merge)
+            return merge.outcome
 
     def rebuild(self) -> Rebuilt:
         """Make the catalogue again from the parts themselves, reading every one of them.
@@ -167,35 +181,44 @@ class ParquetBarArchive:
         ]
         return _strung_together(set_id, pieces)
 
-    def _merge(
-        self, set_id: SetId, stored: StoredSet | None, terms: StoredTerms, bars: Bars, name: str
-    ) -> MergeOutcome:
+    def _held(self, set_id: SetId) -> StoredSet | None:
+        """What the catalogue says of the set; should its file be lost, what the parts say."""
+        return self._catalogue.read(set_id) or self._rebuilt_set(set_id)
+
+    def _compared(
+        self, set_id: SetId, stored: StoredSet | None, bars: Bars, provenance: Provenance
+    ) -> _Merge:
+        """The merge, ready to be written. Bars that disagree are refused here, before anything is."""
+        terms = _joined_terms(set_id, stored, bars, provenance)
+        must_fit_timeframe(bars.checked(allow_negative_prices=terms.negative_prices))
         parts = {} if stored is None else {_period(part): part for part in stored.parts}
-        about = terms.model_dump_json().encode()
-        rows_added = rows_already_there = 0
-        changed: dict[int, Bars] = {}
+        rows_added = 0
+        changed: dict[str, Bars] = {}
         period_of_bar = periods(bars.opened_at_ns, set_id.timeframe)
-        # Everything is compared before anything is written: bars that disagree in the last year must not
-        # leave the parts of the first years behind.
         for period in np.unique(period_of_bar).tolist():
             held = self._part_bars(set_id, parts.get(period))
-            outcome = merged(held, bars.rows(period_of_bar == period), given_name=name)
-            rows_added += outcome.rows_added
-            rows_already_there += outcome.rows_already_there
-            if outcome.rows_added:
-                changed[period] = must_fit_timeframe(outcome.bars)
+            result = merged(held, bars.rows(period_of_bar == period), given_name=provenance.source.name)
+            rows_added += result.rows_added
+            if result.rows_added:
+                parts[period] = _part_of(period, must_fit_timeframe(result.bars))
+                changed[parts[period].file] = result.bars
+        now = StoredSet(terms=terms, parts=tuple(part for _, part in sorted(parts.items())))
+        outcome = MergeOutcome(
+            record=now.record(), rows_added=rows_added, rows_already_there=len(bars) - rows_added
+        )
+        return _Merge(stored=now, changed=changed, outcome=outcome)
+
+    def _carry_out(self, set_id: SetId, merge: _Merge) -> None:
+        about = merge.stored.terms.model_dump_json().encode()
         try:
-            for period, content in changed.items():
-                parts[period] = self._written_part(set_id, period, content, about)
-            now = StoredSet(terms=terms, parts=tuple(part for _, part in sorted(parts.items())))
-            if now != stored:
-                self._catalogue.write(set_id, now)
+            for file, content in merge.changed.items():
+                write_durably(self._folder(set_id) / file, encoded(content, about), kept=_AS_IT_WAS)
+            self._catalogue.write(set_id, merge.stored)
         except BaseException:  # Ctrl-C too; on a full disk, what was begun is in the way of the next attempt
             with suppress(OSError, AskOperator):
                 self._sweep(set_id, self._catalogue.read(set_id))
             raise
-        self._sweep(set_id, now)
-        return MergeOutcome(record=now.record(), rows_added=rows_added, rows_already_there=rows_already_there)
+        self._sweep(set_id, merge.stored)
 
     def _part_bars(self, set_id: SetId, part: StoredPart | None) -> Bars:
         if part is None:
@@ -205,18 +228,6 @@ class ParquetBarArchive:
             return read_part(path, set_id.symbol, set_id.timeframe, None, None)
         except FileNotFoundError as error:
             raise _missing(error) from error
-
-    def _written_part(self, set_id: SetId, period: int, bars: Bars, about: bytes) -> StoredPart:
-        years = year_checksums(bars)
-        part = StoredPart(
-            file=f"{period:04d}-{combined_sha256(years)[:16]}.parquet",
-            rows=len(bars),
-            first_ns=int(bars.opened_at_ns[0]),
-            last_ns=int(bars.opened_at_ns[-1]),
-            years=years,
-        )
-        write_durably(self._folder(set_id) / part.file, encoded(bars, about), kept=_AS_IT_WAS)
-        return part
 
     def _sweep(self, set_id: SetId, stored: StoredSet | None) -> None:
         """Delete what a killed merge left: our files that the catalogue does not name."""
@@ -266,17 +277,22 @@ class ParquetBarArchive:
         if terms.set != set_id.slug:
             raise AskOperator(f"{path} belongs to the set {terms.set}", next_step="move it there")
         bars = read_part(path, set_id.symbol, set_id.timeframe, None, None)
-        years = year_checksums(bars)
-        if combined_sha256(years)[:16] != path.stem[5:]:
+        part = _part_of(int(path.name[:4]), bars)
+        if part.file != path.name:
             raise AskOperator(f"{damaged}its bars do not have the checksum that its name says")
-        part = StoredPart(
-            file=path.name,
-            rows=len(bars),
-            first_ns=int(bars.opened_at_ns[0]),
-            last_ns=int(bars.opened_at_ns[-1]),
-            years=years,
-        )
         return part, terms
+
+
+def _part_of(period: int, bars: Bars) -> StoredPart:
+    """The part that holds these bars. Named after their checksum, so that no two contents share a name."""
+    years = year_checksums(bars)
+    return StoredPart(
+        file=f"{period:04d}-{combined_sha256(years)[:16]}.parquet",
+        rows=len(bars),
+        first_ns=int(bars.opened_at_ns[0]),
+        last_ns=int(bars.opened_at_ns[-1]),
+        years=years,
+    )
 
 
 def _missing(error: FileNotFoundError) -> AskOperator:

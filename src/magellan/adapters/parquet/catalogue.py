@@ -6,13 +6,13 @@ named parts is rubbish. Each part carries a copy of what the file knew, from whi
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from magellan.adapters.parquet.durable_file import write_durably
+from magellan.adapters.durable_file import write_durably
 from magellan.archive.checksum import combined_sha256
 from magellan.archive.dataset import SCHEMA_VERSION, DateRange, SetId, SetRecord, Source
 from magellan.errors import AskOperator, FixInput
@@ -41,6 +41,7 @@ class StoredSource(_Stored):
     requested: StoredRange | None
     fetched_at: datetime
     assumptions: tuple[str, ...]
+    repeated_rows: Annotated[int, Field(ge=0)]
 
 
 class StoredTerms(_Stored):
@@ -102,6 +103,7 @@ def stored_source(source: Source) -> StoredSource:
         requested=None if source.requested is None else stored_range(source.requested),
         fetched_at=source.fetched_at,
         assumptions=source.assumptions,
+        repeated_rows=source.repeated_rows,
     )
 
 
@@ -165,8 +167,11 @@ def _source(stored: StoredSource) -> Source:
         sha256=stored.sha256,
         rows=stored.rows,
         requested=None if asked is None else DateRange(first_on=asked.first_on, last_on=asked.last_on),
-        fetched_at=stored.fetched_at,
+        fetched_at=stored.fetched_at.astimezone(
+            UTC
+        ),  # the value's own UTC, which reads better than pydantic's
         assumptions=stored.assumptions,
+        repeated_rows=stored.repeated_rows,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from magellan.adapters.parquet.durable_file import cannot_write
+from magellan.adapters.durable_file import cannot_write
 from magellan.errors import TryAgain
 
 _POLL_S = 0.05

@@ -1,0 +1,67 @@
+"""Check bars: the quality report on sets of the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from magellan.archive.dataset import SetId, SetNotFound, SetRecord, valid_symbol
+from magellan.archive.interpretation import CalendarNamed
+from magellan.archive.quality.finding import QualityReport
+from magellan.archive.quality.report import quality_report
+from magellan.ports.bars import BarArchive
+from magellan.ports.corporate_actions import CorporateActionStore
+
+Report = Callable[[str, float, float], None]
+
+
+def check_bars(
+    archive: BarArchive,
+    actions: CorporateActionStore,
+    calendar_named: CalendarNamed,
+    wanted: Sequence[str] = (),
+    *,
+    report: Report = lambda phase, done, total: None,
+) -> tuple[QualityReport, ...]:
+    """One report per set, in the order of the catalogue. Reads every bar of each.
+
+    wanted: symbols, or names of sets as `magellan data list` shows them; none of them means every set.
+    Raises: SetNotFound for a name that fits no set; FixInput for a mistake in the corporate actions; AskOperator
+            for a set whose files are damaged.
+    """
+    records = chosen_sets(archive.sets(), wanted)
+    table = actions.read()
+    reports = []
+    for done, record in enumerate(records):
+        report("check", done, len(records))
+        bars = archive.read(record.id)
+        reports.append(
+            quality_report(bars, record, calendar_named(record.calendar), table.of(record.id.symbol))
+        )
+    report("check", len(records), len(records))
+    return tuple(reports)
+
+
+def chosen_sets(records: Sequence[SetRecord], wanted: Sequence[str]) -> tuple[SetRecord, ...]:
+    """The sets that symbols or names of sets mean, each once; all of them when nothing is named.
+
+    Raises: SetNotFound naming the first that fits none; FixInput for what cannot be either.
+    """
+    if not wanted:
+        return tuple(records)
+    chosen: dict[SetId, SetRecord] = {}
+    for name in wanted:
+        fitting = [record for record in records if _means(name, record.id)]
+        if not fitting:
+            known = ", ".join(sorted({record.id.symbol for record in records})) or "nothing"
+            raise SetNotFound(
+                f"the archive holds no set of {name}",
+                next_step=f"it holds {known}; see `magellan data list`",
+            )
+        chosen |= {record.id: record for record in fitting}
+    return tuple(record for record in records if record.id in chosen)
+
+
+def _means(name: str, set_id: SetId) -> bool:
+    if name.count("/") >= 5:
+        return SetId.parse(name) == set_id
+    return valid_symbol(name.upper()) == set_id.symbol
