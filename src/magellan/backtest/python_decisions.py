@@ -72,14 +72,16 @@ class PythonDecisions:
             self._carry_out(run, symbol, row, intent)
 
     def _carry_out(self, run: Run, symbol: int, row: int, intent: Intent) -> None:
-        from magellan.backtest.replay_kernel import enter_on_request, leave_on_request
+        from magellan.backtest.replay_kernel import leave_on_request
 
         match intent:
             case Enter(side=side, plan=plan):
                 number = int(run.rules.plan_of[symbol, 0 if side is Side.LONG else 1])
                 if plan is not None:
                     number = run.add_plan(_without_columns(plan, self._strategy), symbol)
-                enter_on_request(run.located, symbol, row, 1.0 if side is Side.LONG else -1.0, number)
+                # Taken up once every symbol has decided, so that what others leave now can pay for it.
+                run.state.positions[symbol]["wanted_side"] = 1.0 if side is Side.LONG else -1.0
+                run.state.positions[symbol]["wanted_plan"] = number
             case Exit(fraction=fraction, reason=reason):
                 if not 0 < fraction <= 1:
                     raise FixInput(

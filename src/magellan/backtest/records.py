@@ -19,7 +19,7 @@ BREAK: Final = 3
 
 # Where in the handling of one instant the replay stands.
 SEEK: Final = 0
-DECIDE: Final = 1
+WAKING: Final = 1
 
 # Why a fill happened.
 ENTRY: Final = 0
@@ -159,14 +159,15 @@ position_t: Final = np.dtype(
         ("entry_price", "f8"),
         ("entered", "f8"),  # units entered in all, before exits; > 0
         ("stop", "f8"),  # NaN: none
-        ("stop_moves", "i8"),  # the stop is re-read from its column on every bar
+        ("stop_moves", "i8"),  # slot + 1 of the level that the stop is re-read from on every bar; 0: it stays
+        ("next_stop", "i8"),  # slot + 1 of the level that becomes the stop at the next bar; 0: none
         ("trail", "f8"),  # NaN: none
         ("best", "f8"),
         ("risk", "f8"),  # per unit, from entry to first stop; NaN: unknown
         ("exit_units", "f8"),  # waiting to be sold (or bought back) at the market
         ("exit_reason", "i8"),
         ("targets_done", "i8"),  # bit k: target k is filled
-        ("target_left", "f8"),  # units of the target being filled that volume did not allow yet
+        ("target_left", "f8", (TARGETS,)),  # units of each target that volume did not allow yet
         ("opened_ns", "i8"),
         ("entry_row", "i8"),
         ("signal_row", "i8"),
@@ -180,6 +181,8 @@ position_t: Final = np.dtype(
         ("taken", "f8"),  # units our fills took from the volume of row `taken_row`
         ("taken_row", "i8"),
         ("financed_day", "i8"),
+        ("wanted_side", "f8"),  # an entry that a decision in Python asked for: +1, -1; 0 for none
+        ("wanted_plan", "i8"),
         ("frozen_row", "i8"),  # the row that a limit of the day makes us skip (rules.freeze_exits)
     ]
 )
@@ -249,6 +252,7 @@ account_t: Final = np.dtype(
         ("day_trades", "i8"),
         ("open_positions", "i8"),
         ("now_ns", "i8"),
+        ("bar_closed", "i8"),  # 0: of the bars that open now, only the opening price is known
         ("phase", "i8"),
         ("cursor", "i8"),
         ("woken", "i8"),

@@ -39,10 +39,10 @@ from magellan.backtest.run_memory import (
 )
 from magellan.compiled import pure_kernel
 
-FAR = np.int64(2**62)
+FAR: Any = np.int64(2**62)
 # Not literals: Numba compiles a function anew for every literal truth value that it is called with.
-TRUE = np.bool_(True)
-FALSE = np.bool_(False)
+TRUE: Any = np.bool_(True)
+FALSE: Any = np.bool_(False)
 _EPSILON = 1e-9
 
 
@@ -92,31 +92,77 @@ def row_at(x: Any, first: int, end: int, instant_ns: int) -> int:
 
 
 @pure_kernel
-def level_price(x: Any, lv: Any, entry: float, risk: float, side: float, signal_row: int, row: int) -> float:
-    """A plan's price level as it stands for a bar. NaN where its column has no value."""
+def shares_since(x: Any, s: int, since: int, now: int) -> float:
+    """Shares that one share of row `since` has become by row `now`: the splits in between."""
+    factor = 1.0
+    near = position_of(x, s).action
+    at = near - 1
+    while at >= i8(x.action_offsets, s) and i8(x.action_rows, at) > since:
+        if i8(x.action_rows, at) <= now:
+            factor *= f8(x.share_factors, at)
+        at -= 1
+    at = near
+    while at < i8(x.action_offsets, s + 1) and i8(x.action_rows, at) <= now:
+        if i8(x.action_rows, at) > since:
+            factor *= f8(x.share_factors, at)
+        at += 1
+    return factor
+
+
+@pure_kernel
+def level_price(
+    x: Any, s: int, lv: Any, entry: float, risk: float, side: float, signal_row: int, row: int
+) -> float:
+    """A plan's price level as it stands for a bar, on that bar's share basis. NaN where its column has no value."""
     if lv.column == -1:
         base = entry
     elif lv.column == -2:
-        base = lv.usd
+        base = lv.usd / shares_since(x, s, signal_row, row)
     else:
         at = signal_row
         if lv.reading == r.READ_PRIOR:
-            at = max(row - 1, signal_row)
+            at = max(row - 1 + account_of(x, 0).bar_closed, signal_row)  # the newest bar that has closed
         elif lv.reading == r.READ_SAME:
             at = row
         base = f8(x.columns, lv.column * x.rows + at)
-        if lv.part_way != 1.0:
-            base = entry + lv.part_way * (base - entry)
+        if at < row:
+            base /= shares_since(x, s, at, row)
+    if lv.part_way != 1.0:
+        base = entry + lv.part_way * (base - entry)
     if lv.plus_fraction != 0.0 or lv.plus_usd != 0.0:
-        base += side * (base * lv.plus_fraction + lv.plus_usd)
+        base += side * (base * lv.plus_fraction + lv.plus_usd / shares_since(x, s, signal_row, row))
     if lv.plus_risk != 0.0:
         base += side * lv.plus_risk * risk
     return base
 
 
 @pure_kernel
+def limit_to_tick(side: float, limit: float, tick: float) -> float:
+    """A limit as the exchange accepts it: a buy rounded down, a sale up, so that it is never worse than meant."""
+    if tick <= 0.0:
+        return limit
+    steps = limit / tick
+    nearest = np.round(steps)
+    if abs(steps - nearest) > 1e-6:
+        nearest = np.floor(steps) if side > 0.0 else np.ceil(steps)
+    return nearest * tick
+
+
+@pure_kernel
+def price_now(x: Any, s: int) -> float:
+    """The newest price of the symbol that is known now: of a bar that has just opened its open, else a close."""
+    a = account_of(x, 0)
+    p = position_of(x, s)
+    row = row_at(x, p.mark, i8(x.offsets, s + 1), a.now_ns + 1) - 1
+    p.mark = row
+    if a.bar_closed == 0 and i8(x.times, row) == a.now_ns:
+        return f8(x.open, row)
+    return f8(x.close, row)
+
+
+@pure_kernel
 def equity(x: Any) -> float:
-    """Cash plus every position at the newest close that is known now."""
+    """Cash plus every position at the newest price that is known now."""
     a = account_of(x, 0)
     total = a.cash
     if a.open_positions == 0:
@@ -124,24 +170,18 @@ def equity(x: Any) -> float:
     for s in range(x.symbols):
         p = position_of(x, s)
         if p.units != 0.0:
-            end = i8(x.offsets, s + 1)
-            row = row_at(x, p.mark, end, a.now_ns + 1) - 1
-            p.mark = row
-            total += p.units * f8(x.close, row) * cost_of(x, s).point_value
+            total += p.units * price_now(x, s) * cost_of(x, s).point_value
     return total
 
 
 @pure_kernel
 def gross_exposure(x: Any) -> float:
-    """Market value of all positions without their signs, at the newest known closes."""
-    a = account_of(x, 0)
+    """Market value of all positions without their signs, at the newest known prices."""
     total = 0.0
     for s in range(x.symbols):
         p = position_of(x, s)
         if p.units != 0.0:
-            row = row_at(x, p.mark, i8(x.offsets, s + 1), a.now_ns + 1) - 1
-            p.mark = row
-            total += abs(p.units * f8(x.close, row)) * cost_of(x, s).point_value
+            total += abs(p.units * price_now(x, s)) * cost_of(x, s).point_value
     return total
 
 
@@ -166,15 +206,12 @@ def equity_before_day(x: Any, row: int) -> float:
     total = a.cash
     if a.open_positions == 0:
         return total
-    first = row
-    while (
-        first > 0 and np.int64(i4(x.day, first - 1)) == np.int64(i4(x.day, row)) and i8(x.times, first - 1) < i8(x.times, first)
-    ):
-        first -= 1
     for s in range(x.symbols):
         p = position_of(x, s)
         if p.units != 0.0:
-            before = row_at(x, p.entry_row, i8(x.offsets, s + 1), i8(x.times, first)) - 1
+            before = row_at(x, p.entry_row, i8(x.offsets, s + 1), a.now_ns) - 1
+            while before > p.entry_row and np.int64(i4(x.day, before)) >= np.int64(i4(x.day, row)):
+                before -= 1
             total += p.units * f8(x.close, max(before, p.entry_row)) * cost_of(x, s).point_value
     return total
 
@@ -204,7 +241,7 @@ def volume_left(x: Any, s: int, row: int) -> float:
         p.taken = 0.0
     if c.volume_share_max == np.inf:
         return np.inf
-    return whole_steps(max(0.0, c.volume_share_max * f8(x.volume, row) - p.taken), c.quantity_step)
+    return max(0.0, whole_steps(c.volume_share_max * f8(x.volume, row), c.quantity_step) - p.taken)
 
 
 @pure_kernel
@@ -212,10 +249,13 @@ def worse(x: Any, s: int, row: int, side: float, units: float, price: float) -> 
     """The price of a market or stop fill after spread, slippage and impact."""
     c = cost_of(x, s)
     share = 0.0
-    if c.impact > 0.0 and f8(x.volume, row) > 0.0:
+    if c.impact > 0.0:
         p = position_of(x, s)
         taken = p.taken if p.taken_row == row else 0.0
-        share = (taken + abs(units)) / f8(x.volume, row)
+        # Beyond the whole volume nothing is known of impact; a bar without volume costs as much as all of one.
+        share = 1.0
+        if f8(x.volume, row) > 0.0:
+            share = min(1.0, (taken + abs(units)) / f8(x.volume, row))
     return slipped(side, price, c.half_spread_rate, c.slippage_rate, c.impact, share, c.tick_size)
 
 
@@ -238,7 +278,8 @@ def book(
     if p.taken_row != row:
         p.taken_row = row
         p.taken = 0.0
-    p.taken += abs(units)
+    if reason != r.CASH_IN_LIEU:
+        p.taken += abs(units)
     f = fill_at(x, a.fills)
     f.row = row
     f.symbol = s
@@ -289,6 +330,7 @@ def leave(
     paid = worse(x, s, row, side, units, price) if slips else price
     a.day_pnl += -side * (paid - p.entry_price) * units * cost_of(x, s).point_value
     book(x, s, row, side * units, paid, price, reason, at_close)
+    withdraw_rest(x, s)
     p.units += side * units
     if abs(p.units) < _EPSILON:
         p.units = 0.0
@@ -296,10 +338,19 @@ def leave(
         p.stop = np.nan
         p.trail = np.nan
         p.exit_units = 0.0
-        p.target_left = 0.0
         p.closed_row = row
         a.open_positions -= 1
     return units
+
+
+@pure_kernel
+def withdraw_rest(x: Any, s: int) -> None:
+    """A trade that has begun to leave does not go on entering: what volume left of its entry is withdrawn."""
+    p = position_of(x, s)
+    for slot in range(r.ENTRY_SLOTS):
+        e = entry_number(x, s * r.ENTRY_SLOTS + slot)
+        if e.kind != r.NONE and e.side * p.units > 0.0:
+            e.kind = r.NONE
 
 
 @pure_kernel
@@ -320,12 +371,23 @@ def stop_reason(p: Any) -> int:
 
 @pure_kernel
 def read_stop(x: Any, s: int, row: int) -> None:
-    """Bring a stop that follows its column up to the bar before `row`."""
+    """Bring the stop up to this bar: to where a target moved it, or to where its column has gone.
+
+    A column without a value leaves the stop where it was: a gap in the data must not take a protection away.
+    """
     p = position_of(x, s)
-    if p.stop_moves != 0:
+    slot = p.stop_moves - 1
+    if p.next_stop != 0:
+        slot = p.next_stop - 1
+        lv = level_number(x, p.plan * r.LEVELS + slot)
+        p.stop_moves = slot + 1 if lv.reading != r.READ_SIGNAL and lv.column >= 0 else 0
+        p.next_stop = 0
+    if slot >= 0:
         side = 1.0 if p.units > 0.0 else -1.0
-        lv = level_number(x, p.plan * r.LEVELS + r.LEVEL_STOP)
-        p.stop = level_price(x, lv, p.entry_price, p.risk, side, p.signal_row, row)
+        lv = level_number(x, p.plan * r.LEVELS + slot)
+        level = level_price(x, s, lv, p.entry_price, p.risk, side, p.signal_row, row)
+        if not np.isnan(level):
+            p.stop = level
 
 
 @pure_kernel
@@ -340,9 +402,9 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
             return
         if p.targets_done & (1 << k) != 0:
             continue
-        level = level_price(
-            x, level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k), p.entry_price, p.risk, -side, p.signal_row, row
-        )
+        lv = level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k)
+        level = level_price(x, s, lv, p.entry_price, p.risk, -side, p.signal_row, row)
+        level = limit_to_tick(side, level, cost_of(x, s).tick_size)
         at_level = rules.limit_fills_at_level != 0
         price, at_open = limit_price(
             side,
@@ -355,27 +417,27 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
         )
         if np.isnan(price) or (opening and not at_open):
             continue
+        if not opening and p.entry_row == row and p.mode != r.AT_OPEN:
+            price = level  # the open came before the entry
         if not opening and p.entry_row == row and p.mode == r.ON_THE_WAY_DOWN:
             # The bar's best price may have come before the entry; only its close surely came after.
             if (side < 0.0 and f8(x.close, row) < level) or (side > 0.0 and f8(x.close, row) > level):
                 continue
-            price = level
-        if p.target_left > 0.0:
-            wanted = p.target_left
+        if p.target_left[k] > 0.0:
+            wanted = min(abs(p.units), p.target_left[k])
         elif plan.fraction[k] >= 1.0:
             wanted = abs(p.units)
         else:
             wanted = min(abs(p.units), whole_steps(plan.fraction[k] * p.entered, cost_of(x, s).quantity_step))
         filled = leave(x, s, row, wanted, price, r.TARGET + k, FALSE, FALSE)
         if filled < wanted - _EPSILON:
-            p.target_left = wanted - filled
+            p.target_left[k] = wanted - filled
             return
-        p.target_left = 0.0
+        p.target_left[k] = 0.0
         p.targets_done |= 1 << k
         then = level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k + 1)
         if then.used != 0 and p.units != 0.0:
-            p.stop = level_price(x, then, p.entry_price, p.risk, -side, p.signal_row, row)
-            p.stop_moves = 0
+            p.next_stop = r.LEVEL_TARGETS + 2 * k + 2  # in force from the next bar
 
 
 @pure_kernel
@@ -388,6 +450,8 @@ def exits_at_open(x: Any, s: int, row: int) -> None:
         p.exit_units -= leave(x, s, row, p.exit_units, f8(x.open, row), p.exit_reason, FALSE, TRUE)
         if p.units == 0.0:
             p.exit_units = 0.0
+            return
+        if p.exit_units >= abs(p.units) - _EPSILON:
             return
     stop = stop_in_force(p)
     side = -1.0 if p.units > 0.0 else 1.0
@@ -408,6 +472,7 @@ def give_up(x: Any, s: int, row: int, price: float) -> None:
     p = position_of(x, s)
     reason = stop_reason(p)
     wanted = abs(p.units)
+    withdraw_rest(x, s)
     filled = leave(x, s, row, wanted, price, reason, FALSE, TRUE)
     if p.units != 0.0:
         p.exit_units = wanted - filled
@@ -426,36 +491,48 @@ def exits_inside(x: Any, s: int, row: int) -> None:
     if not np.isnan(stop):
         price, _ = stop_price(side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), TRUE)
         if not np.isnan(price):
-            if p.entry_row == row and p.mode != r.AT_OPEN:
-                # Entered beyond its own stop inside the bar: it leaves where it came in, not at a better price.
-                price = min(price, p.entry_price) if side < 0.0 else max(price, p.entry_price)
+            if p.entry_row == row:
+                # Entered beyond its own stop: it leaves where it came in, not at a better price.
+                came_in = f8(x.open, row) if p.mode == r.AT_OPEN else p.entry_price
+                price = min(price, came_in) if side < 0.0 else max(price, came_in)
             give_up(x, s, row, price)
             return
     try_targets(x, s, row, FALSE)
 
 
 @pure_kernel
-def affordable(x: Any, s: int, side: float, price: float) -> float:
-    """Units that cash (or margin) and the borrow limit allow at that price, commission included; not rounded."""
-    a = account_of(x, 0)
-    rules = rules_of(x, 0)
+def bought_with(x: Any, s: int, money: float, price: float) -> float:
+    """Units that so much money pays for at that price, commission included; not rounded."""
     c = cost_of(x, s)
-    if side < 0.0 and (rules.margin == 0 or c.shortable == 0):
-        return 0.0
-    power = a.cash
-    if rules.margin != 0:
-        power = rules.leverage * equity(x) - gross_exposure(x)
-    if power <= 0.0 or price <= 0.0:
+    if money <= 0.0 or price <= 0.0:
         return 0.0
     each = price * c.point_value
-    units = power / (each * (1.0 + c.commission_rate) + c.commission_per_unit)
+    units = money / (each * (1.0 + c.commission_rate) + c.commission_per_unit)
     if (
         c.commission_min > 0.0
         and units * (each * c.commission_rate + c.commission_per_unit) < c.commission_min
     ):
-        units = max(0.0, power - c.commission_min) / each
+        units = max(0.0, money - c.commission_min) / each
+    return units
+
+
+@pure_kernel
+def affordable(x: Any, s: int, side: float, price: float) -> float:
+    """Units that may be added at that price: by cash or margin, by what can be borrowed, by the position's limit."""
+    rules = rules_of(x, 0)
+    c = cost_of(x, s)
+    if side < 0.0 and (rules.margin == 0 or c.shortable == 0):
+        return 0.0
+    power = account_of(x, 0).cash
+    if rules.margin != 0:
+        power = rules.leverage * equity(x) - gross_exposure(x)
+    units = bought_with(x, s, power, price)
+    p = position_of(x, s)
+    held = abs(p.units) if p.units * side > 0.0 else 0.0
     if side < 0.0:
-        units = min(units, c.borrow_units_max)
+        units = min(units, max(0.0, c.borrow_units_max - held))
+    if price > 0.0 and rules.position_usd_max < np.inf:
+        units = min(units, max(0.0, rules.position_usd_max / (price * c.point_value) - held))
     return units
 
 
@@ -473,7 +550,7 @@ def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: flo
     elif plan.size_kind == r.SIZE_NOTIONAL:
         units = value / each
     elif plan.size_kind == r.SIZE_CASH:
-        units = value * a.cash / (each * (1.0 + c.commission_rate) + c.commission_per_unit)
+        units = bought_with(x, s, value * a.cash, abs(price))
     elif plan.size_kind == r.SIZE_EQUITY:
         units = value * equity(x) / each
     else:
@@ -481,10 +558,9 @@ def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: flo
         if not risk > 0.0:
             return -1.0
         units = value * equity(x) / risk
-    cap = min(plan.notional_max, rules_of(x, 0).position_usd_max)
-    if not units * each <= cap:
-        units = cap / each
-    return units
+    if not units > 0.0:
+        return 0.0  # also where the size is not known
+    return min(units, min(plan.notional_max, rules_of(x, 0).position_usd_max) / each)
 
 
 @pure_kernel
@@ -496,42 +572,35 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     plan = plan_at(x, e.plan)
     c = cost_of(x, s)
     side = e.side
-    first = np.isnan(e.units)
     room = volume_left(x, s, row)
-    paid = price
-    if slips:
-        paid = worse(x, s, row, side, 0.0 if first else min(e.units, room), price)
-        if e.kind == r.STOP_LIMIT:
-            paid = min(paid, e.limit) if side > 0.0 else max(paid, e.limit)
-    units = e.units
-    if first:
+    if np.isnan(e.units):
+        at = entry_paid(x, s, slot, row, 0.0, price, slips)
         stop = np.nan
         lv = level_number(x, e.plan * r.LEVELS + r.LEVEL_STOP)
         if lv.used != 0:
-            stop = level_price(x, lv, paid, np.nan, side, e.signal_row, row)
-        units = wanted_units(x, s, plan, side, paid, stop, e.signal_row)
+            stop = level_price(x, s, lv, at, np.nan, side, e.signal_row, row)
+        units = wanted_units(x, s, plan, side, at, stop, e.signal_row)
         if units < 0.0:
             count_blocked(x, r.NO_RISK)
             e.kind = r.NONE
             return
         e.units = whole_steps(units, c.quantity_step)
-        units = e.units
-    money = whole_steps(min(units, affordable(x, s, side, paid)), c.quantity_step)
-    if money <= 0.0:
-        count_blocked(x, r.NO_UNITS)
+    paid = entry_paid(x, s, slot, row, min(e.units, room), price, slips)
+    # Money reduces the order for good; volume leaves the rest of it working.
+    e.units = whole_steps(min(e.units, affordable(x, s, side, paid)), c.quantity_step)
+    if e.units <= 0.0:
+        if p.units * side <= 0.0:
+            count_blocked(x, r.NO_UNITS)
         e.kind = r.NONE
         return
-    units = min(money, room)
-    if e.tif == r.FOK and units < e.units - _EPSILON:
+    if e.tif == r.FOK and room < e.units - _EPSILON:
         count_blocked(x, r.EXPIRED)
         e.kind = r.NONE
         return
+    units = min(e.units, room)
     if units <= 0.0:
         return
-    if slips and c.impact > 0.0 and (first or units < e.units):
-        paid = worse(x, s, row, side, units, price)
-        if e.kind == r.STOP_LIMIT:
-            paid = min(paid, e.limit) if side > 0.0 else max(paid, e.limit)
+    paid = entry_paid(x, s, slot, row, units, price, slips)
     if p.units == 0.0:
         start_day(x, row)
         a.day_trades += 1
@@ -546,7 +615,8 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
         p.mode = mode
         p.opened_ns = i8(x.times, row) + (rules_of(x, 0).span_ns if mode == r.AT_CLOSE else 0)
         p.targets_done = 0
-        p.target_left = 0.0
+        for k in range(r.TARGETS):
+            p.target_left[k] = 0.0
         p.exit_units = 0.0
         p.mark = row
         p.financed_day = np.int64(i4(x.day, row)) if x.days else 0
@@ -557,12 +627,24 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     if p.entered == units:
         protect(x, s, row, side)
     e.units -= units
-    if e.units < _EPSILON or money < e.units:
+    if e.units < _EPSILON:
         e.kind = r.NONE
     # Entry orders of one symbol cancel each other: the first to fill is the trade.
     for other in range(r.ENTRY_SLOTS):
         if other != slot:
             entry_number(x, s * r.ENTRY_SLOTS + other).kind = r.NONE
+
+
+@pure_kernel
+def entry_paid(x: Any, s: int, slot: int, row: int, units: float, price: float, slips: bool) -> float:
+    """What an entry of so many units pays; a stop-limit order never more than its limit."""
+    e = entry_number(x, s * r.ENTRY_SLOTS + slot)
+    if not slips:
+        return price
+    paid = worse(x, s, row, e.side, units, price)
+    if e.kind == r.STOP_LIMIT:
+        paid = min(paid, e.limit) if e.side > 0.0 else max(paid, e.limit)
+    return paid
 
 
 @pure_kernel
@@ -573,26 +655,28 @@ def protect(x: Any, s: int, row: int, side: float) -> None:
     lv = level_number(x, p.plan * r.LEVELS + r.LEVEL_STOP)
     p.stop = np.nan
     p.stop_moves = 0
+    p.next_stop = 0
     if lv.used != 0:
-        p.stop = level_price(x, lv, p.entry_price, np.nan, side, p.signal_row, row)
-        p.stop_moves = 1 if lv.reading != r.READ_SIGNAL and lv.column >= 0 else 0
+        p.stop = level_price(x, s, lv, p.entry_price, np.nan, side, p.signal_row, row)
+        p.stop_moves = r.LEVEL_STOP + 1 if lv.reading != r.READ_SIGNAL and lv.column >= 0 else 0
     p.best = p.entry_price
     p.trail = np.nan
     if plan.trail_kind != r.TRAIL_NONE:
-        p.trail = p.best - side * trail_distance(x, p, p.signal_row)
+        p.trail = p.best - side * trail_distance(x, s, p.signal_row, row)
     stop = stop_in_force(p)
     p.risk = abs(p.entry_price - stop)
 
 
 @pure_kernel
-def trail_distance(x: Any, p: Any, row: int) -> float:
-    """How far the trailing stop lies behind the best price, by what was known at the close of `row`."""
+def trail_distance(x: Any, s: int, known_row: int, row: int) -> float:
+    """How far the trailing stop lies behind the best price, by what was known at the close of `known_row`."""
+    p = position_of(x, s)
     plan = plan_at(x, p.plan)
-    if plan.trail_kind == r.TRAIL_USD:
-        return plan.trail_value
     if plan.trail_kind == r.TRAIL_FRACTION:
         return plan.trail_value * p.best
-    return plan.trail_value * f8(x.columns, plan.trail_column * x.rows + row)
+    if plan.trail_kind == r.TRAIL_USD:
+        return plan.trail_value / shares_since(x, s, p.signal_row, row)
+    return plan.trail_value * f8(x.columns, plan.trail_column * x.rows + known_row) / shares_since(x, s, known_row, row)
 
 
 @pure_kernel
@@ -606,7 +690,7 @@ def follow(x: Any, s: int, row: int) -> None:
     if p.entry_row == row and p.mode != r.AT_OPEN:
         seen = f8(x.close, row)
     p.best = max(p.best, seen) if side > 0.0 else min(p.best, seen)
-    level = p.best - side * trail_distance(x, p, row)
+    level = p.best - side * trail_distance(x, s, row, row)
     if np.isnan(p.trail) or side * (level - p.trail) > 0.0:
         p.trail = level
 
@@ -620,12 +704,16 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
     at_level = rules.limit_fills_at_level != 0
     for slot in range(r.ENTRY_SLOTS):
         e = entry_number(x, s * r.ENTRY_SLOTS + slot)
-        if e.kind == r.NONE or e.tif == r.CLS:
+        if e.kind == r.NONE:
+            continue
+        if opening:
+            reprice(x, s, slot, row)
+        if e.tif == r.CLS:
             continue
         if p.units * e.side < 0.0:
             continue  # the position on the other side has not been left yet (its volume was short)
         if e.seen_row < 0:
-            if e.scheduled != 0:
+            if e.scheduled != 0 or (e.tif == r.OPG and not begins_day(x, s, row)):
                 continue
             e.seen_row = row
         if e.tif == r.OPG and not opening:
@@ -640,7 +728,11 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, FALSE)
         elif e.kind == r.STOP_ENTRY:
             price, at_open = stop_price(e.side, e.stop, o, h, low, FALSE)
-            if not np.isnan(price) and at_open == opening:
+            if e.triggered != 0:
+                if opening:
+                    enter(x, s, slot, row, o, r.AT_OPEN, TRUE)
+            elif not np.isnan(price) and at_open == opening:
+                e.triggered = 1
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, TRUE)
         elif e.triggered == 0:
             price, at_open = stop_price(e.side, e.stop, o, h, low, FALSE)
@@ -648,9 +740,11 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
                 e.triggered = 1
                 if e.side * (price - e.limit) <= 0.0:
                     enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, TRUE)
-                elif opening and e.side * ((low if e.side > 0.0 else h) - e.limit) <= 0.0:
-                    # Triggered by the opening and beyond the limit: the bar comes back to it later.
-                    enter(x, s, slot, row, e.limit, r.ON_THE_WAY_DOWN, FALSE)
+                elif opening and e.tif != r.OPG:
+                    # Triggered by the opening and beyond the limit: does the bar come back to it later?
+                    back, _ = limit_price(e.side, e.limit, o, h, low, TRUE, through)
+                    if not np.isnan(back):
+                        enter(x, s, slot, row, back, r.ON_THE_WAY_DOWN, FALSE)
         else:
             price, at_open = limit_price(e.side, e.limit, o, h, low, at_level and not opening, through)
             if not np.isnan(price) and at_open == opening:
@@ -660,27 +754,66 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
 
 
 @pure_kernel
+def begins_day(x: Any, s: int, row: int) -> bool:
+    """Whether the row is the symbol's first of its session date."""
+    return x.days == 0 or row == i8(x.offsets, s) or np.int64(i4(x.day, row - 1)) != np.int64(i4(x.day, row))
+
+
+@pure_kernel
+def ends_day(x: Any, s: int, row: int) -> bool:
+    """Whether the row is the symbol's last of its session date."""
+    return x.days == 0 or row + 1 == i8(x.offsets, s + 1) or np.int64(i4(x.day, row + 1)) != np.int64(i4(x.day, row))
+
+
+@pure_kernel
+def reprice(x: Any, s: int, slot: int, row: int) -> None:
+    """Move the prices of an order that follow a column; without a value they stay where they were."""
+    e = entry_number(x, s * r.ENTRY_SLOTS + slot)
+    if e.kind == r.MARKET:
+        return
+    if e.kind != r.STOP_ENTRY and level_number(x, e.plan * r.LEVELS + r.LEVEL_LIMIT).reading != r.READ_SIGNAL:
+        limit = order_price(x, s, e.plan, r.LEVEL_LIMIT, e.side, e.signal_row, row)
+        if not np.isnan(limit):
+            e.limit = limit
+    if e.kind != r.LIMIT and level_number(x, e.plan * r.LEVELS + r.LEVEL_STOP_ENTRY).reading != r.READ_SIGNAL:
+        stop = order_price(x, s, e.plan, r.LEVEL_STOP_ENTRY, e.side, e.signal_row, row)
+        if not np.isnan(stop):
+            e.stop = stop
+
+
+@pure_kernel
+def order_price(x: Any, s: int, plan_id: int, slot: int, side: float, signal_row: int, row: int) -> float:
+    """Limit or stop of an entry order for a bar; where it speaks of the entry price, the signal's close stands in."""
+    lv = level_number(x, plan_id * r.LEVELS + slot)
+    close = f8(x.close, signal_row) / shares_since(x, s, signal_row, row)
+    level = level_price(x, s, lv, close, np.nan, side, signal_row, row)
+    if slot == r.LEVEL_LIMIT:
+        return limit_to_tick(side, level, cost_of(x, s).tick_size)
+    return level
+
+
+@pure_kernel
 def withdraw_entries(x: Any, s: int) -> None:
     """Withdraw entry orders that were priced before an unexplained jump."""
     for slot in range(r.ENTRY_SLOTS):
         e = entry_number(x, s * r.ENTRY_SLOTS + slot)
         if e.kind != r.NONE:
-            count_blocked(x, r.PRICED_BEFORE_JUMP)
+            if position_of(x, s).units * e.side <= 0.0:
+                count_blocked(x, r.PRICED_BEFORE_JUMP)
             e.kind = r.NONE
 
 
 @pure_kernel
 def expire_entries(x: Any, s: int, row: int) -> None:
-    """Withdraw entry orders whose time in force ended before this bar."""
+    """Withdraw entry orders whose time in force ends with this bar."""
+    p = position_of(x, s)
     for slot in range(r.ENTRY_SLOTS):
         e = entry_number(x, s * r.ENTRY_SLOTS + slot)
-        if e.kind == r.NONE or e.seen_row < 0:
+        if e.kind == r.NONE or e.seen_row < 0 or e.tif == r.GTC:
             continue
-        gone = e.tif == r.IOC or e.tif == r.FOK or e.tif == r.OPG
-        if e.tif == r.DAY and x.days:
-            gone = np.int64(i4(x.day, row)) != np.int64(i4(x.day, e.seen_row))
-        if gone:
-            count_blocked(x, r.EXPIRED)
+        if e.tif != r.DAY or (x.days != 0 and ends_day(x, s, row)):
+            if p.units * e.side <= 0.0:
+                count_blocked(x, r.EXPIRED)
             e.kind = r.NONE
 
 
@@ -697,6 +830,8 @@ def apply_actions(x: Any, s: int, row: int) -> None:
         p.action += 1
         if at < row and p.units != 0.0 and p.entry_row >= at:
             continue
+        if p.units != 0.0:
+            start_day(x, row)
         if p.units != 0.0 and p.entry_row < at and dividend != 0.0:
             a.dividends += p.units * dividend * c.point_value
             book_amount(x, s, at, p.units * dividend * c.point_value, r.DIVIDEND)
@@ -714,7 +849,8 @@ def apply_actions(x: Any, s: int, row: int) -> None:
             p.best /= factor
             p.risk /= factor
             p.exit_units = whole_steps(p.exit_units * factor, c.quantity_step)
-            p.target_left = whole_steps(p.target_left * factor, c.quantity_step)
+            for k in range(r.TARGETS):
+                p.target_left[k] = whole_steps(p.target_left[k] * factor, c.quantity_step)
             fraction = held - whole
             if fraction > _EPSILON:
                 a.day_pnl += side * (f8(x.open, at) - p.entry_price) * fraction * c.point_value
@@ -733,6 +869,10 @@ def apply_actions(x: Any, s: int, row: int) -> None:
                 e.units = whole_steps(e.units * factor, c.quantity_step)
                 e.limit /= factor
                 e.stop /= factor
+                if e.units <= 0.0:
+                    if p.units * e.side <= 0.0:
+                        count_blocked(x, r.NO_UNITS)
+                    e.kind = r.NONE
 
 
 @pure_kernel
@@ -744,6 +884,7 @@ def finance_short(x: Any, s: int, row: int) -> None:
         return
     days = np.int64(i4(x.day, row)) - p.financed_day
     if days > 0:
+        start_day(x, row)
         fee = abs(p.units) * f8(x.close, row - 1) * c.point_value * c.borrow_rate * days / 365.0
         account_of(x, 0).financing += fee
         book_amount(x, s, row, -fee, r.BORROW_FEE)
@@ -774,6 +915,7 @@ def ask_to_leave(x: Any, s: int, row: int, fraction: float, reason: int, at_clos
     if units <= 0.0 or p.exit_units >= abs(p.units) - _EPSILON:
         return
     note_decision(x, s, row, 0.0, units, np.nan, reason)
+    withdraw_rest(x, s)
     if at_close:
         units -= leave(x, s, row, units, f8(x.close, row), reason, TRUE, TRUE)
     if p.units != 0.0:
@@ -793,7 +935,7 @@ def exits_at_close(x: Any, s: int, row: int) -> None:
         return
     held_ns = i8(x.times, row) + rules.span_ns - p.opened_ns
     if (plan.hold_ns > 0 and held_ns >= plan.hold_ns) or (
-        plan.hold_bars > 0 and row - p.entry_row + (0 if p.mode == r.AT_CLOSE else 1) >= plan.hold_bars
+        plan.hold_bars > 0 and row - p.entry_row >= plan.hold_bars
     ):
         ask_to_leave(x, s, row, 1.0, r.TIME, TRUE)
         return
@@ -818,13 +960,20 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
         count_blocked(x, r.COOLING_DOWN)
         return
     limit = limits_reached(x, row)
+    if limit != r.TRADES_TODAY and a.day_trades + engaged_elsewhere(x, s, FALSE) >= rules.trades_per_day_max:
+        limit = r.TRADES_TODAY  # orders of other symbols that work may all fill today
     if limit >= 0:
         count_blocked(x, limit)
         return
-    if a.open_positions + pending_entries(x) >= rules.open_positions_max:
+    if engaged_elsewhere(x, s, TRUE) >= rules.open_positions_max:
         count_blocked(x, r.OPEN_POSITIONS)
         return
-    if side < 0.0 and (rules.margin == 0 or c.shortable == 0):
+    if side < 0.0 and (
+        rules.margin == 0
+        or c.shortable == 0
+        or c.borrow_units_max <= 0.0
+        or c.borrow_units_max < c.quantity_step
+    ):
         count_blocked(x, r.NOT_SHORTABLE)
         return
     slot = 0
@@ -835,24 +984,29 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
     reference = f8(x.close, row)
     limit_at = np.nan
     stop_at = np.nan
-    if plan.entry_kind == r.LIMIT or plan.entry_kind == r.STOP_LIMIT:
-        limit_at = level_price(x, level_number(x, plan_id * r.LEVELS + r.LEVEL_LIMIT), reference, np.nan, side, row, row)
-        reference = limit_at
     if plan.entry_kind == r.STOP_ENTRY or plan.entry_kind == r.STOP_LIMIT:
-        stop_at = level_price(x, level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP_ENTRY), reference, np.nan, side, row, row)
-        if plan.entry_kind == r.STOP_ENTRY:
-            reference = stop_at
+        stop_at = order_price(x, s, plan_id, r.LEVEL_STOP_ENTRY, side, row, row)
+        reference = stop_at
+    if plan.entry_kind == r.LIMIT or plan.entry_kind == r.STOP_LIMIT:
+        limit_at = order_price(x, s, plan_id, r.LEVEL_LIMIT, side, row, row)
+        reference = limit_at
     if np.isnan(reference) or (plan.entry_kind == r.STOP_LIMIT and np.isnan(stop_at)):
         count_blocked(x, r.NO_RISK)
         return
     stop = np.nan
     if level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP).used != 0:
-        stop = level_price(x, level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP), reference, np.nan, side, row, row)
+        stop = level_price(x, s, level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP), reference, np.nan, side, row, row)
         if np.isnan(stop) or side * (reference - stop) <= 0.0:
             count_blocked(x, r.NO_RISK)
             return
     units = np.nan
-    now = rules.fill_at_close != 0 and plan.entry_kind == r.MARKET and plan.scheduled == 0
+    now = (
+        rules.fill_at_close != 0
+        and plan.entry_kind == r.MARKET
+        and plan.scheduled == 0
+        and plan.tif != r.OPG
+        and plan.tif != r.CLS
+    )
     if not now and not (rules.size_at_fill != 0 and plan.entry_kind == r.MARKET):
         units = wanted_units(x, s, plan, side, reference, stop, row)
         if units < 0.0:
@@ -871,28 +1025,31 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
     e.limit = limit_at
     e.stop = stop_at
     e.tif = plan.tif
-    e.scheduled = plan.scheduled
+    due = row + 1 < i8(x.offsets, s + 1) and is_true(x.scheduled, row + 1)
+    e.scheduled = 0 if due else plan.scheduled
     e.triggered = 0
     e.signal_row = row
     e.seen_row = -1
     e.plan = plan_id
     note_decision(x, s, row, side, units, stop, r.ENTRY)
-    if now:
+    if now and p.units == 0.0:
+        e.seen_row = row
         enter(x, s, slot, row, f8(x.close, row), r.AT_CLOSE, TRUE)
-        if p.units != 0.0 and e.kind != r.NONE:
-            e.kind = r.NONE if e.tif != r.GTC else e.kind
+        expire_entries(x, s, row)
 
 
 @pure_kernel
-def pending_entries(x: Any) -> int:
-    """Symbols that are flat and have an entry order working: each may become an open position."""
+def engaged_elsewhere(x: Any, s: int, with_positions: bool) -> int:
+    """Other symbols that may become an open position by an order that works; on request those that are one, too."""
     count = 0
-    for s in range(x.symbols):
-        if position_of(x, s).units == 0.0:
-            for slot in range(r.ENTRY_SLOTS):
-                if entry_number(x, s * r.ENTRY_SLOTS + slot).kind != r.NONE:
-                    count += 1
-                    break
+    for other in range(x.symbols):
+        if other == s:
+            continue
+        if position_of(x, other).units != 0.0:
+            if with_positions:
+                count += 1
+        elif has_entry(x, other):
+            count += 1
     return count
 
 
@@ -906,20 +1063,32 @@ def has_entry(x: Any, s: int) -> bool:
 
 
 @pure_kernel
+def enter_on_request(x: Any, s: int, row: int) -> None:
+    """Take up an entry that a decision in Python asked for, under the same checks as a declared one."""
+    p = position_of(x, s)
+    side = p.wanted_side
+    p.wanted_side = 0.0
+    if has_entry(x, s) and plan_at(x, p.wanted_plan).entry_kind == r.MARKET:
+        return
+    if p.units == 0.0 or (p.units * side < 0.0 and p.exit_units >= abs(p.units) - _EPSILON):
+        place_entry(x, s, row, side, p.wanted_plan)
+
+
+@pure_kernel
 def entries_at_close(x: Any, s: int, row: int) -> None:
     """Orders for the close, schedules that come due with the next bar, and entries that the strategy declares."""
     p = position_of(x, s)
     end = i8(x.offsets, s + 1)
     for slot in range(r.ENTRY_SLOTS):
         e = entry_number(x, s * r.ENTRY_SLOTS + slot)
-        if e.kind != r.NONE and e.tif == r.CLS and e.signal_row < row:
-            if x.days == 0 or row + 1 == end or np.int64(i4(x.day, row + 1)) != np.int64(i4(x.day, row)):
-                enter(x, s, slot, row, f8(x.close, row), r.AT_CLOSE, TRUE)
-                if e.kind != r.NONE:
-                    count_blocked(x, r.EXPIRED)
-                    e.kind = r.NONE
+        if e.kind != r.NONE and e.tif == r.CLS and e.signal_row < row and ends_day(x, s, row):
+            fill_at_session_close(x, s, slot, row)
         if e.kind != r.NONE and e.scheduled != 0 and row + 1 < end and is_true(x.scheduled, row + 1):
             e.scheduled = 0
+    expire_entries(x, s, row)
+    if p.wanted_side != 0.0:
+        enter_on_request(x, s, row)
+        return
     if has_entry(x, s):
         return
     long_free = p.units == 0.0 or (p.units < 0.0 and p.exit_units >= -p.units - _EPSILON)
@@ -928,6 +1097,21 @@ def entries_at_close(x: Any, s: int, row: int) -> None:
     short_free = p.units == 0.0 or (p.units > 0.0 and p.exit_units >= p.units - _EPSILON)
     if short_free and is_true(x.enter_short, row):
         place_entry(x, s, row, -1.0, i8(x.plan_of, 2 * s + 1))
+
+
+@pure_kernel
+def fill_at_session_close(x: Any, s: int, slot: int, row: int) -> None:
+    """Fill an order for the session's close from the last price of the session, where its own prices allow."""
+    e = entry_number(x, s * r.ENTRY_SLOTS + slot)
+    if position_of(x, s).units * e.side < 0.0:
+        return
+    close = f8(x.close, row)
+    e.seen_row = row
+    if (e.kind == r.STOP_ENTRY or e.kind == r.STOP_LIMIT) and e.side * (close - e.stop) < 0.0:
+        return
+    if (e.kind == r.LIMIT or e.kind == r.STOP_LIMIT) and e.side * (close - e.limit) > 0.0:
+        return
+    enter(x, s, slot, row, close, r.AT_CLOSE, e.kind != r.LIMIT)
 
 
 @pure_kernel
@@ -947,6 +1131,7 @@ def next_event(x: Any, s: int, row: int) -> int:
                 return after
             # Row x is due when the row before it has closed.
             upcoming = min(upcoming, max(after, next_true(x.scheduled, after + 1, end) - 1))
+            upcoming = min(upcoming, next_true(x.breaks, after, upcoming))
     if p.units == 0.0:
         upcoming = min(upcoming, next_true(x.enter_long, after, upcoming))
         return min(upcoming, next_true(x.enter_short, after, upcoming))
@@ -954,9 +1139,10 @@ def next_event(x: Any, s: int, row: int) -> int:
     if (
         p.exit_units > 0.0
         or not np.isnan(p.stop)
+        or p.stop_moves + p.next_stop != 0
         or plan.trail_kind != r.TRAIL_NONE
         or p.targets_done != (1 << plan.targets) - 1
-        or (rules.margin != 0 and (p.units < 0.0 or rules.leverage > 1.0))
+        or (rules.margin != 0 and (p.units < 0.0 or rules.leverage > 1.0 or x.symbols > 1))
         or plan.hold_bars > 0
     ):
         return after
@@ -996,6 +1182,7 @@ def replay(run: Any) -> int:
             if now == FAR:
                 return r.DONE
             a.now_ns = now
+            a.bar_closed = 0
             busy = False
             for s in range(symbols):
                 p = position_of(x, s)
@@ -1005,35 +1192,42 @@ def replay(run: Any) -> int:
                 if p.units == 0.0 and not has_entry(x, s):
                     continue
                 busy = True
-                if rules.hold_through_breaks == 0 and is_true(x.breaks, row):
-                    if p.units != 0.0:
+                if is_true(x.breaks, row):
+                    withdraw_entries(x, s)
+                    if p.units != 0.0 and rules.hold_through_breaks == 0:
                         a.symbol = s
                         a.row = row
                         return r.BREAK
-                    withdraw_entries(x, s)
             if busy:
                 on_bar(x, now)
-            a.phase = r.DECIDE
+            a.bar_closed = 1
+            a.phase = r.WAKING
             a.cursor = 0
             a.woken = 0
-        while a.cursor < symbols:
-            s = a.cursor
-            row = position_of(x, s).next
-            if row < i8(x.offsets, s + 1) and i8(x.times, row) == a.now_ns:
-                if a.woken == 0:
-                    entries_at_close(x, s, row)
-                    if rules.wake_everywhere != 0 or is_true(x.wake, row):
+        if a.phase == r.WAKING:
+            if rules.wake_everywhere != 0 or x.wake != 0:
+                while a.cursor < symbols:
+                    s = a.cursor
+                    row = position_of(x, s).next
+                    here = row < i8(x.offsets, s + 1) and i8(x.times, row) == a.now_ns
+                    if here and a.woken == 0 and (rules.wake_everywhere != 0 or is_true(x.wake, row)):
                         a.woken = 1
                         a.symbol = s
                         a.row = row
                         return r.WAKE
-                a.woken = 0
-                position_of(x, s).next = next_event(x, s, row)
-            a.cursor += 1
-        a.phase = r.SEEK
+                    a.woken = 0
+                    a.cursor += 1
+            a.phase = r.SEEK
+            for s in range(symbols):
+                p = position_of(x, s)
+                row = p.next
+                if row < i8(x.offsets, s + 1) and i8(x.times, row) == a.now_ns:
+                    entries_at_close(x, s, row)
+                    p.next = next_event(x, s, row)
 
 
 STEPS = 6
+AT_CLOSE_STEP = 5
 
 
 @pure_kernel
@@ -1043,10 +1237,12 @@ def on_bar(x: Any, now: int) -> None:
         only = x.symbols - 1
         row = position_of(x, only).next
         for step in range(STEPS):
+            account_of(x, 0).bar_closed = 1 if step == AT_CLOSE_STEP else 0
             step_of_bar(x, only, row, step)
         return
     # The steps are separate passes over all symbols, so that money freed inside a bar cannot pay for its opening.
     for step in range(STEPS):
+        account_of(x, 0).bar_closed = 1 if step == AT_CLOSE_STEP else 0
         for s in range(x.symbols):
             row = position_of(x, s).next
             if row < i8(x.offsets, s + 1) and i8(x.times, row) == now:
@@ -1061,10 +1257,9 @@ def step_of_bar(x: Any, s: int, row: int, step: int) -> None:
         if rules_of(x, 0).freeze_exits != 0 and limits_reached(x, row) >= 0:
             p.frozen_row = row
             return
+        finance_short(x, s, row)
         if p.action < i8(x.action_offsets, s + 1):
             apply_actions(x, s, row)
-        expire_entries(x, s, row)
-        finance_short(x, s, row)
     elif p.frozen_row == row:
         return
     elif step == 2:
@@ -1087,18 +1282,6 @@ def step_of_bar(x: Any, s: int, row: int, step: int) -> None:
 def equity_now(run: Any) -> float:
     """Equity at the instant at which the run stands."""
     return equity(run[0])
-
-
-@pure_kernel
-def enter_on_request(run: Any, s: int, row: int, side: float, plan_id: int) -> None:
-    """Take up an entry that a decision in Python asked for, under the same checks as a declared one."""
-    x = run[0]
-    p = position_of(x, s)
-    if has_entry(x, s) and plan_at(x, plan_id).entry_kind == r.MARKET:
-        return
-    free = p.units == 0.0 or (p.units * side < 0.0 and p.exit_units >= abs(p.units) - _EPSILON)
-    if free:
-        place_entry(x, s, row, side, plan_id)
 
 
 @pure_kernel

@@ -1,4 +1,4 @@
-"""Market view: what a strategy's features may read. One symbol's bars, its sessions, other symbols, longer timeframes."""
+"""Market view: what features may read: one symbol's bars and sessions, other symbols, longer timeframes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from magellan.trading.session import (
     SessionColumns,
     session_columns,
 )
-from magellan.trading.timeframe import DAY_NS, MINUTE_NS, Timeframe
+from magellan.trading.timeframe import MINUTE_NS, Timeframe
 
 
 class MarketView:
@@ -123,60 +123,49 @@ class MarketView:
         is complete at the close of its session's last bar. NaN before the first is complete.
         """
         longer = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
-        made, complete_after_row = self._resampled(longer)
+        made, known_at_row = self._resampled(longer)
         values = column(made)
-        # The longer bar that ends at row r is known at row r, and not before.
-        newest = np.searchsorted(complete_after_row, np.arange(len(self)), side="right") - 1
-        return (
-            np.where(newest >= 0, values[np.maximum(newest, 0)], np.nan)
-            if len(made)
-            else np.full(len(self), np.nan)
-        )
+        if len(made) == 0:
+            return np.full(len(self), np.nan)
+        newest = np.searchsorted(known_at_row, np.arange(len(self)), side="right") - 1
+        return np.where(newest >= 0, values[np.maximum(newest, 0)], np.nan)
 
     def _resampled(self, longer: Timeframe) -> tuple[Bars, NDArray[np.intp]]:
+        """Longer bars made of ours, and for each the row of ours at whose close it was known to be complete.
+
+        A bucket is complete when a bar closes at its end. Where its last minutes are missing, nobody knows that it
+        is over before the next bar has come.
+        """
         if longer.span_ns <= self.timeframe.span_ns or longer.span_ns % self.timeframe.span_ns:
             raise FixInput(f"{longer} bars cannot be made of {self.timeframe} bars")
         n = len(self)
-        bucket = self.session.day.astype(np.int64) if longer.is_daily else self.opened_at_ns // longer.span_ns
-        first = (
-            np.flatnonzero(np.concatenate(([True], bucket[1:] != bucket[:-1]))) if n else np.zeros(0, np.intp)
-        )
-        last = np.append(first[1:], n) - 1
-        # The newest bucket may still be forming. It is complete once a bar has closed at its end.
-        if n:
-            end_ns = self.opened_at_ns[-1] + self.timeframe.span_ns
-            if not longer.is_daily and end_ns < (bucket[-1] + 1) * longer.span_ns:
-                first, last = first[:-1], last[:-1]
-            elif longer.is_daily and not self._closes_session(n - 1):
-                first, last = first[:-1], last[:-1]
-        # A bucket ends at its last bar only where that bar reaches the bucket's end; where minutes are missing at
-        # the end, a live session learns that it is over with the next bar.
-        known = last.copy()
-        if not longer.is_daily:
-            reaches = self.opened_at_ns[last] + self.timeframe.span_ns >= (bucket[last] + 1) * longer.span_ns
-            known = np.where(reaches, last, np.minimum(last + 1, n - 1))
-        elif len(last):
-            closes = np.array([self._closes_session(int(row)) for row in last])
-            known = np.where(closes, last, np.minimum(last + 1, n - 1))
-        opened = bucket[first] * (DAY_NS if longer.is_daily else longer.span_ns)
+        bucket = self.day.astype(np.int64) if longer.is_daily else self.opened_at_ns // longer.span_ns
+        first = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1])) if n else np.zeros(0, dtype=np.intp)
+        last = np.append(first[1:], n)[: len(first)] - 1
+        if longer.is_daily:
+            reaches_end = self._closes_session(last)
+        else:
+            reaches_end = self.opened_at_ns[last] + self.timeframe.span_ns >= (bucket[last] + 1) * longer.span_ns
+        known = np.where(reaches_end, last, last + 1)
+        complete = known < n
         made = Bars(
             symbol=self.symbol,
             timeframe=longer,
-            opened_at_ns=opened.astype(np.int64),
-            open=self.open[first],
-            high=np.maximum.reduceat(self.high, first)[: len(first)] if len(first) else np.zeros(0),
-            low=np.minimum.reduceat(self.low, first)[: len(first)] if len(first) else np.zeros(0),
-            close=self.close[last],
-            volume=np.add.reduceat(self.volume, first)[: len(first)] if len(first) else np.zeros(0),
+            opened_at_ns=(bucket[first] * longer.span_ns)[complete],
+            open=self.open[first][complete],
+            high=np.maximum.reduceat(self.high, first)[complete] if n else self.high,
+            low=np.minimum.reduceat(self.low, first)[complete] if n else self.low,
+            close=self.close[last][complete],
+            volume=np.add.reduceat(self.volume, first)[complete] if n else self.volume,
         )
-        return made, known
+        return made, known[complete]
 
-    def _closes_session(self, row: int) -> bool:
-        """Whether the session is over when that bar closes: by the calendar where there is one, else unknown (no)."""
+    def _closes_session(self, rows: NDArray[np.intp]) -> Mask:
+        """Whether the session is over when those bars close: by the calendar; without one it is unknown, so no."""
         if self._calendar is None:
-            return False
-        remaining = float(self.minutes_to_close[row])
-        return not np.isnan(remaining) and remaining <= self.timeframe.minutes
+            return np.zeros(len(rows), dtype=bool)
+        remaining = self.minutes_to_close[rows]
+        return np.asarray(~np.isnan(remaining) & (remaining <= self.timeframe.minutes))
 
 
 def _as_known(bars: Bars, known_at_ns: Instants, values: Floats) -> Floats:
@@ -186,8 +175,3 @@ def _as_known(bars: Bars, known_at_ns: Instants, values: Floats) -> Floats:
     if len(values) == 0:
         return np.full(len(bars), np.nan)
     return np.where(newest >= 0, values[np.maximum(newest, 0)], np.nan)
-
-
-def true_at(mask: Mask) -> NDArray[np.intp]:
-    """Rows at which a mask holds."""
-    return np.flatnonzero(mask)

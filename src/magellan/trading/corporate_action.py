@@ -14,7 +14,7 @@ def _must_be_utc(at: datetime, what: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """`old_shares` become `new_shares`. 10 for 1 divides the price by 10; 1 for 20 (a reverse split) multiplies it by 20."""
+    """`old_shares` become `new_shares`: 10 for 1 divides the price by 10, 1 for 20 (reverse) multiplies it by 20."""
 
     symbol: str
     effective_at: datetime  # aware, UTC: the first bar that opens at or after it is on the new basis
