@@ -22,6 +22,7 @@ _WITH_KERNELS = ("backtest", "indicators")
 _RECORD_LAYOUTS = frozenset(
     {"records.py"}
 )  # hold no kernel, but constants and layouts that kernels are compiled with
+_MARKS = (b"@kernel", b"@pure_kernel", b"@intrinsic", b"@njit")
 _KEPT_FOLDERS = 4
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,7 +34,7 @@ def sources_digest() -> str:
     for folder in _WITH_KERNELS:
         for path in sorted((_PACKAGE / folder).rglob("*.py")):
             text = path.read_bytes()
-            if b"@kernel" in text or b"@pure_kernel" in text or path.name in _RECORD_LAYOUTS:
+            if any(mark in text for mark in _MARKS) or path.name in _RECORD_LAYOUTS:
                 digest.update(path.name.encode() + b"\0" + text)
     return digest.hexdigest()
 

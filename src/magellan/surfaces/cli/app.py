@@ -106,9 +106,34 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan data list",
         ),
         Command(
+            words="data rebuild",
+            help="Make the catalogue again from the archived files.",
+            example="magellan data rebuild",
+        ),
+        Command(
+            words="data actions",
+            help="Show the table of corporate actions.",
+            example="magellan data actions",
+        ),
+        Command(
             words="data split",
-            help="Record a split or dividend in the table of corporate actions.",
+            help="Record a split.",
             example="magellan data split NVDA --on 2024-06-10 --ratio 10:1",
+        ),
+        Command(
+            words="data dividend",
+            help="Record a cash dividend.",
+            example="magellan data dividend AAPL --on 2024-02-09 --amount 0.24",
+        ),
+        Command(
+            words="data confirm",
+            help="Confirm that a jump in prices is genuine news.",
+            example="magellan data confirm SAVA --at 2024-11-25T13:00Z --reason 'trial failed' --by jane",
+        ),
+        Command(
+            words="data forget",
+            help="Take a row out of the table of corporate actions.",
+            example="magellan data forget split NVDA --on 2024-06-10",
         ),
     ),
     BACKTEST: (
@@ -154,10 +179,21 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line, without the program's name; returns the exit code, and never raises."""
     called = called_command(arguments)
+    return carry_out(lambda: _app_with(called), arguments, program="magellan", called=called)
+
+
+def carry_out(
+    app: typer.Typer | Callable[[], typer.Typer], arguments: Sequence[str], *, program: str, called: str = ""
+) -> int:
+    """Let an app carry out a command line; returns the exit code, and never raises.
+
+    app:    or what makes it, where making it may fail.
+    called: the words of the command, for what is told about a failure.
+    """
     as_json = any(argument == "--json" or argument.startswith("--json=") for argument in arguments)
     try:
-        root = typer.main.get_command(_app_with(called))
-        ended_with = root.main(args=list(arguments), prog_name="magellan", standalone_mode=False)
+        root = typer.main.get_command(app if isinstance(app, typer.Typer) else app())
+        ended_with = root.main(args=list(arguments), prog_name=program, standalone_mode=False)
         sys.stdout.flush()  # here, where it may fail; not when Python exits
         return int(ended_with or 0)
     # The one broad except: the outermost loop, which records and ends the process. Not only Exception, since
