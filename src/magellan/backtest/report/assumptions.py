@@ -24,7 +24,9 @@ def assumptions_of(config: StrategyConfig) -> tuple[Assumption, ...]:
 
 def _data(config: StrategyConfig) -> tuple[Assumption, ...]:
     terms = config.data
-    hours = "the regular session" if terms.hours == "regular" else "all hours, premarket and after-hours included"
+    hours = (
+        "the regular session" if terms.hours == "regular" else "all hours, premarket and after-hours included"
+    )
     prices = (
         "adjusted for the splits in the corporate-action table"
         if terms.adjust == "split"
@@ -129,7 +131,9 @@ def _costs(config: StrategyConfig) -> tuple[Assumption, ...]:
         )
     parts = []
     if terms.commission_bps:
-        parts.append(f"{number(terms.commission_bps, 4).rstrip('0').rstrip('.')} basis points of the notional")
+        parts.append(
+            f"{number(terms.commission_bps, 4).rstrip('0').rstrip('.')} basis points of the notional"
+        )
     if terms.commission_per_unit_usd:
         parts.append(f"{money(terms.commission_per_unit_usd, 4)} per unit")
     if terms.commission_min_usd:
@@ -168,8 +172,8 @@ def _account(config: StrategyConfig) -> tuple[Assumption, ...]:
         text = "A cash account: nothing is borrowed, nothing is sold short, and cash earns no interest."
     else:
         text = (
-            f"A margin account with {number(terms.leverage, 1)} times its equity as buying power, liquidated when equity "
-            f"falls below {percent(terms.maintenance_fraction, 0)} of gross exposure; cash earns no interest."
+            f"A margin account with {number(terms.leverage, 1)} times its equity as buying power, liquidated when "
+            f"equity falls below {percent(terms.maintenance_fraction, 0)} of gross exposure; cash earns no interest."
         )
     found = [Assumption(text=text, heading="Account")]
     if terms.kind == "margin":
@@ -188,14 +192,14 @@ def _account(config: StrategyConfig) -> tuple[Assumption, ...]:
 
 def _limits(config: StrategyConfig) -> tuple[Assumption, ...]:
     limits = config.limits
-    named = [
-        (limits.trades_per_day_max, lambda value: f"{value} trades a day"),
-        (limits.loss_per_day_fraction_max, lambda value: f"a loss of {percent(value)} a day"),
-        (limits.loss_per_day_usd_max, lambda value: f"a loss of {money(value)} a day"),
-        (limits.open_positions_max, lambda value: f"{value} open positions"),
-        (limits.position_usd_max, lambda value: f"{money(value)} in one position"),
-    ]
-    texts = [say(value) for value, say in named if value is not None]
+    named = (
+        (limits.trades_per_day_max, f"{limits.trades_per_day_max} trades a day"),
+        (limits.loss_per_day_fraction_max, f"a loss of {percent(limits.loss_per_day_fraction_max)} a day"),
+        (limits.loss_per_day_usd_max, f"a loss of {money(limits.loss_per_day_usd_max)} a day"),
+        (limits.open_positions_max, f"{limits.open_positions_max} open positions"),
+        (limits.position_usd_max, f"{money(limits.position_usd_max)} in one position"),
+    )
+    texts = [text for limit, text in named if limit is not None]
     found = [
         Assumption(
             text="No more entries beyond " + ", ".join(texts) + ". Exits are never held back."
@@ -207,7 +211,9 @@ def _limits(config: StrategyConfig) -> tuple[Assumption, ...]:
     if limits.freeze_exits:
         found.append(
             Assumption(
-                text="Once a limit is hit, exits are held back as well.", heading="Limits on entries", flatters=True
+                text="Once a limit is hit, exits are held back as well.",
+                heading="Limits on entries",
+                flatters=True,
             )
         )
     return tuple(found)

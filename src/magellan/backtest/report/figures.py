@@ -7,6 +7,7 @@ shows them (dates for daily bars), so that the page needs no time zone of its ow
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -19,10 +20,11 @@ from magellan.trading.session import SessionClock, exchange_offset_ns
 from magellan.trading.timeframe import DAY_NS, MINUTE_NS
 
 CURVE_POINTS_MAX: Final = 2000
-OVERVIEW_POINTS_MAX: Final = 900  # per symbol
-CANDLES_MAX: Final = 12_000  # of all symbols together
+OVERVIEW_POINTS_MAX: Final = 1200  # per symbol
+CANDLES_MAX: Final = 30_000  # of all symbols together
 TRADES_MAX: Final = 4000
-BARS_BEFORE, BARS_AFTER, BARS_OF_A_LONG_TRADE = 40, 20, 300
+AROUND_MIN, AROUND_MAX = 8, 40  # bars drawn before a trade; half as many after it
+LONG_TRADE: Final = 5  # times the bars before it; of longer trades only the two ends are drawn as candles
 BINS_MAX: Final = 60
 
 Data = dict[str, Any]
@@ -34,6 +36,7 @@ def run_figures(result: BacktestResult, clock: SessionClock) -> Data:
     return {
         "daily": result.market.timeframe.is_daily,
         "zone": "UTC" if clock is SessionClock.UTC else "New York",
+        "around": bars_around(len(kept)),
         "equity": equity_figure(result, clock),
         "prices": price_figures(result, kept, clock),
         "trades": trade_table(result, kept, clock),
@@ -140,16 +143,15 @@ def candles_wanted(result: BacktestResult, kept: NDArray[np.intp]) -> NDArray[np
         wanted[:] = True
         return wanted
     left = CANDLES_MAX
+    before = bars_around(len(kept))
+    after = before // 2
     for trade in kept[np.argsort(-np.abs(trades.pnl_usd[kept]), kind="stable")].tolist():
         symbol = int(trades.symbol[trade])
         low, high = int(market.offsets[symbol]), int(market.offsets[symbol + 1])
         entry, end = int(trades.entry_row[trade]), int(trades.exit_row[trade])
-        spans = [(entry - BARS_BEFORE, end + BARS_AFTER + 1)]
-        if end - entry > BARS_OF_A_LONG_TRADE:
-            spans = [
-                (entry - BARS_BEFORE, entry + BARS_BEFORE + 1),
-                (end - BARS_BEFORE, end + BARS_AFTER + 1),
-            ]
+        spans = [(entry - before, end + after + 1)]
+        if end - entry > LONG_TRADE * before:
+            spans = [(entry - before, entry + before + 1), (end - before, end + after + 1)]
         for first, last in spans:
             span = wanted[max(first, low) : min(last, high)]
             left -= len(span) - int(span.sum())
@@ -159,43 +161,74 @@ def candles_wanted(result: BacktestResult, kept: NDArray[np.intp]) -> NDArray[np
     return wanted
 
 
+def bars_around(trades: int) -> int:
+    """How many bars before a trade are drawn as candles: fewer where there are many trades."""
+    return min(AROUND_MAX, max(AROUND_MIN, CANDLES_MAX // (3 * max(trades, 1))))
+
+
 def price_figure(bars: Bars, wanted: NDArray[np.bool_], clock: SessionClock) -> Data:
-    """One symbol's overview (lowest, highest and last price of equal spans) and its candles."""
+    """One symbol's overview (lowest, highest and last price of equal spans) and its candles.
+
+    Prices are whole numbers of 10^-digits, each as the step from a neighbour, which keeps the page small:
+    a candle's open from the close before, its close from its open, its high and low from the nearer of the
+    two; in the overview the close from the close before, low and high from their close.
+    """
     n = len(bars)
     at = wall_minutes(bars.opened_at_ns, clock, daily=bars.timeframe.is_daily)
     digits = price_digits(bars.close)
+
+    def whole(prices: Floats) -> NDArray[np.int64]:
+        return np.rint(prices * 10.0**digits).astype(np.int64)
+
     spans = bucket_starts(n, OVERVIEW_POINTS_MAX)
     ends = np.append(spans[1:], n) - 1
     rows = np.flatnonzero(wanted)
     breaks = np.flatnonzero(np.diff(rows) > 1) + 1
+    last = whole(bars.close[ends])
     return {
         "symbol": bars.symbol,
         "bars": n,
-        "digits": digits,
-        "row": ends.tolist(),
-        "at": at[ends].tolist(),
-        "low": np.minimum.reduceat(bars.low, spans).round(digits).tolist(),
-        "high": np.maximum.reduceat(bars.high, spans).round(digits).tolist(),
-        "close": bars.close[ends].round(digits).tolist(),
+        "scale": 10**digits,
+        "digits": 2 if float(np.median(np.abs(bars.close))) >= 5.0 else 4,  # shown of a price
+        "row": _steps(ends),
+        "at": _steps(at[ends]),
+        "close": _steps(last),
+        "low": (last - whole(np.minimum.reduceat(bars.low, spans))).tolist(),
+        "high": (whole(np.maximum.reduceat(bars.high, spans)) - last).tolist(),
         "candles": [
-            {
-                "row": int(run[0]),
-                "at": [int(at[run[0]]), *np.diff(at[run]).tolist()],  # the first, then steps
-                **{
-                    name: getattr(bars, name)[run].round(digits).tolist()
-                    for name in ("open", "high", "low", "close")
-                },
-            }
+            {"row": int(run[0]), "at": _steps(at[run]), **_candle_steps(bars, run, whole)}
             for run in np.split(rows, breaks)
             if len(run)
         ],
     }
 
 
+def _candle_steps(
+    bars: Bars, rows: NDArray[np.intp], whole: Callable[[Floats], NDArray[np.int64]]
+) -> dict[str, list[int]]:
+    open_, high, low, close = (whole(getattr(bars, name)[rows]) for name in ("open", "high", "low", "close"))
+    return {
+        "open": (open_ - np.concatenate(([0], close[:-1]))).tolist(),
+        "close": (close - open_).tolist(),
+        "high": (high - np.maximum(open_, close)).tolist(),
+        "low": (np.minimum(open_, close) - low).tolist(),
+    }
+
+
+def _steps(values: NDArray[np.int64] | NDArray[np.intp]) -> list[int]:
+    """The first value, then the step to each next one."""
+    steps: list[int] = np.diff(values, prepend=0).tolist()
+    return steps
+
+
 def price_digits(prices: Floats) -> int:
-    """Decimals that keep about six digits of a typical price."""
+    """Decimals of the page's prices: as many as the prices have, but no more than six digits in all."""
     typical = float(np.median(np.abs(prices)))
-    return 4 if typical == 0.0 else min(8, max(2, 5 - math.floor(math.log10(typical))))
+    most = 6 if typical == 0.0 else min(8, max(2, 5 - math.floor(math.log10(typical))))
+    for digits in range(2, most):
+        if np.allclose(np.round(prices, digits), prices, rtol=0.0, atol=1e-9):
+            return digits
+    return most
 
 
 # Trades -----------------------------------------------------------------------------------------------------

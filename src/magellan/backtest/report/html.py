@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 
 class Markup(str):
@@ -15,6 +15,8 @@ class Markup(str):
 
 
 Content = str | Markup | Iterable["str | Markup"]
+
+_VOID: Final = frozenset({"br", "hr", "img", "input", "link", "meta"})  # elements without an end
 
 
 def escaped(content: Content) -> Markup:
@@ -33,6 +35,9 @@ def element(name: str, content: Content = "", /, **attributes: str | None) -> Ma
         for key, value in attributes.items()
         if value is not None
     )
+    if name in _VOID:
+        assert not content, f"<{name}> holds nothing"
+        return Markup(f"<{name}{written}>")
     return Markup(f"<{name}{written}>{escaped(content)}</{name}>")
 
 

@@ -35,7 +35,9 @@ def page(*, title: str, sections: list[tuple[str, str, Markup]], top: Markup, da
     main = element("main", [top, *bodies])
     without_script = element(
         "noscript",
-        element("p", "Charts and the table of trades need JavaScript; everything else is here.", class_="banner"),
+        element(
+            "p", "Charts and the table of trades need JavaScript; everything else is here.", class_="banner"
+        ),
     )
     # One string, put together once: five megabytes of script should not be copied per element.
     return "\n".join(

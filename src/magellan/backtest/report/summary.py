@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from magellan.backtest.confidence import Confidence
 from magellan.backtest.metrics import Metrics
+from magellan.backtest.report.metric_list import written
 from magellan.backtest.report.words import count, day, many, number, percent
 from magellan.backtest.result import BacktestResult
 
@@ -38,7 +39,7 @@ def summary_of(metrics: Metrics, sure: Confidence) -> Summary:
     gained = metrics.return_fraction >= 0
     return Summary(
         verdict="profit" if gained else "loss",
-        headline=f"{'Gained' if gained else 'Lost'} {percent(abs(metrics.return_fraction))} "
+        headline=f"{'Gained' if gained else 'Lost'} {written(abs(metrics.return_fraction), 'percent')} "
         f"in {many(metrics.trades, 'trade')}.",
         sentences=(f"{span}.", *_beside_holding(metrics), *_depth(metrics), *_luck(metrics, sure)),
         cautions=_cautions(metrics, sure),
@@ -55,14 +56,17 @@ def _beside_holding(metrics: Metrics) -> tuple[str, ...]:
     if held is None:
         return ()
     verb = "gained" if held >= 0 else "lost"
-    return (f"Buying the same symbols on the first bar and holding them {verb} {percent(abs(held))}.",)
+    return (
+        f"Buying the same symbols on the first bar and holding them {verb} {written(abs(held), 'percent')}.",
+    )
 
 
 def _depth(metrics: Metrics) -> tuple[str, ...]:
     deepest, longest = metrics.drawdown_deepest, metrics.drawdown_longest
     if deepest is None or longest is None:
         return ("The account never closed below an earlier close.",)
-    text = f"At worst the account stood {percent(deepest.fraction)} below its peak, on {day(deepest.trough_on)}"
+    depth = written(deepest.fraction, "percent")
+    text = f"At worst the account stood {depth} below its peak, on {day(deepest.trough_on)}"
     ending = "" if longest.recovered_on else ", and has not ended"
     return (f"{text}; the longest drawdown took {many(longest.sessions, 'session')}{ending}.",)
 
