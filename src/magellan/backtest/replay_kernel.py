@@ -431,7 +431,8 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
             wanted = min(abs(p.units), whole_steps(plan.fraction[k] * p.entered, cost_of(x, s).quantity_step))
         filled = leave(x, s, row, wanted, price, r.TARGET + k, FALSE, FALSE)
         if filled < wanted - _EPSILON:
-            p.target_left[k] = wanted - filled
+            if filled > 0.0:
+                p.target_left[k] = wanted - filled
             return
         p.target_left[k] = 0.0
         p.targets_done |= 1 << k
@@ -558,7 +559,7 @@ def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: flo
         if not risk > 0.0:
             return -1.0
         units = value * equity(x) / risk
-    if not units > 0.0:
+    if not units > 0.0 or price <= 0.0:
         return 0.0  # also where the size is not known
     return min(units, min(plan.notional_max, rules_of(x, 0).position_usd_max) / each)
 
