@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from magellan.adapters.corporate_action_file import CorporateActionFile
 from magellan.adapters.exchange_calendar import load_calendar
+from magellan.adapters.import_journal import JsonLinesImportJournal
 from magellan.adapters.parquet.bar_archive import ParquetBarArchive
-from magellan.archive.actions import CorporateActionTable, parsed
+from magellan.adapters.parquet.foreign_file import ENDINGS, read_foreign
+from magellan.archive.actions import CorporateActionTable
 from magellan.errors import FixInput
 from magellan.ports.bars import BarArchive
+from magellan.ports.corporate_actions import CorporateActionStore
+from magellan.ports.import_journal import ImportJournal
 from magellan.ports.vendor import BarVendor
 from magellan.workspace.workspace import Workspace
 
 calendar_of = load_calendar
+read_foreign_bars = read_foreign
+FOREIGN_ENDINGS = ENDINGS  # of files that are worth a try
 BAR_VENDORS = ("alpaca", "polygon", "yahoo")
 
 
@@ -51,11 +58,14 @@ def corporate_actions(workspace: Workspace) -> CorporateActionTable:
 
     Raises FixInput naming the row and column of a mistake.
     """
-    path = workspace.corporate_actions_file
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return CorporateActionTable()
-    except UnicodeDecodeError:
-        raise FixInput(f"{path} is not UTF-8 text", next_step="save it as UTF-8") from None
-    return parsed(text, name=str(path))
+    return corporate_action_store(workspace).read()
+
+
+def corporate_action_store(workspace: Workspace) -> CorporateActionStore:
+    """Where the workspace keeps that table."""
+    return CorporateActionFile(workspace.corporate_actions_file)
+
+
+def import_journal(workspace: Workspace) -> ImportJournal:
+    """The journal of the imports into the workspace's archive."""
+    return JsonLinesImportJournal(workspace.state_folder / "imports")

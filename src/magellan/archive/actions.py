@@ -41,7 +41,7 @@ class CorporateActionTable:
             if _key(action) in seen:
                 raise FixInput(
                     f"the table already holds {described(action)}",
-                    next_step="`magellan data actions remove` takes the old row out",
+                    next_step="`magellan data forget` takes the old row out",
                 )
             seen.add(_key(action))
         object.__setattr__(self, "actions", tuple(sorted(self.actions, key=_order)))

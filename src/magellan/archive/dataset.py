@@ -239,6 +239,14 @@ def find_set(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What making the catalogue again from the archived files found."""
+
+    records: tuple[SetRecord, ...]
+    damaged: tuple[str, ...]  # a sentence for each file that cannot be read; its set was left as it was
+
+
 class SetNotFound(FixInput):
     """The archive holds no such set, or several sets fit a short name."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from magellan.archive.dataset import MergeOutcome, Provenance, SetId, SetRecord
+from magellan.archive.dataset import MergeOutcome, Provenance, Rebuilt, SetId, SetRecord
 from magellan.trading.bar import Bars
 
 
@@ -39,5 +39,12 @@ class BarArchive(Protocol):
         (see `Bars.checked`) or terms that contradict the set's (calendar, point value, generated or not);
         TryAgain when another process is writing; AskOperator when the disk is full or not writable.
         After any of them the set is as it was.
+        """
+        ...
+
+    def rebuild(self) -> Rebuilt:
+        """Make the catalogue again from the archived files themselves, reading every one of them.
+
+        What is lost is a source that added no bar of its own. Raises TryAgain and AskOperator as `merge` does.
         """
         ...

@@ -36,6 +36,7 @@ from magellan.archive.dataset import (
     DateRange,
     MergeOutcome,
     Provenance,
+    Rebuilt,
     SetId,
     SetNotFound,
     SetRecord,
@@ -49,16 +50,6 @@ from magellan.trading.timeframe import Timeframe
 
 _OUR_FILE = re.compile(rf"[0-9]{{4}}-[0-9a-f]{{16}}\.parquet({re.escape(UNFINISHED)})?")
 _AS_IT_WAS = "the archive, as it was"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
-    """What a rebuild of the catalogue found."""
-
-    records: tuple[SetRecord, ...]
-    damaged: tuple[
-        str, ...
-    ]  # one sentence per part that could not be read; its set's catalogue file was left alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,10 +116,7 @@ class ParquetBarArchive:
             return merge.outcome
 
     def rebuild(self) -> Rebuilt:
-        """Make the catalogue again from the parts themselves, reading every one of them.
-
-        What is lost is a source that added no bar of its own. Raises as `merge` does.
-        """
+        """See the port."""
         damaged: list[str] = []
         with sole_writer(self._lock_file):
             for set_id in sorted({*self._catalogue.set_ids(), *self._sets_on_disk()}):
