@@ -172,33 +172,56 @@ def test_as_many_days_surge_as_crash():
     assert crashes == pytest.approx(surges, rel=0.25)
 
 
-def test_a_crash_makes_its_low_late_with_a_long_wick_on_volume():
-    wicks, ordinary, late, busy = [], [], [], []
+def crash_day_rows() -> list[tuple[Bars, slice]]:
+    found = []
     for seed in SEEDS:
         low, _, first, bars = small_cap_days(seed)
         last = np.append(first[1:], len(bars))
-        typical = np.median([bars.volume[a:b].sum() for a, b in zip(first, last, strict=True)])
-        span = np.maximum(bars.high - bars.low, 0.01)
-        wick = (np.minimum(bars.open, bars.close) - bars.low) / span
-        for day in np.flatnonzero(low <= -0.17):
-            rows = slice(first[day], last[day])
-            bottom = int(np.argmin(bars.low[rows]))
-            late.append(bottom)
-            wicks.append(wick[rows][bottom])
-            ordinary.append(float(wick[rows].mean()))
-            busy.append(bars.volume[rows].sum() / typical)
-    assert np.mean(wicks) > np.mean(ordinary) + 0.2
-    assert np.median(late) > 45
-    assert np.median(busy) > 3
+        found += [(bars, slice(first[day], last[day])) for day in np.flatnonzero(low <= -0.16)]
+    return found
+
+
+def test_a_crash_flushes_to_new_lows_with_long_wicks_on_volume():
+    wicks, ordinary, busy = [], [], []
+    for bars, rows in crash_day_rows():
+        low, volume = bars.low[rows], bars.volume[rows]
+        wick = 1 - low / np.minimum(bars.open, bars.close)[rows]
+        new_low = (low <= np.minimum.accumulate(low)) & (low / bars.open[rows][0] < 0.9)
+        wicks.extend(wick[new_low])
+        ordinary.extend(wick[~new_low])
+        busy.append(volume[new_low].mean() / np.median(volume))
+    assert np.mean(wicks) > 1.5 * np.mean(ordinary)
+    assert np.median(busy) > 1.7
+
+
+def test_a_crash_day_trades_several_times_the_usual_volume():
+    stretched = []
+    for bars, rows in crash_day_rows():
+        first = np.flatnonzero(session_columns(bars).first)
+        usual = np.median(np.add.reduceat(bars.volume, first))
+        stretched.append(bars.volume[rows].sum() / usual)
+    assert np.median(stretched) > 3
 
 
 def test_some_crashes_are_reclaimed_and_some_are_not():
     reclaimed = []
-    for seed in SEEDS:
-        low, _, first, bars = small_cap_days(seed)
-        last = np.append(first[1:], len(bars))
-        for day in np.flatnonzero(low <= -0.17):
-            opened, close = bars.open[first[day]], bars.close[last[day] - 1]
-            bottom = bars.low[first[day] : last[day]].min()
-            reclaimed.append((close - bottom) / (opened - bottom))
-    assert 0.2 < np.mean(np.array(reclaimed) > 0.25) < 0.8
+    for bars, rows in crash_day_rows():
+        bottom = bars.low[rows].min()
+        reclaimed.append((bars.close[rows][-1] - bottom) / (bars.open[rows][0] - bottom))
+    assert 0.2 < np.mean(np.array(reclaimed) > 0.3) < 0.8
+
+
+@pytest.mark.parametrize("minutes_later", [10, 30, 60])
+def test_nobody_gains_by_buying_or_selling_every_crash(minutes_later):
+    """The reference strategy buys small caps that are down 15 %: the sample must not feed it."""
+    gains = []
+    for seed in range(12):
+        bars = bars_of(Style.SMALL_CAP, MINUTE, FOUR_MONTHS, seed=seed)
+        first = np.flatnonzero(session_columns(bars).first)
+        for begin, end in zip(first, np.append(first[1:], len(bars)), strict=True):
+            price = bars.close[begin:end]
+            down = np.flatnonzero(price <= 0.85 * bars.open[begin])
+            if len(down) and down[0] + 1 < len(price):
+                gains.append(price[min(down[0] + minutes_later, len(price) - 1)] / price[down[0]] - 1)
+    assert len(gains) > 50
+    assert abs(np.mean(gains)) < 0.012

@@ -59,10 +59,10 @@ def same(one: Bars, other: Bars) -> bool:
 
 
 GOLDEN = {
-    (Style.INDEX, DAY, Hours.REGULAR): "cca1a3006422dec36f7e6aec70b348ceb154d2620e3463aa86c0fe3b5a34f0ea",
-    (Style.LARGE_CAP, HOUR, Hours.ALL): "96cbc0cc85b3908451285fb81f9838a25f4464f2f048d4b8b287e2d26c37a0d1",
-    (Style.SMALL_CAP, MINUTE, Hours.ALL): "3993f6c508d4c238e140e775ab0345ad7a654fd1e3d896c5ab176eee4e8efe19",
-    (Style.THIN, MINUTE, Hours.REGULAR): "991b654ce4bce64a899f6175791e00cb7b234cf89d5dbe039498edd283c4e467",
+    (Style.INDEX, DAY, Hours.REGULAR): "27fff3c01cf2fc02582b1d8d243ae5820d5aaf93ccf3782d8337be957f7e7cfc",
+    (Style.LARGE_CAP, HOUR, Hours.ALL): "a37aa16d40e36a2228febc8cb0bb9d0487c119aa90dfa4306aca73a5f30d2681",
+    (Style.SMALL_CAP, MINUTE, Hours.ALL): "e9e9374792a9df6a914292c7e77db7b720476d997a16d449f3bcf801dfce113a",
+    (Style.THIN, MINUTE, Hours.REGULAR): "aa9f51db8f756d5a519c20f6fe2d1a9b005db3dc36cf3fa2872f41e55a7931bb",
 }
 
 

@@ -23,7 +23,7 @@ from magellan.trading.corporate_action import Split
 from magellan.trading.session import ExchangeCalendar, day_number, session_columns
 from magellan.trading.timeframe import DAY, DAY_NS, HOUR, MINUTE
 
-GOLDEN = "b9edaba3f0b8029dda2e87ad10bf119a9e96889016a37e49707f21926fe8f0eb"
+GOLDEN = "dd5329f215d449670b61eb4df26f4d6729d3c5c82bbd7c8d3b989e586ac3d21c"
 
 
 @cache

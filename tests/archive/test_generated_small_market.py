@@ -38,7 +38,7 @@ def test_fewer_bars_are_the_first_of_more(seed, n, cut):
 
 
 def test_a_seed_gives_the_same_bytes():
-    golden = "26ac70ba440f0638c87de680c8fb7c93e6bf7504155c80aa5a2c7034494c6087"
+    golden = "1d1830fd02f408c771239ae2fdb0703e9f3fd90ddacd292264c9416457e9d88e"
     assert content_sha256(small_market(1, 1000)) == golden
 
 

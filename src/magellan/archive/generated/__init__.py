@@ -9,7 +9,8 @@ told in docs/guides/generated-data.md.
     chance.py        random numbers as a function of seed, name and day
     factor.py        daily shocks whose size comes in clusters and whose drift comes in moods
     session.py       where each session opens and closes, how rough and how busy it is
-    wild_day.py      days on which a small cap crashes, is flushed to a new low, and may be reclaimed
+    wild_day.py      days on which a small cap crashes, is flushed to new lows, and may be reclaimed
+    day_shape.py     how a session's variance and volume spread over its minutes
     minute_path.py   sessions to minutes: path, wicks, volume, minutes without a trade
     rows.py          columns that need not be sound, which `Bars` must be
     defect.py        what can be wrong with bars, and how to do it to sound ones

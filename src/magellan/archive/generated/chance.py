@@ -37,3 +37,14 @@ def student(first: Floats, second: Floats, freedom: float) -> Floats:
 def exponential(first: Floats) -> Floats:
     """Exponential numbers with mean 1 from uniform ones."""
     return -np.log1p(-first)
+
+
+def furthest(start: Floats, end: Floats, spread: Floats, first: Floats, side: float) -> Floats:
+    """The highest (side 1) or lowest (side -1) level of a random walk from start to end.
+
+    spread: standard deviation of the walk's move. first: uniform numbers.
+    So it is no accident when a stop is reached: whoever sells where the walk has been gets, on average, what
+    the walk is worth. A wick that only decorates a bar would cheat every stop.
+    Source: distribution of the maximum of a Brownian bridge, P(max > b) = exp(-2 (b - start)(b - end) / spread^2).
+    """
+    return 0.5 * (start + end + side * np.sqrt((end - start) ** 2 + 2.0 * spread**2 * exponential(first)))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from magellan.archive.generated.chance import exponential, student, uniforms
+from magellan.archive.generated.chance import exponential, furthest, student, uniforms
+from magellan.archive.generated.day_shape import session_shapes
 from magellan.archive.generated.rows import Rows, on_tick
 from magellan.archive.generated.session import Sessions
 from magellan.archive.generated.style import StyleNumbers
@@ -22,7 +23,6 @@ PREMARKET_MINUTES = 330  # 04:00 to 09:30 on the exchange's clock
 AFTER_HOURS_MINUTES = 240  # from the close; until 20:00 after a full session
 
 _FREEDOM = 4.0  # degrees of freedom of a minute's shock
-_WILD_ROUGHNESS = 1.7  # minutes of a wild day are that much rougher
 _WILD_PREMARKET_VOLUME = 6.0  # news is out before the open
 _AFTER_HOURS_SHARE = 0.3  # of the overnight move; the rest happens before the open
 _EXTENDED_ROUGHNESS = 0.5  # of the minutes outside the session, as a share of the overnight move's spread
@@ -35,26 +35,22 @@ def session_rows(seed: int, symbol: str, numbers: StyleNumbers, sessions: Sessio
     """
     draws = _Draws(seed, sessions, longest)
     shared, own = draws("market/minutes", 2), draws(f"{symbol}/minutes", 7)
-    swing, busy = _session_shapes(sessions.minutes, longest)
+    swing, busy = session_shapes(sessions.minutes, longest)
     rough = np.hypot(sessions.market_spread, sessions.own_spread)[:, None] * swing
     steps = sessions.market_spread[:, None] * student(shared[:, 0], shared[:, 1], _FREEDOM)
     steps += sessions.own_spread[:, None] * student(own[:, 0], own[:, 1], _FREEDOM)
     steps *= swing
     expected = numbers.shares_per_day * sessions.volume_stretch[:, None] * busy
-    wick_down, wick_up = np.zeros_like(rough), np.zeros_like(rough)
-    wild = [(row, shape) for row, shape in enumerate(sessions.wild) if shape is not None]
-    for row, shape in wild:
-        rough[row] *= _WILD_ROUGHNESS
-        steps[row] *= _WILD_ROUGHNESS
-        expected[row, : len(shape.levels)] *= shape.volume_stretch
-        wick_down[row, shape.flush_minute] = shape.wick_down
-        wick_up[row, shape.flush_minute] = shape.wick_up
     passed = np.cumsum(swing**2, axis=1)
     path = _bridge(sessions.open_level, sessions.close_level, steps, passed)
-    for row, shape in wild:
-        # In place of a steady way to the close: the fall, the flush, the reclaim.
-        length = len(shape.levels)
-        path[row, :length] += shape.levels - passed[row, :length] * shape.move
+    wick_down, wick_up = np.zeros_like(rough), np.zeros_like(rough)
+    for row, wild in enumerate(sessions.wild):
+        if wild is not None:
+            length = len(wild.levels)
+            path[row, :length] = sessions.open_level[row] + wild.levels
+            steps[row, :length], rough[row, :length] = wild.steps, wild.rough
+            wick_down[row, :length], wick_up[row, :length] = wild.wick_down, wild.wick_up
+            expected[row, :length] *= wild.volume_stretch
     return _Minutes(
         first_at_ns=sessions.opens_at_ns,
         length=sessions.minutes,
@@ -180,8 +176,8 @@ class _Minutes:
         # The next trade is rarely at the price of the last one.
         opened[:, 1:] = self.path[:, :-1] + 0.3 * self.rough[:, 1:] * (draws[:, 1, 1:] - 0.5)
         opened, closed, rough = opened[traded], self.path[traded], self.rough[traded]
-        high = np.maximum(opened, closed) + 0.5 * rough * exponential(draws[:, 2][traded])
-        low = np.minimum(opened, closed) - 0.5 * rough * exponential(draws[:, 3][traded])
+        high = furthest(opened, closed, rough, draws[:, 2][traded], 1.0)
+        low = furthest(opened, closed, rough, draws[:, 3][traded], -1.0)
         # A minute that moves more than usual trades more than usual.
         surprise = np.minimum(np.abs(self.step[traded]) / rough, 5.0)
         activity = 0.45 + 0.25 * surprise + 0.35 * exponential(draws[:, 4][traded])
@@ -206,20 +202,3 @@ def _bridge(start_level: Floats, end_level: Floats, steps: Floats, passed: Float
     walk = np.cumsum(steps, axis=1)
     missing = (end_level - start_level)[:, None] - walk[:, -1:]
     return start_level[:, None] + walk + passed * missing
-
-
-def _session_shapes(minutes: NDArray[np.int64], longest: int) -> tuple[Floats, Floats]:
-    """How a session's variance and volume spread over its minutes; shapes (d, longest), 0 after the close.
-
-    Returns the spread of each minute's move as a share of the session's, and the minute's share of the
-    volume. Both are high after the open and higher again into the close.
-    """
-    swing, busy = np.zeros((len(minutes), longest)), np.zeros((len(minutes), longest))
-    for length in np.unique(minutes).tolist():
-        x = (np.arange(length) + 0.5) / length
-        variance = 0.55 + 3.2 * np.exp(-x / 0.06) + 0.6 * np.exp(-(1 - x) / 0.06)
-        volume = 0.55 + 2.0 * np.exp(-x / 0.05) + 0.7 * np.exp(-(1 - x) / 0.08)
-        volume += 2.5 * np.exp(-(1 - x) / 0.006)  # the closing auction
-        swing[minutes == length, :length] = np.sqrt(variance / variance.sum())
-        busy[minutes == length, :length] = volume / volume.sum()
-    return swing, busy

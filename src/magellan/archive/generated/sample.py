@@ -17,7 +17,7 @@ from magellan.trading.session import ExchangeCalendar, Hours
 from magellan.trading.timeframe import DAY, HOUR, MINUTE
 
 VENDOR, FEED = "generated", "none"
-SEED = 1519
+SEED = 1560
 
 # No symbol of six letters is listed in the United States: nobody can take these for real companies.
 INDEX_SYMBOL = "OCEANS"
@@ -29,8 +29,8 @@ LISTED_ON, LAST_ON = date(2022, 1, 3), date(2025, 12, 31)
 HOURLY_FROM_ON = date(2024, 1, 2)
 MINUTES_FROM_ON = date(2025, 9, 2)  # with the clock change of 2025-11-02 and two half days
 
-SPLIT_SYMBOL = "PADDLE"
-SPLIT = UnadjustedSplit(on=date(2024, 8, 12), new_shares=4, old_shares=1)
+SPLIT_SYMBOL = "GALLEY"
+SPLIT = UnadjustedSplit(on=date(2025, 2, 10), new_shares=4, old_shares=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

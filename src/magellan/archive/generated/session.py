@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magellan.archive.generated.chance import exponential, uniforms
+from magellan.archive.generated.day_shape import session_shapes
 from magellan.archive.generated.factor import factor
 from magellan.archive.generated.style import (
     MARKET_DRIFT_PER_YEAR,
@@ -101,7 +102,8 @@ def sessions_of(
     if numbers.wild_days:
         for direction in Direction:
             for row in np.flatnonzero(wild_days(seed, symbol, direction, day)).tolist():
-                shape = wild_day(seed, symbol, direction, int(day[row]), int(minutes[row]))
+                swing, _ = session_shapes(minutes[row : row + 1], int(minutes[row]))
+                shape = wild_day(seed, symbol, direction, int(day[row]), swing[0])
                 wild[row], move[row] = shape, shape.move
 
     if first_price_usd is None:

@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 
-from magellan.archive.generated.chance import exponential, normal, student, uniforms
+from magellan.archive.generated.chance import exponential, furthest, normal, student, uniforms
 from magellan.archive.generated.rows import on_tick
 from magellan.errors import FixInput
 from magellan.trading.bar import Bars
@@ -60,8 +60,7 @@ def small_market(
     close = np.log(price_usd) + np.cumsum(spread * student(u[2], u[3], 4.0))
     opened = np.concatenate([[np.log(price_usd)], close[:-1]]) + 0.3 * spread * (u[4] - 0.5)
     opened[0] = np.log(price_usd)
-    high = np.maximum(opened, close) + 0.5 * spread * exponential(u[5])
-    low = np.minimum(opened, close) - 0.5 * spread * exponential(u[6])
+    high, low = furthest(opened, close, spread, u[5], 1.0), furthest(opened, close, spread, u[6], -1.0)
     return Bars(
         symbol=symbol,
         timeframe=timeframe,

@@ -1,12 +1,10 @@
-"""Wild days: a small cap falls 15 to 40 % within a session, is flushed to a new low, and may be reclaimed.
+"""Wild days: a small cap falls 15 to 40 % within a session, is flushed to new lows, and may be reclaimed.
 
-The shape, in minutes after the open of a session of 390: the slide begins (3 to 60), a first low (20 to 70
-later), a bounce (6 to 25), the flush to a new low (8 to 40), the reclaim (5 to 30), then a drift into the
-close, which may give the whole reclaim back.
-
-As many days surge as crash, and a surge mirrors a crash, so there is nothing to gain from knowing that such
-days exist. How much is reclaimed, and how much of the fall is left at the close, is set so that the reference
-strategy for such days (Bear Trap, after costs) about breaks even over many seeds: it is exercised, not fed.
+A wild day is a fair game played for high stakes: several rough paths without drift are drawn, and the first
+that goes far enough is taken. So the fall is real, but from the moment at which a stock is down 15 % its
+expected price at any later minute is the one it has: whoever buys there, or sells, neither wins nor loses on
+average. A minute that makes a new low may flush (a long lower wick, several times the volume); whether the
+flush was the last one nobody knows. As many days surge as crash, and a surge mirrors a crash.
 """
 
 from __future__ import annotations
@@ -17,20 +15,25 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from magellan.archive.generated.chance import uniforms
+from magellan.archive.generated.chance import exponential, student, uniforms
 from magellan.trading.bar import Floats, Mask
 
 BLOCK_DAYS = 21  # one crash and one surge in every three calendar weeks, each on a weekday
+LEAST_MOVE, LARGEST_MOVE = 0.16, 0.40  # of the open, at the day's extreme, before wicks
 
 _FIRST_MONDAY = 4  # 1970-01-05, in days since 1970-01-01
-_FULL_SESSION_MINUTES = 390
-_VOLUME_STRETCH = 4.0
-_FLUSH_VOLUME_STRETCH = 5.0  # on top, around the flush
-_FLUSH_VOLUME_MINUTES = 5.0
+_PATHS = 24  # drawn for a day; hardly ever is none of them wild enough
+_SPREAD = 0.16  # standard deviation of a wild session's move, in logs
+_FREEDOM = 5.0  # degrees of freedom of a minute's shock
+_VOLUME_STRETCH = 5.0  # of the whole day
+_FLUSH_FROM_MOVE = 0.10  # a new extreme beyond this may be a flush
+_FLUSH_CHANCE = 0.3
+_FLUSH_WICK = 0.009  # mean, in logs
+_FLUSH_VOLUME = np.array([5.0, 3.0, 2.0])  # times more shares in its minute and the next two
 
 
 class Direction(Enum):
-    """Which way a wild day goes."""
+    """Which way a wild day goes. The value names its random streams."""
 
     CRASH = "crash"
     SURGE = "surge"
@@ -40,11 +43,12 @@ class Direction(Enum):
 class WildDay:
     """One wild day of a session with m minutes; levels are logs of price over the session's open."""
 
-    levels: Floats  # shape (m,): where the price goes, before noise, at the end of each minute
+    levels: Floats  # shape (m,): at the end of each minute
+    steps: Floats  # shape (m,): the move of each minute
+    rough: Floats  # shape (m,): the step's standard deviation
+    wick_down: Floats  # shape (m,): how far flushes reach below their minute, in logs
+    wick_up: Floats  # shape (m,): and above, on a surge
     volume_stretch: Floats  # shape (m,): what to multiply ordinary volume by
-    flush_minute: int  # after the open
-    wick_down: float  # how far the flush reaches below its minute, in logs
-    wick_up: float  # and above, on a surge
 
     @property
     def move(self) -> float:
@@ -61,30 +65,39 @@ def wild_days(seed: int, symbol: str, direction: Direction, days: NDArray[np.int
     return np.asarray((days - _FIRST_MONDAY) % BLOCK_DAYS == place[block - block[0]])
 
 
-def wild_day(seed: int, symbol: str, direction: Direction, day: int, minutes: int) -> WildDay:
-    """The shape of one wild day. minutes: length of its session."""
-    u = uniforms(seed, f"{symbol}/{direction.value} shape", day, day, 12)[0]
-    pace = minutes / _FULL_SESSION_MINUTES
-    depth = 0.17 + 0.23 * u[0] ** 2
-    slide = 3 + 57 * u[1]
-    first_low = slide + 20 + 50 * u[2]
-    bounce = first_low + 6 + 19 * u[3]
-    flush = bounce + 8 + 32 * u[4]
-    reclaim = flush + 5 + 25 * u[5]
-    reclaimed = -0.12 + 0.45 * u[6]  # of the depth; below 0 there is none, and the fall goes on
-    kept = 1.12 - 0.60 * u[7]  # of the depth, at the close: above 1 the day ends on its low
-    when = np.array([0.0, slide, first_low, bounce, flush, reclaim, _FULL_SESSION_MINUTES - 1]) * pace
-    share = np.array([0, 0, 0.75 + 0.2 * u[8], 0.55 + 0.25 * u[9], 1.0, 1 - reclaimed, kept])
-    minute = np.arange(minutes)
-    fallen = depth * np.interp(minute, when, share)
-    flush_minute = round(flush * pace)
-    near_flush = np.exp(-np.abs(minute - flush_minute) / _FLUSH_VOLUME_MINUTES)
-    wick = 0.010 + 0.025 * u[11]
+def wild_day(seed: int, symbol: str, direction: Direction, day: int, swing: Floats) -> WildDay:
+    """The path of one wild day.
+
+    swing: shape (m,): standard deviation of each minute's move, as a share of the session's.
+    """
+    minutes = len(swing)
+    u = uniforms(seed, f"{symbol}/{direction.value} paths", day, day, 2 * _PATHS * minutes)
+    u = u.reshape(2, _PATHS, minutes)
+    rough = _SPREAD * swing
+    # Half the variance is taken away: the price is without drift, not its logarithm.
+    steps = rough * student(u[0], u[1], _FREEDOM) - 0.5 * rough**2
+    levels = np.cumsum(steps, axis=1)
     crash = direction is Direction.CRASH
+    reached = 1 - np.exp(levels.min(axis=1)) if crash else np.exp(levels.max(axis=1)) - 1
+    wild = (reached >= LEAST_MOVE) & (reached <= LARGEST_MOVE)
+    taken = int(np.argmax(wild)) if wild.any() else int(np.argmin(np.abs(reached - LEAST_MOVE)))
+    path = levels[taken]
+
+    v = uniforms(seed, f"{symbol}/{direction.value} flushes", day, day, 2 * minutes + 1)[0]
+    away = 1 - np.exp(path) if crash else np.exp(path) - 1
+    newest = np.maximum.accumulate(away)
+    extreme = (away >= newest) & (away > _FLUSH_FROM_MOVE)
+    flush = extreme & (v[:minutes] < _FLUSH_CHANCE)
+    wick = np.where(flush, _FLUSH_WICK * exponential(v[minutes:-1]), 0.0)
+    busy = np.ones(minutes)
+    for later, times in enumerate(_FLUSH_VOLUME):
+        busy[later:] = np.maximum(busy[later:], np.where(flush, times, 1.0)[: minutes - later])
+    nothing = np.zeros(minutes)
     return WildDay(
-        levels=np.log1p(-fallen if crash else fallen),
-        volume_stretch=_VOLUME_STRETCH * (0.7 + 0.6 * u[10]) * (1 + _FLUSH_VOLUME_STRETCH * near_flush),
-        flush_minute=flush_minute,
-        wick_down=wick if crash else 0.0,
-        wick_up=0.0 if crash else wick,
+        levels=path,
+        steps=steps[taken],
+        rough=rough,
+        wick_down=wick if crash else nothing,
+        wick_up=nothing if crash else wick,
+        volume_stretch=_VOLUME_STRETCH * (0.7 + 0.6 * v[-1]) * busy,
     )
