@@ -71,7 +71,12 @@ class ProcessExecutor:
                 child.terminate()
             if isinstance(stopped, KeyboardInterrupt):
                 for future, batch in pending.items():
-                    if future not in told and future.done() and not future.cancelled() and not future.exception():
+                    if (
+                        future not in told
+                        and future.done()
+                        and not future.cancelled()
+                        and not future.exception()
+                    ):
                         tell(batch, future)
             raise
         finally:

@@ -53,7 +53,9 @@ class ThreadExecutor:
                 arrived.put(error)
             arrived.put(None)
 
-        threads = [threading.Thread(target=work_on, daemon=True) for _ in range(min(self._workers, len(items)))]
+        threads = [
+            threading.Thread(target=work_on, daemon=True) for _ in range(min(self._workers, len(items)))
+        ]
         for thread in threads:
             thread.start()
         working = len(threads)
