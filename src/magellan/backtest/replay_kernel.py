@@ -702,7 +702,6 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
     p = position_of(x, s)
     rules = rules_of(x, 0)
     through = rules.limit_needs_through != 0
-    at_level = rules.limit_fills_at_level != 0
     for slot in range(r.ENTRY_SLOTS):
         e = entry_number(x, s * r.ENTRY_SLOTS + slot)
         if e.kind == r.NONE:
@@ -724,7 +723,7 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
             if opening:
                 enter(x, s, slot, row, o, r.AT_OPEN, TRUE)
         elif e.kind == r.LIMIT:
-            price, at_open = limit_price(e.side, e.limit, o, h, low, at_level and not opening, through)
+            price, at_open = limit_price(e.side, e.limit, o, h, low, FALSE, through)
             if not np.isnan(price) and at_open == opening:
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, FALSE)
         elif e.kind == r.STOP_ENTRY:
@@ -747,7 +746,7 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
                     if not np.isnan(back):
                         enter(x, s, slot, row, back, r.ON_THE_WAY_DOWN, FALSE)
         else:
-            price, at_open = limit_price(e.side, e.limit, o, h, low, at_level and not opening, through)
+            price, at_open = limit_price(e.side, e.limit, o, h, low, FALSE, through)
             if not np.isnan(price) and at_open == opening:
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, FALSE)
         if p.units != 0.0 and e.kind == r.NONE:
@@ -1133,6 +1132,8 @@ def next_event(x: Any, s: int, row: int) -> int:
             # Row x is due when the row before it has closed.
             upcoming = min(upcoming, max(after, next_true(x.scheduled, after + 1, end) - 1))
             upcoming = min(upcoming, next_true(x.breaks, after, upcoming))
+            if p.action < i8(x.action_offsets, s + 1):
+                upcoming = min(upcoming, max(after, i8(x.action_rows, p.action)))
     if p.units == 0.0:
         upcoming = min(upcoming, next_true(x.enter_long, after, upcoming))
         return min(upcoming, next_true(x.enter_short, after, upcoming))
