@@ -73,6 +73,7 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # headers and body in one packet: otherwise each answer waits for an acknowledgement
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
@@ -373,7 +374,11 @@ def _yahoo(url: str, patience: Patience, *, right_key: bool = True) -> Any:
 
     from magellan.adapters.yahoo.bars import YahooBars
 
-    YfData.cache_get.cache_clear()  # yfinance remembers answers per address, and all stand-ins share Yahoo's
+    # yfinance remembers answers, cookies and crumbs per process, and all stand-ins share Yahoo's addresses.
+    YfData.cache_get.cache_clear()
+    remembered = YfData()
+    remembered._crumb = remembered._cookie = None
+    remembered._cookie_strategy = "basic"
     return YahooBars.from_environment({"YAHOO_URL": url}, patience=patience)
 
 

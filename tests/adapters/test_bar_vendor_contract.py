@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -15,8 +16,10 @@ from magellan.trading.bar import PRICE_COLUMNS, Bars
 from magellan.trading.session import session_columns
 from magellan.trading.timeframe import DAY, HOUR, MINUTE, Timeframe
 from magellan.usecases.fetch_bars import ShortRange, fetch_bars
+from magellan.wiring import bar_vendor
 
 SYMBOL = "LIMPET"
+KEYS = {"APCA_API_KEY_ID": "id", "APCA_API_SECRET_KEY": "secret", "POLYGON_API_KEY": "key"}
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 WEEK = DateRange(first_on=date(2025, 10, 28), last_on=date(2025, 11, 4))  # with the autumn clock change
 DAYS = DateRange(first_on=date(2025, 10, 1), last_on=date(2025, 12, 31))
@@ -332,3 +335,20 @@ def newest(document, bars: int):
         if isinstance(document.get(name), list):
             document[name] = document[name][-bars:]
     return document
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [("alpaca", "alpaca.data.historical.stock"), ("polygon", "massive"), ("yahoo", "yfinance")],
+)
+def test_a_missing_extra_says_how_to_install_it(worlds, waits, monkeypatch, name, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(FixInput, match=f"needs the extra '{name}'") as missing:
+        bar_vendor(name, KEYS, notice=waits.told.append)
+    assert f"magellan-trading[{name}]" in missing.value.next_step
+
+
+def test_a_vendor_that_nobody_knows_names_those_that_we_do():
+    with pytest.raises(FixInput, match="'bloomberg' is no vendor") as unknown:
+        bar_vendor("bloomberg", {}, notice=print)
+    assert "alpaca, polygon, yahoo" in unknown.value.next_step

@@ -135,6 +135,7 @@ class YahooBars:
 
     def _new_session(self) -> Any:
         try:
+            import yfinance  # noqa: F401  # missing is said here, before anything is asked
             from curl_cffi.requests import Session
             from curl_cffi.requests.exceptions import RequestException
         except ImportError as error:
