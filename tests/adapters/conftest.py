@@ -73,7 +73,7 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            wbufsize = -1  # headers and body in one packet: otherwise each answer waits for an acknowledgement
+            wbufsize = -1  # headers and body in one packet, or each answer waits for an acknowledgement
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
