@@ -1,5 +1,6 @@
 """`magellan` and `python -m magellan`."""
 
+import gc
 import sys
 
 
@@ -9,7 +10,10 @@ def main() -> int:
         # Imported here, so that Ctrl-C while Python is still loading is an interruption and not a traceback.
         from magellan.surfaces.cli.app import run
 
-        return run(sys.argv[1:])
+        exit_code = run(sys.argv[1:])
+        # Nothing is left to collect: the process ends. Looking through every compiled object takes a fifth of a second.
+        gc.freeze()
+        return exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; kept: everything, since nothing had begun\n")
         return 130

@@ -22,7 +22,7 @@ _WITH_KERNELS = ("backtest", "indicators")
 _RECORD_LAYOUTS = frozenset(
     {"records.py"}
 )  # hold no kernel, but constants and layouts that kernels are compiled with
-_MARKS = (b"@kernel", b"@pure_kernel", b"@intrinsic", b"@njit")
+_MARKS = (b"@kernel", b"@kernel_part", b"@pure_kernel", b"@intrinsic", b"@njit")
 _KEPT_FOLDERS = 4
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -66,6 +66,17 @@ def kernel(function: Function) -> Function:
 def pure_kernel(function: Function) -> Function:
     """Compile a function of numbers and records that makes no arrays: no reference counts, so cheap to call."""
     compiled: Function = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
+    return compiled
+
+
+def kernel_part(function: Function) -> Function:
+    """A pure kernel that only other kernels call: it cannot be called from Python, and is cached as part of them.
+
+    Half of what compiling a small function costs is the way in from Python.
+    """
+    compiled: Function = njit(
+        nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
     return compiled
 
 

@@ -37,7 +37,7 @@ from magellan.backtest.run_memory import (
     rules_of,
     u8,
 )
-from magellan.compiled import pure_kernel
+from magellan.compiled import kernel_part, pure_kernel
 
 FAR: Any = np.int64(2**62)
 # Not literals: Numba compiles a function anew for every literal truth value that it is called with.
@@ -46,7 +46,7 @@ FALSE: Any = np.bool_(False)
 _EPSILON = 1e-9
 
 
-@pure_kernel
+@kernel_part
 def next_true(mask: int, row: int, end: int) -> int:
     """The first row in [row, end) at which the mask holds, else `end`."""
     if mask == 0 or row >= end:
@@ -65,7 +65,7 @@ def next_true(mask: int, row: int, end: int) -> int:
     return min(row, end)
 
 
-@pure_kernel
+@kernel_part
 def is_true(mask: int, row: int) -> bool:
     """Whether the mask holds at that row."""
     if mask == 0:
@@ -73,7 +73,7 @@ def is_true(mask: int, row: int) -> bool:
     return (u8(mask, row >> 3) >> np.uint64((row & 7) << 3)) & np.uint64(255) != np.uint64(0)
 
 
-@pure_kernel
+@kernel_part
 def row_at(x: Any, first: int, end: int, instant_ns: int) -> int:
     """The first row in [first, end) that opens at or after the instant, else `end`; fast when it is near."""
     step = 1
@@ -91,7 +91,7 @@ def row_at(x: Any, first: int, end: int, instant_ns: int) -> int:
     return low
 
 
-@pure_kernel
+@kernel_part
 def shares_since(x: Any, s: int, since: int, now: int) -> float:
     """Shares that one share of row `since` has become by row `now`: the splits in between."""
     factor = 1.0
@@ -109,7 +109,7 @@ def shares_since(x: Any, s: int, since: int, now: int) -> float:
     return factor
 
 
-@pure_kernel
+@kernel_part
 def level_price(
     x: Any, s: int, lv: Any, entry: float, risk: float, side: float, signal_row: int, row: int
 ) -> float:
@@ -136,7 +136,7 @@ def level_price(
     return base
 
 
-@pure_kernel
+@kernel_part
 def limit_to_tick(side: float, limit: float, tick: float) -> float:
     """A limit as the exchange accepts it: a buy rounded down, a sale up, so that it is never worse than meant."""
     if tick <= 0.0:
@@ -148,7 +148,7 @@ def limit_to_tick(side: float, limit: float, tick: float) -> float:
     return nearest * tick
 
 
-@pure_kernel
+@kernel_part
 def price_now(x: Any, s: int) -> float:
     """The newest price of the symbol that is known now: of a bar that has just opened its open, else a close."""
     a = account_of(x, 0)
@@ -160,7 +160,7 @@ def price_now(x: Any, s: int) -> float:
     return f8(x.close, row)
 
 
-@pure_kernel
+@kernel_part
 def equity(x: Any) -> float:
     """Cash plus every position at the newest price that is known now."""
     a = account_of(x, 0)
@@ -174,7 +174,7 @@ def equity(x: Any) -> float:
     return total
 
 
-@pure_kernel
+@kernel_part
 def gross_exposure(x: Any) -> float:
     """Market value of all positions without their signs, at the newest known prices."""
     total = 0.0
@@ -185,7 +185,7 @@ def gross_exposure(x: Any) -> float:
     return total
 
 
-@pure_kernel
+@kernel_part
 def start_day(x: Any, row: int) -> None:
     """Begin the day of that row: its counts of trades and losses start at zero."""
     if x.days == 0:
@@ -199,7 +199,7 @@ def start_day(x: Any, row: int) -> None:
         a.day_equity = equity_before_day(x, row)
 
 
-@pure_kernel
+@kernel_part
 def equity_before_day(x: Any, row: int) -> float:
     """Cash plus every position at its last close before the day of that row began."""
     a = account_of(x, 0)
@@ -216,7 +216,7 @@ def equity_before_day(x: Any, row: int) -> float:
     return total
 
 
-@pure_kernel
+@kernel_part
 def limits_reached(x: Any, row: int) -> int:
     """Which limit of the day forbids an entry at that row; -1 for none."""
     a = account_of(x, 0)
@@ -231,7 +231,7 @@ def limits_reached(x: Any, row: int) -> int:
     return -1
 
 
-@pure_kernel
+@kernel_part
 def volume_left(x: Any, s: int, row: int) -> float:
     """Units of that bar's volume that our fills may still take."""
     p = position_of(x, s)
@@ -244,7 +244,7 @@ def volume_left(x: Any, s: int, row: int) -> float:
     return max(0.0, whole_steps(c.volume_share_max * f8(x.volume, row), c.quantity_step) - p.taken)
 
 
-@pure_kernel
+@kernel_part
 def worse(x: Any, s: int, row: int, side: float, units: float, price: float) -> float:
     """The price of a market or stop fill after spread, slippage and impact."""
     c = cost_of(x, s)
@@ -259,7 +259,7 @@ def worse(x: Any, s: int, row: int, side: float, units: float, price: float) -> 
     return slipped(side, price, c.half_spread_rate, c.slippage_rate, c.impact, share, c.tick_size)
 
 
-@pure_kernel
+@kernel_part
 def book(
     x: Any, s: int, row: int, units: float, price: float, unslipped: float, reason: int, at_close: bool
 ) -> None:
@@ -295,7 +295,7 @@ def book(
     a.fills += 1
 
 
-@pure_kernel
+@kernel_part
 def book_amount(x: Any, s: int, row: int, amount: float, reason: int) -> None:
     """Write money that a position brought or cost without a trade: a dividend, a borrow fee."""
     a = account_of(x, 0)
@@ -315,7 +315,7 @@ def book_amount(x: Any, s: int, row: int, amount: float, reason: int) -> None:
     a.fills += 1
 
 
-@pure_kernel
+@kernel_part
 def leave(
     x: Any, s: int, row: int, wanted: float, price: float, reason: int, at_close: bool, slips: bool
 ) -> float:
@@ -343,7 +343,7 @@ def leave(
     return units
 
 
-@pure_kernel
+@kernel_part
 def withdraw_rest(x: Any, s: int) -> None:
     """A trade that has begun to leave does not go on entering: what volume left of its entry is withdrawn."""
     p = position_of(x, s)
@@ -353,7 +353,7 @@ def withdraw_rest(x: Any, s: int) -> None:
             e.kind = r.NONE
 
 
-@pure_kernel
+@kernel_part
 def stop_in_force(p: Any) -> float:
     """The tighter of stop and trailing stop; NaN when there is neither."""
     if p.units > 0.0:
@@ -361,7 +361,7 @@ def stop_in_force(p: Any) -> float:
     return np.fmin(p.stop, p.trail)
 
 
-@pure_kernel
+@kernel_part
 def stop_reason(p: Any) -> int:
     """Which of the two stops is the one in force."""
     if np.isnan(p.stop) or (p.units > 0.0 and p.trail > p.stop) or (p.units < 0.0 and p.trail < p.stop):
@@ -369,7 +369,7 @@ def stop_reason(p: Any) -> int:
     return r.STOP
 
 
-@pure_kernel
+@kernel_part
 def read_stop(x: Any, s: int, row: int) -> None:
     """Bring the stop up to this bar: to where a target moved it, or to where its column has gone.
 
@@ -390,7 +390,7 @@ def read_stop(x: Any, s: int, row: int) -> None:
             p.stop = level
 
 
-@pure_kernel
+@kernel_part
 def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
     """Fill the plan's targets that this bar reaches, in their order."""
     p = position_of(x, s)
@@ -441,7 +441,7 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
             p.next_stop = r.LEVEL_TARGETS + 2 * k + 2  # in force from the next bar
 
 
-@pure_kernel
+@kernel_part
 def exits_at_open(x: Any, s: int, row: int) -> None:
     """Exits that the bar's first price brings about."""
     p = position_of(x, s)
@@ -467,7 +467,7 @@ def exits_at_open(x: Any, s: int, row: int) -> None:
         try_targets(x, s, row, TRUE)
 
 
-@pure_kernel
+@kernel_part
 def give_up(x: Any, s: int, row: int, price: float) -> None:
     """The stop is hit: leave with everything; what volume does not allow now goes at the next opens."""
     p = position_of(x, s)
@@ -480,7 +480,7 @@ def give_up(x: Any, s: int, row: int, price: float) -> None:
         p.exit_reason = reason
 
 
-@pure_kernel
+@kernel_part
 def exits_inside(x: Any, s: int, row: int) -> None:
     """Exits that the bar's range brings about. A bar that reaches stop and target is taken to reach the stop first."""
     p = position_of(x, s)
@@ -501,7 +501,7 @@ def exits_inside(x: Any, s: int, row: int) -> None:
     try_targets(x, s, row, FALSE)
 
 
-@pure_kernel
+@kernel_part
 def bought_with(x: Any, s: int, money: float, price: float) -> float:
     """Units that so much money pays for at that price, commission included; not rounded."""
     c = cost_of(x, s)
@@ -517,7 +517,7 @@ def bought_with(x: Any, s: int, money: float, price: float) -> float:
     return units
 
 
-@pure_kernel
+@kernel_part
 def affordable(x: Any, s: int, side: float, price: float) -> float:
     """Units that may be added at that price: by cash or margin, by what can be borrowed, by the position's limit."""
     rules = rules_of(x, 0)
@@ -537,7 +537,7 @@ def affordable(x: Any, s: int, side: float, price: float) -> float:
     return units
 
 
-@pure_kernel
+@kernel_part
 def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: float, signal_row: int) -> float:
     """Units that the plan's size rule asks for at that price, before rounding; negative when its stop makes no sense."""
     a = account_of(x, 0)
@@ -564,7 +564,7 @@ def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: flo
     return min(units, min(plan.notional_max, rules_of(x, 0).position_usd_max) / each)
 
 
-@pure_kernel
+@kernel_part
 def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: bool) -> None:
     """Fill an entry order, or as much of it as money and volume allow, and set up its position."""
     a = account_of(x, 0)
@@ -622,7 +622,10 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
         p.mark = row
         p.financed_day = np.int64(i4(x.day, row)) if x.days else 0
     book(x, s, row, side * units, paid, price, r.ENTRY, mode == r.AT_CLOSE)
-    p.entry_price = (p.entry_price * abs(p.units) + paid * units) / (abs(p.units) + units)
+    if p.units == 0.0:
+        p.entry_price = paid  # to the last bit: a target or stop at the entry price must tie with it
+    else:
+        p.entry_price = (p.entry_price * abs(p.units) + paid * units) / (abs(p.units) + units)
     p.units += side * units
     p.entered += units
     if p.entered == units:
@@ -636,7 +639,7 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
             entry_number(x, s * r.ENTRY_SLOTS + other).kind = r.NONE
 
 
-@pure_kernel
+@kernel_part
 def entry_paid(x: Any, s: int, slot: int, row: int, units: float, price: float, slips: bool) -> float:
     """What an entry of so many units pays; a stop-limit order never more than its limit."""
     e = entry_number(x, s * r.ENTRY_SLOTS + slot)
@@ -648,7 +651,7 @@ def entry_paid(x: Any, s: int, slot: int, row: int, units: float, price: float, 
     return paid
 
 
-@pure_kernel
+@kernel_part
 def protect(x: Any, s: int, row: int, side: float) -> None:
     """Put the plan's first stop and trailing stop of a position that has just been entered."""
     p = position_of(x, s)
@@ -668,7 +671,7 @@ def protect(x: Any, s: int, row: int, side: float) -> None:
     p.risk = abs(p.entry_price - stop)
 
 
-@pure_kernel
+@kernel_part
 def trail_distance(x: Any, s: int, known_row: int, row: int) -> float:
     """How far the trailing stop lies behind the best price, by what was known at the close of `known_row`."""
     p = position_of(x, s)
@@ -680,7 +683,7 @@ def trail_distance(x: Any, s: int, known_row: int, row: int) -> float:
     return plan.trail_value * f8(x.columns, plan.trail_column * x.rows + known_row) / shares_since(x, s, known_row, row)
 
 
-@pure_kernel
+@kernel_part
 def follow(x: Any, s: int, row: int) -> None:
     """Raise the trailing stop by what the closed bar showed; it is in force from the next bar on."""
     p = position_of(x, s)
@@ -696,7 +699,7 @@ def follow(x: Any, s: int, row: int) -> None:
         p.trail = level
 
 
-@pure_kernel
+@kernel_part
 def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
     """Fill the symbol's working entry orders from this bar: at its open, or inside it."""
     p = position_of(x, s)
@@ -753,19 +756,19 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
             return
 
 
-@pure_kernel
+@kernel_part
 def begins_day(x: Any, s: int, row: int) -> bool:
     """Whether the row is the symbol's first of its session date."""
     return x.days == 0 or row == i8(x.offsets, s) or np.int64(i4(x.day, row - 1)) != np.int64(i4(x.day, row))
 
 
-@pure_kernel
+@kernel_part
 def ends_day(x: Any, s: int, row: int) -> bool:
     """Whether the row is the symbol's last of its session date."""
     return x.days == 0 or row + 1 == i8(x.offsets, s + 1) or np.int64(i4(x.day, row + 1)) != np.int64(i4(x.day, row))
 
 
-@pure_kernel
+@kernel_part
 def reprice(x: Any, s: int, slot: int, row: int) -> None:
     """Move the prices of an order that follow a column; without a value they stay where they were."""
     e = entry_number(x, s * r.ENTRY_SLOTS + slot)
@@ -781,7 +784,7 @@ def reprice(x: Any, s: int, slot: int, row: int) -> None:
             e.stop = stop
 
 
-@pure_kernel
+@kernel_part
 def order_price(x: Any, s: int, plan_id: int, slot: int, side: float, signal_row: int, row: int) -> float:
     """Limit or stop of an entry order for a bar; where it speaks of the entry price, the signal's close stands in."""
     lv = level_number(x, plan_id * r.LEVELS + slot)
@@ -792,7 +795,7 @@ def order_price(x: Any, s: int, plan_id: int, slot: int, side: float, signal_row
     return level
 
 
-@pure_kernel
+@kernel_part
 def withdraw_entries(x: Any, s: int) -> None:
     """Withdraw entry orders that were priced before an unexplained jump."""
     for slot in range(r.ENTRY_SLOTS):
@@ -803,7 +806,7 @@ def withdraw_entries(x: Any, s: int) -> None:
             e.kind = r.NONE
 
 
-@pure_kernel
+@kernel_part
 def expire_entries(x: Any, s: int, row: int) -> None:
     """Withdraw entry orders whose time in force ends with this bar."""
     p = position_of(x, s)
@@ -817,7 +820,7 @@ def expire_entries(x: Any, s: int, row: int) -> None:
             e.kind = r.NONE
 
 
-@pure_kernel
+@kernel_part
 def apply_actions(x: Any, s: int, row: int) -> None:
     """Dividends and splits that take effect by this row, on the position and on working orders."""
     a = account_of(x, 0)
@@ -855,6 +858,8 @@ def apply_actions(x: Any, s: int, row: int) -> None:
             if fraction > _EPSILON:
                 a.day_pnl += side * (f8(x.open, at) - p.entry_price) * fraction * c.point_value
                 book(x, s, at, -side * fraction, f8(x.open, at), f8(x.open, at), r.CASH_IN_LIEU, FALSE)
+                if whole == 0.0:
+                    withdraw_rest(x, s)
                 p.units = side * whole
                 if whole == 0.0:
                     p.entry_price = np.nan
@@ -875,7 +880,7 @@ def apply_actions(x: Any, s: int, row: int) -> None:
                     e.kind = r.NONE
 
 
-@pure_kernel
+@kernel_part
 def finance_short(x: Any, s: int, row: int) -> None:
     """Pay the borrow fee of a short for the days since it was last paid, on the close before."""
     p = position_of(x, s)
@@ -891,7 +896,7 @@ def finance_short(x: Any, s: int, row: int) -> None:
         p.financed_day = np.int64(i4(x.day, row))
 
 
-@pure_kernel
+@kernel_part
 def note_decision(x: Any, s: int, row: int, side: float, units: float, stop: float, reason: int) -> None:
     """Keep what was decided on that bar."""
     a = account_of(x, 0)
@@ -905,7 +910,7 @@ def note_decision(x: Any, s: int, row: int, side: float, units: float, stop: flo
     a.decisions += 1
 
 
-@pure_kernel
+@kernel_part
 def ask_to_leave(x: Any, s: int, row: int, fraction: float, reason: int, at_close: bool) -> None:
     """Sell (or cover) a fraction of the units held: now at the close, or at the next open."""
     p = position_of(x, s)
@@ -923,7 +928,7 @@ def ask_to_leave(x: Any, s: int, row: int, fraction: float, reason: int, at_clos
         p.exit_reason = reason
 
 
-@pure_kernel
+@kernel_part
 def exits_at_close(x: Any, s: int, row: int) -> None:
     """Exits decided at the bar's close: session end, holding time, the strategy's rule, a margin call."""
     p = position_of(x, s)
@@ -948,7 +953,7 @@ def exits_at_close(x: Any, s: int, row: int) -> None:
             ask_to_leave(x, s, row, 1.0, r.MARGIN_CALL, FALSE)
 
 
-@pure_kernel
+@kernel_part
 def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
     """Decide the size of an entry and place its order; fill it at once when the run fills at the close."""
     a = account_of(x, 0)
@@ -1038,7 +1043,7 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
         expire_entries(x, s, row)
 
 
-@pure_kernel
+@kernel_part
 def engaged_elsewhere(x: Any, s: int, with_positions: bool) -> int:
     """Other symbols that may become an open position by an order that works; on request those that are one, too."""
     count = 0
@@ -1053,7 +1058,7 @@ def engaged_elsewhere(x: Any, s: int, with_positions: bool) -> int:
     return count
 
 
-@pure_kernel
+@kernel_part
 def has_entry(x: Any, s: int) -> bool:
     """Whether an entry order of the symbol is working."""
     for slot in range(r.ENTRY_SLOTS):
@@ -1062,7 +1067,7 @@ def has_entry(x: Any, s: int) -> bool:
     return False
 
 
-@pure_kernel
+@kernel_part
 def enter_on_request(x: Any, s: int, row: int) -> None:
     """Take up an entry that a decision in Python asked for, under the same checks as a declared one."""
     p = position_of(x, s)
@@ -1074,7 +1079,7 @@ def enter_on_request(x: Any, s: int, row: int) -> None:
         place_entry(x, s, row, side, p.wanted_plan)
 
 
-@pure_kernel
+@kernel_part
 def entries_at_close(x: Any, s: int, row: int) -> None:
     """Orders for the close, schedules that come due with the next bar, and entries that the strategy declares."""
     p = position_of(x, s)
@@ -1099,7 +1104,7 @@ def entries_at_close(x: Any, s: int, row: int) -> None:
         place_entry(x, s, row, -1.0, i8(x.plan_of, 2 * s + 1))
 
 
-@pure_kernel
+@kernel_part
 def fill_at_session_close(x: Any, s: int, slot: int, row: int) -> None:
     """Fill an order for the session's close from the last price of the session, where its own prices allow."""
     e = entry_number(x, s * r.ENTRY_SLOTS + slot)
@@ -1114,7 +1119,7 @@ def fill_at_session_close(x: Any, s: int, slot: int, row: int) -> None:
     enter(x, s, slot, row, close, r.AT_CLOSE, e.kind != r.LIMIT)
 
 
-@pure_kernel
+@kernel_part
 def next_event(x: Any, s: int, row: int) -> int:
     """The next row of the symbol after `row` at which anything can happen; its end when nothing can."""
     p = position_of(x, s)
@@ -1232,7 +1237,7 @@ STEPS = 6
 AT_CLOSE_STEP = 5
 
 
-@pure_kernel
+@kernel_part
 def on_bar(x: Any, now: int) -> None:
     """Everything that one instant does to resting orders and open positions, up to the exits at its close."""
     if x.symbols == 1:
@@ -1251,7 +1256,7 @@ def on_bar(x: Any, now: int) -> None:
                 step_of_bar(x, s, row, step)
 
 
-@pure_kernel
+@kernel_part
 def step_of_bar(x: Any, s: int, row: int, step: int) -> None:
     """One of the steps of a bar, for one symbol."""
     p = position_of(x, s)

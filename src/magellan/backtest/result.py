@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -139,9 +140,9 @@ class RunManifest:
         return manifest_digest(self)[:12]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class BacktestResult:
-    """A finished run."""
+    """A finished run. Trades and equity curves are made when they are first asked for."""
 
     manifest: RunManifest
     market: Market
@@ -149,16 +150,31 @@ class BacktestResult:
     cash_start_usd: float
     cash_end_usd: float
     equity_end_usd: float
-    trades: Trades
     fills: NDArray[np.void]  # records.fill_t, in time order; rows index the market's columns
     decisions: NDArray[np.void]  # records.decision_t
-    equity: EquityCurve
-    benchmark: EquityCurve | None  # the same money spread evenly over the symbols at the first bar, and held
     blocked: Mapping[str, int]  # entries that were wanted and did not happen, by reason
     dividends_usd: float
     financing_usd: float
     misleading: tuple[str, ...]  # settings that flatter; empty for an honest run
     wakes: int  # how often Python was asked
+    make_trades: Callable[[], Trades]
+    make_equity: Callable[[], EquityCurve]
+    make_benchmark: Callable[[], EquityCurve | None]
+
+    @cached_property
+    def trades(self) -> Trades:
+        """All trades, in order of entry."""
+        return self.make_trades()
+
+    @cached_property
+    def equity(self) -> EquityCurve:
+        """Account value at every instant of the run."""
+        return self.make_equity()
+
+    @cached_property
+    def benchmark(self) -> EquityCurve | None:
+        """The same money spread evenly over the symbols at each one's first bar, and held."""
+        return self.make_benchmark()
 
     @property
     def return_fraction(self) -> float:

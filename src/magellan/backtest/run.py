@@ -20,7 +20,11 @@ from magellan.strategy.market_view import MarketView
 from magellan.trading.bar import Bars, Mask
 from magellan.trading.corporate_action import CorporateAction
 from magellan.trading.session import ExchangeCalendar, SessionClock
+from magellan.trading.timeframe import MINUTE_NS
 from magellan.workspace.config import StrategyConfig
+
+
+_TOO_FEW_TO_TELL = 20  # bars of a thin symbol may all lie further apart
 
 
 def versions() -> dict[str, str]:
@@ -121,7 +125,7 @@ def run_backtest(
         actions=actions,
     )
     points = point_values(market, config)
-    curve = equity_curve(market, replayed.fills, run.actions, config.account.cash_usd, points, clock)
+    cash_usd = config.account.cash_usd
     return BacktestResult(
         manifest=manifest,
         market=market,
@@ -129,21 +133,23 @@ def run_backtest(
         cash_start_usd=config.account.cash_usd,
         cash_end_usd=replayed.cash_usd,
         equity_end_usd=replayed.cash_usd + open_value(market, replayed, points),
-        trades=trades_of(replayed, market, points),
         fills=replayed.fills,
         decisions=replayed.decisions,
-        equity=curve,
-        benchmark=buy_and_hold(market, run.actions, config.account.cash_usd, clock),
         blocked={r.BLOCKED[code]: int(count) for code, count in enumerate(replayed.blocked) if count},
         dividends_usd=replayed.dividends_usd,
         financing_usd=replayed.financing_usd,
         misleading=(*config.misleading(), *run.reads_the_future()),
         wakes=replayed.wakes,
+        make_trades=lambda: trades_of(replayed, market, points),
+        make_equity=lambda: equity_curve(market, replayed.fills, run.actions, cash_usd, points, clock),
+        make_benchmark=lambda: buy_and_hold(market, run.actions, cash_usd, clock),
     )
 
 
 def must_match_timeframe(market: Market, config: StrategyConfig) -> None:
     """Refuse bars that are not spaced as the config says they are. A daily strategy once ran on minutes."""
+    from magellan.backtest.spacing import spacing
+
     declared = config.data.timeframe
     if str(market.timeframe) != declared:
         raise FixInput(
@@ -151,20 +157,19 @@ def must_match_timeframe(market: Market, config: StrategyConfig) -> None:
             next_step="change data.timeframe in the config, or choose bars of that timeframe",
         )
     for bars in market.bars:
-        gaps = np.diff(bars.opened_at_ns)
-        if len(gaps) and gaps.min() < bars.timeframe.span_ns:
-            row = int(np.argmin(gaps))
+        too_near, spaced = spacing(bars.opened_at_ns, bars.timeframe.span_ns)
+        if too_near >= 0:
+            gap_s = (bars.opened_at_ns[too_near] - bars.opened_at_ns[too_near - 1]) / 1e9
             raise FixInput(
-                f"{bars.symbol}: bars {row} and {row + 1} lie {gaps[row] / 1e9:g} s apart, less than {declared}",
+                f"{bars.symbol}: bars {too_near - 1} and {too_near} lie {gap_s:g} s apart, less than {declared}",
                 next_step="run `magellan data check`; the set holds bars of another timeframe",
             )
-        if len(gaps) >= 20 and np.median(gaps) >= 2 * bars.timeframe.span_ns and not bars.timeframe.is_daily:
-            thin = np.mean(gaps == bars.timeframe.span_ns)
-            if thin == 0.0:
-                raise FixInput(
-                    f"{bars.symbol}: no two bars lie {declared} apart (median {np.median(gaps) / 6e10:g} min)",
-                    next_step="run `magellan data check`; the set holds bars of another timeframe",
-                )
+        if spaced == 0 and len(bars) > _TOO_FEW_TO_TELL and not bars.timeframe.is_daily:
+            median_min = np.median(np.diff(bars.opened_at_ns)) / MINUTE_NS
+            raise FixInput(
+                f"{bars.symbol}: no two bars lie {declared} apart (median {median_min:g} min)",
+                next_step="run `magellan data check`; the set holds bars of another timeframe",
+            )
 
 
 def point_values(market: Market, config: StrategyConfig) -> NDArray[np.float64]:
