@@ -190,7 +190,7 @@ def _problem(error: ErrorDetails, model: type[BaseModel], below: tuple[str, ...]
     """One problem in one line: key path, what was found, what is allowed."""
     loc = error["loc"]
     place = key_path((*below, *loc))
-    key = str(loc[-1])
+    key = str(loc[-1]) if loc else ""  # a rule over several parameters belongs to none of them
     section = _model_at(model, loc[:-1])
     match error["type"]:
         case "extra_forbidden" if section is not None:
