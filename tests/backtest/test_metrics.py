@@ -220,7 +220,8 @@ def test_a_reason_that_the_strategy_invented_keeps_its_words(run_of, order) -> N
     result = run_of({"AAA": [100, 110]}, [one])
     result.fills["reason"][1] = 100
     own = dataclasses.replace(
-        result, trades=dataclasses.replace(result.trades, reasons=(("the moon was full",),))
+        result,
+        make_trades=lambda: dataclasses.replace(result.trades, reasons=(("the moon was full",),)),
     )
     assert [row.reason for row in metrics_of(own).by_exit_reason] == ["the moon was full"]
 
@@ -232,7 +233,7 @@ def test_dividends_and_fees_are_no_exits(run_of, order) -> None:
     paid = dataclasses.replace(
         result,
         fills=np.concatenate((result.fills[:1], dividend, result.fills[1:])),
-        trades=dataclasses.replace(result.trades, pnl_usd=result.trades.pnl_usd + 50.0),
+        make_trades=lambda: dataclasses.replace(result.trades, pnl_usd=result.trades.pnl_usd + 50.0),
         dividends_usd=50.0,
     )
     metrics = metrics_of(paid)
