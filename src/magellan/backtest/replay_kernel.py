@@ -417,8 +417,8 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
         )
         if np.isnan(price) or (opening and not at_open):
             continue
-        if not opening and p.entry_row == row and p.mode != r.AT_OPEN:
-            price = level  # the open came before the entry
+        if not opening and (p.entry_row < row or p.mode != r.AT_OPEN):
+            price = level  # the open has passed, or came before the entry
         if not opening and p.entry_row == row and p.mode == r.ON_THE_WAY_DOWN:
             # The bar's best price may have come before the entry; only its close surely came after.
             if (side < 0.0 and f8(x.close, row) < level) or (side > 0.0 and f8(x.close, row) > level):
@@ -589,7 +589,7 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     paid = entry_paid(x, s, slot, row, min(e.units, room), price, slips)
     # Money reduces the order for good; volume leaves the rest of it working.
     e.units = whole_steps(min(e.units, affordable(x, s, side, paid)), c.quantity_step)
-    if e.units <= 0.0:
+    if e.units < _EPSILON:
         if p.units * side <= 0.0:
             count_blocked(x, r.NO_UNITS)
         e.kind = r.NONE
@@ -1020,7 +1020,7 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
         if p.units == 0.0:
             units = min(units, affordable(x, s, side, reference))
         units = whole_steps(units, c.quantity_step)
-        if units <= 0.0:
+        if units < _EPSILON:
             count_blocked(x, r.NO_UNITS)
             return
     e = entry_number(x, s * r.ENTRY_SLOTS + slot)
