@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -24,8 +24,8 @@ from magellan.errors import AskOperator
 from magellan.strategy.market_view import MarketView
 from magellan.trading.bar import Bars, Mask, instant
 from magellan.trading.corporate_action import CashDividend, CorporateAction, Split
-from magellan.trading.session import ExchangeCalendar
-from magellan.trading.timeframe import MINUTE_NS, Timeframe
+from magellan.trading.session import ExchangeCalendar, day_date, exchange_midnight
+from magellan.trading.timeframe import DAY_NS, MINUTE_NS, Timeframe
 
 
 def replay(given: RunInput) -> PlainOutcome:
@@ -108,7 +108,10 @@ def calendar_of(given: RunInput) -> ExchangeCalendar | None:
 def actions_of(one: SymbolInput) -> list[CorporateAction]:
     found: list[CorporateAction] = []
     for action in one.actions:
-        at = as_utc(one.rows[action.row].opened_at_ns)
+        row = one.rows[action.row]
+        # A daily bar's label lies before anything traded, so an action is stamped with its date's midnight in New York.
+        is_daily = row.opened_at_ns % DAY_NS == 0
+        at = exchange_midnight(day_date(row.day)) if is_daily else instant(row.opened_at_ns)
         found.append(action_of(one.symbol, action, at))
     return found
 
@@ -119,10 +122,6 @@ def action_of(symbol: str, action: Action, at: datetime) -> CorporateAction:
     return Split(
         symbol=symbol, effective_at=at, new_shares=action.new_shares, old_shares=action.old_shares
     )
-
-
-def as_utc(at_ns: int) -> datetime:
-    return instant(at_ns).astimezone(UTC)
 
 
 def outcome(

@@ -400,7 +400,8 @@ def run_of(
         tp.SessionExit(at=time(9, 32)),
         None if shape.minutes == 1440 else tp.SessionExit(before_close_minutes=60),
     )
-    step = shape.step * shape.stretch
+    # On a stretched market levels keep off the bars' own grid, where a tie would hang on the last bit of a sum.
+    step = shape.step if shape.stretch == 1.0 else shape.step * 0.9371
     found = []
     for name in names:
         kinds = picks.one_of(*entry_kinds), picks.one_of(*entry_kinds)

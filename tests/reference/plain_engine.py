@@ -22,6 +22,7 @@ from reference.plain_market import (
     SymbolInput,
 )
 
+from magellan.backtest import records as r
 from magellan.backtest.records import BLOCKED, REASONS
 from magellan.strategy.trade_plan import (
     CashFraction,
@@ -46,19 +47,10 @@ NS_PER_MINUTE = 60_000_000_000
 DAYS_PER_YEAR = 365
 # A quotient that misses a whole number by less than this is that number: 0.3 / 0.1 are three steps.
 ROUNDING = 1e-9
+DUST = 1e-9  # fewer units than this are none
 
 BEFORE, OPEN, CLOSE = "before", "open", "close"  # which price of the present bars is known
 AT_OPEN, BY_LIMIT, BREAKOUT, AT_CLOSE = "at open", "by limit", "breakout", "at close"
-
-BLOCKED_NO_UNITS = BLOCKED[0]
-BLOCKED_TRADES_TODAY = BLOCKED[1]
-BLOCKED_LOSS_TODAY = BLOCKED[2]
-BLOCKED_OPEN_POSITIONS = BLOCKED[3]
-BLOCKED_NO_RISK = BLOCKED[4]
-BLOCKED_NOT_SHORTABLE = BLOCKED[5]
-BLOCKED_EXPIRED = BLOCKED[6]
-BLOCKED_COOLING_DOWN = BLOCKED[7]
-BLOCKED_PRICED_BEFORE_JUMP = BLOCKED[8]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +65,7 @@ class Order:
     limit: float = NAN
     stop: float = NAN
     triggered: bool = False
+    is_due: bool = False  # its schedule has come
     seen_row: int = -1  # first row at which it could fill
     filled: bool = False  # at least in part
 
@@ -152,10 +145,6 @@ class Run:
     def fills_at_close(self) -> bool:
         return self.config.execution.fill == "close"
 
-    @property
-    def sizes_at_fill(self) -> bool:
-        return self.fills_at_close or self.config.execution.size_at == "fill"
-
 
 def simulate(given: RunInput) -> PlainOutcome:
     """Run the whole market, instant by instant."""
@@ -228,13 +217,13 @@ def step_0_unexplained_jump(run: Run, one: SymbolInput) -> None:
     if row not in one.breaks:
         return
     for order in list(run.orders[one.symbol]):
-        withdraw(run, one, order, BLOCKED_PRICED_BEFORE_JUMP)
+        withdraw(run, one, order, BLOCKED[r.PRICED_BEFORE_JUMP])
     if one.symbol in run.positions and run.config.execution.unexplained_jumps == "refuse":
         raise Refused(HeldThroughJump(symbol=one.symbol, row=row))
 
 
 def step_1_overnight(run: Run, one: SymbolInput) -> None:
-    """What happened since the bar before: borrow fee, corporate actions, orders whose time is over."""
+    """What happened since the bar before: borrow fee, corporate actions, prices that follow a column."""
     charge_borrow_fee(run, one)
     for action in one.actions:
         if action.row == run.row[one.symbol]:
@@ -242,9 +231,6 @@ def step_1_overnight(run: Run, one: SymbolInput) -> None:
                 split(run, one, action.share_factor)
             if action.dividend_usd != 0.0:
                 pay_dividend(run, one, action.dividend_usd)
-    for order in list(run.orders[one.symbol]):
-        if has_expired(run, one, order):
-            withdraw(run, one, order, BLOCKED_EXPIRED)
     refresh_levels(run, one)
 
 
@@ -267,7 +253,7 @@ def step_2_exits_at_the_open(run: Run, one: SymbolInput) -> None:
             limit = target_price(run, one, held, k)
             if k not in held.targets_done and at_or_above(held.side, bar.open, limit):
                 take_profit(run, one, k, bar.open)
-                if one.symbol not in run.positions:
+                if one.symbol not in run.positions or k not in held.targets_done:
                     return
 
 
@@ -275,7 +261,6 @@ def step_3_entries_at_the_open(run: Run, one: SymbolInput) -> None:
     """Orders that the opening price fills."""
     bar = run.bar(one)
     row = run.row[one.symbol]
-    execution = run.config.execution
     for order in list(run.orders[one.symbol]):
         if order not in run.orders[one.symbol] or not may_fill_on_this_row(run, one, order):
             continue
@@ -286,16 +271,16 @@ def step_3_entries_at_the_open(run: Run, one: SymbolInput) -> None:
             enter(run, one, order, bar.open, AT_OPEN, slips=True)
         elif isinstance(entry, Limit):
             if at_or_below(side, bar.open, order.limit):
-                enter(run, one, order, better_open(execution.limit_fill, bar.open, order.limit), AT_OPEN, slips=False)
+                enter(run, one, order, bar.open, AT_OPEN, slips=False)
         elif isinstance(entry, Stop):
             if order.triggered:
                 enter(run, one, order, bar.open, AT_OPEN, slips=True)
             elif at_or_above(side, bar.open, order.stop):
                 order.triggered = True
-                enter(run, one, order, better_open(execution.stop_fill, bar.open, order.stop), AT_OPEN, slips=True)
+                enter(run, one, order, bar.open, AT_OPEN, slips=True)
         elif order.triggered:
             if at_or_below(side, bar.open, order.limit):
-                enter(run, one, order, better_open(execution.limit_fill, bar.open, order.limit), AT_OPEN, slips=False)
+                enter(run, one, order, bar.open, AT_OPEN, slips=False)
         elif at_or_above(side, bar.open, order.stop):
             order.triggered = True
             if at_or_below(side, bar.open, order.limit):
@@ -352,13 +337,17 @@ def step_5_exits_inside(run: Run, one: SymbolInput) -> None:
             continue
         limit = target_price(run, one, held, k)
         # After an entry by limit the high may have come before the entry; the close certainly came after it.
-        reach = bar.close if is_entry_bar and held.mode == BY_LIMIT else top
-        if passes(run, side, reach, limit):
-            if is_entry_bar and held.mode == AT_OPEN and run.config.execution.limit_fill == "gap-aware":
-                limit = better_of(side, limit, bar.open)  # it was met by the very price of the entry
+        is_sure = not (is_entry_bar and held.mode == BY_LIMIT) or at_or_above(side, bar.close, limit)
+        # A target that the entry's own opening price meets is met by it, as at any other opening.
+        is_met_at_open = is_entry_bar and held.mode == AT_OPEN and at_or_above(side, bar.open, limit)
+        if is_met_at_open and run.config.execution.limit_fill == "gap-aware":
+            take_profit(run, one, k, bar.open)
+        elif is_sure and passes(run, side, top, limit):
             take_profit(run, one, k, limit)
-            if one.symbol not in run.positions:
-                return
+        else:
+            continue
+        if one.symbol not in run.positions or k not in held.targets_done:
+            return  # all is sold, or the volume is used up
 
 
 def step_6_exits_at_the_close(run: Run, one: SymbolInput) -> None:
@@ -372,20 +361,22 @@ def step_6_exits_at_the_close(run: Run, one: SymbolInput) -> None:
     bar, row, plan = run.bar(one), run.row[one.symbol], held.plan
     exit_rows = one.exit_long if held.side > 0 else one.exit_short
     if session_exit_is_due(one, plan, row):
-        leave(run, one, bar.close, REASONS[5])
+        leave(run, one, bar.close, REASONS[r.SESSION_END])
     elif time_is_up(run, one, held):
-        leave(run, one, bar.close, REASONS[4])
+        leave(run, one, bar.close, REASONS[r.TIME])
     elif row in exit_rows:
-        leave_by_rule(run, one, held, REASONS[1])
+        leave_by_rule(run, one, held, REASONS[r.EXIT_RULE])
     elif margin_is_called(run):
-        leave_by_rule(run, one, held, REASONS[6])
+        held.leaving = REASONS[r.MARGIN_CALL]
+        stop_entering(run, one, held.side)
 
 
 def step_7_entries_at_the_close(run: Run, one: SymbolInput) -> None:
-    """Orders for the session's close; then what the strategy declares at this close."""
+    """Orders for the session's close; orders whose time is over; then what the strategy declares at this close."""
     for order in list(run.orders[one.symbol]):
         if order in run.orders[one.symbol] and order.plan.entry.time_in_force is TimeInForce.CLS:
             fill_at_session_close(run, one, order)
+    expire_orders(run, one)
     if run.orders[one.symbol]:
         return
     if run.row[one.symbol] < run.config.data.warmup_bars:
@@ -438,24 +429,28 @@ def charge_borrow_fee(run: Run, one: SymbolInput) -> None:
     bar = run.bar(one)
     days = bar.day - held.financed_day
     held.financed_day = bar.day
-    if held.side < 0 and days > 0:
+    if held.side < 0 and days > 0 and run.config.execution.borrow_rate > 0:
         value = held.units * one.rows[run.row[one.symbol] - 1].close * run.terms(one).point_value
         fee = value * run.config.execution.borrow_rate * days / DAYS_PER_YEAR
-        run.cash -= fee
         run.financing += fee
+        record_money(run, one, held.trade, REASONS[r.BORROW_FEE], -fee)
 
 
 def split(run: Run, one: SymbolInput, factor: float) -> None:
     """Units times the factor, prices over it; what is below a whole step is paid out at the open."""
-    step = run.terms(one).quantity_step
+    split_position(run, one, factor)
     for order in list(run.orders[one.symbol]):
         order.signal_close /= factor
         order.limit /= factor
         order.stop /= factor
         if not math.isnan(order.units):
-            order.units = down_to_step(order.units * factor, step)
+            order.units = down_to_step(order.units * factor, run.terms(one).quantity_step)
             if order.units <= 0:
-                withdraw(run, one, order, BLOCKED_NO_UNITS)
+                withdraw(run, one, order, BLOCKED[r.NO_UNITS])
+
+
+def split_position(run: Run, one: SymbolInput, factor: float) -> None:
+    step = run.terms(one).quantity_step
     held = run.positions.get(one.symbol)
     if held is None:
         return
@@ -465,39 +460,35 @@ def split(run: Run, one: SymbolInput, factor: float) -> None:
     for name in ("entry_price", "stop", "trail", "best", "risk"):
         setattr(held, name, getattr(held, name) / factor)
     fraction = held.units - down_to_step(held.units, step)
-    if fraction > ROUNDING * held.units:
-        close_units(run, one, fraction, run.bar(one).open, REASONS[8], commission=0.0)
-    else:
-        held.units = down_to_step(held.units, step)
+    if fraction > DUST:
+        close_units(run, one, fraction, run.bar(one).open, REASONS[r.CASH_IN_LIEU], commission=0.0)
+        if one.symbol not in run.positions:
+            stop_entering(run, one, held.side)
 
 
 def pay_dividend(run: Run, one: SymbolInput, amount_usd: float) -> None:
     held = run.positions.get(one.symbol)
     if held is not None:
-        run.cash += held.side * held.units * amount_usd
-        run.dividends += held.side * held.units * amount_usd
-
-
-def has_expired(run: Run, one: SymbolInput, order: Order) -> bool:
-    if order.seen_row < 0:
-        return False
-    tif = order.plan.entry.time_in_force
-    if tif is TimeInForce.GTC:
-        return False
-    if tif is TimeInForce.DAY:
-        return run.bar(one).day != one.rows[order.seen_row].day
-    return True
+        amount = held.side * held.units * amount_usd * run.terms(one).point_value
+        run.dividends += amount
+        record_money(run, one, held.trade, REASONS[r.DIVIDEND], amount)
 
 
 def refresh_levels(run: Run, one: SymbolInput) -> None:
     """Prices that are read anew on every bar."""
     for order in run.orders[one.symbol]:
-        price_order(run, one, order, filled_row=run.row[one.symbol])
+        price_order(run, one, order, filled_row=run.row[one.symbol], follows_only=True)
     held = run.positions.get(one.symbol)
     if held is not None:
         if held.next_stop_rule is not None:
             held.stop_rule, held.next_stop_rule = held.next_stop_rule, None
-        read_stop(run, one, held, filled_row=run.row[one.symbol])
+            read_stop(run, one, held, filled_row=run.row[one.symbol])
+        elif follows_column(held.stop_rule):
+            read_stop(run, one, held, filled_row=run.row[one.symbol])
+
+
+def follows_column(price: Price | None) -> bool:
+    return price is not None and price.column is not None and price.reading is not Reading.SIGNAL
 
 
 # --- Prices of a plan -----------------------------------------------------------------------------------------
@@ -538,7 +529,9 @@ def shares_per_share(one: SymbolInput, since_row: int, now_row: int) -> float:
     return factor
 
 
-def price_order(run: Run, one: SymbolInput, order: Order, *, filled_row: int) -> None:
+def price_order(
+    run: Run, one: SymbolInput, order: Order, *, filled_row: int, follows_only: bool = False
+) -> None:
     """Read the order's prices; one that is not known now keeps its last value."""
     entry = order.plan.entry
     wanted: dict[str, Price] = {}
@@ -549,6 +542,8 @@ def price_order(run: Run, one: SymbolInput, order: Order, *, filled_row: int) ->
     elif isinstance(entry, StopLimit):
         wanted = {"limit": entry.limit, "stop": entry.stop}
     for name, price in wanted.items():
+        if follows_only and not follows_column(price):
+            continue
         read = level(
             one,
             price,
@@ -560,7 +555,7 @@ def price_order(run: Run, one: SymbolInput, order: Order, *, filled_row: int) ->
             now_row=run.row[one.symbol],
         )
         if not math.isnan(read):
-            setattr(order, name, to_tick(run.terms(one), read))
+            setattr(order, name, limit_to_tick(run.terms(one), read, order.side) if name == "limit" else read)
 
 
 def read_stop(run: Run, one: SymbolInput, held: Position, *, filled_row: int) -> None:
@@ -578,7 +573,7 @@ def read_stop(run: Run, one: SymbolInput, held: Position, *, filled_row: int) ->
         now_row=run.row[one.symbol],
     )
     if not math.isnan(read):
-        held.stop = to_tick(run.terms(one), read)
+        held.stop = read
 
 
 def target_price(run: Run, one: SymbolInput, held: Position, k: int) -> float:
@@ -593,14 +588,14 @@ def target_price(run: Run, one: SymbolInput, held: Position, k: int) -> float:
         filled_row=row,
         now_row=row,
     )
-    return to_tick(run.terms(one), read)
+    return limit_to_tick(run.terms(one), read, -held.side)
 
 
 def stop_in_force(held: Position) -> tuple[float, str]:
     """The nearer of the stop and the trailing stop, with its name; NaN when there is neither."""
     if math.isnan(held.trail) or at_or_above(held.side, held.stop, held.trail):
-        return held.stop, REASONS[2]
-    return held.trail, REASONS[3]
+        return held.stop, REASONS[r.STOP]
+    return held.trail, REASONS[r.TRAILING]
 
 
 def trailing_distance(run: Run, one: SymbolInput, held: Position, best: float, read_row: int) -> float:
@@ -633,11 +628,6 @@ def worse_of(side: int, price: float, other: float) -> float:
     return min(price, other) if side > 0 else max(price, other)
 
 
-def better_of(side: int, price: float, other: float) -> float:
-    """For whoever leaves a position of that side."""
-    return max(price, other) if side > 0 else min(price, other)
-
-
 def passes(run: Run, side: int, reach: float, limit: float) -> bool:
     """Whether a price fills a resting limit on the favourable side of a position."""
     if run.config.execution.limit_needs == "through":
@@ -646,12 +636,10 @@ def passes(run: Run, side: int, reach: float, limit: float) -> bool:
 
 
 def comes_back_to(run: Run, side: int, bar: Row, limit: float) -> bool:
-    """Whether the bar fills a resting entry limit."""
+    """Whether the bar, having opened on the far side of a resting entry limit, fills it later."""
+    if at_or_below(side, bar.open, limit):
+        return False
     return passes(run, -side, bar.low if side > 0 else bar.high, limit)
-
-
-def better_open(rule: str, opened: float, at_level: float) -> float:
-    return at_level if rule == "at-level" else opened
 
 
 # --- Units, prices and money of a fill ------------------------------------------------------------------------
@@ -663,11 +651,9 @@ def down_to_step(units: float, step: float) -> float:
     return math.floor(units / step + ROUNDING) * step
 
 
-def to_tick(terms: InstrumentTerms, price: float) -> float:
-    """The nearest price that the exchange accepts."""
-    if terms.tick_size == 0 or math.isnan(price):
-        return price
-    return round(price / terms.tick_size) * terms.tick_size
+def limit_to_tick(terms: InstrumentTerms, price: float, buys: int) -> float:
+    """A limit that the exchange accepts, never worse than the one that was meant."""
+    return price if math.isnan(price) else against_us_to_tick(terms, price, -buys)
 
 
 def against_us_to_tick(terms: InstrumentTerms, price: float, buys: int) -> float:
@@ -706,12 +692,20 @@ def commission_terms(run: Run, one: SymbolInput) -> tuple[float, float, float]:
     return per_unit, bps / 10_000, least
 
 
-def affordable(run: Run, one: SymbolInput, money: float, price: float) -> float:
-    """The most units that this money buys at this price, commission included."""
+def bought_with(run: Run, one: SymbolInput, money: float, price: float) -> float:
+    """The units that this money pays for at this price, commission included; not rounded."""
+    if price <= 0:
+        return 0.0
     per_unit, rate, least = commission_terms(run, one)
     value = price * run.terms(one).point_value
-    units = min(money / (value * (1 + rate) + per_unit), (money - least) / value)
-    return max(0.0, down_to_step(units, run.terms(one).quantity_step))
+    return max(0.0, min(money / (value * (1 + rate) + per_unit), (money - least) / value))
+
+
+def most_affordable(run: Run, one: SymbolInput, order: Order, price: float) -> float:
+    """The most units that may be added at that price: by the money, and by the limits on the position."""
+    money = run.config.account.leverage * equity(run) - gross_exposure(run) if run.is_margin else run.cash
+    units = min(bought_with(run, one, money, price), most_units(run, one, order, price))
+    return down_to_step(units, run.terms(one).quantity_step)
 
 
 def volume_left(run: Run, one: SymbolInput) -> float:
@@ -769,6 +763,24 @@ def record(
     )
 
 
+def record_money(run: Run, one: SymbolInput, trade: int, reason: str, amount: float) -> None:
+    """Money that a position brought or cost without units changing hands."""
+    run.cash += amount
+    run.fills.append(
+        PlainFill(
+            row=run.row[one.symbol],
+            symbol=one.symbol,
+            trade=trade,
+            reason=reason,
+            units=0.0,
+            price=0.0,
+            commission=0.0,
+            at_close=False,
+            cash_after=run.cash,
+        )
+    )
+
+
 # --- Entering -------------------------------------------------------------------------------------------------
 
 
@@ -783,53 +795,72 @@ def decide_entry(run: Run, one: SymbolInput, side: int) -> None:
     order = Order(side=side, plan=plan, signal_row=row, signal_close=bar.close, units=NAN)
     price_order(run, one, order, filled_row=row + 1)
     if has_unknown_price(order):
-        run.block(BLOCKED_NO_RISK)
+        run.block(BLOCKED[r.NO_RISK])
         return
-    if not run.sizes_at_fill:
-        sized = size(run, one, order, bar.close, filled_row=row + 1)
-        if isinstance(sized, str):
-            run.block(sized)
+    price = expected_price(order)
+    if plan.stop is not None:
+        stop = first_stop(run, one, plan, side, price, row, filled_row=row + 1)
+        if not side * (price - stop) > 0:
+            run.block(BLOCKED[r.NO_RISK])
             return
-        order.units = sized
-    run.orders[one.symbol].append(order)
     entry = plan.entry
-    is_plain_market = (
-        isinstance(entry, Market)
+    is_market = isinstance(entry, Market)
+    fills_now = (
+        run.fills_at_close
+        and isinstance(entry, Market)
         and entry.at is None
         and entry.time_in_force not in (TimeInForce.OPG, TimeInForce.CLS)
     )
-    if run.fills_at_close and is_plain_market and one.symbol not in run.positions:
+    # An order that rests states its units; one that takes the next price may leave them open until then.
+    if not fills_now and not (is_market and run.config.execution.size_at == "fill"):
+        sized = size(run, one, order, price, filled_row=row + 1)
+        if isinstance(sized, str):
+            run.block(sized)
+            return
+        if one.symbol not in run.positions:
+            sized = min(sized, most_affordable(run, one, order, price))
+        if sized < DUST:
+            run.block(BLOCKED[r.NO_UNITS])
+            return
+        order.units = sized
+    run.orders[one.symbol].append(order)
+    if fills_now and one.symbol not in run.positions:
         order.seen_row = row
         enter(run, one, order, bar.close, AT_CLOSE, slips=True)
+        expire_orders(run, one)
+
+
+def expected_price(order: Order) -> float:
+    """The price at which the order is meant to fill: its own, or the close where it has none."""
+    if isinstance(order.plan.entry, Market):
+        return order.signal_close
+    return order.stop if isinstance(order.plan.entry, Stop) else order.limit
 
 
 def refusal(run: Run, one: SymbolInput, side: int, plan: TradePlan) -> str | None:
     limits, row = run.config.limits, run.row[one.symbol]
     others_pending = {name for name, orders in run.orders.items() if orders and name != one.symbol}
     if one.symbol in run.closed_row and row - run.closed_row[one.symbol] < plan.cooldown_bars:
-        return BLOCKED_COOLING_DOWN
+        return BLOCKED[r.COOLING_DOWN]
     if limits.trades_per_day_max is not None:
         pending = {name for name in others_pending if name not in run.positions}
         if run.day_trades + len(pending) >= limits.trades_per_day_max:
-            return BLOCKED_TRADES_TODAY
-    loss = -run.day_pnl
+            return BLOCKED[r.TRADES_TODAY]
+    loss = max(0.0, -run.day_pnl)
     if limits.loss_per_day_usd_max is not None and loss >= limits.loss_per_day_usd_max:
-        return BLOCKED_LOSS_TODAY
+        return BLOCKED[r.LOSS_TODAY]
     if (
         limits.loss_per_day_fraction_max is not None
+        and loss > 0
         and loss >= limits.loss_per_day_fraction_max * run.day_equity
     ):
-        return BLOCKED_LOSS_TODAY
+        return BLOCKED[r.LOSS_TODAY]
     if limits.open_positions_max is not None:
         others = others_pending | {name for name in run.positions if name != one.symbol}
         if len(others) >= limits.open_positions_max:
-            return BLOCKED_OPEN_POSITIONS
+            return BLOCKED[r.OPEN_POSITIONS]
     if side < 0 and not can_be_borrowed(run, one):
-        return BLOCKED_NOT_SHORTABLE
-    if not run.sizes_at_fill and plan.stop is not None:
-        stop = first_stop(run, one, plan, side, run.bar(one).close, row, filled_row=row + 1)
-        if not at_or_below(side, stop, run.bar(one).close) or stop == run.bar(one).close:
-            return BLOCKED_NO_RISK
+        return BLOCKED[r.NOT_SHORTABLE]
     return None
 
 
@@ -860,7 +891,7 @@ def first_stop(
 ) -> float:
     """Where the plan's stop lies for a position entered at that price."""
     assert plan.stop is not None, "asked only where the plan has a stop"
-    read = level(
+    return level(
         one,
         plan.stop,
         side=side,
@@ -870,24 +901,25 @@ def first_stop(
         filled_row=filled_row,
         now_row=run.row[one.symbol],
     )
-    return to_tick(run.terms(one), read)
 
 
 def size(run: Run, one: SymbolInput, order: Order, price: float, *, filled_row: int) -> float | str:
     """Units to enter at that price, or why there are none."""
     plan, terms = order.plan, run.terms(one)
     wanted, value = plan.size, price * terms.point_value
-    if plan.stop is not None:
+    if isinstance(wanted, RiskFraction):
         stop = first_stop(run, one, plan, order.side, price, order.signal_row, filled_row=filled_row)
         risk = order.side * (price - stop)
         if not risk > 0:
-            return BLOCKED_NO_RISK
+            return BLOCKED[r.NO_RISK]
+    if price <= 0:
+        return BLOCKED[r.NO_UNITS]
     if isinstance(wanted, Units):
         units = wanted.units
     elif isinstance(wanted, Notional):
         units = wanted.usd / value
     elif isinstance(wanted, CashFraction):
-        units = affordable(run, one, run.cash * wanted.fraction, price)
+        units = bought_with(run, one, run.cash * wanted.fraction, price)
     elif isinstance(wanted, EquityFraction):
         fraction = wanted.fraction
         share = fraction if isinstance(fraction, float) else float(fraction[order.signal_row])
@@ -897,8 +929,12 @@ def size(run: Run, one: SymbolInput, order: Order, price: float, *, filled_row: 
         units = equity(run) * wanted.fraction / (risk * terms.point_value)
         if wanted.notional_max_usd is not None:
             units = min(units, wanted.notional_max_usd / value)
-    units = down_to_step(min(units, most_units(run, one, order, price)), terms.quantity_step)
-    return units if units > 0 else BLOCKED_NO_UNITS
+    if not units > 0:  # also where the size is not known
+        return BLOCKED[r.NO_UNITS]
+    if run.config.limits.position_usd_max is not None:
+        units = min(units, run.config.limits.position_usd_max / value)
+    units = down_to_step(units, terms.quantity_step)
+    return units if units > 0 else BLOCKED[r.NO_UNITS]
 
 
 def most_units(run: Run, one: SymbolInput, order: Order, price: float) -> float:
@@ -906,7 +942,7 @@ def most_units(run: Run, one: SymbolInput, order: Order, price: float) -> float:
     held = run.positions.get(one.symbol)
     have = 0.0 if held is None or held.side != order.side else held.units
     most = math.inf
-    if run.config.limits.position_usd_max is not None:
+    if run.config.limits.position_usd_max is not None and price > 0:
         most = run.config.limits.position_usd_max / (price * run.terms(one).point_value)
     if order.side < 0 and run.config.execution.borrow_units_max is not None:
         most = min(most, run.config.execution.borrow_units_max)
@@ -916,20 +952,22 @@ def most_units(run: Run, one: SymbolInput, order: Order, price: float) -> float:
 def may_fill_on_this_row(run: Run, one: SymbolInput, order: Order) -> bool:
     """Whether the order has begun to work by this row's opening."""
     entry, row = order.plan.entry, run.row[one.symbol]
-    if entry.time_in_force is TimeInForce.CLS:
+    held = run.positions.get(one.symbol)
+    if isinstance(entry, Market) and (entry.at is None or opens_first_at_or_after(one, row, minute_of_day(entry.at))):
+        order.is_due = True
+    if entry.time_in_force is TimeInForce.CLS or (held is not None and held.side != order.side):
         return False
     if order.seen_row >= 0:
         return True
     if entry.time_in_force is TimeInForce.OPG:
         return is_first_of_day(one, row)
-    if isinstance(entry, Market) and entry.at is not None:
-        return opens_first_at_or_after(one, row, minute_of_day(entry.at))
-    return True
+    return order.is_due or not isinstance(entry, Market)
 
 
 def fill_at_session_close(run: Run, one: SymbolInput, order: Order) -> None:
     bar, row = run.bar(one), run.row[one.symbol]
-    if not is_last_of_day(one, row) or order.signal_row == row:
+    held = run.positions.get(one.symbol)
+    if not is_last_of_day(one, row) or order.signal_row == row or (held is not None and held.side != order.side):
         return
     order.seen_row = row
     entry = order.plan.entry
@@ -960,8 +998,6 @@ def enter(
     if held is not None and held.side != order.side:
         return  # the opposite position has not left yet
     allowed = volume_left(run, one)
-    if allowed <= 0:
-        return
     side, row = order.side, run.row[one.symbol]
 
     def price_for(units: float) -> float:
@@ -975,19 +1011,21 @@ def enter(
             return
         order.units = sized
     price = price_for(min(order.units, allowed))
-    money = run.config.account.leverage * equity(run) - gross_exposure(run) if run.is_margin else run.cash
-    order.units = min(order.units, affordable(run, one, money, price), most_units(run, one, order, price))
-    if order.units <= 0:
-        withdraw(run, one, order, BLOCKED_NO_UNITS)
+    order.units = min(order.units, most_affordable(run, one, order, price))
+    if order.units < DUST:
+        withdraw(run, one, order, BLOCKED[r.NO_UNITS])
         return
     if order.plan.entry.time_in_force is TimeInForce.FOK and order.units > allowed:
+        withdraw(run, one, order, BLOCKED[r.EXPIRED])
         return
     units = min(order.units, allowed)
+    if units <= 0:
+        return
     price = price_for(units)
     take_position(run, one, order, units, price, mode)
     order.units -= units
     order.filled = True
-    run.orders[one.symbol] = [order] if order.units > ROUNDING * units else []
+    run.orders[one.symbol] = [order] if order.units >= DUST else []
 
 
 def take_position(run: Run, one: SymbolInput, order: Order, units: float, price: float, mode: str) -> None:
@@ -1020,11 +1058,11 @@ def take_position(run: Run, one: SymbolInput, order: Order, units: float, price:
         held.entry_price = (held.entry_price * held.units + price * units) / (held.units + units)
         held.units += units
         held.entered += units
-    if order.plan.stop is not None:
+    if held.units == held.entered == units:  # the first fill sets the protection
         read_stop(run, one, held, filled_row=filled_row)
-        held.risk = abs(held.entry_price - held.stop)
+        held.risk = abs(held.entry_price - stop_in_force(held)[0])
     record(
-        run, one, trade=held.trade, reason=REASONS[0], units=side * units, price=price, commission=commission
+        run, one, trade=held.trade, reason=REASONS[r.ENTRY], units=side * units, price=price, commission=commission
     )
     run.taken[one.symbol] += units
 
@@ -1034,6 +1072,16 @@ def withdraw(run: Run, one: SymbolInput, order: Order, reason: str) -> None:
     run.orders[one.symbol] = [other for other in run.orders[one.symbol] if other is not order]
     if not order.filled:
         run.block(reason)
+
+
+def expire_orders(run: Run, one: SymbolInput) -> None:
+    """Withdraw the orders whose time in force ends with this bar."""
+    for order in list(run.orders[one.symbol]):
+        tif = order.plan.entry.time_in_force
+        if order.seen_row < 0 or tif is TimeInForce.GTC:
+            continue
+        if tif is not TimeInForce.DAY or is_last_of_day(one, run.row[one.symbol]):
+            withdraw(run, one, order, BLOCKED[r.EXPIRED])
 
 
 # --- Leaving --------------------------------------------------------------------------------------------------
@@ -1072,11 +1120,12 @@ def take_profit(run: Run, one: SymbolInput, k: int, price: float) -> None:
     wanted = min(wanted, held.units)
     units = min(wanted, volume_left(run, one))
     if units > 0:
-        close_units(run, one, units, price, REASONS[10 + k], commission=commission_of(run, one, units, price))
+        close_units(run, one, units, price, REASONS[r.TARGET + k], commission=commission_of(run, one, units, price))
         run.taken[one.symbol] += units
         stop_entering(run, one, held.side)
     if units < wanted:
-        held.target_left[k] = wanted - units
+        if units > 0:
+            held.target_left[k] = wanted - units
         return
     held.targets_done.add(k)
     if target.then_stop is not None:
@@ -1098,7 +1147,7 @@ def close_units(
         commission=commission,
     )
     held.units -= units
-    if held.units <= ROUNDING * held.entered:
+    if held.units < DUST:
         del run.positions[one.symbol]
         run.closed_row[one.symbol] = run.row[one.symbol]
 
