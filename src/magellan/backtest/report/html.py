@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -50,31 +50,44 @@ class Column:
     hint: str = ""  # shown when the pointer rests on the heading
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Content]], *, caption: str = "") -> Markup:
+Row = Sequence[Content]
+
+
+def table(columns: Sequence[Column], rows: Sequence[Row]) -> Markup:
     """A table that scrolls sideways on a narrow screen; the first cell of each row is its heading."""
+    return grouped_table(columns, {"": rows})
 
-    def kind(column: Column) -> str | None:
-        return "number" if column.kind == "number" else None
 
+def grouped_table(columns: Sequence[Column], groups: Mapping[str, Sequence[Row]]) -> Markup:
+    """The same with headings between groups of rows; a group named "" has none."""
     head = element(
         "tr",
         [
-            element("th", column.heading, scope="col", class_=kind(column), title=column.hint or None)
+            element("th", column.heading, scope="col", class_=_kind(column), title=column.hint or None)
             for column in columns
         ],
     )
-    body = []
-    for row in rows:
-        assert len(row) == len(columns), f"{len(row)} cells in a row of {len(columns)} columns"
-        first = element("th", row[0], scope="row", class_=kind(columns[0]))
-        others = [
-            element("td", cell, class_=kind(column))
-            for cell, column in zip(row[1:], columns[1:], strict=True)
-        ]
-        body.append(element("tr", [first, *others]))
-    parts = [element("caption", caption)] if caption else []
-    parts += [element("thead", head), element("tbody", body)]
-    return element("div", element("table", parts), class_="scroll", tabindex="0")
+    bodies = []
+    for name, rows in groups.items():
+        lines = [_line(columns, row) for row in rows]
+        if name:
+            heading = element("th", name, scope="colgroup", colspan=str(len(columns)), class_="group")
+            lines.insert(0, element("tr", heading))
+        bodies.append(element("tbody", lines))
+    return element("div", element("table", [element("thead", head), *bodies]), class_="scroll", tabindex="0")
+
+
+def _line(columns: Sequence[Column], row: Row) -> Markup:
+    assert len(row) == len(columns), f"{len(row)} cells in a row of {len(columns)} columns"
+    first = element("th", row[0], scope="row", class_=_kind(columns[0]))
+    others = [
+        element("td", cell, class_=_kind(column)) for cell, column in zip(row[1:], columns[1:], strict=True)
+    ]
+    return element("tr", [first, *others])
+
+
+def _kind(column: Column) -> str | None:
+    return "number" if column.kind == "number" else None
 
 
 def facts(pairs: Iterable[tuple[str, Content]]) -> Markup:
