@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from magellan.adapters.corporate_action_file import CorporateActionFile
+from magellan.adapters.durable_file import write_durably
 from magellan.adapters.exchange_calendar import load_calendar
 from magellan.adapters.import_journal import JsonLinesImportJournal
 from magellan.adapters.parquet.bar_archive import ParquetBarArchive
@@ -13,11 +17,18 @@ from magellan.archive.actions import CorporateActionTable
 from magellan.errors import FixInput
 from magellan.ports.bars import BarArchive
 from magellan.ports.corporate_actions import CorporateActionStore
+from magellan.ports.executor import Executor
 from magellan.ports.import_journal import ImportJournal
+from magellan.ports.run_store import RunStore
+from magellan.ports.sweeps import SweepStore
 from magellan.ports.vendor import BarVendor
 from magellan.workspace.workspace import Workspace
 
+if TYPE_CHECKING:
+    from magellan.usecases.gate_strategy import GateSources
+
 calendar_of = load_calendar
+write_file = write_durably
 read_foreign_bars = read_foreign
 FOREIGN_ENDINGS = ENDINGS  # of files that are worth a try
 BAR_VENDORS = ("alpaca", "polygon", "yahoo")
@@ -69,3 +80,62 @@ def corporate_action_store(workspace: Workspace) -> CorporateActionStore:
 def import_journal(workspace: Workspace) -> ImportJournal:
     """The journal of the imports into the workspace's archive."""
     return JsonLinesImportJournal(workspace.state_folder / "imports")
+
+
+def executor(*, cluster: str | None, workers: int | None, in_python: bool) -> Executor:
+    """Where a sweep is carried out.
+
+    cluster:   a Dask cluster's address, or None for this machine.
+    workers:   cores of this machine to use; None for all that we may use.
+    in_python: the strategy decides in plain Python, which only processes do side by side.
+    Raises: FixInput for both a cluster and a number of workers, and as `DaskExecutor` does.
+    """
+    if cluster is not None:
+        if workers is not None:
+            raise FixInput("--workers counts cores of this machine, and the work goes to a cluster")
+        from magellan.adapters.dask_cluster import DaskExecutor
+
+        return DaskExecutor(cluster)
+    cores = workers or (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    if in_python:
+        from magellan.adapters.local.processes import ProcessExecutor
+
+        return ProcessExecutor(cores)
+    from magellan.adapters.local.threads import ThreadExecutor
+
+    return ThreadExecutor(cores)
+
+
+def sweep_store(workspace: Workspace) -> SweepStore:
+    """Where the workspace keeps what its sweeps have found."""
+    from magellan.adapters.local.sweep_folder import SweepFolder
+
+    return SweepFolder(workspace.state_folder / "sweeps")
+
+
+def run_store(workspace: Workspace) -> RunStore:
+    """Where the workspace keeps its finished runs."""
+    from magellan.adapters.run_store import RunFolders
+
+    return RunFolders(workspace.state_folder / "runs")
+
+
+def gate_sources(
+    workspace: Workspace, environment: Mapping[str, str], clock: Callable[[], datetime]
+) -> GateSources:
+    """Everything that the gates of a workspace's strategies ask. `clock`: now, aware, UTC."""
+    from magellan.adapters.local.gate_records import GateRecordFiles
+    from magellan.adapters.local.tools import PythonTools
+    from magellan.usecases.gate_strategy import GateSources
+
+    return GateSources(
+        archive=bar_archive(workspace),
+        actions=corporate_actions(workspace),
+        calendar_of=calendar_of,
+        tools=PythonTools(environment),
+        records=GateRecordFiles(workspace),
+        clock=clock,
+        cache_folder=workspace.state_folder / "cache",
+    )

@@ -84,7 +84,7 @@ def whole_steps(units: float, step: float) -> float:
     if step <= 0.0:
         return units
     steps = units / step
-    whole = float(np.floor(steps))
+    whole = float(math.floor(steps))
     # 9.999999999 lots are ten: the division lost the last bit, not the customer a lot.
     if steps - whole > 1.0 - 1e-9:
         whole += 1.0

@@ -15,6 +15,7 @@ The order of events within one instant, over all symbols (docs/assumptions.md, "
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def limit_to_tick(side: float, limit: float, tick: float) -> float:
     steps = limit / tick
     nearest = np.round(steps)
     if abs(steps - nearest) > 1e-6:
-        nearest = np.floor(steps) if side > 0.0 else np.ceil(steps)
+        nearest = math.floor(steps) if side > 0.0 else np.ceil(steps)
     return nearest * tick
 
 
@@ -364,7 +365,7 @@ def stop_in_force(p: Any) -> float:
 @kernel_part
 def stop_reason(p: Any) -> int:
     """Which of the two stops is the one in force."""
-    if np.isnan(p.stop) or (p.units > 0.0 and p.trail > p.stop) or (p.units < 0.0 and p.trail < p.stop):
+    if math.isnan(p.stop) or (p.units > 0.0 and p.trail > p.stop) or (p.units < 0.0 and p.trail < p.stop):
         return r.TRAILING
     return r.STOP
 
@@ -386,7 +387,7 @@ def read_stop(x: Any, s: int, row: int) -> None:
         side = 1.0 if p.units > 0.0 else -1.0
         lv = level_number(x, p.plan * r.LEVELS + slot)
         level = level_price(x, s, lv, p.entry_price, p.risk, side, p.signal_row, row)
-        if not np.isnan(level):
+        if not math.isnan(level):
             p.stop = level
 
 
@@ -415,7 +416,7 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
             at_level,
             rules.limit_needs_through != 0,
         )
-        if np.isnan(price) or (opening and not at_open):
+        if math.isnan(price) or (opening and not at_open):
             continue
         if not opening and (p.entry_row < row or p.mode != r.AT_OPEN):
             price = level  # the open has passed, or came before the entry
@@ -456,7 +457,7 @@ def exits_at_open(x: Any, s: int, row: int) -> None:
             return
     stop = stop_in_force(p)
     side = -1.0 if p.units > 0.0 else 1.0
-    if not np.isnan(stop):
+    if not math.isnan(stop):
         price, at_open = stop_price(
             side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), rules.stop_fills_at_level != 0
         )
@@ -489,9 +490,9 @@ def exits_inside(x: Any, s: int, row: int) -> None:
         return
     stop = stop_in_force(p)
     side = -1.0 if p.units > 0.0 else 1.0
-    if not np.isnan(stop):
+    if not math.isnan(stop):
         price, _ = stop_price(side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), TRUE)
-        if not np.isnan(price):
+        if not math.isnan(price):
             if p.entry_row == row:
                 # Entered beyond its own stop: it leaves where it came in, not at a better price.
                 came_in = f8(x.open, row) if p.mode == r.AT_OPEN else p.entry_price
@@ -574,7 +575,7 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     c = cost_of(x, s)
     side = e.side
     room = volume_left(x, s, row)
-    if np.isnan(e.units):
+    if math.isnan(e.units):
         at = entry_paid(x, s, slot, row, 0.0, price, slips)
         stop = np.nan
         lv = level_number(x, e.plan * r.LEVELS + r.LEVEL_STOP)
@@ -695,7 +696,7 @@ def follow(x: Any, s: int, row: int) -> None:
         seen = f8(x.close, row)
     p.best = max(p.best, seen) if side > 0.0 else min(p.best, seen)
     level = p.best - side * trail_distance(x, s, row, row)
-    if np.isnan(p.trail) or side * (level - p.trail) > 0.0:
+    if math.isnan(p.trail) or side * (level - p.trail) > 0.0:
         p.trail = level
 
 
@@ -727,30 +728,30 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
                 enter(x, s, slot, row, o, r.AT_OPEN, TRUE)
         elif e.kind == r.LIMIT:
             price, at_open = limit_price(e.side, e.limit, o, h, low, FALSE, through)
-            if not np.isnan(price) and at_open == opening:
+            if not math.isnan(price) and at_open == opening:
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, FALSE)
         elif e.kind == r.STOP_ENTRY:
             price, at_open = stop_price(e.side, e.stop, o, h, low, FALSE)
             if e.triggered != 0:
                 if opening:
                     enter(x, s, slot, row, o, r.AT_OPEN, TRUE)
-            elif not np.isnan(price) and at_open == opening:
+            elif not math.isnan(price) and at_open == opening:
                 e.triggered = 1
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, TRUE)
         elif e.triggered == 0:
             price, at_open = stop_price(e.side, e.stop, o, h, low, FALSE)
-            if not np.isnan(price) and at_open == opening:
+            if not math.isnan(price) and at_open == opening:
                 e.triggered = 1
                 if e.side * (price - e.limit) <= 0.0:
                     enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, TRUE)
                 elif opening and e.tif != r.OPG:
                     # Triggered by the opening and beyond the limit: does the bar come back to it later?
                     back, _ = limit_price(e.side, e.limit, o, h, low, TRUE, through)
-                    if not np.isnan(back):
+                    if not math.isnan(back):
                         enter(x, s, slot, row, back, r.ON_THE_WAY_DOWN, FALSE)
         else:
             price, at_open = limit_price(e.side, e.limit, o, h, low, FALSE, through)
-            if not np.isnan(price) and at_open == opening:
+            if not math.isnan(price) and at_open == opening:
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, FALSE)
         if p.units != 0.0 and e.kind == r.NONE:
             return
@@ -776,11 +777,11 @@ def reprice(x: Any, s: int, slot: int, row: int) -> None:
         return
     if e.kind != r.STOP_ENTRY and level_number(x, e.plan * r.LEVELS + r.LEVEL_LIMIT).reading != r.READ_SIGNAL:
         limit = order_price(x, s, e.plan, r.LEVEL_LIMIT, e.side, e.signal_row, row)
-        if not np.isnan(limit):
+        if not math.isnan(limit):
             e.limit = limit
     if e.kind != r.LIMIT and level_number(x, e.plan * r.LEVELS + r.LEVEL_STOP_ENTRY).reading != r.READ_SIGNAL:
         stop = order_price(x, s, e.plan, r.LEVEL_STOP_ENTRY, e.side, e.signal_row, row)
-        if not np.isnan(stop):
+        if not math.isnan(stop):
             e.stop = stop
 
 
@@ -995,13 +996,13 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
     if plan.entry_kind == r.LIMIT or plan.entry_kind == r.STOP_LIMIT:
         limit_at = order_price(x, s, plan_id, r.LEVEL_LIMIT, side, row, row)
         reference = limit_at
-    if np.isnan(reference) or (plan.entry_kind == r.STOP_LIMIT and np.isnan(stop_at)):
+    if math.isnan(reference) or (plan.entry_kind == r.STOP_LIMIT and math.isnan(stop_at)):
         count_blocked(x, r.NO_RISK)
         return
     stop = np.nan
     if level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP).used != 0:
         stop = level_price(x, s, level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP), reference, np.nan, side, row, row)
-        if np.isnan(stop) or side * (reference - stop) <= 0.0:
+        if math.isnan(stop) or side * (reference - stop) <= 0.0:
             count_blocked(x, r.NO_RISK)
             return
     units = np.nan
@@ -1145,7 +1146,7 @@ def next_event(x: Any, s: int, row: int) -> int:
     plan = plan_at(x, p.plan)
     if (
         p.exit_units > 0.0
-        or not np.isnan(p.stop)
+        or not math.isnan(p.stop)
         or p.stop_moves + p.next_stop != 0
         or plan.trail_kind != r.TRAIL_NONE
         or p.targets_done != (1 << plan.targets) - 1
