@@ -1,4 +1,4 @@
-"""Keep a run: measure a result, and put it with its report where `compare` finds it."""
+"""Keep a run: measure a result, write its page, and put both where `magellan compare` finds them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from pathlib import Path
 from magellan.backtest.confidence import confidence_of
 from magellan.backtest.kept_run import KeptRun, kept_run
 from magellan.backtest.metrics import metrics_of
-from magellan.backtest.report.run_report import run_report
 from magellan.backtest.result import BacktestResult
 from magellan.ports.run_store import RunStore
 
 
 def measured(result: BacktestResult) -> KeptRun:
-    """A result with everything that is measured of it."""
+    """A result with its metrics and their intervals. Pure."""
     return kept_run(result, metrics_of(result), confidence_of(result))
 
 
 def keep_run(result: BacktestResult, run: KeptRun, store: RunStore) -> Path:
-    """Write the run's report and keep both; returns the run's folder."""
+    """Keep a measured run with its report; returns its folder, in which report.html is the page.
+
+    Raises: AskOperator when the disk is full or not writable.
+    """
+    from magellan.backtest.report.run_report import run_report
+
     return store.keep(run, run_report(result, run.metrics, run.confidence))

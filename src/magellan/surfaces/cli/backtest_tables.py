@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from magellan.backtest.bootstrap import Interval
 from magellan.backtest.comparison import Comparison, Difference
-from magellan.backtest.confidence import Confidence
+from magellan.backtest.kept_run import KeptRun
 from magellan.backtest.metrics import Metrics
 from magellan.backtest.report.comparison_report import change_text, verdict_of
 from magellan.backtest.report.metric_list import METRIC_GROUPS, METRICS, Form, written
 from magellan.backtest.report.summary import summary_of
 from magellan.backtest.report.words import DASH, count, day, many, money, percent
-from magellan.backtest.result import BacktestResult
 from magellan.ports.run_store import RunEntry
-from magellan.surfaces.cli.output import note, print_table, say
+from magellan.surfaces.cli.output import print_table, say
 
 _WIDTH: Final = 100
 _SHOWN_OF_A_RUN: Final = (
@@ -42,24 +40,19 @@ _SHOWN_OF_A_RUN: Final = (
 )
 
 
-def print_run(
-    result: BacktestResult, metrics: Metrics, sure: Confidence, *, folder: Path | None = None
-) -> None:
-    """A run on standard output: what it is, what it made, how sure that is, and why to doubt it.
-
-    folder: where the run was kept; None when it was not.
-    """
-    manifest = result.manifest
-    symbols = result.market.symbols
+def show_run(run: KeptRun) -> None:
+    """A run on standard output: what it is, what it made, how sure that is, and why to doubt it."""
+    manifest, metrics, sure = run.manifest, run.metrics, run.confidence
+    symbols = [row.symbol for row in metrics.by_symbol]
     named = ", ".join(symbols[:6]) + (f" and {len(symbols) - 6} more" if len(symbols) > 6 else "")
-    say(f"{manifest.strategy} {manifest.strategy_version}, run {manifest.run_id}")
+    say(f"{manifest.strategy} {manifest.strategy_version}, run {run.run_id}")
     say(
         f"{named}: {many(metrics.bars, 'bar')} of {metrics.timeframe}, {day(metrics.first_on)} to "
         f"{day(metrics.last_on)}"
     )
-    if any(used.generated for used in manifest.data):
+    if run.is_generated:
         say("GENERATED DATA: nobody ever traded at these prices; the result says nothing about any market.")
-    for setting in result.misleading:
+    for setting in run.misleading:
         say(f"MISLEADS: {setting}")
     summary = summary_of(metrics, sure)
     say("")
@@ -76,19 +69,17 @@ def print_run(
     if len(metrics.by_symbol) > 1:
         _print_symbols(metrics)
     _print_reasons(metrics)
-    if result.blocked:
+    if run.blocked:
         print_table(
             ("entries that did not happen", "times"),
             [
                 (reason, count(times))
-                for reason, times in sorted(result.blocked.items(), key=lambda item: -item[1])
+                for reason, times in sorted(run.blocked.items(), key=lambda item: -item[1])
             ],
             numbers=("times",),
         )
     for caution in summary.cautions:
         say(textwrap.fill(f"! {caution}", _WIDTH, subsequent_indent="  "))
-    if folder is not None:
-        note(f"report: {folder / 'report.html'}")
 
 
 def interval_text(found: Interval | None, form: Form) -> str:
@@ -138,7 +129,7 @@ def _print_reasons(metrics: Metrics) -> None:
     )
 
 
-def print_runs(entries: Sequence[RunEntry]) -> None:
+def show_runs(entries: Sequence[RunEntry]) -> None:
     """The list of kept runs, newest first."""
     print_table(
         ("run", "strategy", "from", "to", "trades", "return", "Sharpe", ""),
@@ -159,7 +150,7 @@ def print_runs(entries: Sequence[RunEntry]) -> None:
     )
 
 
-def print_comparison(compared: Comparison) -> None:
+def show_comparison(compared: Comparison) -> None:
     """Runs side by side on standard output."""
     names = [run.name for run in compared.runs]
     for run in compared.runs:

@@ -39,17 +39,17 @@ def compare(
 
     store = run_store(Workspace.at(workspace_folder(workspace)))
     if not runs:
-        from magellan.surfaces.cli.backtest_tables import print_runs
+        from magellan.surfaces.cli.backtest_tables import show_runs
 
         entries = store.runs()
-        emit({"runs": entries}, as_json=as_json, human=lambda: print_runs(entries))
+        emit({"runs": entries}, as_json=as_json, human=lambda: show_runs(entries))
         if not entries:
             note("no run is kept yet: `magellan backtest` keeps one")
         return
     if len(runs) < 2:
         raise typer.BadParameter("name two runs to compare, or none to list them")
 
-    from magellan.surfaces.cli.backtest_tables import print_comparison
+    from magellan.surfaces.cli.backtest_tables import show_comparison
     from magellan.usecases.compare_runs import compare_kept_runs
 
     found = compare_kept_runs(runs, store)
@@ -60,4 +60,4 @@ def compare(
         page = comparison_report(found.runs, found.comparison)
         write_file(html, page.encode(), kept="the runs")
         note(f"comparison: {html}")
-    emit(found.comparison, as_json=as_json, human=lambda: print_comparison(found.comparison))
+    emit(found.comparison, as_json=as_json, human=lambda: show_comparison(found.comparison))
