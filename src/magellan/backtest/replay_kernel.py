@@ -143,9 +143,9 @@ def limit_to_tick(side: float, limit: float, tick: float) -> float:
     if tick <= 0.0:
         return limit
     steps = limit / tick
-    nearest = np.round(steps)
+    nearest = math.floor(steps + 0.5)
     if abs(steps - nearest) > 1e-6:
-        nearest = math.floor(steps) if side > 0.0 else np.ceil(steps)
+        nearest = math.floor(steps) if side > 0.0 else math.ceil(steps)
     return nearest * tick
 
 
@@ -357,9 +357,11 @@ def withdraw_rest(x: Any, s: int) -> None:
 @kernel_part
 def stop_in_force(p: Any) -> float:
     """The tighter of stop and trailing stop; NaN when there is neither."""
-    if p.units > 0.0:
-        return np.fmax(p.stop, p.trail)
-    return np.fmin(p.stop, p.trail)
+    if math.isnan(p.trail):
+        return p.stop
+    if math.isnan(p.stop):
+        return p.trail
+    return max(p.stop, p.trail) if p.units > 0.0 else min(p.stop, p.trail)
 
 
 @kernel_part
@@ -872,7 +874,8 @@ def apply_actions(x: Any, s: int, row: int) -> None:
         for slot in range(r.ENTRY_SLOTS):
             e = entry_number(x, s * r.ENTRY_SLOTS + slot)
             if e.kind != r.NONE and e.signal_row < at:
-                e.units = whole_steps(e.units * factor, c.quantity_step)
+                if not math.isnan(e.units):  # else it is sized when it fills
+                    e.units = whole_steps(e.units * factor, c.quantity_step)
                 e.limit /= factor
                 e.stop /= factor
                 if e.units <= 0.0:

@@ -1,0 +1,72 @@
+"""What `magellan backtest` and a strategy's runner.py do alike: run, show, keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from magellan.surfaces.cli.output import note, print_json
+
+def run_and_show(
+    root: Path,
+    named: str,
+    *,
+    symbols: tuple[str, ...],
+    from_on: date | None,
+    to_on: date | None,
+    settings: Mapping[str, Any],
+    keep: bool,
+    json_file: Path | None,
+) -> None:
+    """Run a strategy over the archive of the workspace at `root`, and show what came of it."""
+    from magellan.backtest.run_json import run_to_json
+    from magellan.surfaces.cli.backtest_tables import show_run
+    from magellan.usecases.backtest import Changes, backtest, changed
+    from magellan.usecases.keep_run import keep_run, measured
+    from magellan.usecases.load_strategy import load_strategy
+    from magellan.wiring import bar_archive, calendar_of, corporate_actions, run_store
+    from magellan.workspace.workspace import Workspace
+
+    workspace = Workspace.at(root)
+    loaded = changed(
+        load_strategy(workspace.strategy(named)), Changes(symbols=symbols, settings=dict(settings))
+    )
+    note_compiling()
+    result = backtest(
+        loaded,
+        archive=bar_archive(workspace),
+        actions=corporate_actions(workspace),
+        calendar_of=calendar_of,
+        from_on=from_on,
+        to_on=to_on,
+    )
+    run = measured(result)
+    folder = keep_run(result, run, run_store(workspace)) if keep else None
+    if json_file == Path("-"):
+        print_json(run_to_json(run))
+    else:
+        show_run(run)
+        if json_file is not None:
+            _write_json(json_file, run_to_json(run))
+    if folder is not None:
+        note(f"run {run.run_id} is kept; report: {folder / 'report.html'}")
+
+
+def note_compiling() -> None:
+    """Say that the first run on a machine compiles, before it seems to hang."""
+    from magellan.compiled import cache_folder
+
+    if not cache_folder().exists():
+        note("first run of this version: compiling the engine once, about ten seconds")
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    import json
+
+    from magellan.adapters.durable_file import write_durably
+    from magellan.surfaces.cli.output import jsonable
+
+    text = json.dumps(jsonable(document), indent=2, ensure_ascii=False, allow_nan=False)
+    write_durably(path, text.encode() + b"\n", kept="the file that was there before")
