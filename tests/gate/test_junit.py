@@ -75,7 +75,7 @@ def test_shut_and_inconclusive_are_failures_and_missing_evidence_is_an_error(mix
         "trades_min": "inconclusive",
     }
     assert failures["lint_findings"].get("message") == (
-        "lint findings: 2 is not at most 0: strategy.py:3: F401 <unused> & more"
+        "lint findings: 2 found, and there may be none: strategy.py:3: F401 <unused> & more"
     )
     assert "next: mend what ruff found" in failures["lint_findings"].text
     (error,) = root.iter("error")

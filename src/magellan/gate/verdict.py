@@ -205,9 +205,11 @@ def _answer(criterion: Criterion, found: Measured, threshold: float) -> tuple[An
         return Answer.OPEN, f"{value}, {wanted}{detail}"
     match criterion.rule:
         case Rule.DOUBT:
-            return Answer.INCONCLUSIVE, f"{value} where {wanted} allows a conclusion{detail}"
+            return Answer.INCONCLUSIVE, f"{value}, so nothing can be concluded{detail}"
         case Rule.COUNT if found.value > 0:
             return Answer.INCONCLUSIVE, f"{value} is too little to tell; {wanted} is needed{detail}"
+    if criterion.fixed == 0:
+        return Answer.SHUT, f"{value} found, and there may be none{detail}"
     return Answer.SHUT, f"{value} is not {wanted}{detail}"
 
 
