@@ -28,7 +28,7 @@ def year_checksums(bars: Bars) -> tuple[tuple[int, str], ...]:
     """
     years = utc_years(bars.opened_at_ns)
     first_rows = np.flatnonzero(_changes(years))
-    ends = [*first_rows[1:].tolist(), len(bars)]
+    ends = [*first_rows[1:].tolist(), len(bars)][: len(first_rows)]
     return tuple(
         (int(years[first]), _digest(bars.rows(slice(first, end))))
         for first, end in zip(first_rows.tolist(), ends, strict=True)

@@ -6,6 +6,7 @@ Written with PyArrow: it loads in half the time that Polars takes, and a backtes
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -75,8 +76,8 @@ def read_part(
         with _opened(path) as file:
             groups = _groups_between(file, first_ns, before_ns)
             table = file.read_row_groups(groups, columns=list(COLUMNS))
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:  # PyArrow's own does not say which file
+        raise FileNotFoundError(errno.ENOENT, "no such part", str(path)) from error
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise _damaged(path, str(error)) from error
     if tuple(table.column_names) != COLUMNS:
