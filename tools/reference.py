@@ -1,5 +1,7 @@
 """Write docs/reference/ from the code: commands, configuration, errors. `make reference`.
 
+And the JSON Schema beside each reference strategy's config.json, by which editors complete and check it.
+
 The code holds the words (help lines, descriptions of keys, docstrings of errors), so the pages cannot
 contradict it; tests/repository/test_documents.py fails while a page is not what this program would write.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -39,6 +42,9 @@ def main() -> None:
     for name, text in pages().items():
         (REFERENCE / name).write_text(text, encoding="utf-8")
         print(f"reference: docs/reference/{name}", file=sys.stderr)
+    for path, text in schemas().items():
+        path.write_text(text, encoding="utf-8")
+        print(f"reference: {path.relative_to(ROOT)}", file=sys.stderr)
 
 
 def pages() -> dict[str, str]:
@@ -48,6 +54,19 @@ def pages() -> dict[str, str]:
         "config.md": config_page(),
         "errors.md": errors_page(),
     }
+
+
+def schemas() -> dict[Path, str]:
+    """{file: text} of the JSON Schema of every reference strategy's config.json."""
+    from magellan.usecases.load_strategy import load_strategy
+    from magellan.workspace.config_file import config_schema
+
+    found = {}
+    for strategy_file in sorted((ROOT / "workspace").glob("*/*/strategy.py")):
+        loaded = load_strategy(strategy_file.parent)
+        schema = config_schema(type(loaded.strategy).Parameters)
+        found[loaded.folder.schema_file] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return found
 
 
 def commands_page() -> str:
@@ -146,8 +165,6 @@ def values_text(field: dict[str, Any]) -> str:
 
 def json_text(value: Any) -> str:
     """A default as it would stand in the file."""
-    import json
-
     return "" if value is None else f"`{json.dumps(value)}`"
 
 
