@@ -140,7 +140,7 @@ def level_price(
 @kernel_part
 def limit_to_tick(side: float, limit: float, tick: float) -> float:
     """A limit as the exchange accepts it: a buy rounded down, a sale up, so that it is never worse than meant."""
-    if tick <= 0.0:
+    if tick <= 0.0 or math.isnan(limit):
         return limit
     steps = limit / tick
     nearest = math.floor(steps + 0.5)
