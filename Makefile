@@ -56,7 +56,7 @@ bench: setup-dev  ## speed and memory beside the known peers; takes a while
 
 lock: setup-dev  ## choose newer versions of what we depend on, and write requirements/*.lock
 	@echo "lock: resolving for Python 3.11 to 3.13 on Linux and macOS"
-	@$(COMPILE) --group build -o requirements/run.lock
+	@$(COMPILE) --extra gates --group build -o requirements/run.lock
 	@$(COMPILE) --all-extras --group dev --constraints requirements/run.lock -o requirements/dev.lock
 
 clean:  ## remove what make made: environment, caches, build; never a workspace's data
