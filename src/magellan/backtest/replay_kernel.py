@@ -226,7 +226,8 @@ def limits_reached(x: Any, row: int) -> int:
     if a.day_trades >= rules.trades_per_day_max:
         return r.TRADES_TODAY
     if a.day_pnl < 0.0 and (
-        -a.day_pnl >= rules.loss_usd_max or -a.day_pnl >= rules.loss_fraction_max * a.day_equity
+        -a.day_pnl >= rules.loss_usd_max
+        or (rules.loss_fraction_max < np.inf and -a.day_pnl >= rules.loss_fraction_max * a.day_equity)
     ):
         return r.LOSS_TODAY
     return -1
@@ -408,20 +409,19 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
         lv = level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k)
         level = level_price(x, s, lv, p.entry_price, p.risk, -side, p.signal_row, row)
         level = limit_to_tick(side, level, cost_of(x, s).tick_size)
-        at_level = rules.limit_fills_at_level != 0
+        # Inside the bar its open has passed, unless it is the open at which we entered.
+        passed = not opening and (p.entry_row < row or p.mode != r.AT_OPEN)
         price, at_open = limit_price(
             side,
             level,
             f8(x.open, row),
             f8(x.high, row),
             f8(x.low, row),
-            at_level,
+            passed or rules.limit_fills_at_level != 0,
             rules.limit_needs_through != 0,
         )
         if math.isnan(price) or (opening and not at_open):
             continue
-        if not opening and (p.entry_row < row or p.mode != r.AT_OPEN):
-            price = level  # the open has passed, or came before the entry
         if not opening and p.entry_row == row and p.mode == r.ON_THE_WAY_DOWN:
             # The bar's best price may have come before the entry; only its close surely came after.
             if (side < 0.0 and f8(x.close, row) < level) or (side > 0.0 and f8(x.close, row) > level):
