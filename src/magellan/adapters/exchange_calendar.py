@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import warnings
 import zipfile
 import zlib
 from datetime import UTC, date, datetime
@@ -56,12 +57,15 @@ def _computed(name: str, last_on: date) -> ExchangeCalendar:
             next_step="use a market code that exchange-calendars knows, for example XNYS, XNAS, CMES or 24/7",
         )
     try:
-        # The default range of a calendar always lies inside what the library has recorded for it.
-        default = exchange_calendars.get_calendar(name)
-        earliest, latest = default.bound_min(), default.bound_max()
-        start_on = FIRST_ON if earliest is None else max(FIRST_ON, earliest.date())
-        end_on = last_on if latest is None else min(last_on, latest.date())
-        source = exchange_calendars.get_calendar(name, start=start_on.isoformat(), end=end_on.isoformat())
+        with warnings.catch_warnings():
+            # The library still calls what its own dependency, pandas, is going to change.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            # The default range of a calendar always lies inside what the library has recorded for it.
+            default = exchange_calendars.get_calendar(name)
+            earliest, latest = default.bound_min(), default.bound_max()
+            start_on = FIRST_ON if earliest is None else max(FIRST_ON, earliest.date())
+            end_on = last_on if latest is None else min(last_on, latest.date())
+            source = exchange_calendars.get_calendar(name, start=start_on.isoformat(), end=end_on.isoformat())
     except (ValueError, NotImplementedError) as error:
         raise FixInput(
             f"exchange-calendars {version('exchange_calendars')} cannot compute '{name}': {error}",
@@ -87,7 +91,7 @@ def _cache_file(name: str, last_on: date) -> Path:
 def _read(path: Path, name: str) -> ExchangeCalendar | None:
     """The cached calendar, or None when there is none that reads back whole."""
     try:
-        with np.load(path, allow_pickle=False) as columns:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as columns:
             session_on = columns["session_on"]
             opens_at_ns, closes_at_ns = columns["opens_at_ns"], columns["closes_at_ns"]
             checksum = str(columns["sha256"])

@@ -79,9 +79,9 @@ def _typed_column(name: str, column: pyarrow.ChunkedArray, file_name: str) -> Fo
     of = column.type
     missing = _values(compute.is_null(column, nan_is_null=types.is_floating(of)).cast(pyarrow.int8())) != 0
     try:
-        if types.is_integer(of) and of != pyarrow.uint64():
+        if types.is_integer(of):
             kind, values = Kind.NUMBER, _values(compute.fill_null(column.cast(pyarrow.int64()), 0))
-        elif types.is_floating(of) or types.is_decimal(of) or types.is_integer(of):
+        elif types.is_floating(of) or types.is_decimal(of):
             kind, values = Kind.NUMBER, _values(compute.fill_null(column.cast(pyarrow.float64()), np.nan))
         elif types.is_timestamp(of):
             kind = Kind.WALL if of.tz is None else Kind.INSTANT
