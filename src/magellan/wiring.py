@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magellan.adapters.corporate_action_file import CorporateActionFile
@@ -137,5 +138,5 @@ def gate_sources(
         tools=PythonTools(environment),
         records=GateRecordFiles(workspace),
         clock=clock,
-        cache_folder=workspace.state_folder / "cache",
+        cache_folder=Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "magellan",
     )

@@ -21,6 +21,7 @@ CHECKED = {
     "a method of unittest": "class TestIt:\n    def test_it(self):\n        self.assertEqual(load(), 1)\n",
     "a helper of the file": "def helper(x):\n    assert x\ndef test_it():\n    helper(load())\n",
     "a helper's helper": "def a(x):\n    assert x\ndef b(x):\n    a(x)\ndef test_it():\n    b(load())\n",
+    "a place not to be reached": "def test_it():\n    if load():\n        assert False, 'loaded'\n",
     "an async test": "async def test_it():\n    assert await load()\n",
     "an inner function": "def test_it():\n    def inner():\n        assert load()\n    inner()\n",
 }

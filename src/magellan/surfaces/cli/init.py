@@ -62,9 +62,8 @@ def show(folder: Path, made: tuple[Made, ...], *, sample: bool) -> None:
     from magellan.usecases.init_workspace import State
 
     counts = {state: sum(each.state is state for each in made) for state in State}
-    say(
-        f"{folder.resolve()} is a workspace: {', '.join(f'{counts[state]} {state}' for state in State if counts[state])}"
-    )
+    told = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
+    say(f"{folder.resolve()} is a workspace: {told}")
     for each in made:
         if each.state is State.DIFFERS:
             say(f"  {each.what}: {each.state}")
