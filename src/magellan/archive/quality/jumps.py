@@ -112,7 +112,7 @@ def _explained(
                 for row, action in seen[:5]
             ]
         ),
-        advice="in raw prices, run with --adjust split; the engine holds no position through it otherwise",
+        advice="shares held are multiplied at a split; indicators on raw prices see the jump: --adjust split",
     )
 
 

@@ -14,6 +14,7 @@ from magellan.trading.timeframe import DAY_NS, HOUR, HOUR_NS
 
 FAR_NS = 9 * HOUR_NS  # further from any session than evening and early-morning trading reach
 COMMON_SHARE = 0.1  # of the rows
+BY_CHANCE = 3  # rows
 BY_CHANCE_SHARE = 0.002  # of the rows, with two trades of a hundred shares at one price
 
 
@@ -116,7 +117,7 @@ def _repeated(bars: Bars) -> Iterator[Finding]:
         return
     at = bars.opened_at_ns[same]
     what = "prices" if bars.timeframe >= HOUR else "prices and volume"
-    rare = not bars.timeframe.is_daily and float(same.mean()) < BY_CHANCE_SHARE
+    rare = not bars.timeframe.is_daily and (len(at) < BY_CHANCE or float(same.mean()) < BY_CHANCE_SHARE)
     yield Finding(
         kind=Kind.REPEATED_ROWS,
         severity=Severity.NOTE if rare else Severity.WARN,
