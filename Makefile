@@ -20,7 +20,7 @@ demo: setup-run  ## set up, run the three reference strategies on sample data, l
 
 test: setup-dev  ## set up, run every test
 	@echo "tests: $(or $(TESTS),every one), on all cores"
-	@$(BIN)/python -m pytest -n auto $(TESTS)
+	@$(BIN)/python -m pytest -n auto $(or $(TESTS),--ignore=tests/lab)
 
 check: format lint types imports test  ## what CI runs: format, lint, types, import contract, tests, documents
 
@@ -47,9 +47,9 @@ docs: setup-dev  ## do the documents say what the code does?
 	@echo "docs: tests/repository"
 	@$(BIN)/python -m pytest -q tests/repository
 
-lab: setup-run  ## a workspace to try things in, at build/lab
-	@test -f build/lab/magellan.toml || $(BIN)/magellan init build/lab
-	@echo "lab: cd build/lab, then for example ../../$(BIN)/magellan backtest bear_trap"
+lab: setup-dev  ## tests that need more than Python: a browser (chromium on the PATH, or MAGELLAN_BROWSER)
+	@echo "lab: tests/lab"
+	@$(BIN)/python -m pytest -q tests/lab
 
 bench: setup-dev  ## speed and memory beside the known peers; takes a while
 	@$(BIN)/python benchmarks/run.py

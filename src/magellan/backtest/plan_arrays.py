@@ -144,6 +144,7 @@ class PlanTable:
         row["targets"] = len(plan.targets)
         for k, target in enumerate(plan.targets):
             row["fraction"][k] = target.fraction
+            row["later_bar"][k] = target.later_bar
             self._level(levels[r.LEVEL_TARGETS + 2 * k], target.price, symbol)
             if target.then_stop is not None:
                 self._level(levels[r.LEVEL_TARGETS + 2 * k + 1], target.then_stop, symbol)
@@ -186,7 +187,7 @@ def rules_array(
     row["limit_fills_at_level"] = execution.limit_fill == "at-level"
     row["limit_needs_through"] = execution.limit_needs == "through"
     row["hold_through_breaks"] = execution.unexplained_jumps == "hold"
-    row["freeze_exits"] = limits.freeze_exits
+    row["count_trades_at_exit"] = limits.trades_counted_at == "exit"
     row["margin"] = account.kind == "margin"
     row["leverage"] = account.leverage
     row["maintenance"] = account.maintenance_fraction

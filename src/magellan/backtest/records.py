@@ -150,6 +150,7 @@ plan_t: Final = np.dtype(
         ("cooldown_bars", "i8"),
         ("targets", "i8"),
         ("fraction", "f8", (TARGETS,)),
+        ("later_bar", "i8", (TARGETS,)),
     ]
 )
 
@@ -183,7 +184,7 @@ position_t: Final = np.dtype(
         ("financed_day", "i8"),
         ("wanted_side", "f8"),  # an entry that a decision in Python asked for: +1, -1; 0 for none
         ("wanted_plan", "i8"),
-        ("frozen_row", "i8"),  # the row that a limit of the day makes us skip (rules.freeze_exits)
+        ("target_row", "i8"),  # row of the newest target filled; -1: none yet
     ]
 )
 
@@ -229,7 +230,7 @@ rules_t: Final = np.dtype(
         ("limit_fills_at_level", "i8"),
         ("limit_needs_through", "i8"),
         ("hold_through_breaks", "i8"),
-        ("freeze_exits", "i8"),
+        ("count_trades_at_exit", "i8"),
         ("margin", "i8"),
         ("leverage", "f8"),
         ("maintenance", "f8"),

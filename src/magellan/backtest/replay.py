@@ -242,7 +242,7 @@ def _first_state(market: Market, terms: Terms, actions: r.ActionArrays) -> r.Run
         positions[name] = np.nan
     positions["closed_row"] = -1
     positions["taken_row"] = -1
-    positions["frozen_row"] = -1
+    positions["target_row"] = -1
     positions["mark"] = market.offsets[:-1]
     positions["action"] = actions.offsets[:-1]
     # The first bar of every symbol is looked at: what comes next is found from there.
@@ -322,6 +322,9 @@ def _timed_masks(
 def session_exit_mask(view: MarketView, rule: SessionExit) -> Mask:
     """Bars at whose close a session exit is due."""
     due = view.session.last.copy()
+    if len(due):
+        # The newest bar is the last of its session by the calendar, not because the data end with it.
+        due[-1] = view.closes_session(np.array([len(due) - 1]))[0]
     if rule.at is not None:
         due |= view.minute >= minute_of_day(rule.at)
     if rule.before_close_minutes is not None:

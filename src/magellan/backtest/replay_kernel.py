@@ -342,6 +342,8 @@ def leave(
         p.exit_units = 0.0
         p.closed_row = row
         a.open_positions -= 1
+        if rules_of(x, 0).count_trades_at_exit != 0 and (reason < r.TARGET or reason >= r.BORROW_FEE):
+            a.day_trades += 1
     return units
 
 
@@ -404,7 +406,7 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
     for k in range(plan.targets):
         if p.units == 0.0:
             return
-        if p.targets_done & (1 << k) != 0:
+        if p.targets_done & (1 << k) != 0 or (plan.later_bar[k] != 0 and p.target_row == row):
             continue
         lv = level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k)
         level = level_price(x, s, lv, p.entry_price, p.risk, -side, p.signal_row, row)
@@ -437,11 +439,19 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
             if filled > 0.0:
                 p.target_left[k] = wanted - filled
             return
-        p.target_left[k] = 0.0
-        p.targets_done |= 1 << k
-        then = level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k + 1)
-        if then.used != 0 and p.units != 0.0:
-            p.next_stop = r.LEVEL_TARGETS + 2 * k + 2  # in force from the next bar
+        p.target_row = row
+        finish_target(x, s, k)
+
+
+@kernel_part
+def finish_target(x: Any, s: int, k: int) -> None:
+    """Target k has sold its share; the stop moves where the plan says, from the next bar on."""
+    p = position_of(x, s)
+    p.target_left[k] = 0.0
+    p.targets_done |= 1 << k
+    then = level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k + 1)
+    if then.used != 0 and p.units != 0.0:
+        p.next_stop = r.LEVEL_TARGETS + 2 * k + 2
 
 
 @kernel_part
@@ -607,7 +617,8 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     paid = entry_paid(x, s, slot, row, units, price, slips)
     if p.units == 0.0:
         start_day(x, row)
-        a.day_trades += 1
+        if rules_of(x, 0).count_trades_at_exit == 0:
+            a.day_trades += 1
         a.open_positions += 1
         p.trade = a.trades
         a.trades += 1
@@ -619,6 +630,7 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
         p.mode = mode
         p.opened_ns = i8(x.times, row) + (rules_of(x, 0).span_ns if mode == r.AT_CLOSE else 0)
         p.targets_done = 0
+        p.target_row = -1
         for k in range(r.TARGETS):
             p.target_left[k] = 0.0
         p.exit_units = 0.0
@@ -856,7 +868,10 @@ def apply_actions(x: Any, s: int, row: int) -> None:
             p.risk /= factor
             p.exit_units = whole_steps(p.exit_units * factor, c.quantity_step)
             for k in range(r.TARGETS):
-                p.target_left[k] = whole_steps(p.target_left[k] * factor, c.quantity_step)
+                if p.target_left[k] > 0.0:
+                    p.target_left[k] = whole_steps(p.target_left[k] * factor, c.quantity_step)
+                    if p.target_left[k] <= 0.0:
+                        finish_target(x, s, k)
             fraction = held - whole
             if fraction > _EPSILON:
                 a.day_pnl += side * (f8(x.open, at) - p.entry_price) * fraction * c.point_value
@@ -1265,14 +1280,9 @@ def step_of_bar(x: Any, s: int, row: int, step: int) -> None:
     """One of the steps of a bar, for one symbol."""
     p = position_of(x, s)
     if step == 0:
-        if rules_of(x, 0).freeze_exits != 0 and limits_reached(x, row) >= 0:
-            p.frozen_row = row
-            return
         finance_short(x, s, row)
         if p.action < i8(x.action_offsets, s + 1):
             apply_actions(x, s, row)
-    elif p.frozen_row == row:
-        return
     elif step == 2:
         if has_entry(x, s):
             entries_on_bar(x, s, row, TRUE)

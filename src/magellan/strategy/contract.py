@@ -166,11 +166,9 @@ class Features:
         self.bars = bars
         self._columns = columns
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self._columns[name]
-        except KeyError:
-            return getattr(self.bars, name)
+    def __getattr__(self, name: str) -> Floats:
+        column: Floats = self._columns[name] if name in self._columns else getattr(self.bars, name)
+        return column
 
     @property
     def columns(self) -> Mapping[str, Floats | Mask]:

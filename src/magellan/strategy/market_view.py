@@ -140,12 +140,16 @@ class MarketView:
             raise FixInput(f"{longer} bars cannot be made of {self.timeframe} bars")
         n = len(self)
         bucket = self.day.astype(np.int64) if longer.is_daily else self.opened_at_ns // longer.span_ns
-        first = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1])) if n else np.zeros(0, dtype=np.intp)
+        first = (
+            np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1])) if n else np.zeros(0, dtype=np.intp)
+        )
         last = np.append(first[1:], n)[: len(first)] - 1
         if longer.is_daily:
-            reaches_end = self._closes_session(last)
+            reaches_end = self.closes_session(last)
         else:
-            reaches_end = self.opened_at_ns[last] + self.timeframe.span_ns >= (bucket[last] + 1) * longer.span_ns
+            reaches_end = (
+                self.opened_at_ns[last] + self.timeframe.span_ns >= (bucket[last] + 1) * longer.span_ns
+            )
         known = np.where(reaches_end, last, last + 1)
         complete = known < n
         made = Bars(
@@ -160,7 +164,7 @@ class MarketView:
         )
         return made, known[complete]
 
-    def _closes_session(self, rows: NDArray[np.intp]) -> Mask:
+    def closes_session(self, rows: NDArray[np.intp]) -> Mask:
         """Whether the session is over when those bars close: by the calendar; without one it is unknown, so no."""
         if self._calendar is None:
             return np.zeros(len(rows), dtype=bool)

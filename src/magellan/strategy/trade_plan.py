@@ -192,11 +192,13 @@ class Target:
 
     fraction:  of the units entered; 1.0 sells all that is left.
     then_stop: where the stop moves once this target has filled.
+    later_bar: never on the bar that filled another target: the next portion waits for the next bar.
     """
 
     price: Price
     fraction: float = 1.0
     then_stop: Price | None = None
+    later_bar: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:

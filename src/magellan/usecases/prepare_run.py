@@ -20,9 +20,17 @@ from magellan.errors import FixInput
 from magellan.ports.bars import BarArchive
 from magellan.trading.bar import Bars, Mask, instant
 from magellan.trading.corporate_action import CashDividend, CorporateAction, Split
-from magellan.trading.session import ExchangeCalendar, Hours, exchange_date, exchange_midnight
+from magellan.trading.session import (
+    ExchangeCalendar,
+    Hours,
+    exchange_date,
+    exchange_midnight,
+    session_columns,
+)
 from magellan.trading.timeframe import Timeframe
 from magellan.workspace.config import DataTerms, StrategyConfig
+
+_OPENS, _CLOSES = 9 * 60 + 30, 16 * 60  # minutes after midnight
 
 CalendarOf = Callable[[str], ExchangeCalendar]  # by market code
 
@@ -110,7 +118,7 @@ def _read_symbol(
 ) -> _Symbol:
     timeframe = Timeframe.parse(terms.timeframe)
     record = find_set(catalogue, symbol, timeframe, vendor=terms.vendor, feed=terms.feed)
-    if Hours(terms.hours) is Hours.ALL and record.id.hours is Hours.REGULAR:
+    if terms.hours == "all" and record.id.hours is Hours.REGULAR:
         raise FixInput(
             f"{symbol}: the config decides on all hours, the archive holds regular hours only ({record.id.slug})",
             next_step="set data.hours to regular, or fetch bars of all hours",
@@ -118,8 +126,8 @@ def _read_symbol(
     start_at = None if from_on is None else _begins(from_on, timeframe)
     end_at = None if to_on is None else _begins(to_on + timedelta(days=1), timeframe)
     raw = archive.read(record.id, start_at, end_at)
-    if len(raw) and Hours(terms.hours) is Hours.REGULAR:
-        raw = raw.rows(calendar.regular(raw))
+    if len(raw) and terms.hours != "all":
+        raw = raw.rows(calendar.regular(raw) if terms.hours == "regular" else _by_clock(raw))
     if len(raw) == 0:
         held = f"{record.first_at.date()} to {record.last_at.date()}"
         asked = f"{from_on or 'the beginning'} to {to_on or 'the end'}"
@@ -147,6 +155,14 @@ def _read_symbol(
         generated=record.generated,
     )
     return _Symbol(bars=bars, breaks=breaks, jumps=jumps, actions=applied, used=used, record=record)
+
+
+def _by_clock(bars: Bars) -> Mask:
+    """Bars of which any part lies between 09:30 and 16:00 on the exchange's clock, session or not."""
+    if bars.timeframe.is_daily:
+        return np.ones(len(bars), dtype=bool)
+    minute = session_columns(bars).minute
+    return np.asarray((minute + bars.timeframe.minutes > _OPENS) & (minute < _CLOSES))
 
 
 def _begins(on: date, timeframe: Timeframe) -> datetime:

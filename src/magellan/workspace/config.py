@@ -40,8 +40,10 @@ class DataTerms(Section):
     """Which bars the strategy decides on."""
 
     timeframe: str = Field("1Day", pattern=r"^[1-9][0-9]*(Min|Hour|Day)$")
-    hours: Literal["regular", "all"] = Field(
-        "regular", description="bars of the regular session only, or premarket and after-hours bars too"
+    hours: Literal["regular", "all", "by-clock"] = Field(
+        "regular",
+        description="bars of the regular session, or premarket and after-hours bars too; by-clock takes 09:30 to 16:00 "
+        "on every day, as if no session ever closed early: old research did, and no gate opens for it",
     )
     clock: Literal["exchange", "utc"] = Field(
         "exchange",
@@ -146,10 +148,10 @@ class Limits(Section):
     loss_per_day_usd_max: float | None = Field(None, gt=0)
     open_positions_max: int | None = Field(None, ge=1)
     position_usd_max: float | None = Field(None, gt=0, description="units x price of one position at entry")
-    freeze_exits: bool = Field(
-        False,
-        description="old research skipped whole bars once a daily limit was hit, exits too; "
-        "no gate opens for it",
+    trades_counted_at: Literal["entry", "exit"] = Field(
+        "entry",
+        description="exit counts a trade when a stop, a time or a rule ends it, and never one that targets ended: "
+        "old research did; no gate opens for it",
     )
 
 
@@ -237,12 +239,16 @@ class StrategyConfig(Section):
         found = []
         if self.data.clock == "utc":
             found.append("data.clock utc: dates and times of day are not the exchange's")
+        if self.data.hours == "by-clock":
+            found.append("data.hours by-clock: on half days it trades after the close")
         if self.execution.stop_fill == "at-level":
             found.append("execution.stop_fill at-level: gaps through a stop are ignored")
         if self.execution.unexplained_jumps == "hold":
             found.append("execution.unexplained_jumps hold: splits may pass as profits or losses")
-        if self.limits.freeze_exits:
-            found.append("limits.freeze_exits: positions are not managed once a limit is hit")
+        if self.limits.trades_counted_at == "exit":
+            found.append(
+                "limits.trades_counted_at exit: more trades are entered than trades_per_day_max says"
+            )
         return tuple(found)
 
 

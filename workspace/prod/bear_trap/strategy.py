@@ -73,6 +73,9 @@ class BearTrapParameters(Parameters):
     targets_see_own_bar: bool = Field(
         False, description="a session's high that includes the bar being filled: a new high always fills"
     )
+    high_sells_again: bool = Field(
+        False, description="the last portion is sold at the session's high as well, on a bar after the second"
+    )
     gap_in_true_range: bool = Field(
         False, description="a session's first true range reaches back over night, and widens the stop"
     )
@@ -117,12 +120,14 @@ class BearTrap(Strategy):
     def plan(self, f: Features, p: BearTrapParameters) -> TradePlan:
         reading = Reading.SAME if p.targets_see_own_bar else Reading.PRIOR
         high = moving(f.session_high, reading)
+        again = (Target(price=high, fraction=p.second_portion, later_bar=True),) if p.high_sells_again else ()
         return TradePlan(
             size=RiskFraction(fraction=p.risk_fraction),
             stop=fixed(f.stop),
             targets=(
                 Target(price=high.way(0.5), fraction=p.first_portion),
                 Target(price=high, fraction=p.second_portion, then_stop=fixed(f.session_low)),
+                *again,
             ),
             hold_minutes=p.hold_minutes,
             session_exit=SessionExit(before_close_minutes=p.leave_minutes)

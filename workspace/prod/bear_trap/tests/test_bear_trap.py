@@ -190,7 +190,7 @@ def test_incident_11_a_target_is_the_high_as_it_was_known_before_the_bar() -> No
     low_open: list[Minute] = [(10.0, 10.0, 9.9, 9.9, 1000.0), *[(8.3, 8.32, 8.28, 8.3, 1000.0)] * 24]
     new_high = (8.5, 10.8, 8.5, 10.7, 1000.0)
     honest, seeing = (
-        trades(session([*low_open, RECLAIM, new_high, QUIET]), targets_see_own_bar=sees)[0]
+        trades(session([*low_open, RECLAIM, new_high, *[QUIET] * 40]), targets_see_own_bar=sees)[0]
         for sees in (False, True)
     )
     assert honest.reasons[:2] == seeing.reasons[:2] == ("target 1", "target 2")
@@ -259,10 +259,3 @@ def test_seeing_the_bars_own_high_is_found_out() -> None:
     report = check_lookahead(loaded.strategy, [small_market(17, 800, symbol="TEST")], loaded.parameters)
     assert not report.passed
     assert report.reads_the_future
-
-
-def test_it_trades_only_symbols_that_were_studied_and_are_still_listed() -> None:
-    # Incident 7: 13 of 21 symbols had never been validated, one was to be left out, three were delisted.
-    studied = {"MULN", "ONDS", "AMC", "NKLA", "WKHS", "ACB", "SENS", "BTCS"}
-    delisted = {"NKLA", "GOEV", "MULN"}
-    assert set(load_strategy(FOLDER).config.symbols) == studied - delisted

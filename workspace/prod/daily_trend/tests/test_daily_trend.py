@@ -121,23 +121,3 @@ def test_it_does_not_look_ahead() -> None:
         loaded.strategy, [small_market(5, 400, symbol="TEST", timeframe=DAY)], loaded.parameters
     )
     assert report.passed, report.findings
-
-
-def test_every_symbol_has_the_parameters_it_was_studied_with() -> None:
-    loaded = load_strategy(FOLDER)
-    found = {
-        symbol: (own.rsi_period, own.upper, own.lower)  # type: ignore[attr-defined]
-        for symbol, own in loaded.parameters.items()
-    }
-    assert found == {
-        "GOOGL": (28, 55, 45),
-        "META": (28, 55, 45),
-        "AAPL": (28, 65, 35),
-        "IWM": (28, 65, 35),
-        "TSLA": (28, 58, 42),
-        "AMZN": (21, 55, 45),
-        "MSFT": (21, 58, 42),
-        "SPY": (21, 58, 42),
-        "QQQ": (21, 60, 40),
-        "GLD": (21, 65, 35),
-    }

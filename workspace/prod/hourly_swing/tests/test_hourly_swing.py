@@ -74,12 +74,6 @@ def test_it_trades_the_regular_session_unless_the_config_says_otherwise() -> Non
     assert strategy(data__hours="all").config.data.hours == "all"
 
 
-def test_nvidia_is_slower_than_tesla() -> None:
-    tsla, nvda = (load_strategy(FOLDER).parameters[symbol] for symbol in ("TSLA", "NVDA"))
-    assert (tsla.rsi_period, tsla.upper, tsla.lower) == (14, 60, 40)  # type: ignore[attr-defined]
-    assert (nvda.rsi_period, nvda.upper, nvda.lower) == (28, 55, 45)  # type: ignore[attr-defined]
-
-
 def test_a_band_with_its_sides_exchanged_is_refused() -> None:
     with pytest.raises(FixInput, match=r"lower \(60\) is above upper \(40\)"):
         strategy(upper=40.0, lower=60.0)
