@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -57,11 +59,12 @@ class RunFolders:
     def keep(self, run: KeptRun, report: str) -> Path:
         files = {
             MANIFEST: _json(manifest_to_json(run.manifest)),
-            METRICS: _json(head_to_json(run)),
             TRADES: _trades_csv(run.trades),
             EQUITY: _equity_parquet(run.equity, run.benchmark),
             REPORT: report.encode(),
         }
+        sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        files[METRICS] = _json({**head_to_json(run), "sha256": sums})
         folder = self.root / run.run_id
         beside = self.root / f"{_UNFINISHED}{run.run_id}"
         aside = self.root / f"{_REPLACED}{run.run_id}"
@@ -83,20 +86,21 @@ class RunFolders:
 
     def read(self, name: str) -> KeptRun:
         folder = self._folder_of(name)
-        head = _read(folder / METRICS, json.loads)
-        manifest = _read(folder / MANIFEST, json.loads)
-        equity, benchmark = _read(folder / EQUITY, _equity_of)
+        head = _read(folder / METRICS, _document)
+        sums = head.get("sha256", {})
+        manifest = _read(folder / MANIFEST, _document, sums.get(MANIFEST))
+        equity, benchmark = _read(folder / EQUITY, _equity_of, sums.get(EQUITY))
         return run_from_json(
             head,
             manifest,
-            trades=_read(folder / TRADES, _trades_of),
+            trades=_read(folder / TRADES, _trades_of, sums.get(TRADES)),
             equity=equity,
             benchmark=benchmark,
             name=str(folder / METRICS),
         )
 
     def runs(self) -> tuple[RunEntry, ...]:
-        found = [_entry(folder) for folder in self._folders()]
+        found = [_read(folder / METRICS, partial(_entry, folder)) for folder in self._folders()]
         return tuple(sorted(found, key=lambda entry: (entry.kept_at, entry.run_id), reverse=True))
 
     def _folders(self) -> list[Path]:
@@ -158,8 +162,8 @@ class RunFolders:
                 os.replace(folder, place)
 
 
-def _entry(folder: Path) -> RunEntry:
-    head = _read(folder / METRICS, json.loads)
+def _entry(folder: Path, content: bytes) -> RunEntry:
+    head = _document(content)
     metrics = head["metrics"]
     return RunEntry(
         run_id=head["run_id"],
@@ -177,14 +181,27 @@ def _entry(folder: Path) -> RunEntry:
     )
 
 
+def _document(content: bytes) -> dict[str, Any]:
+    document = json.loads(content)
+    if not isinstance(document, dict):
+        raise ValueError("it is not a JSON object")
+    return document
+
+
 def _json(document: dict[str, Any]) -> bytes:
     return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _read(path: Path, decode: Callable[[bytes], _Content]) -> _Content:
-    """A file's content. Raises AskOperator when it is missing or not what we wrote."""
+def _read(path: Path, decode: Callable[[bytes], _Content], sha256: str | None = None) -> _Content:
+    """A file's content. Raises AskOperator when it is missing or not what we wrote.
+
+    sha256: of the file as it was written; None where nobody knows it.
+    """
     try:
-        return decode(path.read_bytes())
+        content = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise ValueError("it was changed after the run")
+        return decode(content)
     except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are ValueError, too
         raise AskOperator(
             f"{path} cannot be read: {error}",

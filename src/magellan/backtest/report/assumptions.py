@@ -19,13 +19,28 @@ class Assumption:
 
 def assumptions_of(config: StrategyConfig) -> tuple[Assumption, ...]:
     """Everything that the config made the run suppose."""
-    return (*_data(config), *_fills(config.execution), *_costs(config), *_account(config), *_limits(config))
+    return (
+        *_data(config),
+        *_fills(config.execution),
+        *_costs(config),
+        *_account(config),
+        *_limits(config),
+        Assumption(
+            text="Buy and hold spreads the starting money evenly over the symbols at each one's first close, in any "
+            "fraction of a share, and pays no costs.",
+            heading="Buy and hold",
+        ),
+    )
 
 
 def _data(config: StrategyConfig) -> tuple[Assumption, ...]:
     terms = config.data
     hours = (
-        "the regular session" if terms.hours == "regular" else "all hours, premarket and after-hours included"
+        {
+            "regular": "the regular session",
+            "all": "all hours, premarket and after-hours included",
+            "by-clock": "09:30 to 16:00 on every day, also after the close of half days",
+        }[terms.hours]
     )
     prices = (
         "adjusted for the splits in the corporate-action table"
@@ -208,10 +223,10 @@ def _limits(config: StrategyConfig) -> tuple[Assumption, ...]:
             heading="Limits on entries",
         )
     ]
-    if limits.freeze_exits:
+    if limits.trades_counted_at == "exit":
         found.append(
             Assumption(
-                text="Once a limit is hit, exits are held back as well.",
+                text="A trade counts towards the day's limit when it ends, and not at all when targets end it.",
                 heading="Limits on entries",
                 flatters=True,
             )

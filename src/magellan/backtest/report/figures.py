@@ -294,13 +294,12 @@ def distribution(returned: Floats) -> Data | None:
     quarter, three_quarters = np.quantile(returned, [0.25, 0.75])
     width = 2.0 * float(three_quarters - quarter) / len(returned) ** (1 / 3)
     width = handy(max(width, (high - low) / BINS_MAX, 1e-5))
-    first, last = math.floor(low / width + 1e-9), math.floor(high / width + 1e-9) + 1
-    edges = np.arange(first, last + 1) * width
-    counts, _ = np.histogram(returned, edges)
+    bins = np.floor(returned / width).astype(np.int64)
+    first, last = min(int(bins.min()), 0), max(int(bins.max()) + 1, 0)
     return {
         "width": width,
-        "edges": edges.round(8).tolist(),
-        "counts": counts.tolist(),
+        "edges": (np.arange(first, last + 1) * width).round(8).tolist(),
+        "counts": np.bincount(bins - first, minlength=last - first).tolist(),
         "mean": round(float(returned.mean()), 8),
         "median": round(float(np.median(returned)), 8),
     }

@@ -90,12 +90,12 @@ def _kind(column: Column) -> str | None:
     return "number" if column.kind == "number" else None
 
 
-def facts(pairs: Iterable[tuple[str, Content]]) -> Markup:
-    """A list of names and values."""
+def facts(pairs: Iterable[tuple[Content, Content]], *, wide: bool = False) -> Markup:
+    """A list of names and values; `wide` gives each a line of its own, for long values."""
     return element(
         "dl",
         [element("div", [element("dt", name), element("dd", value)]) for name, value in pairs],
-        class_="facts",
+        class_="facts wide" if wide else "facts",
     )
 
 

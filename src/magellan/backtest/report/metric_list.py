@@ -34,7 +34,7 @@ def written(value: float | int | None, form: Form) -> str:
             digits = 1 if abs(value) >= 0.1 else 2
             return percent(value, digits, signed=form == "signed percent")
         case "usd" | "signed usd":
-            return money(value, 0 if abs(value) >= 1000 else 2, signed=form == "signed usd")
+            return money(value, 0 if abs(value) >= 100 else 2, signed=form == "signed usd")
         case "count":
             return count(int(value))
         case "decimal":

@@ -120,7 +120,7 @@ function drawEquity() {
   });
   traces.push({
     x: figure.exposureAt.map((minutes) => minutes * 60000), y: figure.exposure, name: "exposure", mode: "lines", yaxis: "y3", showlegend: false,
-    fill: "tozeroy", fillcolor: colour.area, line: { color: colour.own, width: 1, shape: figure.exposureIsMean ? "linear" : "hv" },
+    fill: "tozeroy", fillcolor: colour.area, line: { color: colour.own, width: 1, shape: "hv" },
     hovertemplate: "%{y:.0%}",
   });
   const title = (text, y) => ({
@@ -510,7 +510,7 @@ function drawDistribution() {
   const digits = width < 0.001 ? 2 : width < 0.01 ? 1 : 0;
   const line = (value, text, dash, y) => ({
     shape: { type: "line", x0: value, x1: value, yref: "paper", y0: 0, y1: 1, line: { color: colour.text, width: 1.3, dash } },
-    label: { text: `${text} ${percent(value, 2, true)}`, x: value, yref: "paper", y, showarrow: false, xanchor: value >= 0 ? "left" : "right", xshift: value >= 0 ? 4 : -4, font: { color: colour.text, size: 11 } },
+    label: { text: `${text} ${percent(value, 2, true)}`, x: value, yref: "paper", y, showarrow: false, xanchor: value >= 0 ? "left" : "right", xshift: value >= 0 ? 4 : -4, bgcolor: colour.card, borderpad: 1, font: { color: colour.text, size: 11 } },
   });
   const lines = [line(mean, "mean", "solid", 0.99), line(median, "median", "dot", 0.9)];
   const trace = {

@@ -76,7 +76,7 @@ def _top(result: BacktestResult, metrics: Metrics, sure: Confidence) -> Markup:
         element(
             "div",
             [element("p", summary.headline, class_="headline"), element("div", says, class_="says")],
-            class_=f"card summary {summary.verdict}",
+            class_=f"card summary {summary.outcome}",
         ),
         _tiles(metrics, sure),
     ]
@@ -522,13 +522,13 @@ def _breakdown(result: BacktestResult, metrics: Metrics) -> Markup:
 def _metrics(metrics: Metrics, sure: Confidence) -> Markup:
     cards = []
     for name, entries in METRIC_GROUPS.items():
-        pairs: list[tuple[str, Content]] = []
+        pairs: list[tuple[Content, Content]] = []
         for entry in entries:
             value = getattr(metrics, entry.field)
             shown: Content = entry.text(value)
             if value is None:
                 shown = element("span", f"{DASH} ({metrics.missing[entry.field]})", class_="muted")
-            pairs.append((entry.name + (f" ({entry.hint})" if entry.hint else ""), shown))
+            pairs.append(([entry.name, element("small", entry.hint)] if entry.hint else entry.name, shown))
         cards.append(_card(name, facts(pairs)))
     block = sure.sharpe_daily or sure.win_rate
     method = (
@@ -597,7 +597,8 @@ def _identity(result: BacktestResult, metrics: Metrics) -> Markup:
                 "Versions",
                 ", ".join(f"{name} {version}" for name, version in sorted(manifest.versions.items())),
             ),
-        ]
+        ],
+        wide=True,
     )
     sets = table(
         (

@@ -20,7 +20,7 @@ WIN_RATE_TOO_GOOD: Final = 0.95
 class Summary:
     """The first thing a reader sees."""
 
-    verdict: Literal["profit", "loss", "nothing"]
+    outcome: Literal["gained", "lost", "nothing"]
     headline: str
     sentences: tuple[str, ...]
     cautions: tuple[str, ...]  # reasons to doubt the numbers; empty when we know of none
@@ -31,14 +31,14 @@ def summary_of(metrics: Metrics, sure: Confidence) -> Summary:
     span = f"{day(metrics.first_on)} to {day(metrics.last_on)}, {many(metrics.sessions, 'session')}"
     if metrics.trades == 0:
         return Summary(
-            verdict="nothing",
+            outcome="nothing",
             headline="No trade was made.",
             sentences=(f"{span}, {many(metrics.bars, 'bar')}.", *_beside_holding(metrics)),
             cautions=("A run without trades says nothing about a strategy.",),
         )
     gained = metrics.return_fraction >= 0
     return Summary(
-        verdict="profit" if gained else "loss",
+        outcome="gained" if gained else "lost",
         headline=f"{'Gained' if gained else 'Lost'} {written(abs(metrics.return_fraction), 'percent')} "
         f"in {many(metrics.trades, 'trade')}.",
         sentences=(f"{span}.", *_beside_holding(metrics), *_depth(metrics), *_luck(metrics, sure)),

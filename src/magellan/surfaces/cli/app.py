@@ -145,7 +145,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
         Command(
             words="compare",
             help="Show two runs side by side.",
-            example="magellan compare reports/first.json reports/second.json",
+            example="magellan compare 3f1c last",
         ),
         Command(
             words="sweep",
