@@ -233,9 +233,9 @@ def _meant(key: str, section: type[BaseModel], model: type[BaseModel]) -> str:
     """The key that was probably meant: the nearest of the section, or the same in another section."""
     near = get_close_matches(key, _keys(section), n=1, cutoff=0.6)
     if near:
-        return f", did you mean '{near[0]}'?"
+        return f" (did you mean '{near[0]}'?)"
     elsewhere = _places(model).get(key)
-    return f", it belongs to {elsewhere}" if elsewhere else ""
+    return f" (it belongs to {elsewhere})" if elsewhere else ""
 
 
 def _keys(section: type[BaseModel]) -> list[str]:
