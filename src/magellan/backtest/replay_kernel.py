@@ -39,6 +39,7 @@ from magellan.backtest.run_memory import (
     u8,
 )
 from magellan.compiled import kernel_part, pure_kernel
+from magellan.trading.timeframe import DAY_NS
 
 FAR: Any = np.int64(2**62)
 # Not literals: Numba compiles a function anew for every literal truth value that it is called with.
@@ -779,8 +780,12 @@ def begins_day(x: Any, s: int, row: int) -> bool:
 
 @kernel_part
 def ends_day(x: Any, s: int, row: int) -> bool:
-    """Whether the row is the symbol's last of its session date."""
-    return x.days == 0 or row + 1 == i8(x.offsets, s + 1) or np.int64(i4(x.day, row + 1)) != np.int64(i4(x.day, row))
+    """Whether the session is over with this row; of the newest row only a daily bar tells without what follows."""
+    if x.days == 0:
+        return True
+    if row + 1 == i8(x.offsets, s + 1):
+        return rules_of(x, 0).span_ns >= DAY_NS
+    return np.int64(i4(x.day, row + 1)) != np.int64(i4(x.day, row))
 
 
 @kernel_part
