@@ -295,6 +295,7 @@ def target_of(picks: Picks, rows: tuple[Row, ...], side: int, step: float, *, ha
         price=price_of(picks, rows, side, step, has_risk=has_stop, favour=1),
         fraction=picks.one_of(1.0, 0.5, 0.25, 0.75),
         then_stop=then_stop,
+        later_bar=picks.one_of(False, False, True),
     )
 
 
@@ -365,6 +366,7 @@ def config_of(picks: Picks, symbols: tuple[str, ...], *, volume: bool) -> Strate
         },
         limits=Limits(
             trades_per_day_max=picks.mostly(None, None, 1, 2),
+            trades_counted_at=picks.mostly("entry", "exit"),
             loss_per_day_fraction_max=picks.mostly(None, None, 0.01),
             loss_per_day_usd_max=picks.mostly(None, None, 20.0),
             open_positions_max=picks.mostly(None, None, 1, 2),

@@ -44,6 +44,7 @@ from magellan.workspace.config import InstrumentTerms
 
 NAN = math.nan
 NS_PER_MINUTE = 60_000_000_000
+NS_PER_DAY = 1440 * NS_PER_MINUTE
 DAYS_PER_YEAR = 365
 # A quotient that misses a whole number by less than this is that number: 0.3 / 0.1 are three steps.
 ROUNDING = 1e-9
@@ -94,6 +95,7 @@ class Position:
     leaving: str | None = None  # reason of a market exit that works
     targets_done: set[int] = field(default_factory=set)
     target_left: dict[int, float] = field(default_factory=dict)
+    target_row: int = -1  # of the newest target filled
 
 
 class Refused(Exception):
@@ -251,7 +253,7 @@ def step_2_exits_at_the_open(run: Run, one: SymbolInput) -> None:
     if execution.limit_fill == "gap-aware":
         for k, _ in enumerate(held.plan.targets):
             limit = target_price(run, one, held, k)
-            if k not in held.targets_done and at_or_above(held.side, bar.open, limit):
+            if target_is_open(run, one, held, k) and at_or_above(held.side, bar.open, limit):
                 take_profit(run, one, k, bar.open)
                 if one.symbol not in run.positions or k not in held.targets_done:
                     return
@@ -333,7 +335,7 @@ def step_5_exits_inside(run: Run, one: SymbolInput) -> None:
         leave(run, one, stop, reason)
         return
     for k, _ in enumerate(held.plan.targets):
-        if k in held.targets_done:
+        if not target_is_open(run, one, held, k):
             continue
         limit = target_price(run, one, held, k)
         # After an entry by limit the high may have come before the entry; the close certainly came after it.
@@ -360,7 +362,7 @@ def step_6_exits_at_the_close(run: Run, one: SymbolInput) -> None:
         return
     bar, row, plan = run.bar(one), run.row[one.symbol], held.plan
     exit_rows = one.exit_long if held.side > 0 else one.exit_short
-    if session_exit_is_due(one, plan, row):
+    if session_exit_is_due(run, one, plan, row):
         leave(run, one, bar.close, REASONS[r.SESSION_END])
     elif time_is_up(run, one, held):
         leave(run, one, bar.close, REASONS[r.TIME])
@@ -395,8 +397,11 @@ def is_first_of_day(one: SymbolInput, row: int) -> bool:
     return row == 0 or one.rows[row - 1].day != one.rows[row].day
 
 
-def is_last_of_day(one: SymbolInput, row: int) -> bool:
-    return row + 1 == len(one.rows) or one.rows[row + 1].day != one.rows[row].day
+def is_last_of_day(run: Run, one: SymbolInput, row: int) -> bool:
+    """Whether the session is over with this bar; of the newest bar only a daily one tells without what follows."""
+    if row + 1 == len(one.rows):
+        return run.given.span_ns >= NS_PER_DAY
+    return one.rows[row + 1].day != one.rows[row].day
 
 
 def minute_of_day(at: time) -> int:
@@ -408,7 +413,7 @@ def opens_first_at_or_after(one: SymbolInput, row: int, minute: int) -> bool:
     return one.rows[row].minute >= minute and (is_first_of_day(one, row) or one.rows[row - 1].minute < minute)
 
 
-def session_exit_is_due(one: SymbolInput, plan: TradePlan, row: int) -> bool:
+def session_exit_is_due(run: Run, one: SymbolInput, plan: TradePlan, row: int) -> bool:
     rule, bar = plan.session_exit, one.rows[row]
     if rule is None:
         return False
@@ -416,7 +421,9 @@ def session_exit_is_due(one: SymbolInput, plan: TradePlan, row: int) -> bool:
         return True
     if rule.before_close_minutes is not None and bar.minutes_to_close <= rule.before_close_minutes:
         return True
-    return is_last_of_day(one, row)
+    if row + 1 == len(one.rows):  # by the calendar, not because the data end
+        return bar.minutes_to_close <= run.given.span_ns / NS_PER_MINUTE
+    return one.rows[row + 1].day != bar.day
 
 
 # --- Step 1 in parts ------------------------------------------------------------------------------------------
@@ -456,7 +463,10 @@ def split_position(run: Run, one: SymbolInput, factor: float) -> None:
         return
     held.units *= factor
     held.entered *= factor
-    held.target_left = {k: down_to_step(left * factor, step) for k, left in held.target_left.items()}
+    for k, left in list(held.target_left.items()):
+        held.target_left[k] = down_to_step(left * factor, step)
+        if held.target_left[k] <= 0:
+            finish_target(held, k)
     for name in ("entry_price", "stop", "trail", "best", "risk"):
         setattr(held, name, getattr(held, name) / factor)
     fraction = held.units - down_to_step(held.units, step)
@@ -589,6 +599,11 @@ def target_price(run: Run, one: SymbolInput, held: Position, k: int) -> float:
         now_row=row,
     )
     return limit_to_tick(run.terms(one), read, -held.side)
+
+
+def target_is_open(run: Run, one: SymbolInput, held: Position, k: int) -> bool:
+    waits = held.plan.targets[k].later_bar and held.target_row == run.row[one.symbol]
+    return k not in held.targets_done and not waits
 
 
 def stop_in_force(held: Position) -> tuple[float, str]:
@@ -967,7 +982,7 @@ def may_fill_on_this_row(run: Run, one: SymbolInput, order: Order) -> bool:
 def fill_at_session_close(run: Run, one: SymbolInput, order: Order) -> None:
     bar, row = run.bar(one), run.row[one.symbol]
     held = run.positions.get(one.symbol)
-    if not is_last_of_day(one, row) or order.signal_row == row or (held is not None and held.side != order.side):
+    if not is_last_of_day(run, one, row) or order.signal_row == row or (held is not None and held.side != order.side):
         return
     order.seen_row = row
     entry = order.plan.entry
@@ -1050,7 +1065,8 @@ def take_position(run: Run, one: SymbolInput, order: Order, units: float, price:
             best=price,
         )
         run.trades += 1
-        run.day_trades += 1
+        if run.config.limits.trades_counted_at == "entry":
+            run.day_trades += 1
         run.positions[one.symbol] = held
         if order.plan.trailing is not None:
             held.trail = price - side * trailing_distance(run, one, held, price, order.signal_row)
@@ -1080,7 +1096,7 @@ def expire_orders(run: Run, one: SymbolInput) -> None:
         tif = order.plan.entry.time_in_force
         if order.seen_row < 0 or tif is TimeInForce.GTC:
             continue
-        if tif is not TimeInForce.DAY or is_last_of_day(one, run.row[one.symbol]):
+        if tif is not TimeInForce.DAY or is_last_of_day(run, one, run.row[one.symbol]):
             withdraw(run, one, order, BLOCKED[r.EXPIRED])
 
 
@@ -1127,9 +1143,17 @@ def take_profit(run: Run, one: SymbolInput, k: int, price: float) -> None:
         if units > 0:
             held.target_left[k] = wanted - units
         return
+    held.target_row = run.row[one.symbol]
+    finish_target(held, k)
+
+
+def finish_target(held: Position, k: int) -> None:
+    """Target k has sold its share; its stop takes over at the next bar."""
+    held.target_left.pop(k, None)
     held.targets_done.add(k)
-    if target.then_stop is not None:
-        held.next_stop_rule = target.then_stop
+    then_stop = held.plan.targets[k].then_stop
+    if then_stop is not None:
+        held.next_stop_rule = then_stop
 
 
 def close_units(
@@ -1148,6 +1172,9 @@ def close_units(
     )
     held.units -= units
     if held.units < DUST:
+        ended_by_plan = reason == REASONS[r.CASH_IN_LIEU] or reason.startswith("target")
+        if run.config.limits.trades_counted_at == "exit" and not ended_by_plan:
+            run.day_trades += 1
         del run.positions[one.symbol]
         run.closed_row[one.symbol] = run.row[one.symbol]
 
