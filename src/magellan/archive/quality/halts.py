@@ -24,7 +24,7 @@ _AROUND = 60  # places on each side that say how often a bar is missing here by 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
+class Run:
     """Places in a row without a bar."""
 
     begins_ns: int
@@ -34,9 +34,7 @@ class _Run:
 
 def halt_findings(bars: Bars, grid: SessionGrid) -> Iterator[Finding]:
     """Runs without a bar that chance does not explain: up to an hour a halt, beyond that a hole."""
-    if bars.timeframe.span_ns > LONGEST_SPAN_NS or grid.dense < DENSE:
-        return
-    runs = tuple(_runs(bars, grid))
+    runs = tuple(halt_runs(bars, grid))
     edges = tuple(run for run in runs if run.at_edge)
     halts = tuple(run for run in runs if not run.at_edge and run.minutes * MINUTE_NS <= LONGEST_HALT_NS)
     holes = tuple(run for run in runs if not run.at_edge and run.minutes * MINUTE_NS > LONGEST_HALT_NS)
@@ -73,7 +71,13 @@ def halt_findings(bars: Bars, grid: SessionGrid) -> Iterator[Finding]:
             )
 
 
-def _runs(bars: Bars, grid: SessionGrid) -> Iterator[_Run]:
+def halt_runs(bars: Bars, grid: SessionGrid) -> Iterator[Run]:
+    """Every run of places without a bar that chance does not explain, oldest first.
+
+    None where nobody could tell: for long bars, and in symbols that do not trade in most minutes.
+    """
+    if bars.timeframe.span_ns > LONGEST_SPAN_NS or grid.dense < DENSE:
+        return
     span = bars.timeframe.span_ns
     shortest = max(1, SHORTEST_NS // span)
     inside = np.flatnonzero(grid.session_of_bar >= 0)
@@ -88,7 +92,7 @@ def _runs(bars: Bars, grid: SessionGrid) -> Iterator[_Run]:
             ordinary[begin:end] = False
         for begin, end in long_runs:
             if _beyond_chance(present, ordinary, begin, end):
-                yield _Run(
+                yield Run(
                     begins_ns=int(grid.first_place_ns[session]) + begin * span,
                     minutes=(end - begin) * span // MINUTE_NS,
                     at_edge=begin == 0 or end == places,
@@ -114,5 +118,5 @@ def _beyond_chance(present: Mask, ordinary: Mask, begin: int, end: int) -> bool:
     return missing_share <= BUSY and len(present) * missing_share ** (end - begin) < CHANCE
 
 
-def _told(runs: tuple[_Run, ...]) -> tuple[str, ...]:
+def _told(runs: tuple[Run, ...]) -> tuple[str, ...]:
     return few([f"{instant(run.begins_ns):%Y-%m-%dT%H:%MZ} for {run.minutes} min" for run in runs])
