@@ -275,6 +275,18 @@ def test_holding_the_benchmark_gives_beta_one_and_no_alpha(run) -> None:
     assert metrics.sharpe == pytest.approx(metrics.benchmark_sharpe)
 
 
+def test_buy_and_hold_is_missing_where_it_would_be_held_through_an_unexplained_jump(run) -> None:
+    """Incident 10: a reverse split that is not on record passes for a fortune."""
+    result = run([1.0, 1.1, 20.0, 21.0], (0, 1))
+    jumps = dataclasses.replace(result, breaks={"AAA": np.array([False, False, True, False])})
+    metrics = metrics_of(jumps)
+    assert metrics.benchmark_return_fraction is None and metrics.beta is None
+    assert metrics.missing["benchmark_return_fraction"] == (
+        "AAA jumps on 2024-01-04 and no corporate action says why; it cannot be held through that"
+    )
+    assert metrics.by_year[0].benchmark_return_fraction is None
+
+
 # Breakdown --------------------------------------------------------------------------------------------------
 
 

@@ -266,7 +266,7 @@ class _Benchmark:
 def _benchmark(result: BacktestResult, per_year: float, span_ns: int) -> _Benchmark:
     curve = result.benchmark
     if curve is None:
-        none = Missing("the run has no benchmark")
+        none = Missing(_why_no_benchmark(result))
         return _Benchmark(
             return_fraction=none,
             return_yearly_fraction=none,
@@ -282,6 +282,15 @@ def _benchmark(result: BacktestResult, per_year: float, span_ns: int) -> _Benchm
         drawdown_fraction_max=float(depths(curve.equity_usd, result.cash_start_usd).max()),
         regression=against_benchmark(session_returns(result.equity), session_returns(curve)),
     )
+
+
+def _why_no_benchmark(result: BacktestResult) -> str:
+    for bars in result.market:
+        rows = np.flatnonzero(result.breaks.get(bars.symbol, np.zeros(0, dtype=bool)))
+        if len(rows):
+            on = instant(int(bars.opened_at_ns[rows[0]])).date()
+            return f"{bars.symbol} jumps on {on} and no corporate action says why; it cannot be held through that"
+    return "the run has no benchmark"
 
 
 def _sharpe_daily(result: BacktestResult) -> Measured:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magellan.backtest.market import Market
-from magellan.trading.bar import Floats, Instants, instant
+from magellan.trading.bar import Floats, Instants, Mask, instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +157,7 @@ class BacktestResult:
     financing_usd: float
     misleading: tuple[str, ...]  # settings that flatter; empty for an honest run
     wakes: int  # how often Python was asked
+    breaks: Mapping[str, Mask] = field(default_factory=dict)  # per symbol, bars after an unexplained jump
     make_trades: Callable[[], Trades]
     make_equity: Callable[[], EquityCurve]
     make_benchmark: Callable[[], EquityCurve | None]
@@ -173,7 +174,12 @@ class BacktestResult:
 
     @cached_property
     def benchmark(self) -> EquityCurve | None:
-        """The same money spread evenly over the symbols at each one's first bar, and held."""
+        """The same money spread evenly over the symbols at each one's first bar, and held.
+
+        None where that would be held through a jump that nothing explains: a split would pass for a fortune.
+        """
+        if any(mask.any() for mask in self.breaks.values()):
+            return None
         return self.make_benchmark()
 
     @property

@@ -140,6 +140,7 @@ def run_backtest(
         financing_usd=replayed.financing_usd,
         misleading=(*config.misleading(), *run.reads_the_future()),
         wakes=replayed.wakes,
+        breaks=dict(breaks or {}),
         make_trades=lambda: trades_of(replayed, market, points),
         make_equity=lambda: equity_curve(market, replayed.fills, run.actions, cash_usd, points, clock),
         make_benchmark=lambda: buy_and_hold(market, run.actions, cash_usd, clock),

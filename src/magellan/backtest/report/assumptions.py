@@ -35,13 +35,11 @@ def assumptions_of(config: StrategyConfig) -> tuple[Assumption, ...]:
 
 def _data(config: StrategyConfig) -> tuple[Assumption, ...]:
     terms = config.data
-    hours = (
-        {
-            "regular": "the regular session",
-            "all": "all hours, premarket and after-hours included",
-            "by-clock": "09:30 to 16:00 on every day, also after the close of half days",
-        }[terms.hours]
-    )
+    hours = {
+        "regular": "the regular session",
+        "all": "all hours, premarket and after-hours included",
+        "by-clock": "09:30 to 16:00 on every day, also after the close of half days",
+    }[terms.hours]
     prices = (
         "adjusted for the splits in the corporate-action table"
         if terms.adjust == "split"

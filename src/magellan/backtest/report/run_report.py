@@ -129,8 +129,15 @@ def _tiles(metrics: Metrics, sure: Confidence) -> Markup:
         _tile(
             "Buy and hold",
             tone(held, written(held, "signed percent")),
-            f"drawdown {written(metrics.benchmark_drawdown_fraction_max, 'percent')}",
-            f"beta {written(metrics.beta, 'ratio')}, alpha {written(metrics.alpha_yearly_fraction, 'signed percent')}",
+            *(
+                (metrics.missing["benchmark_return_fraction"],)
+                if held is None
+                else (
+                    f"drawdown {written(metrics.benchmark_drawdown_fraction_max, 'percent')}",
+                    f"beta {written(metrics.beta, 'ratio')}",
+                    f"alpha {written(metrics.alpha_yearly_fraction, 'signed percent')}",
+                )
+            ),
         ),
         _tile(
             "Sharpe ratio",

@@ -54,7 +54,7 @@ def is_generated(result: BacktestResult) -> bool:
 def _beside_holding(metrics: Metrics) -> tuple[str, ...]:
     held = metrics.benchmark_return_fraction
     if held is None:
-        return ()
+        return (f"Nothing to compare with: {metrics.missing['benchmark_return_fraction']}.",)
     verb = "gained" if held >= 0 else "lost"
     return (
         f"Buying the same symbols on the first bar and holding them {verb} {written(abs(held), 'percent')}.",
