@@ -179,6 +179,7 @@ def measure_one(
     equity = cash
     peak = cash
     drawdown = 0.0
+    deepest = cash  # equity below this is a deeper drawdown
     total = 0.0
     squares = 0.0
     in_market = 0
@@ -217,8 +218,13 @@ def measure_one(
             total += change
             squares += change * change
             equity = now
-            peak = max(peak, now)
-            drawdown = max(drawdown, 1.0 - now / peak)
+            # Divided only where it is deeper than ever: a division a bar would be most of the work.
+            if now > peak:
+                peak = now
+                deepest = peak * (1.0 - drawdown)
+            elif now < deepest:
+                drawdown = 1.0 - now / peak
+                deepest = now
         row = end
     if units != 0.0:
         trade_pnl[fills[count - 1].trade] += units * point_value * close[n - 1]
