@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from magellan.backtest.drawdown import depths
 from magellan.backtest.result import BacktestResult, EquityCurve
+from magellan.backtest.returns import session_ends
 from magellan.trading.bar import Bars, Floats, Instants
 from magellan.trading.session import SessionClock, exchange_offset_ns
 from magellan.trading.timeframe import DAY_NS, MINUTE_NS
@@ -67,16 +68,17 @@ def equity_figure(result: BacktestResult, clock: SessionClock) -> Data:
         out=np.zeros(len(at)),
         where=curve.equity_usd > 0,
     )
-    spans = bucket_starts(len(at), CURVE_POINTS_MAX // 2)
-    lengths = np.diff(spans, append=len(at))
+    # Per close where bars are daily; else the mean of each session, since nights would stretch single closes.
+    ends = session_ends(curve.day)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    mean_share = np.add.reduceat(share, starts) / (ends - starts + 1)
     found: Data = {
         "start": start_usd,
         "at": at[rows].tolist(),
         "equity": curve.equity_usd[rows].round(2).tolist(),
         "drawdown": (-fall[rows]).round(5).tolist(),
-        "exposureAt": at[spans].tolist(),
-        "exposure": (np.add.reduceat(share, spans) / lengths).round(4).tolist(),
-        "exposureIsMean": bool(len(spans) < len(at)),
+        "exposureAt": (curve.day[ends].astype(np.int64) * (DAY_NS // MINUTE_NS)).tolist(),
+        "exposure": mean_share.round(4).tolist(),
         "benchmark": None,
         "benchmarkDrawdown": None,
     }

@@ -100,29 +100,29 @@ function drawEquity() {
   const colour = colours();
   const figure = data.equity;
   const at = figure.at.map((minutes) => minutes * 60000);
+  const shape = data.daily ? "linear" : "hv"; // over a night nothing changes until the next close
   const traces = [];
   if (figure.benchmark) {
     traces.push({
-      x: at, y: figure.benchmark, name: "buy and hold", mode: "lines", line: { color: colour.held, width: 1.5, dash: "dot" },
+      x: at, y: figure.benchmark, name: "buy and hold", mode: "lines", line: { color: colour.held, width: 1.5, dash: "dot", shape },
       hovertemplate: "%{y:$,.0f}",
     });
   }
-  traces.push({ x: at, y: figure.equity, name: "this run", mode: "lines", line: { color: colour.own, width: 2 }, hovertemplate: "%{y:$,.0f}" });
+  traces.push({ x: at, y: figure.equity, name: "this run", mode: "lines", line: { color: colour.own, width: 2, shape }, hovertemplate: "%{y:$,.0f}" });
   if (figure.benchmark) {
     traces.push({
       x: at, y: figure.benchmarkDrawdown, name: "buy and hold, drawdown", mode: "lines", yaxis: "y2", showlegend: false,
-      line: { color: colour.held, width: 1, dash: "dot" }, hovertemplate: "%{y:.1%}",
+      line: { color: colour.held, width: 1, dash: "dot", shape }, hovertemplate: "%{y:.1%}",
     });
   }
   traces.push({
     x: at, y: figure.drawdown, name: "drawdown", mode: "lines", yaxis: "y2", showlegend: false, fill: "tozeroy", fillcolor: colour.fall,
-    line: { color: colour.loss, width: 1.2 }, hovertemplate: "%{y:.1%}",
+    line: { color: colour.loss, width: 1.2, shape }, hovertemplate: "%{y:.1%}",
   });
-  traces.push({
-    x: figure.exposureAt.map((minutes) => minutes * 60000), y: figure.exposure, name: "exposure", mode: "lines", yaxis: "y3", showlegend: false,
-    fill: "tozeroy", fillcolor: colour.area, line: { color: colour.own, width: 1, shape: "hv" },
-    hovertemplate: "%{y:.0%}",
-  });
+  const exposure = { x: figure.exposureAt.map((minutes) => minutes * 60000), y: figure.exposure, name: "exposure", yaxis: "y3", showlegend: false, hovertemplate: "%{y:.0%}" };
+  const asLine = { mode: "lines", fill: "tozeroy", fillcolor: colour.area, line: { color: colour.own, width: 1, shape: "hv" } };
+  const asBars = { type: "bar", width: 86400000, offset: 0, marker: { color: colour.own, line: { width: 0 } } }; // a day wide
+  traces.push(Object.assign(exposure, data.daily ? asLine : asBars));
   const title = (text, y) => ({
     text, xref: "paper", yref: "paper", x: 0, y, xanchor: "left", yanchor: "bottom", showarrow: false, font: { color: colour.muted, size: 11 },
   });
@@ -133,7 +133,7 @@ function drawEquity() {
     yaxis: axis(colour, { domain: [0.47, 1], type: logScale ? "log" : "linear", tickprefix: "$", tickformat: "~s" }),
     yaxis2: axis(colour, { domain: [0.22, 0.41], tickformat: ".0%", nticks: 4 }),
     yaxis3: axis(colour, { domain: [0, 0.16], tickformat: ".0%", nticks: 4, rangemode: "tozero" }),
-    annotations: [title("drawdown", 0.41), title(figure.exposureIsMean ? "net exposure of equity, mean" : "net exposure of equity", 0.16)],
+    annotations: [title("drawdown", 0.41), title(data.daily ? "net exposure of equity" : "net exposure of equity, mean of each session", 0.16)],
     uirevision: "equity",
   });
   Plotly.react(target, traces, layout, CONFIG);
