@@ -16,7 +16,7 @@ from magellan.backtest.run import run_backtest, versions
 from magellan.errors import FixInput
 from magellan.ports.bars import BarArchive
 from magellan.usecases.load_strategy import LoadedStrategy
-from magellan.usecases.prepare_run import CalendarOf, PreparedData, prepare_data
+from magellan.usecases.prepare_run import CalendarOf, PreparedData, Progress, prepare_data
 from magellan.workspace.config_file import config_sha256, parse_config, symbol_parameters
 
 
@@ -64,6 +64,7 @@ def backtest(
     calendar_of: CalendarOf,
     from_on: date | None = None,
     to_on: date | None = None,
+    progress: Progress = lambda phase, done, total: None,
 ) -> BacktestResult:
     """Run a loaded strategy over the archive.
 
@@ -72,9 +73,18 @@ def backtest(
     a jump that no corporate action explains.
     """
     data = prepare_data(
-        loaded.config, archive=archive, actions=actions, calendar_of=calendar_of, from_on=from_on, to_on=to_on
+        loaded.config,
+        archive=archive,
+        actions=actions,
+        calendar_of=calendar_of,
+        from_on=from_on,
+        to_on=to_on,
+        progress=progress,
     )
-    return backtest_on(loaded, data, actions, from_on=from_on, to_on=to_on)
+    progress("replay", 0, 1)
+    result = backtest_on(loaded, data, actions, from_on=from_on, to_on=to_on)
+    progress("replay", 1, 1)
+    return result
 
 
 def backtest_on(

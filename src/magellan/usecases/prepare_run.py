@@ -33,6 +33,7 @@ from magellan.workspace.config import DataTerms, StrategyConfig
 _OPENS, _CLOSES = 9 * 60 + 30, 16 * 60  # minutes after midnight
 
 CalendarOf = Callable[[str], ExchangeCalendar]  # by market code
+Progress = Callable[[str, float, float], None]  # (phase, done, total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +58,7 @@ def prepare_data(
     calendar_of: CalendarOf,
     from_on: date | None = None,
     to_on: date | None = None,
+    progress: Progress = lambda phase, done, total: None,
 ) -> PreparedData:
     """Read, filter and adjust the bars of a config's symbols.
 
@@ -68,10 +70,11 @@ def prepare_data(
     terms = config.data
     calendar = calendar_of(terms.calendar)
     catalogue = archive.sets()
-    traded = [
-        _read_symbol(symbol, terms, catalogue, archive, actions, calendar, from_on, to_on)
-        for symbol in config.symbols
-    ]
+    traded = []
+    for done, symbol in enumerate(config.symbols):
+        progress("read bars", done, len(config.symbols))
+        traded.append(_read_symbol(symbol, terms, catalogue, archive, actions, calendar, from_on, to_on))
+    progress("read bars", len(traded), len(traded))
     reference = [
         _read_symbol(symbol, terms, catalogue, archive, actions, calendar, from_on, to_on)
         for symbol in terms.reference_symbols

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from magellan.surfaces.cli.output import note, print_json
+from magellan.surfaces.cli.output import jsonable, note, print_json, progress_bars
+
 
 def run_and_show(
     root: Path,
@@ -34,16 +36,20 @@ def run_and_show(
         load_strategy(workspace.strategy(named)), Changes(symbols=symbols, settings=dict(settings))
     )
     note_compiling()
-    result = backtest(
-        loaded,
-        archive=bar_archive(workspace),
-        actions=corporate_actions(workspace),
-        calendar_of=calendar_of,
-        from_on=from_on,
-        to_on=to_on,
-    )
-    run = measured(result)
-    folder = keep_run(result, run, run_store(workspace)) if keep else None
+    with progress_bars() as bars:
+        result = backtest(
+            loaded,
+            archive=bar_archive(workspace),
+            actions=corporate_actions(workspace),
+            calendar_of=calendar_of,
+            from_on=from_on,
+            to_on=to_on,
+            progress=bars.report,
+        )
+        bars.report("measure and report", 0, 1)
+        run = measured(result)
+        folder = keep_run(result, run, run_store(workspace)) if keep else None
+        bars.report("measure and report", 1, 1)
     if json_file == Path("-"):
         print_json(run_to_json(run))
     else:
@@ -63,10 +69,7 @@ def note_compiling() -> None:
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:
-    import json
-
-    from magellan.adapters.durable_file import write_durably
-    from magellan.surfaces.cli.output import jsonable
+    from magellan.wiring import write_file
 
     text = json.dumps(jsonable(document), indent=2, ensure_ascii=False, allow_nan=False)
-    write_durably(path, text.encode() + b"\n", kept="the file that was there before")
+    write_file(path, text.encode() + b"\n", kept="the file that was there before")
