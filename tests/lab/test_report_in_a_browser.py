@@ -46,7 +46,10 @@ def browse(page: Path, profile: Path, *options: str) -> subprocess.CompletedProc
 
 def watched(report: Path, into: Path) -> Path:
     """The report, forbidden to load anything from anywhere, and noting whatever goes wrong in it."""
-    policy = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+    policy = (
+        "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+        "img-src data: blob:"
+    )
     head = (
         f'<head><meta http-equiv="Content-Security-Policy" content="{policy}">'
         "<script>"

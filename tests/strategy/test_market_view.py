@@ -46,7 +46,7 @@ def calendar() -> ExchangeCalendar:
 
 
 def test_an_hourly_value_is_known_when_the_hour_has_ended_and_not_before():
-    view = MarketView(minutes(list(range(0, 95))))  # 09:30 to 11:04
+    view = MarketView(minutes(list(range(95))))  # 09:30 to 11:04
     hourly = view.higher("1Hour", lambda bars: bars.close)
     assert np.isnan(hourly[:29]).all()  # until 10:00 no hour is complete
     assert hourly[29] == 30.0  # the bar 09:59 closes at 10:00
@@ -62,7 +62,7 @@ def test_an_hour_whose_last_minute_never_traded_is_known_with_the_next_bar():
 
 
 def test_a_daily_value_is_known_at_the_close_of_the_session():
-    two_days = [*range(0, 390), *range(24 * 60, 24 * 60 + 390)]
+    two_days = [*range(390), *range(24 * 60, 24 * 60 + 390)]
     view = MarketView(minutes(two_days), calendar=calendar())
     daily = view.higher("1Day", lambda bars: bars.high)
     assert np.isnan(daily[:389]).all()
@@ -71,7 +71,7 @@ def test_a_daily_value_is_known_at_the_close_of_the_session():
 
 
 def test_without_a_calendar_a_day_is_known_to_be_over_when_the_next_begins():
-    view = MarketView(minutes([*range(0, 390), 24 * 60]))
+    view = MarketView(minutes([*range(390), 24 * 60]))
     daily = view.higher("1Day", lambda bars: bars.close)
     assert np.isnan(daily[:390]).all()
     assert daily[390] == 390.0

@@ -77,7 +77,9 @@ def test_a_naive_time_has_no_nanoseconds():
         nanoseconds(datetime(2024, 1, 2))
 
 
-@pytest.mark.parametrize(("text", "value"), [("1Min", MINUTE), ("1Hour", HOUR), ("1Day", DAY), ("60Min", HOUR)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("1Min", MINUTE), ("1Hour", HOUR), ("1Day", DAY), ("60Min", HOUR)]
+)
 def test_timeframes_are_read(text, value):
     assert Timeframe.parse(text) == value
     assert Timeframe.parse(str(value)) == value

@@ -48,10 +48,22 @@ def test_the_exchange_offset_is_that_of_the_time_zone_data_at_every_instant(at):
     ("opened_at", "on", "minute"),
     [
         (datetime(2024, 3, 8, 14, 30, tzinfo=UTC), date(2024, 3, 8), 9 * 60 + 30),  # winter
-        (datetime(2024, 3, 11, 13, 30, tzinfo=UTC), date(2024, 3, 11), 9 * 60 + 30),  # the Monday after spring
-        (datetime(2024, 11, 4, 14, 30, tzinfo=UTC), date(2024, 11, 4), 9 * 60 + 30),  # the Monday after autumn
+        (
+            datetime(2024, 3, 11, 13, 30, tzinfo=UTC),
+            date(2024, 3, 11),
+            9 * 60 + 30,
+        ),  # the Monday after spring
+        (
+            datetime(2024, 11, 4, 14, 30, tzinfo=UTC),
+            date(2024, 11, 4),
+            9 * 60 + 30,
+        ),  # the Monday after autumn
         (datetime(2024, 1, 4, 0, 30, tzinfo=UTC), date(2024, 1, 3), 19 * 60 + 30),  # a winter evening
-        (datetime(2024, 3, 10, 6, 59, tzinfo=UTC), date(2024, 3, 10), 119),  # the minute before the clock jumps
+        (
+            datetime(2024, 3, 10, 6, 59, tzinfo=UTC),
+            date(2024, 3, 10),
+            119,
+        ),  # the minute before the clock jumps
         (datetime(2024, 3, 10, 7, 0, tzinfo=UTC), date(2024, 3, 10), 180),  # the minute it has jumped to
     ],
 )

@@ -1195,7 +1195,8 @@ def replay(run: Any) -> int:
     """Carry the run on until it is done, or until it needs something from Python.
 
     Returns DONE; WAKE (decide on account.symbol at account.row, then call again); GROW (give the state more room
-    for fills and decisions, then call again); BREAK (a position would be held through an unexplained jump at account.row).
+    for fills and decisions, then call again); BREAK (a position would be held through an unexplained jump, at
+    account.row).
     """
     x = run[0]
     a = account_of(x, 0)

@@ -23,7 +23,6 @@ from magellan.trading.session import ExchangeCalendar, SessionClock
 from magellan.trading.timeframe import MINUTE_NS
 from magellan.workspace.config import StrategyConfig
 
-
 _TOO_FEW_TO_TELL = 20  # bars of a thin symbol may all lie further apart
 
 

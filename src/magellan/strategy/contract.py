@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -167,8 +167,8 @@ class Features:
         self._columns = columns
 
     def __getattr__(self, name: str) -> Floats:
-        column: Floats = self._columns[name] if name in self._columns else getattr(self.bars, name)
-        return column
+        column: Any = self._columns[name] if name in self._columns else getattr(self.bars, name)
+        return cast(Floats, column)
 
     @property
     def columns(self) -> Mapping[str, Floats | Mask]:

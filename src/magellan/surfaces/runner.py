@@ -101,7 +101,7 @@ def _run(
     if run_settings().mode is not Mode.ARCHIVED:
         raise FixInput(
             "there is nothing to run: USE_ARCHIVED_DATA is not true, and this version has no broker",
-            next_step="USE_ARCHIVED_DATA=true python runner.py replays archived bars; --validate checks without running",
+            next_step="USE_ARCHIVED_DATA=true python runner.py replays archived bars; --validate only looks",
         )
     run_and_show(
         Workspace.around(folder).root,
