@@ -20,6 +20,7 @@ from magellan.ports.bars import BarArchive
 from magellan.ports.corporate_actions import CorporateActionStore
 from magellan.ports.executor import Executor
 from magellan.ports.import_journal import ImportJournal
+from magellan.ports.machine import Machine
 from magellan.ports.run_store import RunStore
 from magellan.ports.sweeps import SweepStore
 from magellan.ports.vendor import BarVendor
@@ -140,3 +141,19 @@ def gate_sources(
         clock=clock,
         cache_folder=Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "magellan",
     )
+
+
+def machine(environment_problem: str) -> Machine:
+    """The computer that we run on.
+
+    environment_problem: how its environment variables contradict each other; "" where they do not.
+    """
+    from magellan.adapters.local.this_machine import this_machine
+
+    return this_machine(kernel_cache=_kernel_cache, environment_problem=environment_problem)
+
+
+def _kernel_cache() -> Path:
+    from magellan.compiled import cache_folder
+
+    return cache_folder()

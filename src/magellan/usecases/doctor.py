@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import magellan
 from magellan.errors import MagellanError
 from magellan.ports.bars import BarArchive
+from magellan.ports.machine import Machine
 from magellan.trading.session import ExchangeCalendar, day_number
 from magellan.trading.timeframe import Timeframe
 from magellan.usecases.load_strategy import LoadedStrategy, load_strategy
@@ -26,7 +22,6 @@ from magellan.usecases.new_strategy import schema_text
 from magellan.workspace.workspace import Workspace
 
 PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 13)
-DISTRIBUTION: Final = "magellan-trading"
 GATE_TOOLS: Final = ("ruff", "mypy", "pytest")
 EXTRAS: Final = {"alpaca": "alpaca-py", "polygon": "massive", "yahoo": "yfinance", "cluster": "dask"}
 FREE_GB_MIN, FREE_GB_WANTED = 0.2, 2.0
@@ -50,32 +45,27 @@ class Checked:
     next_step: str = ""  # what to do; "" when nothing needs doing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """What the doctor asks beside Python itself."""
-
-    now: datetime  # aware, UTC
-    calendar_of: Callable[[str], ExchangeCalendar]
-    archive_of: Callable[[Workspace], BarArchive]
-    kernel_cache: Callable[[], Path]  # folder for compiled code
-    environment_problem: str  # "" when the environment variables that we read do not contradict each other
-
-
-def doctor(machine: Machine, workspace: Path | None) -> Iterator[Checked]:
+def doctor(
+    machine: Machine,
+    workspace: Path | None,
+    *,
+    calendar_of: Callable[[str], ExchangeCalendar],
+    archive_of: Callable[[Workspace], BarArchive],
+) -> Iterator[Checked]:
     """Look at everything, one after another; a check that fails stops no other.
 
     workspace: its folder; None when there is none around.
     """
-    yield _python()
-    yield _packages()
-    yield _gate_tools()
-    yield _extras()
-    yield _kernels(machine.kernel_cache)
-    yield _time_zone()
-    yield _clock(machine.now)
-    yield _calendar(machine)
-    yield _environment(machine.environment_problem)
-    yield _disk(workspace or Path.cwd())
+    yield _python(machine)
+    yield _packages(machine)
+    yield _gate_tools(machine)
+    yield _extras(machine)
+    yield _kernels(machine.kernel_cache())
+    yield _time_zone(machine)
+    yield _clock(machine)
+    yield _calendar(machine, calendar_of)
+    yield _environment(machine)
+    yield _disk(machine, workspace or Path.cwd())
     if workspace is None:
         yield Checked(
             name="workspace",
@@ -84,41 +74,38 @@ def doctor(machine: Machine, workspace: Path | None) -> Iterator[Checked]:
             next_step="go into one, name it with --workspace, or make one with `magellan init`",
         )
     else:
-        yield from _workspace(machine, workspace)
+        yield from _workspace(workspace, archive_of)
 
 
-def _python() -> Checked:
-    found = f"{platform.python_version()} ({sys.executable})"
-    if PYTHON_MIN <= sys.version_info[:2] <= PYTHON_MAX:
+def _python(machine: Machine) -> Checked:
+    found = f"{'.'.join(map(str, machine.python))} ({machine.executable})"
+    if PYTHON_MIN <= machine.python[:2] <= PYTHON_MAX:
         return Checked(name="Python", status=Status.OK, found=found)
     wanted = f"{PYTHON_MIN[0]}.{PYTHON_MIN[1]} to {PYTHON_MAX[0]}.{PYTHON_MAX[1]}"
     return Checked(name="Python", status=Status.FAIL, found=found, next_step=f"use Python {wanted}")
 
 
-def _packages() -> Checked:
+def _packages(machine: Machine) -> Checked:
     """Everything that the installed package says it needs, at least as new as it says."""
-    try:
-        needed = requires(DISTRIBUTION) or []
-    except PackageNotFoundError:
+    if machine.requirements is None:
         return Checked(
             name="packages",
             status=Status.FAIL,
-            found=f"{DISTRIBUTION} is not installed, though its code runs",
+            found="magellan is not installed, though its code runs",
             next_step="install it into this environment",
         )
     wrong, right = [], []
-    for requirement in needed:
-        name, bound = _requirement(requirement)
+    for requirement in machine.requirements:
         if "extra ==" in requirement:
             continue
-        try:
-            installed = version(name)
-        except PackageNotFoundError:
+        name, bound = _requirement(requirement)
+        installed = machine.version_of(name)
+        if installed is None:
             wrong.append(f"{name} is missing")
-            continue
-        if _numbers(installed) < _numbers(bound):
+        elif _numbers(installed) < _numbers(bound):
             wrong.append(f"{name} {installed} is older than {bound}")
-        right.append(f"{name} {installed}")
+        else:
+            right.append(f"{name} {installed}")
     if wrong:
         return Checked(
             name="packages",
@@ -144,8 +131,9 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"[0-9]+", text)[:3])
 
 
-def _gate_tools() -> Checked:
-    missing = [tool for tool in GATE_TOOLS if not _installed(tool)]
+def _gate_tools(machine: Machine) -> Checked:
+    versions = {tool: machine.version_of(tool) for tool in GATE_TOOLS}
+    missing = [tool for tool, version in versions.items() if version is None]
     if missing:
         return Checked(
             name="gate tools",
@@ -153,13 +141,12 @@ def _gate_tools() -> Checked:
             found=f"not installed: {', '.join(missing)}; without them the gates stay shut",
             next_step=f"pip install {' '.join(missing)}",
         )
-    return Checked(
-        name="gate tools", status=Status.OK, found=", ".join(f"{tool} {version(tool)}" for tool in GATE_TOOLS)
-    )
+    found = ", ".join(f"{tool} {version}" for tool, version in versions.items())
+    return Checked(name="gate tools", status=Status.OK, found=found)
 
 
-def _extras() -> Checked:
-    there = [extra for extra, package in EXTRAS.items() if _installed(package)]
+def _extras(machine: Machine) -> Checked:
+    there = [extra for extra, package in EXTRAS.items() if machine.version_of(package) is not None]
     absent = [extra for extra in EXTRAS if extra not in there]
     found = f"installed: {', '.join(there) or 'none'}"
     if absent:
@@ -167,16 +154,7 @@ def _extras() -> Checked:
     return Checked(name="extras", status=Status.OK, found=found)
 
 
-def _installed(package: str) -> bool:
-    try:
-        version(package)
-    except PackageNotFoundError:
-        return False
-    return True
-
-
-def _kernels(kernel_cache: Callable[[], Path]) -> Checked:
-    folder = kernel_cache()
+def _kernels(folder: Path) -> Checked:
     problem = _cannot_write(folder)
     if problem:
         return Checked(
@@ -198,46 +176,44 @@ def _cannot_write(folder: Path) -> str:
         return error.strerror or str(error)
 
 
-def _time_zone() -> Checked:
+def _time_zone(machine: Machine) -> Checked:
     try:
-        zone = ZoneInfo("America/New_York")
-    except ZoneInfoNotFoundError:
+        zone = machine.zone_of("America/New_York")
+    except KeyError:
         return Checked(
             name="time zones",
             status=Status.FAIL,
             found="this system has no time zone data",
             next_step="install the system's tzdata package, or the Python package tzdata",
         )
-    hours = [datetime(2025, month, 15, 12, tzinfo=UTC).astimezone(zone).utcoffset() for month in (1, 7)]
-    if hours != [timedelta(hours=-5), timedelta(hours=-4)]:
+    offsets = [datetime(2025, month, 15, 12, tzinfo=UTC).astimezone(zone).utcoffset() for month in (1, 7)]
+    if offsets != [timedelta(hours=-5), timedelta(hours=-4)]:
         return Checked(
             name="time zones",
             status=Status.FAIL,
-            found=f"New York is {hours[0]} from UTC in winter and {hours[1]} in summer, which is wrong",
+            found=f"New York lies {offsets[0]} from UTC in winter and {offsets[1]} in summer, which is wrong",
             next_step="install the system's tzdata package anew",
         )
-    return Checked(
-        name="time zones", status=Status.OK, found="New York is 5 hours from UTC in winter, 4 in summer"
-    )
+    found = "New York lies 5 hours behind UTC in winter, 4 in summer"
+    return Checked(name="time zones", status=Status.OK, found=found)
 
 
-def _clock(now: datetime) -> Checked:
+def _clock(machine: Machine) -> Checked:
     """A clock that stands before the files of this very program were written is wrong."""
-    written_at = datetime.fromtimestamp(Path(magellan.__file__).stat().st_mtime, UTC)
-    found = f"{now:%Y-%m-%d %H:%M:%S} UTC"
-    if now < written_at - timedelta(days=1):
+    found = f"{machine.now:%Y-%m-%d %H:%M:%S} UTC"
+    if machine.now < machine.installed_at - timedelta(days=1):
         return Checked(
             name="clock",
             status=Status.FAIL,
-            found=f"{found}, before this program was installed ({written_at:%Y-%m-%d})",
+            found=f"{found}, before this program was installed ({machine.installed_at:%Y-%m-%d})",
             next_step="set the system's clock, and let it be kept right (timedatectl set-ntp true)",
         )
     return Checked(name="clock", status=Status.OK, found=found)
 
 
-def _calendar(machine: Machine) -> Checked:
+def _calendar(machine: Machine, calendar_of: Callable[[str], ExchangeCalendar]) -> Checked:
     try:
-        calendar = machine.calendar_of("XNYS")
+        calendar = calendar_of("XNYS")
     except MagellanError as error:
         return Checked(
             name="exchange calendar", status=Status.FAIL, found=error.message, next_step=error.next_step
@@ -250,35 +226,31 @@ def _calendar(machine: Machine) -> Checked:
             found="XNYS ends in less than a month",
             next_step="update exchange-calendars",
         )
-    return Checked(
-        name="exchange calendar",
-        status=Status.OK,
-        found=f"XNYS, {len(calendar.session_on):,} sessions, exchange-calendars {version('exchange-calendars')}",
-    )
+    found = f"XNYS, {len(calendar.session_on):,} sessions"
+    return Checked(name="exchange calendar", status=Status.OK, found=found)
 
 
-def _environment(problem: str) -> Checked:
-    if problem:
+def _environment(machine: Machine) -> Checked:
+    if machine.environment_problem:
         return Checked(
             name="environment",
             status=Status.FAIL,
-            found=problem,
+            found=machine.environment_problem,
             next_step="correct or unset ENVIRONMENT, ALPACA_PAPER, USE_ARCHIVED_DATA",
         )
     return Checked(name="environment", status=Status.OK, found="its variables do not contradict each other")
 
 
-def _disk(folder: Path) -> Checked:
-    usage = shutil.disk_usage(folder)
-    free_gb = usage.free / 1e9
-    found = f"{free_gb:.1f} GB free of {usage.total / 1e9:.0f} at {folder}"
+def _disk(machine: Machine, folder: Path) -> Checked:
+    free_gb = machine.bytes_free(folder) / 1e9
+    found = f"{free_gb:.1f} GB free at {folder}"
     if free_gb >= FREE_GB_WANTED:
         return Checked(name="disk", status=Status.OK, found=found)
     status = Status.WARN if free_gb >= FREE_GB_MIN else Status.FAIL
     return Checked(name="disk", status=status, found=found, next_step="free some space before fetching bars")
 
 
-def _workspace(machine: Machine, root: Path) -> Iterator[Checked]:
+def _workspace(root: Path, archive_of: Callable[[Workspace], BarArchive]) -> Iterator[Checked]:
     try:
         workspace = Workspace.at(root)
     except MagellanError as error:
@@ -294,7 +266,7 @@ def _workspace(machine: Machine, root: Path) -> Iterator[Checked]:
     )
     held: set[tuple[str, Timeframe]] | None = None
     try:
-        sets = machine.archive_of(workspace).sets()
+        sets = archive_of(workspace).sets()
     except MagellanError as error:
         yield Checked(name="archive", status=Status.FAIL, found=error.message, next_step=error.next_step)
     else:

@@ -23,21 +23,19 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
     workspace, its archive, and every strategy in it. Ends with 1 when
     something does not work; warnings alone end with 0.
     """
-    from datetime import UTC, datetime
-
     from magellan.surfaces.cli.output import emit, print_table, say
-    from magellan.usecases.doctor import Machine, Status
+    from magellan.usecases.doctor import Status
     from magellan.usecases.doctor import doctor as look
-    from magellan.wiring import bar_archive, calendar_of
+    from magellan.wiring import bar_archive, calendar_of, machine
 
-    machine = Machine(
-        now=datetime.now(UTC),
-        calendar_of=calendar_of,
-        archive_of=bar_archive,
-        kernel_cache=_kernel_cache,
-        environment_problem=_environment_problem(),
+    found = tuple(
+        look(
+            machine(_environment_problem()),
+            _folder(workspace),
+            calendar_of=calendar_of,
+            archive_of=bar_archive,
+        )
     )
-    found = tuple(look(machine, _folder(workspace)))
     failed = [each for each in found if each.status is Status.FAIL]
 
     def show() -> None:
@@ -55,12 +53,6 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
 def _folder(given: Path | None) -> Path | None:
     """The workspace to look at; None where there is none, which is something to tell and no error."""
     return workspace_folder(given) if given is not None else enclosing_workspace(Path.cwd())
-
-
-def _kernel_cache() -> Path:
-    from magellan.compiled import cache_folder
-
-    return cache_folder()
 
 
 def _environment_problem() -> str:
