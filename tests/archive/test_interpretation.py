@@ -433,7 +433,7 @@ def test_a_weekend_at_the_end_of_a_range_is_nothing_missing() -> None:
         ("2025-03-03T14:35Z,0,11,0,10.5,100", "line 7: a price is not above zero"),
         (f"2025-03-03T14:34Z,{ROW}.5", "line 7: 2025-03-03T14:34Z also stands in row 6, with other values"),
         (f",{ROW}", "line 7: no timestamp"),
-        (f"yesterday,{ROW}", "line 2: '2025-03-03T14:30Z' in column 'timestamp' is no time"),
+        (f"yesterday,{ROW}", "line 7: 'yesterday' in column 'timestamp' is no time"),
         (
             f"2025-03-03T14:35:30Z,{ROW}",
             "no whole number of bars later|less than one bar apart|bars stand 0.5 min",

@@ -17,6 +17,7 @@ from magellan.trading.session import day_number
 from magellan.trading.timeframe import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 _CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?:\.0+)?\s*(AM|PM)?"
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([ T][0-9:.,]+(?P<zone>Z|[+-]\d{2}:?\d{0,2})?)?")
 _TIME_OF_DAY = re.compile(_CLOCK, re.I)
 _NUMERIC_DATE = re.compile(rf"(\d{{1,2}})([/.\-])(\d{{1,2}})\2(\d{{4}})(?:[ T,]+{_CLOCK})?", re.I)
 # Epochs are told apart by their size: each of these begins 1973 and ends 2286 in its own unit.
@@ -99,7 +100,8 @@ def _whole(table: ForeignTable, column: ForeignColumn) -> Instants:
 
 
 def _from_text(table: ForeignTable, column: ForeignColumn) -> Times:
-    """Numeric dates such as 6/10/2024 9:30 AM. Other ways to write a time are read where the file is read."""
+    """Numeric dates such as 6/10/2024 9:30 AM. A column of nothing but ISO times never comes here as text."""
+    _must_not_be_nearly_iso(table, column)
     matches = _matches(table, column, _NUMERIC_DATE.fullmatch, "write it like 2024-06-10 13:30:00")
     first = np.array([int(match[1]) for match in matches], dtype=np.int64)
     second = np.array([int(match[3]) for match in matches], dtype=np.int64)
@@ -118,6 +120,25 @@ def _from_text(table: ForeignTable, column: ForeignColumn) -> Times:
         values_ns=_days(table, column, year, month, day) * DAY_NS + of_day,
         has_zone=False,
         said=(f"dates in '{column.name}' are written {order}, as days above 12 show",),
+    )
+
+
+def _must_not_be_nearly_iso(table: ForeignTable, column: ForeignColumn) -> None:
+    """Raises FixInput, naming the row, where ISO times stand beside something else, or some of them lack a zone."""
+    iso = [_ISO.fullmatch(text.strip()) for text in column.values.tolist()]
+    if not iso or iso[0] is None:
+        return
+    for row, match in enumerate(iso):
+        if match is None:
+            raise FixInput(f"{table.place(row)}: '{column.values[row]}' in column '{column.name}' is no time")
+        if bool(match["zone"]) != bool(iso[0]["zone"]):
+            raise FixInput(
+                f"{table.place(row)}: '{column.values[row]}' {'has' if match['zone'] else 'lacks'} a zone,"
+                f" unlike {table.place(0)}",
+                next_step="write all times of a file alike",
+            )
+    raise FixInput(
+        f"{table.file_name}: column '{column.name}' holds times that do not exist, or lie before 1677 or after 2262"
     )
 
 

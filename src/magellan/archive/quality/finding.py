@@ -104,6 +104,11 @@ def told(at_ns: int, *, daily: bool) -> str:
     return f"{instant(at_ns):%Y-%m-%d}" if daily else f"{instant(at_ns):%Y-%m-%dT%H:%MZ}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things in words: "1 bar", "1,478 bars"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def few(examples: Sequence[str]) -> tuple[str, ...]:
     """The first few of many examples."""
     return tuple(examples[:_EXAMPLES])

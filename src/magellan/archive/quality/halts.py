@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from magellan.archive.quality.finding import Finding, Kind, Severity, few
+from magellan.archive.quality.finding import Finding, Kind, Severity, counted, few
 from magellan.archive.quality.session_grid import SessionGrid
 from magellan.trading.bar import Bars, Mask, instant
 from magellan.trading.timeframe import MINUTE_NS
@@ -44,7 +44,7 @@ def halt_findings(bars: Bars, grid: SessionGrid) -> Iterator[Finding]:
             severity=Severity.WARN,
             count=len(halts),
             first_at=instant(halts[0].begins_ns),
-            measured=f"{len(halts)} runs, {sum(run.minutes for run in halts)} minutes in all",
+            measured=f"{counted(len(halts), 'run')}, {sum(run.minutes for run in halts)} minutes in all",
             expected="bars in nearly every minute around them",
             explanation="trading seems to have been halted: minutes in a row without a trade in a busy session",
             examples=_told(halts),
@@ -63,7 +63,7 @@ def halt_findings(bars: Bars, grid: SessionGrid) -> Iterator[Finding]:
                 severity=severity,
                 count=len(of),
                 first_at=instant(of[0].begins_ns),
-                measured=f"{len(of)} runs, {sum(run.minutes for run in of)} minutes in all",
+                measured=f"{counted(len(of), 'run')}, {sum(run.minutes for run in of)} minutes in all",
                 expected="bars in nearly every minute around them",
                 explanation=explanation,
                 examples=_told(of),

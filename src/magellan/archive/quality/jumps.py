@@ -11,7 +11,7 @@ from magellan.archive.actions import described
 from magellan.archive.adjust import action_at, first_row_from, still_in_prices
 from magellan.archive.dataset import Adjustment, SetRecord
 from magellan.archive.discontinuity import JUMP_FACTOR, Discontinuity, discontinuities
-from magellan.archive.quality.finding import Finding, Kind, Severity, few, told
+from magellan.archive.quality.finding import Finding, Kind, Severity, counted, few, told
 from magellan.trading.bar import Bars, Mask, instant
 from magellan.trading.corporate_action import CashDividend, CorporateAction
 from magellan.trading.session import ExchangeCalendar, exchange_date
@@ -54,7 +54,7 @@ def _unexplained(bars: Bars, record: SetRecord, jumps: tuple[Discontinuity, ...]
         severity=Severity.REFUSE,
         count=len(jumps),
         first_at=first.at,
-        measured=f"{len(jumps)} steps beyond a factor of {JUMP_FACTOR:g}",
+        measured=f"{counted(len(jumps), 'step')} beyond a factor of {JUMP_FACTOR:g}",
         expected="a corporate action or a confirmed move for each",
         explanation="prices jump and no corporate action says why"
         + ("; the vendor says that splits are already taken out" if vendor_adjusted else ""),
@@ -72,7 +72,7 @@ def _unseen_moves(bars: Bars, jumps: tuple[Discontinuity, ...]) -> Iterator[Find
             severity=Severity.WARN,
             count=len(jumps),
             first_at=jumps[0].at,
-            measured=f"{len(jumps)} steps beyond a factor of {JUMP_FACTOR:g}",
+            measured=f"{counted(len(jumps), 'step')} beyond a factor of {JUMP_FACTOR:g}",
             expected="bars in between",
             explanation="prices moved far while the set has no bars: nobody sees by what",
             examples=few(
@@ -103,7 +103,7 @@ def _explained(
         severity=Severity.NOTE,
         count=len(seen),
         first_at=instant(int(bars.opened_at_ns[seen[0][0]])),
-        measured=f"{len(seen)} jumps",
+        measured=counted(len(seen), "jump"),
         expected="what the corporate actions say, within a factor of 1.5",
         explanation="prices jump where the corporate actions say that they do",
         examples=few(
@@ -133,7 +133,7 @@ def _large_gaps(
             severity=Severity.NOTE,
             count=len(rows),
             first_at=instant(int(bars.opened_at_ns[rows[0]])),
-            measured=f"{len(rows)} steps of {LARGE_GAP:g} to {JUMP_FACTOR:g} times",
+            measured=f"{counted(len(rows), 'step')} of {LARGE_GAP:g} to {JUMP_FACTOR:g} times",
             expected="few, each with news behind it",
             explanation="prices gap, but not so far that it could only be a split",
             examples=few(

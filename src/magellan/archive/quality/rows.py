@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from magellan.archive.dataset import SetRecord
-from magellan.archive.quality.finding import Finding, Kind, Severity, few, places, told
+from magellan.archive.quality.finding import Finding, Kind, Severity, counted, few, places, told
 from magellan.trading.bar import PRICE_COLUMNS, Bars, Mask, instant, nanoseconds
 from magellan.trading.session import ExchangeCalendar
 from magellan.trading.timeframe import DAY_NS, HOUR, HOUR_NS
@@ -37,7 +37,7 @@ def _phantoms(bars: Bars, calendar: ExchangeCalendar) -> Iterator[Finding]:
             severity=Severity.WARN,
             count=len(at),
             first_at=instant(int(at[0])),
-            measured=f"{len(at)} bars",
+            measured=counted(len(at), "bar"),
             expected=f"bars that calendar {calendar.name} covers",
             explanation="the exchange's calendar does not reach these bars, so nobody judged their days",
             examples=places(at, daily=bars.timeframe.is_daily),
@@ -98,7 +98,7 @@ def _dropped_duplicates(record: SetRecord) -> Iterator[Finding]:
             severity=Severity.NOTE,
             count=count,
             first_at=None,
-            measured=f"{count} rows dropped at import",
+            measured=f"{counted(count, 'row')} dropped at import",
             expected="every instant once",
             explanation="source files held rows twice, value for value; the archive holds each once",
             examples=few([f"{source.name}: {source.repeated_rows}" for source in with_repeats]),
@@ -184,7 +184,7 @@ def _from_the_future(bars: Bars, record: SetRecord) -> Iterator[Finding]:
             severity=Severity.REFUSE,
             count=len(at),
             first_at=instant(int(at[0])),
-            measured=f"{len(at)} bars end after {record.fetched_at:%Y-%m-%dT%H:%MZ}, when they were fetched",
+            measured=f"{counted(len(at), 'bar')} ending after {record.fetched_at:%Y-%m-%dT%H:%MZ}, when fetched",
             expected="bars of the past",
             explanation="bars lie in the future of their own download: the zone or the label is wrong",
             examples=places(at, daily=bars.timeframe.is_daily),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from magellan.archive.dataset import DateRange, SetRecord
-from magellan.archive.quality.finding import Finding, Kind, Severity, few, places
+from magellan.archive.quality.finding import Finding, Kind, Severity, counted, few, places
 from magellan.archive.quality.session_grid import SessionGrid
 from magellan.trading.bar import Bars, Mask, instant
 from magellan.trading.session import ExchangeCalendar, Hours, day_date, day_number, session_columns
@@ -56,7 +56,7 @@ def _missing(record: SetRecord, grid: SessionGrid) -> Iterator[Finding]:
             severity=Severity.REFUSE if share > SHORT_SHARE else Severity.WARN,
             count=int(edge.sum()),
             first_at=instant(int(grid.opens_at_ns[edge][0])),
-            measured=f"{int(edge.sum())} of {len(edge)} sessions missing at the ends",
+            measured=f"{int(edge.sum())} of {counted(len(edge), 'session')} missing at the ends",
             expected=", ".join(str(dates) for dates in record.requested),
             explanation="the set holds less than was asked for: the vendor cut the range off",
             examples=_spans(grid, edge),
@@ -69,7 +69,7 @@ def _missing(record: SetRecord, grid: SessionGrid) -> Iterator[Finding]:
             severity=Severity.REFUSE if share > MISSING_SHARE and grid.dense >= THIN else Severity.WARN,
             count=int(inner.sum()),
             first_at=instant(int(grid.opens_at_ns[inner][0])),
-            measured=f"{int(inner.sum())} of {len(inner)} sessions without a bar",
+            measured=f"{int(inner.sum())} of {counted(len(inner), 'session')} without a bar",
             expected="a bar in every session asked for",
             explanation="whole sessions are missing",
             examples=_spans(grid, inner),
@@ -101,7 +101,7 @@ def _few(grid: SessionGrid) -> Iterator[Finding]:
             severity=Severity.WARN,
             count=int(held.sum()),
             first_at=None,
-            measured=f"{int(held.sum())} sessions with a bar",
+            measured=f"{counted(int(held.sum()), 'session')} with a bar",
             expected=f"at least {FEW}",
             explanation="the set is too short to judge anything by it, its quality included",
             examples=_spans(grid, held),
@@ -151,7 +151,7 @@ def _not_requested(bars: Bars, record: SetRecord) -> Iterator[Finding]:
             severity=Severity.NOTE,
             count=len(at),
             first_at=instant(int(at[0])),
-            measured=f"{len(at)} bars",
+            measured=counted(len(at), "bar"),
             expected="none outside " + ", ".join(str(dates) for dates in record.requested),
             explanation="the set holds bars of dates that nobody asked for",
             examples=places(at, daily=bars.timeframe.is_daily),
@@ -188,7 +188,7 @@ def _extended(
             severity=Severity.NOTE,
             count=int(mixed.sum()),
             first_at=instant(int(bars.opened_at_ns[np.argmax(mixed)])),
-            measured=f"{int(mixed.sum())} bars begin before the session and end in it",
+            measured=counted(int(mixed.sum()), "bar"),
             expected="bars that begin with the session",
             explanation="the first bar of a session mixes premarket and session",
             advice="its open is a premarket price: take a shorter timeframe where the open matters",
@@ -204,7 +204,7 @@ def _half_days(grid: SessionGrid) -> Iterator[Finding]:
             severity=Severity.NOTE,
             count=int(short.sum()),
             first_at=instant(int(grid.opens_at_ns[short][0])),
-            measured=f"{int(short.sum())} sessions are shorter than the others",
+            measured=counted(int(short.sum()), "session"),
             expected="as the exchange's calendar says",
             explanation="the calendar knows these half days: fewer bars on them are no gap",
             examples=_spans(grid, short),

@@ -13,6 +13,7 @@ def data_rebuild(workspace: WorkspaceOption = None, as_json: JsonOption = False)
     For a catalogue that was lost or damaged. Reads every file, and names
     those that are damaged; ends with 1 when there are any.
     """
+    from magellan.archive.quality.finding import counted
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.rebuild_catalogue import rebuild_catalogue
     from magellan.wiring import bar_archive
@@ -22,7 +23,8 @@ def data_rebuild(workspace: WorkspaceOption = None, as_json: JsonOption = False)
 
     def show() -> None:
         rows = sum(record.rows for record in rebuilt.records)
-        say(f"the catalogue names {len(rebuilt.records)} sets with {rows:,} bars")
+        sets = counted(len(rebuilt.records), "set")
+        say(f"the catalogue names {sets} with {counted(rows, 'bar')}")
         for sentence in rebuilt.damaged:
             say(f"left as it was: {sentence}")
 
