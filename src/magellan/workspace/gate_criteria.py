@@ -59,7 +59,7 @@ THRESHOLDS: Final[Mapping[str, Threshold]] = {
     "tests_min": _all(Bound.AT_LEAST, 1, "the strategy's own tests that passed"),
     "sessions_min": _each(Bound.AT_LEAST, 60, 250, 500, "exchange sessions that the backtest covers"),
     "trades_min": _each(Bound.AT_LEAST, 100, 50, 30, "closed trades; fewer say little about the next ones"),
-    "sharpe_min": _each(Bound.AT_LEAST, 1.0, 0.7, 0.5, "yearly Sharpe ratio"),
+    "sharpe_min": _each(Bound.AT_LEAST, 1.0, 0.7, 0.5, "yearly Sharpe ratio, of returns per session"),
     "sharpe_lower_min": _all(
         Bound.AT_LEAST, 0.0, "lower end of the Sharpe ratio's confidence interval (90 %, bootstrap)"
     ),
