@@ -373,6 +373,12 @@ def test_incident_21_a_vendor_that_ignored_the_symbol_asked_for_is_noticed(
             "bars of 1Hour as the options say, but bars stand 1 min apart",
         ),
         (MINUTES, "TSLA_1hour.csv", {"timeframe": MINUTE}, "its name says 1Hour, --timeframe says 1Min"),
+        (
+            MINUTES,
+            "TSLA_1day.csv",
+            {},
+            "bars of 1Day from the file's name, but several of them fall on one date",
+        ),
         (DAYS, "TSLA_1hour.csv", {}, "every bar is labelled with midnight, so they are days and not 1Hour"),
         (MINUTES[:1], "TSLA.csv", {}, "1 bars are too few to see how long each is"),
         (

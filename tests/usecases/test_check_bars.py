@@ -175,6 +175,19 @@ def test_an_action_can_be_forgotten_again(desk: Desk) -> None:
     assert list_actions(desk.store) == ()
 
 
+def test_a_damaged_set_is_unfit_and_the_others_are_judged_all_the_same(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    (part,) = tmp_path.glob("bars/a/f/raw/all/OCEANS/1Day/*.parquet")
+    part.write_bytes(part.read_bytes()[:100])
+    reports = {each.set_id.slug: each for each in check_bars(desk.archive, desk.store, calendar)}
+    assert list(reports) == ALL
+    finding = reports[ALL[3]].of(Kind.UNREADABLE)
+    assert finding is not None
+    assert part.name in finding.measured
+    assert reports[ALL[3]].verdict is Verdict.UNFIT
+    assert reports[ALL[0]].of(Kind.UNEXPLAINED_JUMPS) is not None
+
+
 def records(desk: Desk) -> tuple[SetRecord, ...]:
     return desk.archive.sets()
 

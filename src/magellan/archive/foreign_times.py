@@ -62,8 +62,12 @@ def timeframe_of(
             f"{table.file_name}: every bar is labelled with midnight, so they are days and not {wanted}",
             next_step="give the timeframe that the bars really have",
         )
-    why = contradicts(spots, wanted)
-    if why and not (wanted.is_daily and dates_ns is None):
+    if wanted.is_daily and dates_ns is None:
+        spots = np.unique(_exchange_days(times))
+        why = "several of them fall on one date" if len(spots) < len(np.unique(times.values_ns)) else ""
+    else:
+        why = contradicts(spots, wanted)
+    if why:
         raise FixInput(
             f"{table.file_name}: bars of {wanted} {who}, but {why}",
             next_step="give the timeframe that the bars really have, in --timeframe or in the file's name",
@@ -77,10 +81,13 @@ def daily_labels(dates_ns: Instants | None, times: Times, notes: Notes) -> Insta
     if dates_ns is not None:
         notes.assumptions.append("a bar's label is the date of its session")
         return dates_ns
-    wall_ns = times.values_ns
-    if times.has_zone:
-        wall_ns = wall_ns + exchange_offset_ns(wall_ns)
     notes.assumptions.append("of a bar's label, only the exchange's date counts; the time of day is dropped")
+    return _exchange_days(times)
+
+
+def _exchange_days(times: Times) -> Instants:
+    """Midnight UTC of each time's date, on the exchange's clock where the times carry a zone."""
+    wall_ns = times.values_ns + exchange_offset_ns(times.values_ns) if times.has_zone else times.values_ns
     return wall_ns // DAY_NS * DAY_NS
 
 
@@ -99,8 +106,39 @@ def instants(
     if times.has_zone:
         notes.assumptions.append("times carry a zone")
         return times.values_ns
-    known = layout.timezone if layout else None
-    zone = declared.timezone or known
+    zone = _zone_of(table, times, volume, timeframe, layout, declared, clock, notes)
+    read = resolved(times.values_ns, zone_named(zone))
+    for mask, what in (
+        (read.absent, f"did not exist in {zone}: the clock was put forward over it"),
+        (read.ambiguous, f"happened twice in {zone} (the clock was set back) and stands here once"),
+    ):
+        if mask.any():
+            row = int(np.argmax(mask))
+            wall = instant(int(times.values_ns[row]))
+            raise FixInput(
+                f"{table.place(int(rows[row]))}: {wall:%Y-%m-%d %H:%M} {what}",
+                next_step="say which zone it is with --timezone, or correct the file",
+            )
+    if read.doubled.any():
+        count = int(np.count_nonzero(read.doubled))
+        notes.assumptions.append(
+            f"{count} times appear twice, when the clock was set back: the first is taken as the earlier"
+        )
+    return read.at_ns
+
+
+def _zone_of(
+    table: ForeignTable,
+    times: Times,
+    volume: Floats,
+    timeframe: Timeframe,
+    layout: Layout | None,
+    declared: Declared,
+    clock: ExchangeCalendar,
+    notes: Notes,
+) -> str:
+    """The zone of times without one: what the options or the layout say, held against when the volume is traded."""
+    zone = declared.timezone or (layout.timezone if layout else None)
     candidates = dict.fromkeys([zone or "UTC", "UTC", EXCHANGE_ZONE.key])
     shares = regular_shares(times.values_ns, volume, timeframe, candidates, clock)
     told = "; ".join(
@@ -123,27 +161,7 @@ def instants(
     notes.assumptions.append(f"times without a zone are {zone} ({why}){checked}")
     if doubt:
         notes.warnings.append(f"the volume contradicts --timezone: {told}")
-    read = resolved(times.values_ns, zone_named(zone))
-    for mask, what in (
-        (read.absent, f"did not exist in {zone}: the clock was put forward over it"),
-        (
-            read.ambiguous,
-            f"happened twice in {zone} (the clock was set back) and stands here once",
-        ),
-    ):
-        if mask.any():
-            row = int(np.argmax(mask))
-            wall = instant(int(times.values_ns[row]))
-            raise FixInput(
-                f"{table.place(int(rows[row]))}: {wall:%Y-%m-%d %H:%M} {what}",
-                next_step="say which zone it is with --timezone, or correct the file",
-            )
-    if read.doubled.any():
-        count = int(np.count_nonzero(read.doubled))
-        notes.assumptions.append(
-            f"{count} times appear twice, when the clock was set back: the first is taken as the earlier"
-        )
-    return read.at_ns
+    return zone
 
 
 def labelled_with_start(

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from magellan.archive.dataset import SetId, SetNotFound, SetRecord, valid_symbol
 from magellan.archive.interpretation import CalendarNamed
 from magellan.archive.quality.finding import QualityReport
-from magellan.archive.quality.report import quality_report
+from magellan.archive.quality.report import quality_report, unreadable_report
+from magellan.errors import AskOperator
 from magellan.ports.bars import BarArchive
 from magellan.ports.corporate_actions import CorporateActionStore
 
@@ -25,15 +26,19 @@ def check_bars(
     """One report per set, in the order of the catalogue. Reads every bar of each.
 
     wanted: symbols, or names of sets as `magellan data list` shows them; none of them means every set.
-    Raises: SetNotFound for a name that fits no set; FixInput for a mistake in the corporate actions; AskOperator
-            for a set whose files are damaged.
+    Raises: SetNotFound for a name that fits no set; FixInput for a mistake in the corporate actions. A set
+            whose files are damaged is reported as unfit.
     """
     records = chosen_sets(archive.sets(), wanted)
     table = actions.read()
     reports = []
     for done, record in enumerate(records):
         report("check", done, len(records))
-        bars = archive.read(record.id)
+        try:
+            bars = archive.read(record.id)
+        except AskOperator as error:  # the other sets are judged all the same
+            reports.append(unreadable_report(record, error.message, error.next_step))
+            continue
         reports.append(
             quality_report(bars, record, calendar_named(record.calendar), table.of(record.id.symbol))
         )

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     BAD_PRINTS = "bad-prints"
     POLLUTION = "pollution"
     CONTENT_CHANGED = "content-changed"
+    UNREADABLE = "unreadable"
     OUTSIDE_CALENDAR = "outside-calendar"
 
 

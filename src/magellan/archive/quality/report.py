@@ -42,6 +42,29 @@ def quality_report(
     )
 
 
+def unreadable_report(record: SetRecord, why: str, next_step: str) -> QualityReport:
+    """The report on a set whose bars cannot be read."""
+    return QualityReport(
+        set_id=record.id,
+        rows=record.rows,
+        first_at=record.first_at,
+        last_at=record.last_at,
+        sha256=record.sha256,
+        findings=(
+            Finding(
+                kind=Kind.UNREADABLE,
+                severity=Severity.REFUSE,
+                count=1,
+                first_at=None,
+                measured=why,
+                expected="the bars that were merged",
+                explanation="the stored bars cannot be read",
+                advice=next_step,
+            ),
+        ),
+    )
+
+
 def _findings(
     bars: Bars,
     record: SetRecord,
