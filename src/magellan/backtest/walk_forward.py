@@ -102,7 +102,7 @@ class StoodAside:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tested:
+class OutOfSample:
     """What a chosen set did in the test window, from the account's configured money on."""
 
     equity: EquityCurve  # at the test window's closes
@@ -120,7 +120,7 @@ class WindowResult:
 
     window: Window
     chosen: Trained | StoodAside
-    tested: Tested  # a flat line where nothing was chosen
+    tested: OutOfSample  # a flat line where nothing was chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +240,7 @@ def entering_from(strategy: Strategy, first_ns: int) -> Strategy:
     return made
 
 
-def tested_on(
+def run_out_of_sample(
     window: Window,
     strategy: Strategy,
     parameters: Mapping[str, Parameters],
@@ -251,7 +251,7 @@ def tested_on(
     reference: Sequence[Bars] = (),
     breaks: Mapping[str, Mask] | None = None,
     actions: Sequence[CorporateAction] = (),
-) -> Tested:
+) -> OutOfSample:
     """Run a chosen set on a test window, indicators warm from the training window.
 
     Raises as `run_backtest` does.
@@ -283,7 +283,7 @@ def tested_on(
     curve = equity_curve(market, replayed.fills, run.actions, config.account.cash_usd, points, clock)
     trades = trades_of(replayed, market, points)
     rows = slice(int(np.searchsorted(curve.closed_at_ns, first_ns, side="right")), None)
-    return Tested(
+    return OutOfSample(
         equity=EquityCurve(
             closed_at_ns=curve.closed_at_ns[rows],
             day=curve.day[rows],
@@ -296,7 +296,7 @@ def tested_on(
     )
 
 
-def stood_aside(window: Window, bars: Sequence[Bars], clock: SessionClock, cash_usd: float) -> Tested:
+def stood_aside(window: Window, bars: Sequence[Bars], clock: SessionClock, cash_usd: float) -> OutOfSample:
     """A test window in which nothing is traded."""
     market = Market.of(stretch_of(window.test, bars, (), {}, clock).bars)
     nothing = records.ActionArrays(
@@ -307,7 +307,7 @@ def stood_aside(window: Window, bars: Sequence[Bars], clock: SessionClock, cash_
     )
     fills = np.zeros(0, dtype=records.fill_t)
     curve = equity_curve(market, fills, nothing, cash_usd, np.ones(len(market.bars)), clock)
-    return Tested(equity=curve, trade_pnl_usd=np.zeros(0), cut_off=0)
+    return OutOfSample(equity=curve, trade_pnl_usd=np.zeros(0), cut_off=0)
 
 
 def walked_forward(
@@ -416,7 +416,7 @@ def _chained(windows: Sequence[WindowResult], cash_usd: float) -> tuple[EquityCu
     return curve, factors
 
 
-def _gain(tested: Tested, cash_usd: float) -> float:
+def _gain(tested: OutOfSample, cash_usd: float) -> float:
     return float(tested.equity.equity_usd[-1]) / cash_usd - 1.0
 
 

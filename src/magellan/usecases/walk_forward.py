@@ -20,14 +20,14 @@ from magellan.backtest.sweep import sharpe
 from magellan.backtest.sweep_result import Metric, SweepManifest, ranked, sweep_manifest, why_no_best
 from magellan.backtest.walk_forward import (
     StoodAside,
-    Tested,
+    OutOfSample,
     Trained,
     WalkForward,
     Window,
     WindowResult,
     sessions_of,
     stood_aside,
-    tested_on,
+    run_out_of_sample,
     walked_forward,
     windows_of,
 )
@@ -278,12 +278,12 @@ def _tested(
     documents: Documents,
     loaded: LoadedStrategy,
     data: PreparedData,
-) -> Tested:
+) -> OutOfSample:
     clock = SessionClock(loaded.config.data.clock)
     if isinstance(chosen, StoodAside):
         return stood_aside(window, data.market.bars, clock, loaded.config.account.cash_usd)
     with user_code(loaded.folder.strategy_file, f"testing from {window.test.first_on}"):
-        return tested_on(
+        return run_out_of_sample(
             window,
             loaded.strategy,
             documents.with_setting(type(loaded.strategy).Parameters, chosen.setting),

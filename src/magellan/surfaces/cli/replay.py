@@ -1,0 +1,206 @@
+"""`magellan replay`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from magellan.surfaces.cli.backtest import (
+    FromOption,
+    SetOption,
+    SymbolsOption,
+    ToOption,
+    settings_of,
+    symbols_of,
+)
+from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+
+if TYPE_CHECKING:
+    from magellan.usecases.replay_run import LookaheadAnswer, ReplayedRun
+    from magellan.workspace.workspace import Workspace
+
+
+def replay(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|STRATEGY",
+            help="A kept run: its id, or last. With --check-lookahead: a strategy's name or folder.",
+        ),
+    ],
+    check_lookahead: Annotated[
+        bool,
+        typer.Option(
+            "--check-lookahead", help="Check that decisions on prefixes of history are those on the whole."
+        ),
+    ] = False,
+    cuts: Annotated[
+        int, typer.Option("--cuts", metavar="N", min=1, help="How many prefixes are checked.")
+    ] = 12,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Decides where prefixes end.")] = 0,
+    symbols: SymbolsOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    set_: SetOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay a run and compare results; or prove that nothing looks ahead.
+
+    A run is run again from its manifest, and every number is compared to the
+    last bit; where something differs, the answer says what has changed since
+    (code, data, versions). With --check-lookahead, history is cut at several
+    places: what is computed, decided and filled on each part has to be what
+    it is on the whole. Ends with 1 when anything differs.
+    """
+    from magellan.surfaces.cli.output import emit
+    from magellan.workspace.workspace import Workspace
+
+    opened = Workspace.at(workspace_folder(workspace))
+    if check_lookahead:
+        answer = _check(
+            opened,
+            what,
+            symbols_of(symbols),
+            settings_of(set_),
+            from_.date() if from_ else None,
+            to.date() if to else None,
+            cuts,
+            seed,
+        )
+        emit(_lookahead_document(answer), as_json=as_json, human=lambda: _show_lookahead(answer))
+        if not answer.passed:
+            raise typer.Exit(1)
+        return
+    if symbols or from_ or to or set_:
+        raise typer.BadParameter(
+            "a run is replayed as it was: --symbols, --from, --to and --set do not apply"
+        )
+    replayed = _replayed(opened, what)
+    emit(_replay_document(replayed), as_json=as_json, human=lambda: _show_replayed(replayed))
+    if not replayed.identical:
+        raise typer.Exit(1)
+
+
+def _check(
+    opened: Workspace,
+    name: str,
+    symbols: tuple[str, ...],
+    settings: dict[str, Any],
+    from_on: Any,
+    to_on: Any,
+    cuts: int,
+    seed: int,
+) -> LookaheadAnswer:
+    from magellan.surfaces.cli.output import progress_bars
+    from magellan.usecases.backtest import Changes, changed
+    from magellan.usecases.load_strategy import load_strategy
+    from magellan.usecases.replay_run import lookahead
+    from magellan.wiring import bar_archive, calendar_of, corporate_actions
+
+    loaded = changed(load_strategy(opened.strategy(name)), Changes(symbols=symbols, settings=settings))
+    with progress_bars() as bars:
+        return lookahead(
+            loaded,
+            archive=bar_archive(opened),
+            actions=corporate_actions(opened),
+            calendar_of=calendar_of,
+            from_on=from_on,
+            to_on=to_on,
+            cuts=cuts,
+            seed=seed,
+            progress=bars.report,
+        )
+
+
+def _lookahead_document(answer: LookaheadAnswer) -> dict[str, Any]:
+    return {
+        "passed": answer.passed,
+        "findings": answer.findings,
+        "symbols": answer.columns.symbols,
+        "columns": {
+            "prefixes": answer.columns.prefixes,
+            "values": answer.columns.values,
+            "differences": answer.columns.differences,
+            "reads_the_future": answer.columns.reads_the_future,
+        },
+        "replay": {
+            "cuts": answer.replay.cuts,
+            "decisions": answer.replay.decisions,
+            "fills": answer.replay.fills,
+            "difference": answer.replay.difference,
+        },
+    }
+
+
+def _show_lookahead(answer: LookaheadAnswer) -> None:
+    from magellan.surfaces.cli.output import say
+
+    columns, engine = answer.columns, answer.replay
+    say(
+        f"compared {columns.values:,} values on {columns.prefixes:,} prefixes of {', '.join(columns.symbols)}; "
+        f"{engine.decisions:,} decisions and {engine.fills:,} fills in {engine.cuts:,} replays"
+    )
+    for finding in answer.findings:
+        say(f"differs: {finding}")
+    if answer.passed:
+        say("no look-ahead: every value, decision and fill is the same when history ends early")
+        if engine.decisions == 0:
+            say("but nothing was decided, so the engine's part says little: try a longer range")
+    else:
+        say("this strategy knows the future: what it earns here, it will not earn")
+
+
+def _replayed(opened: Workspace, name: str) -> ReplayedRun:
+    from magellan.ports.run_store import RunNotFound
+    from magellan.usecases.replay_run import replay_run
+    from magellan.wiring import bar_archive, calendar_of, corporate_actions, run_store
+
+    try:
+        return replay_run(
+            name,
+            workspace=opened,
+            runs=run_store(opened),
+            archive=bar_archive(opened),
+            actions=corporate_actions(opened),
+            calendar_of=calendar_of,
+        )
+    except RunNotFound as error:
+        if any(name in (each.name, each.label) for each in opened.strategies()):
+            raise RunNotFound(
+                f"'{name}' is a strategy, and no run",
+                next_step=f"`magellan replay {name} --check-lookahead` checks it for look-ahead; "
+                f"{error.next_step}",
+            ) from error
+        raise
+
+
+def _replay_document(replayed: ReplayedRun) -> dict[str, Any]:
+    return {
+        "run_id": replayed.kept.run_id,
+        "strategy": replayed.kept.manifest.strategy,
+        "identical": replayed.identical,
+        "changed": replayed.changed,
+        "differences": replayed.differences,
+    }
+
+
+def _show_replayed(replayed: ReplayedRun) -> None:
+    from magellan.surfaces.cli.output import say
+
+    kept = replayed.kept
+    say(f"run {kept.run_id} of {kept.manifest.strategy}: {len(kept.trades):,} trades, run again")
+    for each in replayed.changed:
+        say(f"changed since: {each}")
+    for each in replayed.differences:
+        say(f"differs: {each}")
+    if replayed.identical and replayed.changed:
+        say("identical, byte for byte, in spite of what has changed")
+    elif replayed.identical:
+        say("identical, byte for byte")
+    elif not replayed.changed:
+        say(
+            "nothing that fixes a run has changed: the strategy's code is not a pure function (it reads a clock, "
+            "a file, chance), or this is a defect of Magellan"
+        )
