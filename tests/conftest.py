@@ -16,7 +16,11 @@ ROOT = Path(__file__).parent.parent
 # time, so that a red run means a change; at a desk they are new every time, so that they find something.
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("desk"), derandomize=True, database=None)
-settings.load_profile("ci" if os.environ.get("CI") else "desk")
+# MAGELLAN_HYPOTHESIS_PROFILE=deep looks twenty times as long: for a change in what decides about money.
+settings.register_profile("deep", settings.get_profile("desk"), max_examples=2000)
+settings.load_profile(
+    os.environ.get("MAGELLAN_HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "desk")
+)
 
 
 def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:

@@ -8,14 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
-from reference.plain_market import (
-    Action,
-    HeldThroughJump,
-    PlainFill,
-    PlainOutcome,
-    RunInput,
-    SymbolInput,
-)
 
 from magellan.backtest import records as r
 from magellan.backtest.market import Market
@@ -26,6 +18,14 @@ from magellan.trading.bar import Bars, Mask, instant
 from magellan.trading.corporate_action import CashDividend, CorporateAction, Split
 from magellan.trading.session import ExchangeCalendar, day_date, exchange_midnight
 from magellan.trading.timeframe import DAY_NS, MINUTE_NS, Timeframe
+from reference.plain_market import (
+    Action,
+    HeldThroughJump,
+    PlainFill,
+    PlainOutcome,
+    RunInput,
+    SymbolInput,
+)
 
 
 def replay(given: RunInput) -> PlainOutcome:
@@ -119,9 +119,7 @@ def actions_of(one: SymbolInput) -> list[CorporateAction]:
 def action_of(symbol: str, action: Action, at: datetime) -> CorporateAction:
     if action.dividend_usd:
         return CashDividend(symbol=symbol, ex_at=at, amount_usd=Decimal(repr(action.dividend_usd)))
-    return Split(
-        symbol=symbol, effective_at=at, new_shares=action.new_shares, old_shares=action.old_shares
-    )
+    return Split(symbol=symbol, effective_at=at, new_shares=action.new_shares, old_shares=action.old_shares)
 
 
 def outcome(

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
-from reference.plain_market import Action, Row, RunInput, SymbolInput
 
 from magellan.strategy import trade_plan as tp
 from magellan.strategy.trade_plan import Price, Reading, TimeInForce, TradePlan
@@ -31,6 +30,7 @@ from magellan.workspace.config import (
     Limits,
     StrategyConfig,
 )
+from reference.plain_market import Action, Row, RunInput, SymbolInput
 
 NS = 1_000_000_000
 MINUTE_NS = 60 * NS
@@ -62,9 +62,7 @@ class Picks:
 
 
 # A Thursday, a Friday, and a Monday after the clocks went forward; then a holiday on a Friday.
-DAYS = tuple(
-    date(2024, 3, day) for day in (7, 8, 11, 12, 13, 14, 15, 18, 19, 20, 21, 22, 25, 26, 27, 28)
-)
+DAYS = tuple(date(2024, 3, day) for day in (7, 8, 11, 12, 13, 14, 15, 18, 19, 20, 21, 22, 25, 26, 27, 28))
 
 # What the nibbles of a bar's bytes mean, in grid steps; 0 is nothing at all, so that a market shrinks to a flat line.
 GAPS = (0, 0, 0, 0, 0, 0, 1, -1, 1, -1, 2, -2, 4, -4, 9, -9)
@@ -199,7 +197,9 @@ def column_of(picks: Picks, rows: tuple[Row, ...], moved: float) -> Floats:
     source = picks.one_of("close", "low", "high", "open")
     ahead = picks.number(0, 2)
     holes = picks.one_of(0, 0, 0, 0, 3, 4)
-    found = np.array([getattr(rows[min(at + ahead, len(rows) - 1)], source) for at in range(len(rows))]) + moved
+    found = (
+        np.array([getattr(rows[min(at + ahead, len(rows) - 1)], source) for at in range(len(rows))]) + moved
+    )
     if holes:
         found[::holes] = NAN
     return found
@@ -236,7 +236,9 @@ def entry_of(picks: Picks, rows: tuple[Row, ...], side: int, step: float, kind: 
     tif = picks.one_of(TimeInForce.DAY, TimeInForce.DAY, TimeInForce.GTC, *TimeInForce)
     if kind == "scheduled":
         at = picks.one_of(time(9, 30), time(10, 30), time(9, 32), time(11, 30))
-        return tp.Market(at=at, time_in_force=TimeInForce.DAY if tif in (TimeInForce.OPG, TimeInForce.CLS) else tif)
+        return tp.Market(
+            at=at, time_in_force=TimeInForce.DAY if tif in (TimeInForce.OPG, TimeInForce.CLS) else tif
+        )
     if kind == "market":
         return tp.Market(time_in_force=tif)
 
@@ -262,7 +264,9 @@ def size_of(picks: Picks, rows: tuple[Row, ...], *, has_stop: bool) -> tp.Size:
     if kind == "equity":
         return tp.EquityFraction(fraction=picks.one_of(0.25, 1.0, 2.0))
     if kind == "column":
-        return tp.EquityFraction(fraction=np.array([(0.25, 0.5, 1.0, 0.0)[at % 4] for at in range(len(rows))]))
+        return tp.EquityFraction(
+            fraction=np.array([(0.25, 0.5, 1.0, 0.0)[at % 4] for at in range(len(rows))])
+        )
     if kind == "risk" and has_stop:
         return tp.RiskFraction(
             fraction=picks.one_of(0.01, 0.02, 0.1), notional_max_usd=picks.one_of(None, None, 1500.0)
@@ -300,7 +304,12 @@ def target_of(picks: Picks, rows: tuple[Row, ...], side: int, step: float, *, ha
 
 
 def plan_of(
-    picks: Picks, rows: tuple[Row, ...], side: int, step: float, kind: str, session_exit: tp.SessionExit | None
+    picks: Picks,
+    rows: tuple[Row, ...],
+    side: int,
+    step: float,
+    kind: str,
+    session_exit: tp.SessionExit | None,
 ) -> TradePlan:
     has_stop = picks.one_of(False, True, True)
     stop = price_of(picks, rows, -side, step, has_risk=False, favour=-1) if has_stop else None

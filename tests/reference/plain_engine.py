@@ -13,15 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import time
 
-from reference.plain_market import (
-    HeldThroughJump,
-    PlainFill,
-    PlainOutcome,
-    Row,
-    RunInput,
-    SymbolInput,
-)
-
 from magellan.backtest import records as r
 from magellan.backtest.records import BLOCKED, REASONS
 from magellan.strategy.trade_plan import (
@@ -41,6 +32,14 @@ from magellan.strategy.trade_plan import (
     Units,
 )
 from magellan.workspace.config import InstrumentTerms
+from reference.plain_market import (
+    HeldThroughJump,
+    PlainFill,
+    PlainOutcome,
+    Row,
+    RunInput,
+    SymbolInput,
+)
 
 NAN = math.nan
 NS_PER_MINUTE = 60_000_000_000
@@ -518,7 +517,9 @@ def level(
     """A plan's price as it applies to the bar `filled_row`, on the share basis of `now_row`; NaN: unknown."""
     basis = shares_per_share(one, signal_row, now_row)
     if price.column is not None:
-        read_row = {Reading.SIGNAL: signal_row, Reading.PRIOR: filled_row - 1, Reading.SAME: filled_row}[price.reading]
+        read_row = {Reading.SIGNAL: signal_row, Reading.PRIOR: filled_row - 1, Reading.SAME: filled_row}[
+            price.reading
+        ]
         read_row = min(read_row, now_row)  # at a close the bar ahead is not known
         base = float(price.column[read_row]) / shares_per_share(one, read_row, now_row)
     elif price.usd is not None:
@@ -968,7 +969,9 @@ def may_fill_on_this_row(run: Run, one: SymbolInput, order: Order) -> bool:
     """Whether the order has begun to work by this row's opening."""
     entry, row = order.plan.entry, run.row[one.symbol]
     held = run.positions.get(one.symbol)
-    if isinstance(entry, Market) and (entry.at is None or opens_first_at_or_after(one, row, minute_of_day(entry.at))):
+    if isinstance(entry, Market) and (
+        entry.at is None or opens_first_at_or_after(one, row, minute_of_day(entry.at))
+    ):
         order.is_due = True
     if entry.time_in_force is TimeInForce.CLS or (held is not None and held.side != order.side):
         return False
@@ -982,7 +985,11 @@ def may_fill_on_this_row(run: Run, one: SymbolInput, order: Order) -> bool:
 def fill_at_session_close(run: Run, one: SymbolInput, order: Order) -> None:
     bar, row = run.bar(one), run.row[one.symbol]
     held = run.positions.get(one.symbol)
-    if not is_last_of_day(run, one, row) or order.signal_row == row or (held is not None and held.side != order.side):
+    if (
+        not is_last_of_day(run, one, row)
+        or order.signal_row == row
+        or (held is not None and held.side != order.side)
+    ):
         return
     order.seen_row = row
     entry = order.plan.entry
@@ -1078,7 +1085,13 @@ def take_position(run: Run, one: SymbolInput, order: Order, units: float, price:
         read_stop(run, one, held, filled_row=filled_row)
         held.risk = abs(held.entry_price - stop_in_force(held)[0])
     record(
-        run, one, trade=held.trade, reason=REASONS[r.ENTRY], units=side * units, price=price, commission=commission
+        run,
+        one,
+        trade=held.trade,
+        reason=REASONS[r.ENTRY],
+        units=side * units,
+        price=price,
+        commission=commission,
     )
     run.taken[one.symbol] += units
 
@@ -1136,7 +1149,9 @@ def take_profit(run: Run, one: SymbolInput, k: int, price: float) -> None:
     wanted = min(wanted, held.units)
     units = min(wanted, volume_left(run, one))
     if units > 0:
-        close_units(run, one, units, price, REASONS[r.TARGET + k], commission=commission_of(run, one, units, price))
+        close_units(
+            run, one, units, price, REASONS[r.TARGET + k], commission=commission_of(run, one, units, price)
+        )
         run.taken[one.symbol] += units
         stop_entering(run, one, held.side)
     if units < wanted:
