@@ -96,3 +96,23 @@ def test_a_second_writer_waits_and_then_is_told_to_try_again(tmp_path: Path) -> 
     assert told.value.kept
     with sole_writer(lock, wait_s=0):
         pass  # the first has given it back
+
+
+def test_an_import_that_is_killed_anywhere_loses_nothing_and_goes_on(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("killed_import.py"), tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    runs = [json.loads(line) for line in done.stdout.splitlines()]
+    *killed, through = runs
+    assert through["code"] == 0
+    assert {run["code"] for run in killed} == {-9}
+    for run in runs:
+        assert set(run["whole"]) <= {5}, "a set is there whole or not at all"
+        assert (run["symbols"], run["rows"], run["refused"]) == (["AMC", "GME", "PLUG"], [5, 5, 5], 0), run
+        assert run["resumed"] <= len(run["whole"])
+        assert run["journals"] == 0
+    assert {run["resumed"] for run in killed} >= {0, 1, 2}, "what was done is not done again"
