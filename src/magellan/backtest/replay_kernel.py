@@ -616,8 +616,8 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     if units <= 0.0:
         return
     paid = entry_paid(x, s, slot, row, units, price, slips)
+    start_day(x, row)
     if p.units == 0.0:
-        start_day(x, row)
         if rules_of(x, 0).count_trades_at_exit == 0:
             a.day_trades += 1
         a.open_positions += 1
