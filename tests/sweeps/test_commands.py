@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from magellan.backtest.sweep_result import METRICS
+
 GRID = ("--grid", "period=3,5,8", "--grid", "upper=40:65:12.5", "--workers", "1")
 Captured = pytest.CaptureFixture[str]
 
@@ -103,6 +105,11 @@ def test_a_sweep_is_carried_out_on_a_dask_cluster_of_two_workers(lab: Any, capsy
     here = answer_of(lab, capsys, "sweep", "asks", *GRID)
     there = answer_of(lab, capsys, "sweep", "asks", *GRID[:4], "--cluster", "local:2")
     assert there == here
+
+
+def test_the_guide_names_every_metric() -> None:
+    guide = (Path(__file__).parents[2] / "docs/guides/sweeps.md").read_text()
+    assert [name for name in METRICS if f"`{name}`" not in guide] == []
 
 
 def test_too_few_trades_leave_no_best_set_and_say_so(lab: Any, capsys: Captured) -> None:

@@ -6,7 +6,7 @@ plain Python, orders, stops and money.
 
 One thing is left out: where the replay takes a bar for the last of its session because the file has no later one, and a
 session without that file could not have known it from the calendar, what that bar's symbol does from there on is not
-compared. That can only concern exits at the session's end and orders for its close; docs/assumptions.md says so.
+compared. That can only concern exits at the session's end and orders for its close; docs/guides/sweeps.md says so.
 """
 
 from __future__ import annotations

@@ -54,9 +54,11 @@ def replay(
     places: what is computed, decided and filled on each part has to be what
     it is on the whole. Ends with 1 when anything differs.
     """
+    from magellan.surfaces.cli.backtest_run import note_compiling
     from magellan.surfaces.cli.output import emit
     from magellan.workspace.workspace import Workspace
 
+    note_compiling()
     opened = Workspace.at(workspace_folder(workspace))
     if check_lookahead:
         answer = _check(

@@ -104,6 +104,7 @@ def sweep(
     from magellan.backtest.sweep_result import metric_named, result_document, table
     from magellan.backtest.sweep_table import ENDINGS, table_bytes
     from magellan.errors import FixInput
+    from magellan.surfaces.cli.backtest_run import note_compiling
     from magellan.surfaces.cli.output import emit, note, progress_bars
     from magellan.usecases.backtest import Changes, changed
     from magellan.usecases.load_strategy import load_strategy
@@ -126,6 +127,7 @@ def sweep(
     )
     space = parsed_space(loaded, grid=grid or [], random=random, ranges=range_ or [], seed=seed)
     place = executor(cluster=cluster, workers=workers, in_python=loaded.decides_in_python)
+    note_compiling()
     with progress_bars() as bars:
         answer = run_sweep(
             loaded,

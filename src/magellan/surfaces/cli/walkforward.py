@@ -72,6 +72,7 @@ def walkforward(
     trades, nothing is traded, and the answer says so.
     """
     from magellan.backtest.sweep_result import metric_named
+    from magellan.surfaces.cli.backtest_run import note_compiling
     from magellan.surfaces.cli.output import emit, note, progress_bars
     from magellan.usecases.backtest import Changes, changed
     from magellan.usecases.load_strategy import load_strategy
@@ -94,6 +95,7 @@ def walkforward(
     )
     space = parsed_space(loaded, grid=grid or [], random=random, ranges=range_ or [], seed=seed)
     place = executor(cluster=cluster, workers=workers, in_python=loaded.decides_in_python)
+    note_compiling()
     with progress_bars() as bars:
         answer = walk_forward(
             loaded,
