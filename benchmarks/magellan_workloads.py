@@ -11,6 +11,7 @@ declared condition picks) or `plain` (plain Python on every bar). All three give
 from __future__ import annotations
 
 import math
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +39,14 @@ from benchmarks.workloads import (
     TrendBars,
     sweep_sets,
 )
+from magellan.adapters.local.threads import ThreadExecutor
 from magellan.backtest.market import Market
+from magellan.backtest.replay import Terms
 from magellan.backtest.result import BacktestResult, RunManifest
 from magellan.backtest.run import run_backtest, terms_of, views_of
 from magellan.backtest.sweep import Sweep
 from magellan.indicators import atr, previous_session_close, prior, relative_volume, rsi, session_low
+from magellan.ports.executor import Work
 from magellan.strategy.contract import Enter, Exit, Features, Moment, Parameters, Strategy
 from magellan.strategy.market_view import MarketView
 from magellan.strategy.trade_plan import CashFraction, RiskFraction, SessionExit, TradePlan, Trailing, fixed
@@ -59,8 +63,11 @@ from magellan.workspace.config import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+_SETS_PER_CHUNK = 100  # neighbours of the grid, which share an RSI
 SLIPPAGE_BPS = SLIPPAGE_FRACTION * 10_000
 
 
@@ -177,14 +184,22 @@ def hysteresis(job: Job, bars: TrendBars) -> Run:
 
 
 def sweep(job: Job, bars: TrendBars) -> Run:
-    """W3: `Sweep`, which computes each RSI once, in one thread."""
+    """W3: `Sweep`, which computes each RSI once, on all cores through the executor that `magellan sweep` uses."""
     market = Market.of([_bars("W1", bars.start_ns, bars)])
-    sets = sweep_sets(job.size).tolist()
+    sets = [
+        RsiLevels(period=int(period), upper=upper, lower=lower)
+        for period, upper, lower in sweep_sets(job.size).tolist()
+    ]
+    strategy = STRATEGIES["w1"][FORM]()
+
+    def begin(terms: Terms) -> Callable[[Sequence[RsiLevels]], NDArray[np.void]]:
+        return Sweep(strategy, market, terms, views=views_of(market)).summaries
+
+    work = Work(begin=begin, given=terms_of(_hysteresis_config()), describe=str)
 
     def run() -> Answer:
-        measured = Sweep(
-            STRATEGIES["w1"][FORM](), market, terms_of(_hysteresis_config()), views=views_of(market)
-        ).summaries(RsiLevels(period=int(period), upper=upper, lower=lower) for period, upper, lower in sets)
+        chunks = [sets[at : at + _SETS_PER_CHUNK] for at in range(0, len(sets), _SETS_PER_CHUNK)]
+        measured = np.concatenate(ThreadExecutor(os.cpu_count() or 1).map(work, chunks))
         outcome = SweepOutcome(trades=measured["trades"], equity_final_usd=measured["equity_end_usd"])
         return Answer(
             trade_count=outcome.trade_count,

@@ -1,6 +1,5 @@
 """`magellan` and `python -m magellan`."""
 
-import gc
 import sys
 
 
@@ -10,10 +9,7 @@ def main() -> int:
         # Imported here, so that Ctrl-C while Python is still loading is an interruption and not a traceback.
         from magellan.surfaces.cli.app import run
 
-        exit_code = run(sys.argv[1:])
-        # Nothing is left to collect: the process ends. Looking through every compiled object takes a fifth of a second.
-        gc.freeze()
-        return exit_code
+        return run(sys.argv[1:])
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; kept: everything, since nothing had begun\n")
         return 130
