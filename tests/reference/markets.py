@@ -69,7 +69,7 @@ GAPS = (0, 0, 0, 0, 0, 0, 1, -1, 1, -1, 2, -2, 4, -4, 9, -9)
 BODIES = (0, 0, 1, -1, 1, -1, 2, -2, 2, -2, 3, -3, 4, -4, 6, -6)
 WICKS = (0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 8, 15)
 VOLUMES = (1000, 1000, 100, 100, 50, 50, 20, 20, 10, 10, 3, 1, 0, 0, 100_000, 640)
-ENTRIES = ("", "", "", "", "", "L", "L", "L", "L", "S", "S", "S", "LS", "LS", "LS", "")
+ENTRIES = ("", "", "", "", "L", "L", "L", "L", "S", "S", "S", "S", "LS", "LS", "LS", "")
 EXITS = ("", "", "", "", "", "", "", "", "", "l", "l", "s", "s", "ls", "ls", "")
 
 
@@ -196,7 +196,7 @@ def column_of(picks: Picks, rows: tuple[Row, ...], moved: float) -> Floats:
     """A price column beside the bars: one of their prices, of this bar or of a later one, moved."""
     source = picks.one_of("close", "low", "high", "open")
     ahead = picks.number(0, 2)
-    holes = picks.one_of(0, 0, 0, 0, 3, 4)
+    holes = picks.one_of(0, 0, 0, 0, 0, 0, 3, 4)
     found = (
         np.array([getattr(rows[min(at + ahead, len(rows) - 1)], source) for at in range(len(rows))]) + moved
     )
@@ -210,13 +210,13 @@ def price_of(
 ) -> Price:
     """A level on the side `toward` (+1 above, -1 below) of the market; `favour` is +1 where that is good for us."""
     kind = picks.one_of("fixed", "fixed", "moving", "same", "usd", "entry", "risk")
-    near = toward * picks.number(-1, 6) * step
+    near = toward * picks.one_of(2, 0, 1, 3, 4, 5, 6, 1, 2, -1) * step
     if kind == "usd":
         return Price(usd=rows[0].close + near)
     if kind == "entry" or (kind == "risk" and not has_risk):
         if picks.one_of(True, False):
-            return Price(plus_usd=favour * picks.number(0, 6) * step)
-        return Price(plus_fraction=favour * picks.one_of(0.0, 1 / 64, 1 / 128, 1 / 32))
+            return Price(plus_usd=favour * picks.one_of(2, 1, 3, 4, 5, 6, 0) * step)
+        return Price(plus_fraction=favour * picks.one_of(1 / 64, 1 / 128, 1 / 32, 1 / 16, 0.0))
     if kind == "risk":
         return Price(plus_risk=picks.one_of(1.0, 0.5, 2.0))
     reading = {"fixed": Reading.SIGNAL, "moving": Reading.PRIOR, "same": Reading.SAME}[kind]
@@ -324,7 +324,7 @@ def plan_of(
         hold_minutes=picks.mostly(None, 60, 121, 2880),
         hold_bars=picks.mostly(None, 1, 2, 5),
         session_exit=session_exit,
-        cooldown_bars=picks.mostly(0, 1, 2, 4),
+        cooldown_bars=picks.mostly(0, 0, 0, 1, 2, 4),
     )
 
 
@@ -332,7 +332,7 @@ def plan_of(
 
 
 def config_of(picks: Picks, symbols: tuple[str, ...], *, volume: bool) -> StrategyConfig:
-    kind = picks.one_of("margin", "margin", "cash")
+    kind = picks.one_of("margin", "margin", "margin", "cash")
     volume_share = picks.one_of(1.0, 0.5, 0.1, None) if volume else None
     impact = picks.mostly(0.0, 0.01, 0.1) if volume else 0.0
     return StrategyConfig(
@@ -340,7 +340,7 @@ def config_of(picks: Picks, symbols: tuple[str, ...], *, volume: bool) -> Strate
         symbols=symbols,
         data=DataTerms(warmup_bars=picks.mostly(0, 3)),
         account=AccountTerms(
-            cash_usd=picks.one_of(10_000.0, 1_000.0, 100_000.0, 250.0),
+            cash_usd=picks.one_of(10_000.0, 100_000.0, 10_000.0, 1_000.0, 250.0),
             kind=kind,
             leverage=picks.mostly(1.0, 2.0, 4.0) if kind == "margin" else 1.0,
             maintenance_fraction=picks.mostly(0.25, 0.9, 0.5),
@@ -367,7 +367,7 @@ def config_of(picks: Picks, symbols: tuple[str, ...], *, volume: bool) -> Strate
                 quantity_step=picks.mostly(1.0, 10.0, 0.25, 0.0),
                 point_value=picks.mostly(1.0, 2.0),
                 tick_size=picks.mostly(0.0, 0.125),
-                shortable=picks.mostly(True, True, False),
+                shortable=picks.mostly(True, True, True, True, False),
                 slippage_bps=picks.mostly(None, 20.0),
                 commission_min_usd=picks.mostly(None, 1.0),
             )
@@ -400,7 +400,7 @@ def run_of(
     names = tuple("ABCD"[: picks.number(1, symbols_max)])
     shape = shape_of(picks)
     config = config_of(picks, names, volume=volume)
-    shorts = picks.one_of(True, True, False)
+    shorts = config.account.kind == "margin" or picks.one_of(False, False, True)
     gaps_in_time = picks.one_of(False, True)
     session_exit = picks.one_of(
         None,
