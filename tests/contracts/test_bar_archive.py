@@ -1,6 +1,7 @@
 """What every archive of bars keeps, whichever adapter it is."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -172,6 +173,20 @@ def test_merging_the_same_again_changes_nothing(archive: BarArchive) -> None:
     again = archive.merge(set_id(), bars, given_by("a"))
     assert (again.rows_added, again.rows_already_there, again.changed) == (0, 500, False)
     assert again.record == before.record
+
+
+def test_the_same_source_with_another_range_replaces_what_was_said_before(archive: BarArchive) -> None:
+    bars = small_market(5, 20, timeframe=DAY)
+    ours = set_id(timeframe=DAY)
+    held = DateRange(first_on=date(2024, 1, 1), last_on=date(2024, 1, 26))
+    asked = DateRange(first_on=date(2023, 1, 1), last_on=date(2024, 1, 26))
+    source = Source(name="a.csv", sha256="1" * 64, rows=20, requested=asked, fetched_at=FETCHED_AT)
+    archive.merge(ours, bars, Provenance(source=source))
+    assert archive.record(ours).requested == (asked,)
+    accepted = replace(source, requested=held)
+    archive.merge(ours, bars, Provenance(source=accepted))
+    assert archive.record(ours).requested == (held,)
+    assert archive.record(ours).sources == (accepted,)
 
 
 def test_bars_that_disagree_are_refused_by_the_first_of_them_and_nothing_changes(archive: BarArchive) -> None:

@@ -17,7 +17,7 @@ from magellan.adapters.import_journal import JsonLinesImportJournal
 from magellan.adapters.parquet.bar_archive import ParquetBarArchive
 from magellan.adapters.parquet.foreign_file import ENDINGS, read_foreign
 from magellan.archive.dataset import Adjustment, DateRange, SetId
-from magellan.archive.declared import Declared
+from magellan.archive.declared import Declared, RangePolicy
 from magellan.archive.foreign_table import ForeignTable
 from magellan.archive.generated.small_market import small_market
 from magellan.errors import AskOperator, FixInput, Interrupted
@@ -167,6 +167,17 @@ def test_a_record_names_the_file_its_checksum_and_what_was_assumed(desk: Desk) -
     assert source.fetched_at == NOW
     assert source.assumptions == outcome.sets[0].assumptions
     assert "times carry a zone" in source.assumptions
+
+
+def test_incident_21_a_range_that_was_cut_off_can_be_accepted_afterwards(desk: Desk) -> None:
+    desk.put("AMC_1min_20230101_20240105.csv", csv_of(small_market(1, 700)))
+    (outcome,) = desk.take().files
+    assert "asked for 2023-01-01..2024-01-05, holds 2024-01-01..2024-01-02" in outcome.sets[0].warnings[0]
+    asked = DateRange(first_on=date(2023, 1, 1), last_on=date(2024, 1, 5))
+    assert desk.archive.record(set_id("AMC")).requested == (asked,)
+    desk.take(range_policy=RangePolicy.ACCEPT)
+    held = DateRange(first_on=date(2024, 1, 1), last_on=date(2024, 1, 2))
+    assert desk.archive.record(set_id("AMC")).requested == (held,)
 
 
 def test_files_that_contradict_each_other_are_refused_by_the_second_of_them(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -438,3 +439,8 @@ def test_findings_come_worst_first() -> None:
     order = [tuple(Severity).index(finding.severity) for finding in quality.findings]
     assert order == sorted(order)
     assert quality.verdict is Verdict.UNFIT
+
+
+def test_the_guide_explains_every_kind_of_finding() -> None:
+    guide = (Path(__file__).parents[3] / "docs/guides/data.md").read_text()
+    assert [kind for kind in Kind if f"`{kind}`" not in guide] == []

@@ -8,7 +8,6 @@ set sweeps up either way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +20,9 @@ from magellan.adapters.durable_file import UNFINISHED, write_durably
 from magellan.adapters.parquet.catalogue import (
     Catalogue,
     StoredPart,
-    StoredRange,
     StoredSet,
     StoredSource,
     StoredTerms,
-    stored_range,
     stored_source,
 )
 from magellan.adapters.parquet.part import encoded, periods, read_about, read_part
@@ -33,14 +30,12 @@ from magellan.adapters.parquet.write_lock import sole_writer
 from magellan.archive.checksum import combined_sha256, year_checksums
 from magellan.archive.coverage import returned_dates
 from magellan.archive.dataset import (
-    DateRange,
     MergeOutcome,
     Provenance,
     Rebuilt,
     SetId,
     SetNotFound,
     SetRecord,
-    joined,
 )
 from magellan.archive.merge import merged
 from magellan.archive.spacing import must_fit_timeframe
@@ -244,15 +239,10 @@ class ParquetBarArchive:
                 longest[period] = part
         if not longest:
             return None
-        sources = {(each.sha256, each.name, each.requested): each for of in terms for each in of.sources}
-        newest = max(terms, key=lambda each: max(source.fetched_at for source in each.sources))
+        terms.sort(key=lambda each: max(source.fetched_at for source in each.sources))
+        sources = {(each.sha256, each.name): each for of in terms for each in of.sources}
         return StoredSet(
-            terms=newest.model_copy(
-                update={
-                    "sources": tuple(sorted(sources.values(), key=_by_age)),
-                    "requested": _union(each for of in terms for each in of.requested),
-                }
-            ),
+            terms=terms[-1].model_copy(update={"sources": tuple(sorted(sources.values(), key=_by_age))}),
             parts=tuple(part for _, part in sorted(longest.items())),
         )
 
@@ -293,14 +283,12 @@ def _missing(error: FileNotFoundError) -> AskOperator:
 
 def _joined_terms(set_id: SetId, stored: StoredSet | None, bars: Bars, provenance: Provenance) -> StoredTerms:
     """What is known of the set once `provenance` has joined it. Raises FixInput where the two contradict."""
-    asked = provenance.source.requested or returned_dates(bars)
-    source = stored_source(provenance.source)
+    source = stored_source(provenance.source, provenance.source.requested or returned_dates(bars))
     if stored is None:
         return StoredTerms(
             schema_version=1,
             set=set_id.slug,
             calendar=provenance.calendar,
-            requested=(stored_range(asked),),
             sources=(source,),
             negative_prices=provenance.negative_prices,
             point_value=provenance.point_value,
@@ -318,19 +306,22 @@ def _joined_terms(set_id: SetId, stored: StoredSet | None, bars: Bars, provenanc
                 kept=_AS_IT_WAS,
                 next_step="import with the set's own terms, or under another vendor or feed name",
             )
-    same = any((each.sha256, each.name) == (source.sha256, source.name) for each in old.sources)
     return old.model_copy(
         update={
-            "requested": _union((*old.requested, stored_range(asked))),
-            "sources": old.sources if same else (*old.sources, source),
+            "sources": _with_source(old.sources, source),
             "negative_prices": old.negative_prices or provenance.negative_prices,
         }
     )
 
 
-def _union(ranges: Iterable[StoredRange]) -> tuple[StoredRange, ...]:
-    as_values = tuple(DateRange(first_on=each.first_on, last_on=each.last_on) for each in ranges)
-    return tuple(stored_range(each) for each in joined(as_values))
+def _with_source(known: tuple[StoredSource, ...], source: StoredSource) -> tuple[StoredSource, ...]:
+    """The sources and this one. The same source once more only counts if another range is said for it now."""
+    for number, each in enumerate(known):
+        if (each.sha256, each.name) == (source.sha256, source.name):
+            if each.counts_as == source.counts_as:
+                return known
+            return (*known[:number], source, *known[number + 1 :])
+    return (*known, source)
 
 
 def _by_age(source: StoredSource) -> tuple[datetime, str]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from magellan.adapters.durable_file import write_durably
 from magellan.archive.checksum import combined_sha256
-from magellan.archive.dataset import SCHEMA_VERSION, DateRange, SetId, SetRecord, Source
+from magellan.archive.dataset import SCHEMA_VERSION, DateRange, SetId, SetRecord, Source, joined
 from magellan.errors import AskOperator, FixInput
 from magellan.trading.bar import instant
 
@@ -39,6 +39,7 @@ class StoredSource(_Stored):
     sha256: _Sha256
     rows: Annotated[int, Field(ge=0)]
     requested: StoredRange | None
+    counts_as: StoredRange  # what was asked for; where nothing says so, the dates that it held
     fetched_at: datetime
     assumptions: tuple[str, ...]
     repeated_rows: Annotated[int, Field(ge=0)]
@@ -50,7 +51,6 @@ class StoredTerms(_Stored):
     schema_version: Literal[1]
     set: str
     calendar: str
-    requested: tuple[StoredRange, ...]
     sources: Annotated[tuple[StoredSource, ...], Field(min_length=1)]
     negative_prices: bool
     point_value: float
@@ -79,9 +79,7 @@ class StoredSet(_Stored):
         return SetRecord(
             id=SetId.parse(terms.set),
             calendar=terms.calendar,
-            requested=tuple(
-                DateRange(first_on=each.first_on, last_on=each.last_on) for each in terms.requested
-            ),
+            requested=joined(tuple(_range(source.counts_as) for source in terms.sources)),
             first_at=instant(self.parts[0].first_ns),
             last_at=instant(self.parts[-1].last_ns),
             rows=sum(part.rows for part in self.parts),
@@ -94,22 +92,18 @@ class StoredSet(_Stored):
         )
 
 
-def stored_source(source: Source) -> StoredSource:
+def stored_source(source: Source, counts_as: DateRange) -> StoredSource:
     """A source as it is stored."""
     return StoredSource(
         name=source.name,
         sha256=source.sha256,
         rows=source.rows,
-        requested=None if source.requested is None else stored_range(source.requested),
+        requested=None if source.requested is None else _stored_range(source.requested),
+        counts_as=_stored_range(counts_as),
         fetched_at=source.fetched_at,
         assumptions=source.assumptions,
         repeated_rows=source.repeated_rows,
     )
-
-
-def stored_range(range_: DateRange) -> StoredRange:
-    """A range as it is stored."""
-    return StoredRange(first_on=range_.first_on, last_on=range_.last_on)
 
 
 class Catalogue:
@@ -160,13 +154,20 @@ class Catalogue:
         return stored
 
 
+def _stored_range(dates: DateRange) -> StoredRange:
+    return StoredRange(first_on=dates.first_on, last_on=dates.last_on)
+
+
+def _range(stored: StoredRange) -> DateRange:
+    return DateRange(first_on=stored.first_on, last_on=stored.last_on)
+
+
 def _source(stored: StoredSource) -> Source:
-    asked = stored.requested
     return Source(
         name=stored.name,
         sha256=stored.sha256,
         rows=stored.rows,
-        requested=None if asked is None else DateRange(first_on=asked.first_on, last_on=asked.last_on),
+        requested=None if stored.requested is None else _range(stored.requested),
         fetched_at=stored.fetched_at.astimezone(
             UTC
         ),  # the value's own UTC, which reads better than pydantic's
