@@ -15,6 +15,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+if __name__ == "__main__":
+    # A user's installation has no SciPy; the development environment does, and Numba loads it when it is there.
+    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
+
 import numpy as np
 
 from benchmarks.measure import Answer, Prepare, Run, main
@@ -310,8 +314,6 @@ def _version() -> str:
 
 
 if __name__ == "__main__":
-    # A user's installation has no SciPy; the development environment does, and Numba loads it when it is there.
-    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
     for argument in [each for each in sys.argv[1:] if each.startswith("--form=")]:
         sys.argv.remove(argument)
         FORM = argument.removeprefix("--form=")
