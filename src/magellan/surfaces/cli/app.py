@@ -197,7 +197,7 @@ def carry_out(
         sys.stdout.flush()  # here, where it may fail; not when Python exits
         return int(ended_with or 0)
     # The one broad except: the outermost loop, which records and ends the process. Not only Exception, since
-    # the panics of compiled libraries (Polars) are not among them.
+    # the panics of compiled libraries are not among them.
     except BaseException as error:  # noqa: BLE001
         failure = failure_of(error, command=called)
         tell(failure, as_json=as_json)
