@@ -23,7 +23,7 @@ from magellan.strategy.contract import (
     Side,
     Strategy,
 )
-from magellan.strategy.trade_plan import Price, TradePlan
+from magellan.strategy.trade_plan import EquityFraction, Market, Price, TradePlan
 from magellan.trading.bar import instant
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class PythonDecisions:
                 if run.state.positions[symbol]["units"] != 0:
                     run.state.positions[symbol]["stop"] = price
                     run.state.positions[symbol]["stop_moves"] = 0
+                    run.state.positions[symbol]["next_stop"] = 0
             case CancelEntry():
                 run.state.entries[symbol]["kind"] = r.NONE
             case _:
@@ -112,10 +113,20 @@ def _without_columns(plan: TradePlan, strategy: Strategy) -> TradePlan:
         value = getattr(plan.entry, name, None)
         prices.append(value if isinstance(value, Price) else None)
     columns = any(price is not None and price.column is not None for price in prices)
+    if isinstance(plan.size, EquityFraction) and not isinstance(plan.size.fraction, int | float):
+        raise FixInput(
+            f"{strategy.name()}.decide returned a plan whose size is a column",
+            next_step="give the fraction as a number, or put the column into the strategy's plan()",
+        )
     if columns or (plan.trailing is not None and plan.trailing.column is not None):
         raise FixInput(
             f"{strategy.name()}.decide returned a plan whose prices are columns",
             next_step="use at_price(...) with a number from `now`, or put the columns into the strategy's plan()",
+        )
+    if isinstance(plan.entry, Market) and plan.entry.at is not None:
+        raise FixInput(
+            f"{strategy.name()}.decide returned a plan whose entry waits for a time of day",
+            next_step="state the schedule in the strategy's plan(), or return Enter on the bar before that time",
         )
     if plan.session_exit is not None:
         raise FixInput(
