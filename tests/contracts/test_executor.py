@@ -1,6 +1,5 @@
 """What every executor keeps, wherever it carries work out: threads, processes, a Dask cluster of two workers."""
 
-import logging
 import math
 import os
 import pydoc
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from magellan.adapters.dask_cluster import DaskExecutor
+from magellan.adapters.dask_cluster import DaskExecutor, local_cluster
 from magellan.adapters.local.batches import BATCH_MAX, batches
 from magellan.adapters.local.processes import ProcessExecutor
 from magellan.adapters.local.threads import ThreadExecutor
@@ -24,15 +23,7 @@ ENDS_ITS_PROCESS: Work[str, int, None] = Work(begin=pydoc.locate, given="os._exi
 @pytest.fixture(scope="module")
 def dask_address() -> Iterator[str]:
     """A Dask cluster of two workers on the loopback interface, without its dashboard."""
-    from distributed import LocalCluster
-
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-    ) as cluster:
+    with local_cluster(2) as cluster:
         yield cluster.scheduler_address
 
 

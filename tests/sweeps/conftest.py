@@ -1,7 +1,6 @@
 """A small workspace of generated bars, with a strategy of every form."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from magellan.adapters.dask_cluster import local_cluster
 from magellan.adapters.exchange_calendar import load_calendar
 from magellan.adapters.local.sweep_folder import SweepFolder
 from magellan.adapters.parquet.bar_archive import ParquetBarArchive
@@ -160,15 +160,7 @@ def lab(tmp_path: Path) -> Lab:
 @pytest.fixture(scope="session")
 def dask_address() -> Iterator[str]:
     """A Dask cluster of two workers on the loopback interface, without its dashboard."""
-    from distributed import LocalCluster
-
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-    ) as cluster:
+    with local_cluster(2) as cluster:
         yield cluster.scheduler_address
 
 

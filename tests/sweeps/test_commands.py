@@ -42,7 +42,7 @@ def test_a_sweep_shows_the_best_with_everything_that_speaks_against_it(lab: Any,
     assert "generated data: the result says nothing about any market" in text
     assert "not tried, 3 sets (e.g. period=3, upper=40): lower is above upper" in text
     assert "6 sets were tried" in text and "lost money" in text
-    assert "the best of so many sets without any skill" in text
+    assert "the best of so many without any skill" in text
     assert "Deflated Sharpe ratio: " in text
     assert re.search(r"A (plateau|spike): a small change", text)
     assert "All of this was measured on the very bars that chose the set." in text
@@ -195,12 +195,13 @@ def test_ctrl_c_keeps_every_finished_set_and_resume_ends_with_the_same_bytes(
     assert told is not None, errors
     assert "next: run the same command with --resume to go on from there" in errors
     folder = Path(told[2])
-    assert len(folder.joinpath("finished.jsonl").read_text().splitlines()) == int(told[1])
-    assert 5 <= int(told[1]) < 39
+    kept = len(folder.joinpath("finished.jsonl").read_text().splitlines())
+    assert kept - int(told[1]) in (0, 1)  # the signal may come when a set is written and not yet counted
+    assert 5 <= int(told[1]) <= 39  # the set at hand is finished; more may be, before the signal is heard
     assert not folder.joinpath("result.json").exists()
 
     assert lab.call("sweep", "waits", *sets, "--resume") == 0
-    assert f"{told[1]} of them from before" in capsys.readouterr().out
+    assert f"{kept} of them from before" in capsys.readouterr().out
     resumed = folder.joinpath("result.json").read_bytes()
     assert lab.call("sweep", "waits", *sets) == 0
     assert folder.joinpath("result.json").read_bytes() == resumed

@@ -98,16 +98,7 @@ class DaskExecutor:
     @contextmanager
     def _client(self) -> Iterator[Any]:
         if self._local_workers is not None:
-            with (
-                self._dask.LocalCluster(
-                    n_workers=self._local_workers,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address=None,
-                    silence_logs=logging.ERROR,
-                ) as cluster,
-                self._dask.Client(cluster) as client,
-            ):
+            with local_cluster(self._local_workers) as cluster, self._dask.Client(cluster) as client:
                 yield client
             return
         try:
@@ -120,6 +111,24 @@ class DaskExecutor:
         with client:
             _must_have_workers(client, self._address)
             yield client
+
+
+def local_cluster(workers: int) -> Any:
+    """A Dask cluster of so many processes of this machine, to be used in a `with`.
+
+    It listens on the loopback interface only, on ports that are free, and without Dask's dashboard.
+    """
+    dask = importlib.import_module("distributed")
+    return dask.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        # A scheduler always has a small HTTP server; on its usual port it would collide with another cluster.
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+        silence_logs=logging.ERROR,
+    )
 
 
 def _must_have_workers(client: Any, address: str) -> None:

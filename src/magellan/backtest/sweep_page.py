@@ -12,6 +12,7 @@ from magellan.backtest.report.words import DASH, count, many, number, percent
 from magellan.backtest.sweep_result import METRICS, Judgement, SweepResult
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_SHARE_MAX = 55.0  # percent of the colour; more, and text on it is hard to read
 _FRACTIONS = frozenset({"return_fraction", "win_rate", "drawdown_fraction_max"})
 
 
@@ -35,11 +36,9 @@ def sweep_page(result: SweepResult, judgement: Judgement) -> str:
             class_="muted",
         ),
         *_banners(result),
-        element("div", [element("h3", metric.name), _map(result, metric.name)], class_="card"),
         *(
-            element("div", [element("h3", name), _map(result, name)], class_="card")
-            for name in ("return_fraction", "drawdown_fraction_max")
-            if name != metric.name
+            element("div", [element("h3", _heading(name)), _map(result, name)], class_="card")
+            for name in dict.fromkeys((metric.name, "return_fraction", "drawdown_fraction_max"))
         ),
         element("h2", "How far the best can be believed"),
         element("div", facts(judgement_facts(result, judgement)), class_="card"),
@@ -82,13 +81,18 @@ def judgement_facts(result: SweepResult, judgement: Judgement) -> list[tuple[str
     if beside is not None:
         found.append(
             (
-                f"beside the best ({beside.rule})",
+                "the sets beside it",
                 f"{beside.shape}: {many(len(beside.neighbours), 'set')}, median {number(beside.median)}, "
                 f"worst {number(beside.worst)}",
             )
         )
     found += [(f"{name} is missing", reason) for name, reason in judgement.missing.items()]
     return found
+
+
+def _heading(metric: str) -> str:
+    says = METRICS[metric].says
+    return says[0].upper() + says[1:]
 
 
 def _varying(result: SweepResult) -> list[int]:
@@ -130,7 +134,7 @@ def _cell(result: SweepResult, metric: str, values: np.ndarray, at: int | None, 
     good = (value > 0) if METRICS[metric].higher_is_better else False
     classes = ["up" if good else "down"] if value else []
     classes += ["best"] if at == result.ranking.best else []
-    share = round(80.0 * abs(value) / most)
+    share = round(_SHARE_MAX * abs(value) / most)
     return element(
         "td",
         percent(value) if metric in _FRACTIONS else number(value),

@@ -6,13 +6,15 @@ the last one; it is recognised, and its trial is carried out again.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from magellan.adapters.durable_file import cannot_write, write_durably
 from magellan.errors import AskOperator, TryAgain
@@ -33,7 +35,8 @@ class SweepFolder:
         write_durably(folder / "manifest.json", manifest.encode() + b"\n", kept="nothing had begun")
         path = folder / "finished.jsonl"
         try:
-            file = open(path, "a+b")  # noqa: SIM115 - closed below, after the record
+            # Unbuffered: what has been written is with the operating system, whatever becomes of us.
+            file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed below, after the record
         except OSError as error:
             raise cannot_write(path, error, kept=_KEPT) from error
         try:
@@ -42,14 +45,13 @@ class SweepFolder:
                 file.truncate(0)
             record = _Record(folder, file, _read(file, path))
             yield record
-            file.flush()
             os.fsync(file.fileno())
         finally:
             file.close()
 
 
 class _Record:
-    def __init__(self, folder: Path, file: IO[bytes], finished: Mapping[int, Any]) -> None:
+    def __init__(self, folder: Path, file: FileIO, finished: Mapping[int, Any]) -> None:
         self._folder = folder
         self._file = file
         self._finished = finished
@@ -63,10 +65,10 @@ class _Record:
         return str(self._folder)
 
     def add(self, number: int, answer: Any) -> None:
-        line = json.dumps([number, answer], separators=(",", ":"), allow_nan=False)
+        line = json.dumps([number, answer], separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
-            self._file.write(line.encode() + b"\n")
-            self._file.flush()
+            if self._file.write(line) < len(line):  # the disk took a part, and has no room for the rest
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise cannot_write(Path(self._file.name), error, kept=_KEPT) from error
 
@@ -74,7 +76,7 @@ class _Record:
         write_durably(self._folder / name, content, kept=_KEPT)
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
+def _lock(file: FileIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -85,7 +87,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
         ) from error
 
 
-def _read(file: IO[bytes], path: Path) -> dict[int, Any]:
+def _read(file: FileIO, path: Path) -> dict[int, Any]:
     """The answers that are there. A last line that was cut short is cut off."""
     file.seek(0)
     content = file.read()

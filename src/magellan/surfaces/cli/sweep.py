@@ -275,7 +275,7 @@ def believed(answer: SweepAnswer) -> list[str]:
     own, luck = judgement.sharpe_of_best, judgement.sharpe_expected_of_luck
     if own is not None and luck is not None:
         found.append(
-            f"Its Sharpe ratio is {own:.2f}; the best of so many sets without any skill would show about "
+            f"The best set's Sharpe ratio is {own:.2f}; the best of so many without any skill would show about "
             f"{luck:.2f}."
         )
     if judgement.deflated_sharpe is not None:
@@ -289,7 +289,8 @@ def believed(answer: SweepAnswer) -> list[str]:
     if beside is None:
         found.append(f"What lies beside it is unknown: {missing['neighbourhood']}.")
     else:
-        kept = "" if beside.share_kept is None else f", {100 * beside.share_kept:.0f} % of the best"
+        share = beside.share_kept
+        kept = "" if share is None or share < 0 else f", {100 * share:.0f} % of the best"
         found.append(
             f"Beside it, {len(beside.neighbours)} sets ({beside.rule}): median {beside.median:.4g}{kept}, worst "
             f"{beside.worst:.4g}. {_SHAPES[beside.shape]}"
