@@ -89,11 +89,21 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
 def _reasons(
     trade: NDArray[np.int64], reason: NDArray[np.int64], n: int, own: tuple[str, ...]
 ) -> tuple[tuple[str, ...], ...]:
+    """The words for each trade's exits, in order. Most trades have one exit, and share its words."""
     words = {**r.REASONS, **{r.OWN_REASONS + k: text for k, text in enumerate(own)}}
-    found: list[list[str]] = [[] for _ in range(n)]
-    for at, code in zip(trade.tolist(), reason.tolist(), strict=True):
-        found[at].append(words[code])
-    return tuple([tuple(each) for each in found])
+    alone = {code: (word,) for code, word in words.items()}
+    last = np.full(n, -1, dtype=np.int64)
+    last[trade] = reason
+    found: list[tuple[str, ...]] = [alone.get(code, ()) for code in last.tolist()]
+    several = np.flatnonzero(np.bincount(trade, minlength=n)[:n] > 1)
+    if len(several):
+        chosen = np.isin(trade, several)
+        exits: dict[int, list[str]] = {at: [] for at in several.tolist()}
+        for at, code in zip(trade[chosen].tolist(), reason[chosen].tolist(), strict=True):
+            exits[at].append(words[code])
+        for at, texts in exits.items():
+            found[at] = tuple(texts)
+    return tuple(found)
 
 
 @kernel
