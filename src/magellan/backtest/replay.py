@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ class Run:
         self.market = market
         self.terms = terms
         self._views = views
-        days = _needs_days(decisions, terms)
+        days = wake_everywhere or _needs_days(decisions, terms)
         self.arrays = r.MarketArrays(
             market.opened_at_ns,
             market.open,
@@ -259,7 +260,10 @@ def _first_state(market: Market, terms: Terms, actions: r.ActionArrays) -> r.Run
 
 
 def _needs_days(decisions: Sequence[SymbolDecisions], terms: Terms) -> bool:
-    """Whether any rule of the run asks for session dates. Computing them for 10 million bars takes a while."""
+    """Whether any rule of the run asks for session dates. Computing them for 10 million bars takes a while.
+
+    A run that decides in Python always needs them: a decision may bring along a plan with any time in force.
+    """
     limits = terms.limits
     if limits.trades_per_day_max or limits.loss_per_day_fraction_max or limits.loss_per_day_usd_max:
         return True
@@ -376,7 +380,7 @@ def _after(mask: Mask, rows: int) -> Mask:
 
 def _action_arrays(market: Market, actions: Sequence[CorporateAction]) -> r.ActionArrays:
     """Splits and dividends as rows of the market; those outside a symbol's bars are left out."""
-    found: list[tuple[int, int, float, float]] = []
+    found: list[tuple[int, int, float, float, datetime]] = []
     for s, bars in enumerate(market.bars):
         for action in actions:
             if action.symbol != bars.symbol:
@@ -389,9 +393,10 @@ def _action_arrays(market: Market, actions: Sequence[CorporateAction]) -> r.Acti
                 continue
             row = first_row_from(bars, at)
             if 0 < row < len(bars):
-                found.append((s, int(market.offsets[s]) + row, factor, dividend))
-    # On one day a dividend comes first: its amount is per share of the old basis.
-    found.sort(key=lambda one: (one[0], one[1], one[3] == 0.0))
+                found.append((s, int(market.offsets[s]) + row, factor, dividend, at))
+    # In the order of their instants; at the same one the split first, as a dividend's amount is per share of the
+    # basis in force at its ex-date.
+    found.sort(key=lambda one: (one[0], one[1], one[4], one[3] != 0.0))
     counts = (
         np.bincount([one[0] for one in found], minlength=len(market.bars))
         if found
