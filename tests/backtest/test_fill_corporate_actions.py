@@ -1,10 +1,13 @@
 """Splits and dividends while something is held or ordered. Bars are raw: they show the new basis from the day on."""
 
 from datetime import time
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
+from magellan.backtest.market import Market as Block
+from magellan.backtest.replay import Terms, replay_columns
 from magellan.strategy.trade_plan import (
     Limit,
     Market,
@@ -18,7 +21,10 @@ from magellan.strategy.trade_plan import (
     fixed,
     moving,
 )
-from reference.by_hand import FRIDAY, days, hours, play, symbol, told
+from magellan.trading.corporate_action import CashDividend, Split
+from magellan.trading.session import day_date, exchange_midnight
+from reference import compiled
+from reference.by_hand import FRIDAY, NS, days, hours, play, symbol, told
 from reference.plain_market import Action
 
 QUIET = (100, 101, 99, 100)
@@ -213,3 +219,36 @@ def test_a_run_is_refused_before_a_position_is_held_into_an_unexplained_jump() -
     assert leaving.refused is not None  # the open of row 2 is already on the other side of the jump
     assert play(symbol(bars, long={2}, jumps={2})).refused is None
     assert play(symbol(bars, long={0}, jumps={2}), unexplained_jumps="hold").refused is None
+
+
+@pytest.mark.parametrize(
+    ("order", "dividends"),
+    [
+        # 10 shares become 100, and each of them gets 0.05.
+        ([TEN_FOR_ONE, Action(row=2, dividend_usd=0.05)], 5.0),
+        # 0.50 for each of the 10, which then become 100.
+        ([Action(row=2, dividend_usd=0.5), TEN_FOR_ONE], 5.0),
+    ],
+)
+def test_a_split_and_a_dividend_on_one_bar_apply_in_the_order_of_their_instants(
+    order: list[Action], dividends: float
+) -> None:
+    outcome = play(symbol(days(QUIET, QUIET, TENTH), long={0}, actions=order))
+    assert outcome.dividends == pytest.approx(dividends)
+    assert outcome.open_units == {"A": 100.0}
+
+
+def test_of_a_split_and_a_dividend_at_the_same_instant_the_split_comes_first() -> None:
+    """A dividend's amount is per share of the basis in force at its ex-date, and that is the new one: 100 x 0.05."""
+    one = symbol(days(QUIET, QUIET, TENTH), long={0})
+    at = exchange_midnight(day_date(one.rows[2].day))
+    replayed = replay_columns(
+        Block.of([compiled.bars_of(one, 86_400 * NS)]),
+        [compiled.decisions_of(one)],
+        Terms(),
+        actions=[
+            CashDividend(symbol="A", ex_at=at, amount_usd=Decimal("0.05")),
+            Split(symbol="A", effective_at=at, new_shares=10, old_shares=1),
+        ],
+    )
+    assert replayed.dividends_usd == pytest.approx(5.0)

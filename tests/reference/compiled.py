@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -106,12 +106,17 @@ def calendar_of(given: RunInput) -> ExchangeCalendar | None:
 
 
 def actions_of(one: SymbolInput) -> list[CorporateAction]:
+    """The actions with instants that lead to their rows; on one row they follow each other by a second."""
     found: list[CorporateAction] = []
-    for action in one.actions:
+    for number, action in enumerate(one.actions):
         row = one.rows[action.row]
-        # A daily bar's label lies before anything traded, so an action is stamped with its date's midnight in New York.
-        is_daily = row.opened_at_ns % DAY_NS == 0
-        at = exchange_midnight(day_date(row.day)) if is_daily else instant(row.opened_at_ns)
+        after = sum(later.row == action.row for later in one.actions[number + 1 :])
+        before = sum(earlier.row == action.row for earlier in one.actions[:number])
+        if row.opened_at_ns % DAY_NS == 0:
+            # A daily bar's label lies before anything traded; daily bars go by the date in New York.
+            at = exchange_midnight(day_date(row.day)) + timedelta(seconds=before)
+        else:
+            at = instant(row.opened_at_ns) - timedelta(seconds=after)
         found.append(action_of(one.symbol, action, at))
     return found
 

@@ -172,8 +172,8 @@ def action_of(picks: Picks, rows: int) -> Action:
 
 
 def in_order(actions: list[Action]) -> tuple[Action, ...]:
-    """By row, one action a row."""
-    return tuple(sorted({action.row: action for action in actions}.values(), key=lambda action: action.row))
+    """By row; several on one row apply in the order given."""
+    return tuple(sorted(actions, key=lambda action: action.row))
 
 
 def on_new_basis(rows: list[Row], actions: tuple[Action, ...]) -> tuple[Row, ...]:
