@@ -19,15 +19,15 @@ from magellan.backtest.run import must_match_timeframe
 from magellan.backtest.sweep import sharpe
 from magellan.backtest.sweep_result import Metric, SweepManifest, ranked, sweep_manifest, why_no_best
 from magellan.backtest.walk_forward import (
-    StoodAside,
     OutOfSample,
+    StoodAside,
     Trained,
     WalkForward,
     Window,
     WindowResult,
+    run_out_of_sample,
     sessions_of,
     stood_aside,
-    run_out_of_sample,
     walked_forward,
     windows_of,
 )
