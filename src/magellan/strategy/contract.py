@@ -167,7 +167,12 @@ class Features:
         self._columns = columns
 
     def __getattr__(self, name: str) -> Floats:
-        column: Any = self._columns[name] if name in self._columns else getattr(self.bars, name)
+        column: Any = self._columns[name] if name in self._columns else getattr(self.bars, name, None)
+        if column is None:
+            raise AttributeError(
+                f"no feature is called '{name}', and no column of the bars; features() gives "
+                f"{', '.join(self._columns) or 'none'}"
+            )
         return cast(Floats, column)
 
     @property

@@ -2,6 +2,10 @@
 
 Prices in a plan are `Price` values: a column read at a stated bar, or the entry price, moved by a stated amount.
 The backtester, the paper exchange and the live runner read the same plan.
+
+A plan is written by hand, so a value that could only be a slip (a bare column where a Price belongs, a size below
+zero) is refused where it is written: TypeError or ValueError. A number that is not known (NaN) is no slip: nothing
+is entered by it.
 """
 
 from __future__ import annotations
@@ -9,6 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import time
 from enum import StrEnum
+from types import NoneType
+from typing import Final, get_args
+
+import numpy as np
 
 from magellan.trading.bar import Floats
 
@@ -40,6 +48,16 @@ class Price:
     plus_fraction: float = 0.0
     plus_usd: float = 0.0
     plus_risk: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.column is not None:
+            _must_be(
+                np.ndarray, "a price column", self.column, "fixed(f.low), or at_price(98.5) for one price"
+            )
+            if self.column.ndim != 1:
+                raise ValueError(f"a price column has {self.column.ndim} dimensions, not one value per bar")
+        if self.usd is not None:
+            _must_be(_NUMBER, "a stated price", self.usd, "at_price(98.5)")
 
     def plus(self, *, fraction: float = 0.0, usd: float = 0.0, risk: float = 0.0) -> Price:
         """This level, moved further in the position's favour."""
@@ -104,6 +122,9 @@ class Limit:
     price: Price
     time_in_force: TimeInForce = TimeInForce.DAY
 
+    def __post_init__(self) -> None:
+        _must_be(Price, "a limit order's price", self.price, "at_price(98.5)")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stop:
@@ -111,6 +132,9 @@ class Stop:
 
     price: Price
     time_in_force: TimeInForce = TimeInForce.DAY
+
+    def __post_init__(self) -> None:
+        _must_be(Price, "a stop order's price", self.price, "at_price(98.5)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,6 +144,10 @@ class StopLimit:
     stop: Price
     limit: Price
     time_in_force: TimeInForce = TimeInForce.DAY
+
+    def __post_init__(self) -> None:
+        _must_be(Price, "a stop-limit order's stop", self.stop, "at_price(98.5)")
+        _must_be(Price, "a stop-limit order's limit", self.limit, "at_price(98.5)")
 
 
 EntryOrder = Market | Limit | Stop | StopLimit
@@ -131,12 +159,18 @@ class Units:
 
     units: float
 
+    def __post_init__(self) -> None:
+        _must_be_above_zero("units", self.units)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notional:
     """As many units as a stated amount buys."""
 
     usd: float
+
+    def __post_init__(self) -> None:
+        _must_be_above_zero("usd", self.usd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +179,21 @@ class CashFraction:
 
     fraction: float = 1.0
 
+    def __post_init__(self) -> None:
+        _must_be_above_zero("fraction", self.fraction)
+        if self.fraction > 1:
+            raise ValueError(f"cash has no fraction {self.fraction:g}: 1 is all of it")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EquityFraction:
     """A fraction of the account's equity; a column gives one fraction per bar, read at the signal bar."""
 
     fraction: float | Floats
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.fraction, np.ndarray):
+            _must_be_above_zero("fraction", self.fraction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +205,13 @@ class RiskFraction:
 
     fraction: float
     notional_max_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        _must_be_above_zero("fraction", self.fraction)
+        if self.fraction > 1:
+            raise ValueError(f"risking a fraction {self.fraction:g} of equity would lose more than all of it")
+        if self.notional_max_usd is not None:
+            _must_be_above_zero("notional_max_usd", self.notional_max_usd)
 
 
 Size = Units | Notional | CashFraction | EquityFraction | RiskFraction
@@ -184,6 +234,11 @@ class Trailing:
     def __post_init__(self) -> None:
         if sum(given is not None for given in (self.usd, self.fraction, self.column)) != 1:
             raise ValueError("a trailing stop has exactly one distance: usd, fraction or column")
+        for name in ("usd", "fraction", "multiple"):
+            if getattr(self, name) is not None:
+                _must_be_above_zero(f"a trailing stop's {name}", getattr(self, name))
+        if self.column is not None:
+            _must_be(np.ndarray, "a trailing stop's column", self.column, "one value per bar")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -201,6 +256,8 @@ class Target:
     later_bar: bool = False
 
     def __post_init__(self) -> None:
+        _must_be(Price, "a target's price", self.price, "at_price(98.5)")
+        _must_be((Price, NoneType), "a target's then_stop", self.then_stop, "entry_price()")
         if not 0 < self.fraction <= 1:
             raise ValueError(f"a target sells a fraction in (0, 1], not {self.fraction}")
 
@@ -241,6 +298,16 @@ class TradePlan:
     cooldown_bars: int = 0
 
     def __post_init__(self) -> None:
+        for name, kinds, example in _PLAN_TAKES:
+            value = getattr(self, name)
+            if not isinstance(value, kinds):
+                _must_be(kinds, f"a plan's {name}", value, example)
+        for target in self.targets:
+            _must_be(Target, "one of a plan's targets", target, "Target(price=fixed(column))")
+        for name, least in (("hold_minutes", 1), ("hold_bars", 1), ("cooldown_bars", 0)):
+            count = getattr(self, name)
+            if count is not None and count < least:
+                raise ValueError(f"a plan's {name} is {count}, below {least}")
         if isinstance(self.size, RiskFraction) and self.stop is None:
             raise ValueError("a size by risk needs a stop: without one the risk per share is unknown")
         if len(self.targets) > MAX_TARGETS:
@@ -248,3 +315,30 @@ class TradePlan:
 
 
 MAX_TARGETS = 6
+
+# Tuples and not unions: a sweep makes a plan per parameter set, and `isinstance` is four times as fast with them.
+_Kinds = type | tuple[type, ...]
+_NUMBER: Final = (int, float, np.number)
+_COUNT: Final = (int, np.integer)
+_PLAN_TAKES: Final[tuple[tuple[str, tuple[type, ...], str], ...]] = (
+    ("size", get_args(Size), "EquityFraction(fraction=0.1)"),
+    ("entry", get_args(EntryOrder), "Limit(price=fixed(column))"),
+    ("stop", (Price, NoneType), "fixed(column) or at_price(98.5)"),
+    ("trailing", (Trailing, NoneType), "Trailing(fraction=0.02)"),
+    ("targets", (tuple,), "(Target(price=fixed(column)),)"),
+    ("hold_minutes", (*_COUNT, NoneType), "30"),
+    ("hold_bars", (*_COUNT, NoneType), "5"),
+    ("session_exit", (SessionExit, NoneType), "SessionExit(before_close_minutes=5)"),
+    ("cooldown_bars", _COUNT, "1"),
+)
+
+
+def _must_be(kinds: _Kinds, what: str, value: object, example: str) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"{what} is of type {type(value).__name__}; write for example {example}")
+
+
+def _must_be_above_zero(what: str, value: float) -> None:
+    _must_be(_NUMBER, what, value, "0.5")
+    if value <= 0:
+        raise ValueError(f"{what} is {value:g}, not above zero")
