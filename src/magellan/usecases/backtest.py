@@ -18,6 +18,7 @@ from magellan.ports.bars import BarArchive
 from magellan.usecases.load_strategy import LoadedStrategy
 from magellan.usecases.prepare_run import CalendarOf, PreparedData, Progress, prepare_data
 from magellan.workspace.config_file import config_sha256, parse_config, symbol_parameters
+from magellan.workspace.user_code import user_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,18 +96,23 @@ def backtest_on(
     from_on: date | None = None,
     to_on: date | None = None,
 ) -> BacktestResult:
-    """Run a loaded strategy on data that is prepared already."""
-    return run_backtest(
-        loaded.strategy,
-        data.market,
-        loaded.config,
-        loaded.parameters,
-        manifest_of(loaded, data, actions, from_on, to_on),
-        calendar=data.calendar,
-        reference=data.reference,
-        breaks=data.breaks,
-        actions=data.actions,
-    )
+    """Run a loaded strategy on data that is prepared already.
+
+    Raises: also FixInput naming the line of strategy.py that failed.
+    """
+    manifest = manifest_of(loaded, data, actions, from_on, to_on)
+    with user_code(loaded.folder.strategy_file, "running it"):
+        return run_backtest(
+            loaded.strategy,
+            data.market,
+            loaded.config,
+            loaded.parameters,
+            manifest,
+            calendar=data.calendar,
+            reference=data.reference,
+            breaks=data.breaks,
+            actions=data.actions,
+        )
 
 
 def manifest_of(

@@ -66,7 +66,10 @@ def prepare_data(
     Raises: SetNotFound for a symbol that the archive does not hold; FixInput for a range without bars.
     """
     if from_on is not None and to_on is not None and to_on < from_on:
-        raise FixInput(f"the range from {from_on} to {to_on} ends before it begins")
+        raise FixInput(
+            f"the range from {from_on} to {to_on} ends before it begins",
+            next_step="put the earlier date first",
+        )
     terms = config.data
     calendar = calendar_of(terms.calendar)
     catalogue = archive.sets()

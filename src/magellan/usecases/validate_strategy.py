@@ -15,6 +15,7 @@ from magellan.strategy.contract import decides_in_python
 from magellan.trading.session import SessionClock
 from magellan.usecases.load_strategy import LoadedStrategy
 from magellan.usecases.prepare_run import CalendarOf, PreparedData, dates_of, prepare_data
+from magellan.workspace.user_code import user_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ def validate_strategy(
         return (*checks, Check(name="data", passed=False, found=str(error)))
     checks.append(Check(name="data", passed=not data.jumps, found=_data_in_words(data)))
     try:
-        checks += _indicators(loaded, data)
+        with user_code(loaded.folder.strategy_file, "computing its indicators"):
+            checks += _indicators(loaded, data)
     except MagellanError as error:
         checks.append(Check(name="indicators", passed=False, found=str(error)))
     return tuple(checks)
