@@ -19,6 +19,7 @@ from magellan.strategy.trade_plan import Market as MarketOrder
 from magellan.strategy.trade_plan import SessionExit, TimeInForce, TradePlan
 from magellan.trading.bar import Mask, instant
 from magellan.trading.corporate_action import CashDividend, CorporateAction, Split
+from magellan.trading.session import exchange_date
 from magellan.workspace.config import AccountTerms, ExecutionTerms, InstrumentTerms, Limits
 
 _FIRST_ROOM = 4096
@@ -222,14 +223,22 @@ class Run:
         position = self.state.positions[symbol]
         name = market.symbols[symbol]
         factor = market.open[row] / market.close[row - 1]
+        at, entered = self._written_at(row), self._written_at(int(position["entry_row"]))
+        on = at if market.timeframe.is_daily else exchange_date(instant(int(market.opened_at_ns[row])))
+        ratio = f"1:{factor:.3g}" if factor > 1 else f"{1 / factor:.3g}:1"
         return AskOperator(
-            f"{name}: the price jumps x{factor:.4g} at {instant(int(market.opened_at_ns[row])).isoformat()}, no "
-            f"corporate action on record explains it, and {position['units']:g} units entered at "
-            f"{instant(int(position['opened_ns'])).isoformat()} would be held through it",
+            f"{name}: the price jumps x{factor:.4g} at {at}, no corporate action on record explains it, and a "
+            f"position of {position['units']:g} units, entered in the bar of {entered}, would be held through it",
             kept="nothing was written; the run stopped before the jump",
-            next_step=f"add the split (`magellan data actions add-split {name} ...`), or confirm that the move is "
-            f"genuine (`magellan data actions confirm-move {name} ...`)",
+            next_step=f"if it was a split (by the prices, about {ratio}): `magellan data split {name} --on {on} "
+            f"--ratio NEW:OLD`; if the price really moved: `magellan data confirm {name} --at {at} --reason TEXT "
+            "--by NAME`; then run again",
         )
+
+    def _written_at(self, row: int) -> str:
+        """When a row's bar opened, as commands take it: the date of a daily bar, else the instant in UTC."""
+        at = instant(int(self.market.opened_at_ns[row]))
+        return f"{at:%Y-%m-%d}" if self.market.timeframe.is_daily else f"{at:%Y-%m-%dT%H:%MZ}"
 
 
 def _first_state(market: Market, terms: Terms, actions: r.ActionArrays) -> r.RunState:
