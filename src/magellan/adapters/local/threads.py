@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
+from typing import Final
 
 from magellan.adapters.local.batches import batches
 from magellan.ports.executor import Answer, Given, Item, Work, noted
+
+TOLD_EVERY_S: Final = 0.02
 
 
 class ThreadExecutor:
@@ -31,26 +36,34 @@ class ThreadExecutor:
     ) -> list[Answer]:
         """See the port."""
         found: dict[int, Answer] = {}
-        arrived: SimpleQueue[tuple[int, Answer] | BaseException | None] = SimpleQueue()
+        arrived: SimpleQueue[list[tuple[int, Answer]] | BaseException | None] = SimpleQueue()
         stop = threading.Event()
         waiting = iter(batches(len(items), self._workers))
         taking = threading.Lock()
 
         def work_on() -> None:
+            answered: list[tuple[int, Answer]] = []
+            told_at = time.monotonic()
             try:
                 function = work.begin(work.given)
                 for number in _taken(waiting, taking):
                     if stop.is_set():
                         break
                     try:
-                        answer = function(items[number])
+                        answered.append((number, function(items[number])))
                     except BaseException as error:
                         noted(error, work.describe(items[number]))
                         raise
-                    arrived.put((number, answer))
+                    # Waking the caller for every answer would cost as much as a short item itself.
+                    if time.monotonic() - told_at > TOLD_EVERY_S:
+                        arrived.put(answered)
+                        answered, told_at = [], time.monotonic()
             # Carried to the caller's thread, which raises it.
             except BaseException as error:  # noqa: BLE001
+                arrived.put(answered)
                 arrived.put(error)
+            else:
+                arrived.put(answered)
             arrived.put(None)
 
         threads = [
@@ -61,27 +74,36 @@ class ThreadExecutor:
         working = len(threads)
         failed: BaseException | None = None
 
-        def take_one() -> None:
+        untold: deque[tuple[int, Answer]] = deque()
+
+        def take_some() -> None:
             nonlocal working, failed
-            one = arrived.get()
-            if one is None:
+            some = arrived.get()
+            if some is None:
                 working -= 1
-            elif isinstance(one, BaseException):
-                failed = failed or one
+            elif isinstance(some, BaseException):
+                failed = failed or some
                 stop.set()
             else:
-                found[one[0]] = one[1]
+                untold.extend(some)
+
+        def tell() -> None:
+            while untold:
+                number, answer = untold.popleft()
+                found[number] = answer
                 if on_done is not None:
-                    on_done(*one)
+                    on_done(number, answer)
 
         try:
             while working:
-                take_one()
+                take_some()
+                tell()
         except KeyboardInterrupt:
             # A compiled replay cannot be stopped in the middle: each thread finishes the item that it is at.
             stop.set()
             while working:
-                take_one()
+                take_some()
+            tell()
             raise
         finally:
             stop.set()
