@@ -5,9 +5,9 @@ decision is plain Python, the kernel stops at the bar in question (`WAKE`), and 
 Between two events it jumps: a flat symbol is not looked at before its next entry bar, a position that only a rule
 can close not before the next bar on which the rule holds.
 
-The order of events within one instant, over all symbols (docs/assumptions.md, "One bar"):
+The order of events within one instant, over all symbols (docs/assumptions.md, "One bar, step by step"):
 
-  1  corporate actions; refusal of an unexplained jump while a position is held
+  1  refusal of an unexplained jump while a position is held; borrow fees, dividends and splits
   2  the open: exits, then entries
   3  inside the bar: entries, then stops, then targets
   4  the close: exits of every symbol, then entries decided symbol by symbol
@@ -498,7 +498,6 @@ def give_up(x: Any, s: int, row: int, price: float) -> None:
 def exits_inside(x: Any, s: int, row: int) -> None:
     """Exits that the bar's range brings about. A bar that reaches stop and target is taken to reach the stop first."""
     p = position_of(x, s)
-    rules = rules_of(x, 0)
     if p.exit_units >= abs(p.units) - _EPSILON and p.exit_units > 0.0:
         return
     stop = stop_in_force(p)
@@ -553,7 +552,7 @@ def affordable(x: Any, s: int, side: float, price: float) -> float:
 
 @kernel_part
 def wanted_units(x: Any, s: int, plan: Any, side: float, price: float, stop: float, signal_row: int) -> float:
-    """Units that the plan's size rule asks for at that price, before rounding; negative when its stop makes no sense."""
+    """Units that the plan's size rule asks for at that price, before rounding; negative where its stop makes none."""
     a = account_of(x, 0)
     c = cost_of(x, s)
     each = abs(price) * c.point_value
@@ -696,7 +695,11 @@ def trail_distance(x: Any, s: int, known_row: int, row: int) -> float:
         return plan.trail_value * p.best
     if plan.trail_kind == r.TRAIL_USD:
         return plan.trail_value / shares_since(x, s, p.signal_row, row)
-    return plan.trail_value * f8(x.columns, plan.trail_column * x.rows + known_row) / shares_since(x, s, known_row, row)
+    return (
+        plan.trail_value
+        * f8(x.columns, plan.trail_column * x.rows + known_row)
+        / shares_since(x, s, known_row, row)
+    )
 
 
 @kernel_part
@@ -1024,7 +1027,9 @@ def place_entry(x: Any, s: int, row: int, side: float, plan_id: int) -> None:
         return
     stop = np.nan
     if level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP).used != 0:
-        stop = level_price(x, s, level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP), reference, np.nan, side, row, row)
+        stop = level_price(
+            x, s, level_number(x, plan_id * r.LEVELS + r.LEVEL_STOP), reference, np.nan, side, row, row
+        )
         if math.isnan(stop) or side * (reference - stop) <= 0.0:
             count_blocked(x, r.NO_RISK)
             return
