@@ -1,6 +1,7 @@
 """Fill model: at which price, if any, one bar fills one order. Scalars in, a price or NaN out; pure.
 
-The rules, and where each misleads, are in docs/assumptions.md under "Fills". Sides are +1 to buy and -1 to sell.
+The rules, and where each misleads, are in docs/assumptions.md: "Market orders", "Stops", "Limits", "Volume", "Impact".
+Sides are +1 to buy and -1 to sell.
 The same functions serve the backtester's compiled replay and the local paper exchange.
 """
 
