@@ -98,6 +98,23 @@ def test_declared_woken_and_plain_give_the_same_fills(seed, fill, symbols):
     assert declared.wakes == 0
 
 
+@pytest.mark.parametrize("form", [Plain, Woken])
+def test_no_decision_is_asked_for_before_the_warm_up_is_over(form):
+    asked = []
+
+    class Asked(form):
+        def decide(self, now, p):
+            asked.append(now.row)
+            return super().decide(now, p)
+
+    market = Market.of([small_market(1, 80, symbol=name) for name in ("ALFA", "BRVO")])
+    result = replayed(Asked(), market, terms=Terms(warmup_bars=50))
+    assert min(asked) >= 50
+    assert result.fills["row"].min() > 50
+    declared = replayed(Declared(), market, terms=Terms(warmup_bars=50))
+    np.testing.assert_array_equal(declared.fills["row"], result.fills["row"])
+
+
 class Manager(Strategy):
     """Enters once with its own plan, moves the stop, withdraws an order, leaves half."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -88,6 +88,13 @@ class Run:
         self.market = market
         self.terms = terms
         self._views = views
+        if wake_everywhere and terms.warmup_bars:
+            # Woken on every bar but those of the warm-up.
+            wake_everywhere = False
+            decisions = [
+                replace(decided, wake=np.ones(len(bars), dtype=bool))
+                for decided, bars in zip(decisions, market, strict=True)
+            ]
         days = wake_everywhere or _needs_days(decisions, terms)
         self.arrays = r.MarketArrays(
             market.opened_at_ns,
@@ -133,7 +140,7 @@ class Run:
         plans = [plan for decided in decisions for plan in (decided.plan_long, decided.plan_short)]
         known = self._taken_up
         if known is None or any(plan is not other for plan, other in zip(plans, known, strict=True)):
-            self._taken_up = plans
+            self._taken_up = None  # until all of it is there
             self.plans = PlanTable(self.market.offsets)
             plan_of = np.zeros((len(decisions), 2), dtype=np.int64)
             for s, decided in enumerate(decisions):
@@ -145,6 +152,7 @@ class Run:
             self._timed = _timed_masks(self.market, decisions, self._views)
             self.masks = _mask_words(self.market, decisions, self.terms.warmup_bars, *self._timed)
             self._locate()
+            self._taken_up = plans
             return
         from magellan.backtest.run_memory import point_to_masks
 
