@@ -63,7 +63,9 @@ def run_settings() -> RunSettings:
         problems = []
         for each in error.errors(include_url=False):
             name = str(each["loc"][0]).upper() if each["loc"] else ""
-            words = each["msg"].removeprefix("Value error, ")
+            words = each["msg"].removeprefix("Value error, ").replace("Input should be ", "it should be ")
+            if each["type"] == "bool_parsing":
+                words = "it should be true or false"
             problems.append(f"{name} is {each['input']!r}: {words}" if name else words)
         raise FixInput(
             "; ".join(problems), next_step="correct the environment variable, or unset it"

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from magellan.errors import FixInput
-from magellan.surfaces.cli.app import carry_out
+from magellan.surfaces.cli.app import carry_out, interruptible
 from magellan.surfaces.cli.backtest import (
     FromOption,
     SetOption,
@@ -28,6 +29,9 @@ from magellan.surfaces.cli.backtest import (
     symbols_of,
 )
 from magellan.surfaces.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from magellan.settings import Mode
 
 
 def main(file: str, arguments: Sequence[str] | None = None) -> int:
@@ -45,34 +49,58 @@ def main(file: str, arguments: Sequence[str] | None = None) -> int:
         set_: SetOption = None,
         as_json: JsonOption = False,
     ) -> None:
+        from magellan.settings import run_settings
+
+        mode = run_settings().mode  # first of all: a contradiction is refused whatever was asked for
+        asked = _Asked(
+            symbols=symbols_of(symbols),
+            settings=settings_of(set_),
+            from_on=from_.date() if from_ else None,
+            to_on=to.date() if to else None,
+        )
         if validate:
-            _validate(folder, as_json=as_json)
+            _validate(folder, asked, as_json=as_json)
         else:
-            _run(folder, symbols, from_, to, set_, as_json=as_json)
+            _run(folder, asked, mode, as_json=as_json)
 
     runner.__doc__ = (
         f"Run the strategy {folder.name}.\n\nUSE_ARCHIVED_DATA=true replays the workspace's archived bars and sends "
         "no order. ENVIRONMENT and ALPACA_PAPER are read too; a combination that contradicts itself is refused."
     )
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    app.command(epilog="Example: USE_ARCHIVED_DATA=true python runner.py --from 2024-01-02")(runner)
-    return carry_out(app, sys.argv[1:] if arguments is None else arguments, program="runner.py")
+    app.command(epilog="Example: USE_ARCHIVED_DATA=true python runner.py --from 2024-01-02")(
+        interruptible(runner)
+    )
+    return carry_out(app, sys.argv[1:] if arguments is None else arguments, program="python runner.py")
 
 
-def _validate(folder: Path, *, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the command line asks of a run."""
+
+    symbols: tuple[str, ...]
+    settings: dict[str, Any]
+    from_on: date | None
+    to_on: date | None
+
+
+def _validate(folder: Path, asked: _Asked, *, as_json: bool) -> None:
     from magellan.surfaces.cli.output import emit, print_table
+    from magellan.usecases.backtest import Changes, changed
     from magellan.usecases.load_strategy import load_strategy
     from magellan.usecases.validate_strategy import validate_strategy
     from magellan.wiring import bar_archive, calendar_of, corporate_actions
     from magellan.workspace.workspace import Workspace
 
-    loaded = load_strategy(folder)
+    loaded = changed(load_strategy(folder), Changes(symbols=asked.symbols, settings=asked.settings))
     workspace = Workspace.around(folder)
     checks = validate_strategy(
         loaded,
         archive=bar_archive(workspace),
         actions=corporate_actions(workspace),
         calendar_of=calendar_of,
+        from_on=asked.from_on,
+        to_on=asked.to_on,
     )
     passed = all(check.passed for check in checks)
     rows = [(check.name, "ok" if check.passed else "FAILED", check.found) for check in checks]
@@ -85,20 +113,12 @@ def _validate(folder: Path, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _run(
-    folder: Path,
-    symbols: str | None,
-    from_: datetime | None,
-    to: datetime | None,
-    set_: list[str] | None,
-    *,
-    as_json: bool,
-) -> None:
-    from magellan.settings import Mode, run_settings
+def _run(folder: Path, asked: _Asked, mode: Mode, *, as_json: bool) -> None:
+    from magellan.settings import Mode
     from magellan.surfaces.cli.backtest_run import run_and_show
     from magellan.workspace.workspace import Workspace
 
-    if run_settings().mode is not Mode.ARCHIVED:
+    if mode is not Mode.ARCHIVED:
         raise FixInput(
             "there is nothing to run: USE_ARCHIVED_DATA is not true, and this version has no broker",
             next_step="USE_ARCHIVED_DATA=true python runner.py replays archived bars; --validate only looks",
@@ -106,10 +126,10 @@ def _run(
     run_and_show(
         Workspace.around(folder).root,
         str(folder),
-        symbols=symbols_of(symbols),
-        from_on=from_.date() if from_ else None,
-        to_on=to.date() if to else None,
-        settings=settings_of(set_),
+        symbols=asked.symbols,
+        from_on=asked.from_on,
+        to_on=asked.to_on,
+        settings=asked.settings,
         keep=True,
         json_file=Path("-") if as_json else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -28,11 +29,18 @@ class Check:
 
 
 def validate_strategy(
-    loaded: LoadedStrategy, *, archive: BarArchive, actions: CorporateActionTable, calendar_of: CalendarOf
+    loaded: LoadedStrategy,
+    *,
+    archive: BarArchive,
+    actions: CorporateActionTable,
+    calendar_of: CalendarOf,
+    from_on: date | None = None,
+    to_on: date | None = None,
 ) -> tuple[Check, ...]:
     """Look at everything that a run needs, in order; what depends on a failed check is not looked at.
 
     The code and the config have been checked by loading them.
+    from_on, to_on: exchange dates, both included; None leaves that side open.
     """
     config = loaded.config
     checks = [
@@ -40,12 +48,19 @@ def validate_strategy(
         Check(
             name="config",
             passed=True,
-            found=f"{len(config.symbols)} symbols, {config.data.timeframe} bars, {config.data.hours} hours, "
+            found=f"{_symbols(len(config.symbols))}, {config.data.timeframe} bars, {config.data.hours} hours, "
             f"sha256 {loaded.config_sha256[:12]}",
         ),
     ]
     try:
-        data = prepare_data(config, archive=archive, actions=actions, calendar_of=calendar_of)
+        data = prepare_data(
+            config,
+            archive=archive,
+            actions=actions,
+            calendar_of=calendar_of,
+            from_on=from_on,
+            to_on=to_on,
+        )
         must_match_timeframe(data.market, config)
     except MagellanError as error:
         return (*checks, Check(name="data", passed=False, found=str(error)))
@@ -60,14 +75,16 @@ def validate_strategy(
 
 def _data_in_words(data: PreparedData) -> str:
     first, last = dates_of(data.market.bars[0])
-    words = (
-        f"{len(data.market)} bars of {len(data.market.symbols)} symbols, the first's from {first} to {last}"
-    )
+    words = f"{len(data.market):,} bars of {_symbols(len(data.market.symbols))}, the first's from {first} to {last}"
     if any(used.generated for used in data.used):
         words += "; generated, not history"
     if data.jumps:
         words += "".join(f"\n{jump.symbol} {jump.at.isoformat()}: {jump.explanation}" for jump in data.jumps)
     return words
+
+
+def _symbols(count: int) -> str:
+    return "1 symbol" if count == 1 else f"{count} symbols"
 
 
 def _indicators(loaded: LoadedStrategy, data: PreparedData) -> list[Check]:

@@ -245,7 +245,7 @@ def _app_with(called: str) -> typer.Typer:
                 help=None if is_called else command.help,
                 epilog=f"Example: {command.example}",
                 rich_help_panel=None if group else panel,
-            )(_interruptible(function_of(command)) if is_called else _not_called)
+            )(interruptible(function_of(command)) if is_called else _not_called)
     return app
 
 
@@ -268,7 +268,7 @@ def _not_called() -> None:
     raise AssertionError("a command ran that `called_command` did not find among the arguments")
 
 
-def _interruptible(function: Callable[..., Any]) -> Callable[..., Any]:
+def interruptible(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same command; Ctrl-C in it becomes an error that says what was kept."""
 
     @functools.wraps(function)

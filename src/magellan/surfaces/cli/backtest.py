@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,25 +35,55 @@ SetOption = Annotated[
 ]
 
 
+class Fill(StrEnum):
+    """Where market orders fill."""
+
+    NEXT_OPEN = "next-open"
+    CLOSE = "close"
+
+
+class Session(StrEnum):
+    """Which hours take part."""
+
+    REGULAR = "regular"
+    ALL = "all"
+
+
+class Adjust(StrEnum):
+    """Which prices a strategy sees."""
+
+    RAW = "raw"
+    SPLIT = "split"
+
+
 def settings_of(
     assignments: list[str] | None,
     *,
     cash: float | None = None,
-    fill: str | None = None,
-    session: str | None = None,
-    adjust: str | None = None,
+    fill: Fill | None = None,
+    session: Session | None = None,
+    adjust: Adjust | None = None,
 ) -> dict[str, Any]:
     """All that a command line changes of a config, by key path."""
     from magellan.usecases.backtest import parse_settings
 
     settings = parse_settings(assignments or [])
-    named = {"account.cash_usd": cash, "execution.fill": fill, "data.hours": session, "data.adjust": adjust}
-    return {**{key: value for key, value in named.items() if value is not None}, **settings}
+    named: dict[str, Any] = {"account.cash_usd": cash} if cash is not None else {}
+    for key, chosen in (("execution.fill", fill), ("data.hours", session), ("data.adjust", adjust)):
+        if chosen is not None:
+            named[key] = chosen.value
+    return {**named, **settings}
 
 
 def symbols_of(text: str | None) -> tuple[str, ...]:
-    """The symbols in a comma-separated list."""
-    return tuple(symbol.strip().upper() for symbol in (text or "").split(",") if symbol.strip())
+    """The symbols in a comma-separated list; none where the option is not given.
+
+    Raises: BadParameter for a list without a symbol: it must not be taken for all of them.
+    """
+    symbols = tuple(symbol.strip().upper() for symbol in (text or "").split(",") if symbol.strip())
+    if text is not None and not symbols:
+        raise typer.BadParameter(f"'{text}' names no symbol; write it like AMC,GME", param_hint="--symbols")
+    return symbols
 
 
 def backtest(
@@ -64,15 +95,10 @@ def backtest(
     to: ToOption = None,
     set_: SetOption = None,
     cash: Annotated[float | None, typer.Option("--cash", metavar="USD", help="Money at the start.")] = None,
-    fill: Annotated[
-        str | None, typer.Option("--fill", metavar="next-open|close", help="Where market orders fill.")
-    ] = None,
-    session: Annotated[
-        str | None, typer.Option("--session", metavar="regular|all", help="Which hours take part.")
-    ] = None,
+    fill: Annotated[Fill | None, typer.Option("--fill", help="Where market orders fill.")] = None,
+    session: Annotated[Session | None, typer.Option("--session", help="Which hours take part.")] = None,
     adjust: Annotated[
-        str | None,
-        typer.Option("--adjust", metavar="raw|split", help="Prices as traded, or adjusted for splits."),
+        Adjust | None, typer.Option("--adjust", help="Prices as traded, or adjusted for splits.")
     ] = None,
     report: Annotated[
         bool,

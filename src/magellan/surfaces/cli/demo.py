@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def demo(
     folder: Annotated[
         Path,
-        typer.Argument(
-            metavar="[DIR]", help="The workspace to make, or to use again; default: magellan-demo."
-        ),
+        typer.Argument(metavar="DIR", help="The workspace to make, or to use again; default: magellan-demo."),
     ] = Path("magellan-demo"),
     as_json: JsonOption = False,
 ) -> None:

@@ -57,8 +57,8 @@ def failure_of(error: BaseException, *, command: str) -> Failure:
     if isinstance(error, typer.TyperException):
         return Failure(
             code="wrong-usage",
-            message=error.format_message(),
-            next_step=f"see `{' '.join(['magellan', *command.split()])} --help`",
+            message=_in_plain_words(error.format_message()),
+            next_step=f"see `{_called(error, command)} --help`",
             exit_code=2,
         )
     if isinstance(error, typer.Abort):
@@ -104,6 +104,21 @@ def tell(failure: Failure, *, as_json: bool) -> None:
     if failure.exit_code == 130 and failure.kept:
         lines[:2] = [f"{failure.message}; kept: {failure.kept}"]
     sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _in_plain_words(message: str) -> str:
+    """Typer's sentence on one line, without the words of the library that it checks values with."""
+    message = (
+        " ".join(message.split()).replace("Value error, ", "").replace("Input should be ", "it should be ")
+    )
+    message = message.removesuffix(", unable to parse string as a number")
+    return message.replace("does not match the formats '%Y-%m-%d'.", "is no date; write it like 2024-06-28")
+
+
+def _called(error: typer.TyperException, command: str) -> str:
+    """What was typed before its mistake, as far as it was understood: "magellan data"."""
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else " ".join(["magellan", *command.split()])
 
 
 def _keep_traceback(error: BaseException) -> str:

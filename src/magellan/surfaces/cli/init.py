@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="The folder to make a workspace; made when it is missing.")
+        Path, typer.Argument(metavar="DIR", help="The folder to make a workspace; made when it is missing.")
     ] = Path("."),
     sample: Annotated[
         bool,
