@@ -15,6 +15,7 @@ from magellan.strategy.trade_plan import (
     CashFraction,
     EquityFraction,
     Limit,
+    SessionExit,
     Target,
     TradePlan,
     Trailing,
@@ -178,6 +179,15 @@ def test_a_method_that_returns_the_wrong_shape_is_named(method, answer, message)
     broken = type("Broken", (Declared,), {method: lambda self, *_: answer})()
     with pytest.raises(FixInput, match=message):
         replayed(broken, Market.of([small_market(3, 60)]))
+
+
+def test_plans_of_long_and_short_that_leave_at_different_times_are_refused():
+    class TwoMinds(Declared):
+        def plan_short(self, f, p):
+            return TradePlan(size=Units(units=1), session_exit=SessionExit())
+
+    with pytest.raises(FixInput, match="differ in their session exit"):
+        replayed(TwoMinds(), Market.of([small_market(3, 60)]))
 
 
 def test_a_column_is_computed_once_for_all_parameter_sets_that_agree_on_what_it_reads():

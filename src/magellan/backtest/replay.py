@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from magellan.archive.adjust import first_row_from
 from magellan.backtest import records as r
 from magellan.backtest.market import Market
 from magellan.backtest.plan_arrays import PlanTable, cost_array, minute_of_day, rules_array
-from magellan.errors import AskOperator
+from magellan.errors import AskOperator, FixInput
 from magellan.strategy.market_view import MarketView
 from magellan.strategy.trade_plan import Market as MarketOrder
 from magellan.strategy.trade_plan import SessionExit, TimeInForce, TradePlan
@@ -332,12 +332,23 @@ def _timed_masks(
     exits: list[Mask | None] = []
     schedules: list[Mask | None] = []
     for decided, view in zip(decisions, views, strict=True):
-        rule = decided.plan_long.session_exit or decided.plan_short.session_exit
+        rule = decided.plan_long.session_exit
+        if rule != decided.plan_short.session_exit or _waits_until(decided.plan_long) != _waits_until(
+            decided.plan_short
+        ):
+            raise FixInput(
+                f"{view.symbol}: the plans of long and short trades differ in their session exit or schedule",
+                next_step="give plan() and plan_short() the same session_exit, and entries with the same time",
+            )
         exits.append(None if rule is None else session_exit_mask(view, rule))
-        entry = decided.plan_long.entry
-        at = entry.at if isinstance(entry, MarketOrder) else None
+        at = _waits_until(decided.plan_long)
         schedules.append(None if at is None else first_at_or_after(view, minute_of_day(at)))
     return packed(exits, market.offsets), packed(schedules, market.offsets)
+
+
+def _waits_until(plan: TradePlan) -> time | None:
+    """The time of day that the plan's entry waits for; None when it waits for none."""
+    return plan.entry.at if isinstance(plan.entry, MarketOrder) else None
 
 
 def session_exit_mask(view: MarketView, rule: SessionExit) -> Mask:
