@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,10 @@ def _whole(table: ForeignTable, column: ForeignColumn) -> Instants:
     broken = np.flatnonzero(~np.isfinite(column.values) | (column.values % 1 != 0))
     if len(broken):
         row = int(broken[0])
-        raise FixInput(f"{table.place(row)}: '{column.values[row]}' in column '{column.name}' is no time")
+        raise FixInput(
+            f"{table.place(row)}: '{column.values[row]}' in column '{column.name}' is no time",
+            next_step="write times like 2024-06-10T13:30:00Z, or as seconds after 1970-01-01 UTC",
+        )
     return column.values.astype(np.int64)
 
 
@@ -130,16 +133,34 @@ def _must_not_be_nearly_iso(table: ForeignTable, column: ForeignColumn) -> None:
         return
     for row, match in enumerate(iso):
         if match is None:
-            raise FixInput(f"{table.place(row)}: '{column.values[row]}' in column '{column.name}' is no time")
+            raise FixInput(
+                f"{table.place(row)}: '{column.values[row]}' in column '{column.name}' is no time",
+                next_step=f"write it as in {table.place(0)}: {column.values[0]}",
+            )
         if bool(match["zone"]) != bool(iso[0]["zone"]):
             raise FixInput(
                 f"{table.place(row)}: '{column.values[row]}' {'has' if match['zone'] else 'lacks'} a zone,"
                 f" unlike {table.place(0)}",
                 next_step="write all times of a file alike",
             )
+    for row, text in enumerate(column.values.tolist()):
+        if not _exists(text.strip()):
+            raise FixInput(
+                f"{table.place(row)}: '{text}' in column '{column.name}' does not exist on any calendar or clock",
+                next_step="correct that row",
+            )
     raise FixInput(
-        f"{table.file_name}: column '{column.name}' holds times that do not exist, or lie before 1677 or after 2262"
+        f"{table.file_name}: column '{column.name}' holds times before 1677 or after 2262",
+        next_step="correct them, or leave the file out",
     )
+
+
+def _exists(iso: str) -> bool:
+    try:
+        datetime.fromisoformat(iso)
+    except ValueError:
+        return False
+    return True
 
 
 def _time_of_day(table: ForeignTable, column: ForeignColumn) -> Instants:
