@@ -1,6 +1,7 @@
 """What every test may rely on: a clean environment, no network beyond this machine, and a few fixtures."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -33,6 +34,9 @@ def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
 
 def pytest_configure() -> None:
     sys.addaudithook(refuse_the_network)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background of a script: what we start would ignore Ctrl-C as well, and never be interrupted.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
