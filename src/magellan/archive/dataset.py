@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
@@ -201,7 +202,7 @@ class MergeOutcome:
 
 
 def find_set(
-    records: Iterable[SetRecord],
+    records: Sequence[SetRecord],
     symbol: str,
     timeframe: Timeframe,
     *,
@@ -233,10 +234,17 @@ def find_set(
             next_step="say which: name the vendor, feed, adjustment or hours",
         )
     have = ", ".join(record.id.slug for record in of_symbol) or "nothing"
+    meant = "" if of_symbol else meant_symbol(symbol, records)
     raise SetNotFound(
         f"the archive holds no {told}; of {symbol} it holds {have}",
-        next_step="`magellan data list` shows every set; `magellan data import` and `data fetch` add one",
+        next_step=f"{meant}`magellan data list` shows every set; `magellan data import` and `data fetch` add one",
     )
+
+
+def meant_symbol(symbol: str, records: Sequence[SetRecord]) -> str:
+    """The question whether another symbol of the archive was meant, to begin a next step with; "" for none."""
+    near = get_close_matches(symbol.upper(), {record.id.symbol for record in records}, n=1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,13 +48,13 @@ def changed(loaded: LoadedStrategy, changes: Changes) -> LoadedStrategy:
             held = document.get(section, {})
             document[section] = {symbol: held[symbol] for symbol in held if symbol in changes.symbols}
     name = f"{loaded.folder.config_file} as changed for this run"
-    config = parse_config(json.dumps(document), name=name)
-    return replace(
-        loaded,
-        config=config,
-        parameters=symbol_parameters(config, type(loaded.strategy).Parameters, name=name),
-        config_sha256=config_sha256(config),
-    )
+    try:
+        config = parse_config(json.dumps(document), name=name)
+        parameters = symbol_parameters(config, type(loaded.strategy).Parameters, name=name)
+    except FixInput as error:
+        error.kept, error.next_step = "the config file, as it is", "change the option, then run again"
+        raise
+    return replace(loaded, config=config, parameters=parameters, config_sha256=config_sha256(config))
 
 
 def backtest(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from magellan.archive.dataset import SetId, SetNotFound, SetRecord, valid_symbol
+from magellan.archive.dataset import SetId, SetNotFound, SetRecord, meant_symbol, valid_symbol
 from magellan.archive.interpretation import CalendarNamed
 from magellan.archive.quality.finding import QualityReport
 from magellan.archive.quality.report import quality_report, unreadable_report
 from magellan.errors import AskOperator
 from magellan.ports.bars import BarArchive
 from magellan.ports.corporate_actions import CorporateActionStore
+
+_TOLD_SYMBOLS = 20  # of an archive that may hold thousands
 
 Report = Callable[[str, float, float], None]
 
@@ -57,13 +59,18 @@ def chosen_sets(records: Sequence[SetRecord], wanted: Sequence[str]) -> tuple[Se
     for name in wanted:
         fitting = [record for record in records if _means(name, record.id)]
         if not fitting:
-            known = ", ".join(sorted({record.id.symbol for record in records})) or "nothing"
             raise SetNotFound(
                 f"the archive holds no set of {name}",
-                next_step=f"it holds {known}; see `magellan data list`",
+                next_step=f"{meant_symbol(name, records)}it holds {_known(records)}; see `magellan data list`",
             )
         chosen |= {record.id: record for record in fitting}
     return tuple(record for record in records if record.id in chosen)
+
+
+def _known(records: Sequence[SetRecord]) -> str:
+    symbols = sorted({record.id.symbol for record in records})
+    more = len(symbols) - _TOLD_SYMBOLS
+    return ", ".join(symbols[:_TOLD_SYMBOLS]) + (f" and {more} more" if more > 0 else "") or "nothing"
 
 
 def _means(name: str, set_id: SetId) -> bool:

@@ -24,6 +24,8 @@ from magellan.workspace.config import StrategyConfig
 Model = TypeVar("Model", bound=BaseModel)
 
 _FOUND_LENGTH_MAX = 60
+_BACK = "restore the file from a backup, or write it anew"
+_CORRECT = "correct the file, then run the same command again"
 
 
 def read_config(path: Path) -> StrategyConfig:
@@ -81,8 +83,8 @@ def validated(model: type[Model], document: Mapping[str, Any], *, name: str) -> 
 def refusal(name: str, problems: list[str]) -> FixInput:
     """The error that tells all problems of a file."""
     if len(problems) == 1:
-        return FixInput(f"{name}: {problems[0]}")
-    return FixInput("\n  ".join([f"{name}: {len(problems)} problems", *problems]))
+        return FixInput(f"{name}: {problems[0]}", next_step=_CORRECT)
+    return FixInput("\n  ".join([f"{name}: {len(problems)} problems", *problems]), next_step=_CORRECT)
 
 
 def config_schema(parameters: type[BaseModel]) -> dict[str, Any]:
@@ -117,13 +119,15 @@ def read_text(path: Path) -> str:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise FixInput(f"{path} does not exist") from None
+        raise FixInput(f"{path} does not exist", next_step=_BACK) from None
     except (IsADirectoryError, NotADirectoryError):
-        raise FixInput(f"{path} is not a file") from None
+        raise FixInput(f"{path} is not a file", next_step=_BACK) from None
     except UnicodeDecodeError as error:
-        raise FixInput(f"{path}: byte {error.start} is not UTF-8 text") from None
+        raise FixInput(
+            f"{path}: byte {error.start} is not UTF-8 text", next_step="save the file as UTF-8"
+        ) from None
     if not text.strip():
-        raise FixInput(f"{path} is empty")
+        raise FixInput(f"{path} is empty", next_step=_BACK)
     return text
 
 
@@ -132,13 +136,15 @@ def json_object(text: str, *, name: str) -> dict[str, Any]:
     try:
         document = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
     except json.JSONDecodeError as error:
-        raise FixInput(f"{name}, line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise FixInput(
+            f"{name}, line {error.lineno}, column {error.colno}: {error.msg}", next_step=_CORRECT
+        ) from None
     except _NotJson as error:
-        raise FixInput(f"{name}: {error} is not a number that JSON knows") from None
+        raise FixInput(f"{name}: {error} is not a number that JSON knows", next_step=_CORRECT) from None
     except RecursionError:
-        raise FixInput(f"{name}: nested too deeply to be a config") from None
+        raise FixInput(f"{name}: nested too deeply to be a config", next_step=_CORRECT) from None
     if not isinstance(document, dict):
-        raise FixInput(f"{name}: found {_shown(document)}; allowed: an object, {{...}}")
+        raise refusal(name, [f"found {_shown(document)}; allowed: an object, {{...}}"])
     twice = [
         f"{path}: stands there more than once, and only one can count" for path in _repeated(document, ())
     ]

@@ -173,5 +173,5 @@ def _settings(path: Path) -> WorkspaceSettings:
     try:
         document = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise FixInput(f"{path}: {error}") from None
+        raise FixInput(f"{path}: {error}", next_step="correct the file") from None
     return validated(WorkspaceSettings, document, name=str(path))
