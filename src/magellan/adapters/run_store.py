@@ -73,8 +73,12 @@ class RunFolders:
             with self._sole_writer():
                 self._put_right()
                 beside.mkdir()
-                for name, content in files.items():
-                    write_durably(beside / name, content, kept=_KEPT)
+                try:
+                    for name, content in files.items():
+                        write_durably(beside / name, content, kept=_KEPT)
+                except BaseException:  # Ctrl-C too; half a run helps nobody, least of all on a full disk
+                    shutil.rmtree(beside, ignore_errors=True)
+                    raise
                 if folder.exists():
                     os.replace(folder, aside)
                 os.replace(beside, folder)
@@ -203,8 +207,9 @@ def _read(path: Path, decode: Callable[[bytes], _Content], sha256: str | None = 
             raise ValueError("it was changed after the run")
         return decode(content)
     except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are ValueError, too
+        why = "it is missing" if isinstance(error, FileNotFoundError) else str(error)
         raise AskOperator(
-            f"{path} cannot be read: {error}",
+            f"{path} cannot be read: {why}",
             kept="nothing was changed",
             next_step=f"remove the folder {path.parent}, and run the backtest again",
         ) from error
