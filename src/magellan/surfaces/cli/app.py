@@ -41,6 +41,7 @@ import typer
 import magellan
 from magellan.errors import Interrupted
 from magellan.surfaces.cli.failure import failure_of, tell
+from magellan.surfaces.cli.standard_streams import make_writable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +191,7 @@ def carry_out(
     app:    or what makes it, where making it may fail.
     called: the words of the command, for what is told about a failure.
     """
+    make_writable()
     as_json = any(argument == "--json" or argument.startswith("--json=") for argument in arguments)
     try:
         root = typer.main.get_command(app if isinstance(app, typer.Typer) else app())
