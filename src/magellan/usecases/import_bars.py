@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -161,6 +162,7 @@ class _Importing:
         sets: list[SetImported] = []
         checksum = ""
         try:
+            _must_have_a_name(file)
             content = _bytes_of(file)
             checksum = _sha256(content)
             table = self.read_foreign(content, file.name)
@@ -243,6 +245,14 @@ def _hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
+def _must_have_a_name(file: Path) -> None:
+    """The archive's records name their sources as text, and a file's name may be any bytes."""
+    try:
+        file.name.encode()
+    except UnicodeEncodeError as error:
+        raise FixInput(f"{file}: the name of the file is not text in UTF-8", next_step="rename it") from error
+
+
 def _bytes_of(file: Path) -> bytes:
     try:
         return file.read_bytes()
@@ -257,7 +267,7 @@ def _bytes_of(file: Path) -> bytes:
 def _key(files: Sequence[Path], declared: Declared) -> str:
     """What an import is resumed by: the same files with the same options."""
     options = [f"{each.name}={_stable(getattr(declared, each.name))}" for each in fields(declared)]
-    return _sha256("\n".join([*map(str, files), *options]).encode())[:16]
+    return _sha256(os.fsencode("\n".join([*map(str, files), *options])))[:16]
 
 
 def _stable(value: object) -> str:
