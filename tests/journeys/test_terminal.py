@@ -160,7 +160,13 @@ def test_a_file_whose_name_is_no_text_is_told_in_a_way_that_can_be_read(workspac
     with open(odd, "w") as file:
         file.write(csv_of(bars_of("CONVOY", last_on=date(2022, 3, 31))))
     done = run("data", "import", "files", "--symbol", "CONVOY", "--vendor", "desk", cwd=workspace)
-    refused(done, "CONVOY \\udcff_1Day.csv: the name of the file is not text in UTF-8", "next: rename it")
+    refused(done, "CONVOY \\udcff_1Day.csv: its name or folder is not text in UTF-8", "next: rename it")
+
+
+def test_a_workspace_whose_path_the_locale_cannot_write_is_refused_with_the_way_out(workspace: Path) -> None:
+    done = run("data", "list", cwd=workspace, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    refused(done, "is not text in UTF-8, which stored files need", "LC_ALL=C.UTF-8")
+    assert run("data", "list", cwd=workspace, LC_ALL="C.UTF-8").returncode == 0
 
 
 def test_hundreds_of_symbols_are_imported_run_and_shown_in_a_readable_length(workspace: Path) -> None:

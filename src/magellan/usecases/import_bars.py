@@ -246,11 +246,11 @@ def _hidden(file: Path, folder: Path) -> bool:
 
 
 def _must_have_a_name(file: Path) -> None:
-    """The archive's records name their sources as text, and a file's name may be any bytes."""
+    """Records and journal name files as text, and a path may be any bytes."""
     try:
-        file.name.encode()
+        str(file).encode()
     except UnicodeEncodeError as error:
-        raise FixInput(f"{file}: the name of the file is not text in UTF-8", next_step="rename it") from error
+        raise FixInput(f"{file}: its name or folder is not text in UTF-8", next_step="rename it") from error
 
 
 def _bytes_of(file: Path) -> bytes:

@@ -7,6 +7,7 @@ import importlib.machinery
 import importlib.util
 import inspect
 import linecache
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ def run_code(code: bytes, file: Path) -> ModuleType:
 
     Raises FixInput naming the line at fault.
     """
-    digest = hashlib.sha256(str(file).encode() + b"\0" + code).hexdigest()[:16]
+    digest = hashlib.sha256(os.fsencode(file) + b"\0" + code).hexdigest()[:16]
     name = f"magellan_strategy_{digest}"
     linecache.checkcache(str(file))
     loader = _TheseBytes(name, file, code)

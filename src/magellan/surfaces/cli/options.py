@@ -27,7 +27,8 @@ def workspace_folder(given: Path | None) -> Path:
     """The workspace a command works in, as an absolute path.
 
     given:  what `--workspace` or MAGELLAN_WORKSPACE said, or None to search upwards from the current folder.
-    Raises: FixInput when the folder that was given, or every folder searched, has no magellan.toml.
+    Raises: FixInput when the folder that was given, or every folder searched, has no magellan.toml; and when its
+    path is not text.
     """
     if given is not None:
         if not (given / WORKSPACE_FILE).is_file():
@@ -35,7 +36,7 @@ def workspace_folder(given: Path | None) -> Path:
                 f"{given} is not a workspace: it has no {WORKSPACE_FILE}",
                 next_step=f"name another folder, or make one with `magellan init {given}`",
             )
-        return given.resolve()
+        return _as_text(given.resolve())
     here = Path.cwd()
     found = enclosing_workspace(here)
     if found is None:
@@ -43,7 +44,18 @@ def workspace_folder(given: Path | None) -> Path:
             f"no {WORKSPACE_FILE} in {here} or any folder above it",
             next_step="go into a workspace, name it with `--workspace`, or make one with `magellan init`",
         )
-    return found
+    return _as_text(found)
+
+
+def _as_text(folder: Path) -> Path:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise FixInput(
+            f"the path {folder} is not text in UTF-8, which stored files need",
+            next_step="rename the folder, or choose a locale that can write its name (LC_ALL=C.UTF-8)",
+        ) from None
+    return folder
 
 
 def enclosing_workspace(folder: Path) -> Path | None:
