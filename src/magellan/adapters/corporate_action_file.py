@@ -23,7 +23,12 @@ class CorporateActionFile:
             return CorporateActionTable()
         except UnicodeDecodeError as error:
             raise FixInput(f"{self._path} is not UTF-8 text", next_step="save it as CSV in UTF-8") from error
-        return parsed(text, name=self._path.name)
+        try:
+            return parsed(text, name=str(self._path))
+        except FixInput as error:
+            error.kept = "the table, as it stands in the file"
+            error.next_step = error.next_step or "correct that row, or take it out"
+            raise
 
     def write(self, table: CorporateActionTable) -> None:
         """See the port."""

@@ -37,6 +37,17 @@ def write_durably(path: Path, content: bytes, *, kept: str) -> None:
         raise cannot_write(path, error, kept=kept) from error
 
 
+def make_folder_durably(folder: Path, *, kept: str) -> None:
+    """Make the folder, and those above it, where they are missing; on disk when this returns.
+
+    Raises: AskOperator as `write_durably` does.
+    """
+    try:
+        _make_folder(folder)
+    except OSError as error:
+        raise cannot_write(folder, error, kept=kept) from error
+
+
 def cannot_write(path: Path, error: OSError, *, kept: str) -> AskOperator:
     """The refusal for a file that cannot be written, in words."""
     causes = {

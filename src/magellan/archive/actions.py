@@ -79,7 +79,8 @@ def parsed(text: str, *, name: str) -> CorporateActionTable:
         header = next(reader, None)
         if header is None or tuple(header) != COLUMNS:
             raise FixInput(
-                f"{name}, line 1: the columns are {', '.join(header or ['none'])}, not {', '.join(COLUMNS)}"
+                f"{name}, line 1: the columns are {', '.join(header or ['none'])}, not {', '.join(COLUMNS)}",
+                next_step=f"begin the file with the line {','.join(COLUMNS)}",
             )
         for row in reader:
             if not row:

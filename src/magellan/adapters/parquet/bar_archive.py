@@ -65,7 +65,13 @@ class ParquetBarArchive:
         self._lock_file = data_folder / ".writing"
 
     def sets(self) -> tuple[SetRecord, ...]:
-        """See the port."""
+        """See the port. Bars without any catalogue are refused: they must not look like an empty archive."""
+        if not self._catalogue.exists() and self._sets_on_disk():
+            raise AskOperator(
+                f"{self._bars_folder} holds bars, and its catalogue is gone",
+                kept="the bars",
+                next_step="run `magellan data rebuild`",
+            )
         return tuple(
             stored.record()
             for set_id in self._catalogue.set_ids()
@@ -194,6 +200,7 @@ class ParquetBarArchive:
     def _carry_out(self, set_id: SetId, merge: _Merge) -> None:
         about = merge.stored.terms.model_dump_json().encode()
         try:
+            self._catalogue.begin()
             for file, content in merge.changed.items():
                 write_durably(self._folder(set_id) / file, encoded(content, about), kept=_AS_IT_WAS)
             self._catalogue.write(set_id, merge.stored)

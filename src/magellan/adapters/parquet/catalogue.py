@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from magellan.adapters.durable_file import write_durably
+from magellan.adapters.durable_file import make_folder_durably, write_durably
 from magellan.archive.checksum import combined_sha256
 from magellan.archive.dataset import SCHEMA_VERSION, DateRange, SetId, SetRecord, Source, joined
 from magellan.errors import AskOperator, FixInput
@@ -111,6 +111,14 @@ class Catalogue:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def exists(self) -> bool:
+        """Whether it was ever begun."""
+        return self._folder.is_dir()
+
+    def begin(self) -> None:
+        """Make it, without a file yet: bars beside no catalogue at all mean that it was lost."""
+        make_folder_durably(self._folder, kept="the archive, as it was")
 
     def set_ids(self) -> tuple[SetId, ...]:
         """The sets that have a file, ordered by symbol and timeframe."""
