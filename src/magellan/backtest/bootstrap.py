@@ -108,12 +108,13 @@ def block_length(values: Floats) -> float:
     if n < 8:
         return 1.0
     centred = values - values.mean()
-    variance = float(np.dot(centred, centred)) / n
+    # Sums and no `np.dot`, whose last digit depends on the processor that it finds.
+    variance = float(np.sum(centred**2)) / n
     if variance == 0.0:
         return 1.0
     insignificant = max(5, math.ceil(math.sqrt(math.log10(n))))  # so many lags in a row
     lag_max = min(math.ceil(math.sqrt(n)) + insignificant, n - 1)
-    covariance = np.array([float(np.dot(centred[k:], centred[: n - k])) / n for k in range(lag_max + 1)])
+    covariance = np.array([float(np.sum(centred[k:] * centred[: n - k])) / n for k in range(lag_max + 1)])
     small = np.abs(covariance / variance) < 2.0 * math.sqrt(math.log10(n) / n)
     memory = lag_max
     for lag in range(lag_max - insignificant + 1):

@@ -202,13 +202,14 @@ def paired_comparison(
     if isinstance(measured[0], Missing) or isinstance(measured[1], Missing):
         return Missing("the returns of one of the runs do not vary")
     block = max(block_length(a), block_length(b))
-    growth_a, growth_b = np.log1p(a), np.log1p(b)
+    growth_a, growth_b = 1.0 + a, 1.0 + b
 
     def sharpe(rows: NDArray[np.int64]) -> Floats:
         return sharpe_per_row(b[rows]) - sharpe_per_row(a[rows])
 
     def growth(rows: NDArray[np.int64]) -> Floats:
-        return np.asarray(np.expm1(growth_b[rows].sum(axis=1)) - np.expm1(growth_a[rows].sum(axis=1)))
+        grown_b, grown_a = (np.multiply.reduce(each[rows], axis=1) for each in (growth_b, growth_a))
+        return np.asarray(grown_b - grown_a)
 
     values = resampled(n, block, resamples_for(n, resamples), seed, {"sharpe": sharpe, "growth": growth})
     return PairedComparison(
@@ -216,7 +217,7 @@ def paired_comparison(
         sharpe_difference=measured[1] - measured[0],
         sharpe_interval=interval(values["sharpe"], level=level, block=block),
         sharpe_better_share=_better(values["sharpe"]),
-        growth_difference_fraction=float(np.expm1(growth_b.sum()) - np.expm1(growth_a.sum())),
+        growth_difference_fraction=float(np.multiply.reduce(growth_b) - np.multiply.reduce(growth_a)),
         growth_interval=interval(values["growth"], level=level, block=block),
         growth_better_share=_better(values["growth"]),
     )

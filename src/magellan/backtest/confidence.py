@@ -121,20 +121,21 @@ def _session_intervals(
     if isinstance(spread, Missing):
         return spread
     block = block_length(returns)
-    growth = np.log1p(returns)
+    # Products and no logarithms, whose last digit depends on the processor.
+    growth = 1.0 + returns
 
     def sharpe(rows: NDArray[np.int64]) -> Floats:
         return sharpe_per_row(returns[rows])
 
     def path(rows: NDArray[np.int64]) -> Floats:
-        return np.asarray(np.expm1(growth[rows].sum(axis=1)))
+        return np.asarray(np.multiply.reduce(growth[rows], axis=1) - 1.0)
 
     def depth(rows: NDArray[np.int64]) -> Floats:
-        height = np.cumsum(growth[rows], axis=1)
-        below = np.maximum.accumulate(height, axis=1)
-        np.maximum(below, 0.0, out=below)  # the starting money is a peak, too
-        below -= height
-        return np.asarray(-np.expm1(-below.max(axis=1)))
+        height = np.multiply.accumulate(growth[rows], axis=1)
+        peak = np.maximum.accumulate(height, axis=1)
+        np.maximum(peak, 1.0, out=peak)  # the starting money is a peak, too
+        height /= peak
+        return np.asarray(1.0 - height.min(axis=1))
 
     values = resampled(
         n,

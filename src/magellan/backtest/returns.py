@@ -119,7 +119,7 @@ def sortino_ratio(returns: Floats | Missing, per_year: float) -> Measured:
     if len(returns) < 2:
         return Missing("fewer than two returns")
     downside = np.minimum(returns, 0.0)
-    deviation = math.sqrt(float(np.dot(downside, downside)) / len(returns))
+    deviation = math.sqrt(float(np.sum(downside**2)) / len(returns))
     if deviation <= _ROUNDING * float(np.abs(returns).max()):
         return Missing("no return was below zero")
     return float(returns.mean()) / deviation * math.sqrt(per_year)
@@ -167,7 +167,7 @@ def against_benchmark(own: SessionReturns | Missing, benchmark: SessionReturns |
         flat = Missing("the benchmark's returns do not vary")
         return Regression(beta=flat, alpha_yearly_fraction=flat, correlation=flat)
     x_mean, y_mean = float(x.mean()), float(y.mean())
-    covariance = float(np.dot(x - x_mean, y - y_mean)) / (len(x) - 1)
+    covariance = float(np.sum((x - x_mean) * (y - y_mean))) / (len(x) - 1)
     beta = covariance / float(x.var(ddof=1))
     y_spread = _spread(y)
     return Regression(
