@@ -28,6 +28,11 @@ WORLDS = {
     "another locale": {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8"},
     "no locale": {"LC_ALL": "C"},
     "a wide terminal": {"COLUMNS": "300"},
+    # Libraries choose their code by the processor they find; these switches make them choose as on another one.
+    "another processor": {"OPENBLAS_CORETYPE": "Prescott"},
+    "an older processor": {
+        "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR AVX2 FMA3 AVX512F"
+    },
     "one thread": {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
 }
 
