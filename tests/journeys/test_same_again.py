@@ -9,6 +9,8 @@ import pytest
 
 from journeys.desk import kept, run
 
+Command = Callable[..., tuple[int, str, str]]
+
 
 @pytest.fixture(scope="module")
 def two_desks(furnished: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
@@ -47,36 +49,28 @@ def test_a_run_does_not_depend_on(world: str, two_desks: tuple[Path, Path]) -> N
     assert runs[0] == runs[1]
 
 
-def test_two_commands_of_one_meaning_are_one_run(
-    two_desks: tuple[Path, Path], command: Callable[..., tuple[int, str, str]]
-) -> None:
-    """A default that is written out, another order of options, a path for a name: the same run."""
+def test_two_commands_of_one_meaning_are_one_run(two_desks: tuple[Path, Path], command: Command) -> None:
+    """A default that is written out, small letters, a path for a name: the same run."""
     desk = two_desks[0]
     lines = (
-        ["backtest", "moods", "--set", "fast=5", "--symbols", "ANCHOR,BRIDGE"],
-        ["backtest", "dev/moods", "--symbols", "anchor, bridge", "--fill", "next-open"],
-        ["backtest", str(desk / "dev" / "moods"), "--symbols", "ANCHOR,BRIDGE", "--session", "regular"],
+        ("moods", "--set", "fast=5", "--symbols", "ANCHOR,BRIDGE"),
+        ("dev/moods", "--symbols", "anchor, bridge", "--fill", "next-open"),
+        (str(desk / "dev" / "moods"), "--symbols", "ANCHOR,BRIDGE", "--session", "regular"),
     )
-    ids = {json.loads(command(*line, "--no-report", "--json", "-", at=desk)[1])["run_id"] for line in lines}
-    assert len(ids) == 1
+    assert len({run_id(command, desk, *line) for line in lines}) == 1
 
 
-def test_what_changes_a_result_changes_the_run(
-    two_desks: tuple[Path, Path], command: Callable[..., tuple[int, str, str]]
-) -> None:
-    desk = two_desks[1]
-    lines = (
-        [],
-        ["--cash", "50000"],
-        ["--to", "2023-06-30"],
-        ["--adjust", "raw"],
-        ["--set", "execution.slippage_bps=3"],
-    )
-    ids = [
-        json.loads(run("backtest", "moods", *line, "--json", "-", cwd=desk).stdout)["run_id"]
-        for line in lines
-    ]
-    assert len(set(ids)) == len(lines)
+def test_what_changes_a_result_changes_the_run(two_desks: tuple[Path, Path], command: Command) -> None:
+    changes = ("", "--cash 50000", "--to 2023-06-30", "--adjust raw", "--set execution.slippage_bps=3")
+    ids = {run_id(command, two_desks[1], "moods", *change.split()) for change in changes}
+    assert len(ids) == len(changes)
+
+
+def run_id(command: Command, desk: Path, *line: str) -> str:
+    code, answer, _ = command("backtest", *line, "--no-report", "--json", "-", at=desk)
+    assert code == 0
+    found: str = json.loads(answer)["run_id"]
+    return found
 
 
 def test_a_sweep_gives_the_same_bytes_on_one_core_and_on_two(two_desks: tuple[Path, Path]) -> None:
