@@ -19,6 +19,7 @@ from typing import Final, get_args
 import numpy as np
 
 from magellan.trading.bar import Floats
+from magellan.trading.order import TimeInForce as TimeInForce  # part of a plan's vocabulary
 
 
 class Reading(StrEnum):
@@ -91,17 +92,6 @@ def at_price(usd: float) -> Price:
 def entry_price() -> Price:
     """The average price at which the position was entered."""
     return Price()
-
-
-class TimeInForce(StrEnum):
-    """How long an order works."""
-
-    DAY = "day"  # until the end of the session in which it can first fill
-    GTC = "gtc"  # until filled or cancelled
-    IOC = "ioc"  # what the first bar gives; the rest is cancelled
-    FOK = "fok"  # all of it on the first bar, or nothing
-    OPG = "opg"  # only at the next session's opening
-    CLS = "cls"  # only at the session's close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
