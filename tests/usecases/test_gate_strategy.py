@@ -226,8 +226,9 @@ def test_a_symbol_without_bars_is_an_error_that_names_it(desk: Desk) -> None:
 # --- its backtest
 
 
-def test_settings_that_flatter_shut(accepted: Desk) -> None:
-    accepted.config(execution={"stop_fill": "at-level"})
+@pytest.mark.parametrize("setting", [{"stop_fill": "at-level"}, {"fill": "close"}], ids=str)
+def test_settings_that_flatter_shut(accepted: Desk, setting: dict[str, str]) -> None:
+    accepted.config(execution=setting)
     assert accepted.answers()["misleading_settings"] == "shut"
 
 

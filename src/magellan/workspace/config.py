@@ -90,7 +90,8 @@ class ExecutionTerms(Section):
 
     fill: Literal["next-open", "close"] = Field(
         "next-open",
-        description="market orders fill at the next bar's open, or at the close they were decided on",
+        description="market orders fill at the next bar's open, or at the close they were decided on, which "
+        "flatters: no gate opens for it",
     )
     size_at: Literal["decision", "fill"] = Field(
         "decision",
@@ -241,6 +242,8 @@ class StrategyConfig(Section):
             found.append("data.clock utc: dates and times of day are not the exchange's")
         if self.data.hours == "by-clock":
             found.append("data.hours by-clock: on half days it trades after the close")
+        if self.execution.fill == "close":
+            found.append("execution.fill close: it trades at a price that is known only when it is gone")
         if self.execution.stop_fill == "at-level":
             found.append("execution.stop_fill at-level: gaps through a stop are ignored")
         if self.execution.unexplained_jumps == "hold":

@@ -84,9 +84,10 @@ def trades(bars: Bars, **settings: Any) -> list[Trade]:
     return list(trades_of(replayed, market, np.ones(1)))
 
 
-def test_it_buys_the_close_of_the_bar_that_reclaims_after_a_crash() -> None:
-    (trade,) = trades(session([*CRASH, RECLAIM, QUIET]))
-    assert trade.entry_price == 8.45
+def test_it_buys_the_open_after_the_bar_that_reclaims_after_a_crash() -> None:
+    next_open = 8.47
+    (trade,) = trades(session([*CRASH, RECLAIM, (next_open, 8.48, 8.44, 8.45, 1000.0)]))
+    assert trade.entry_price == next_open
     assert trade.entered_at == datetime(2024, 11, 25, 14, 56, tzinfo=UTC)
 
 
@@ -141,13 +142,8 @@ def test_a_night_does_not_widen_the_stop() -> None:
     assert narrow.units > 1.9 * wide.units
 
 
-UP_TO_HALF_WAY: Minute = (
-    8.5,
-    9.3,
-    8.5,
-    9.2,
-    1000.0,
-)  # half-way from 8.45 to the session's high of 10 is 9.225
+# Entered at its open: half-way from 8.45 to the session's high of 10 is 9.225.
+UP_TO_HALF_WAY: Minute = (8.45, 9.3, 8.45, 9.2, 1000.0)
 UP_TO_THE_HIGH: Minute = (9.2, 10.1, 9.2, 10.0, 1000.0)
 
 
@@ -177,11 +173,10 @@ def test_behind_the_second_portion_the_stop_lies_at_the_sessions_low() -> None:
 
 
 def test_a_gap_through_the_stop_is_sold_at_the_open() -> None:
-    (trade,) = trades(session([*CRASH, RECLAIM, (7.0, 7.5, 6.9, 7.4, 1000.0), QUIET]))
+    gap = session([*CRASH, RECLAIM, QUIET, (7.0, 7.5, 6.9, 7.4, 1000.0), QUIET])
+    (trade,) = trades(gap)
     assert trade.exit_price == 7.0
-    (flattered,) = trades(
-        session([*CRASH, RECLAIM, (7.0, 7.5, 6.9, 7.4, 1000.0), QUIET]), execution__stop_fill="at-level"
-    )
+    (flattered,) = trades(gap, execution__stop_fill="at-level")
     assert flattered.exit_price > 8.1
 
 
