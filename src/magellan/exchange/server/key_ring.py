@@ -1,0 +1,86 @@
+"""The key ring: which key pair opens which account."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """What a client shows: its key id and secret."""
+
+    key_id: str
+    secret: str
+
+
+class Refusal(Enum):
+    """Why a request is not let in; the values are HTTP status and body as Alpaca answers."""
+
+    UNAUTHORIZED = (401, {"message": "unauthorized."})  # nothing was shown
+    FORBIDDEN = (403, {"message": "forbidden."})  # what was shown opens nothing
+
+    @property
+    def status(self) -> int:
+        return self.value[0]
+
+    @property
+    def body(self) -> dict[str, str]:
+        return self.value[1]
+
+
+class KeyRing:
+    """Accounts by key pair.
+
+    pairs:        the pairs that are known beforehand, with their accounts.
+    open_account: opens an account for a pair never seen; None where only the known pairs are let in.
+    """
+
+    def __init__(
+        self, pairs: Sequence[tuple[KeyPair, str]], open_account: Callable[[KeyPair], str] | None
+    ) -> None:
+        self._by_key = {pair.key_id: (pair.secret.encode(), account_id) for pair, account_id in pairs}
+        self._open_account = open_account
+
+    def account_of(self, pair: KeyPair | None) -> str | Refusal:
+        """The account that a pair opens. A wrong secret never opens another account under the same key id."""
+        if pair is None or not pair.key_id:
+            return Refusal.UNAUTHORIZED
+        known = self._by_key.get(pair.key_id)
+        if known is not None:
+            secret, account_id = known
+            return account_id if hmac.compare_digest(secret, pair.secret.encode()) else Refusal.FORBIDDEN
+        if self._open_account is None or not pair.secret:
+            return Refusal.FORBIDDEN
+        account_id = self._open_account(pair)
+        self._by_key[pair.key_id] = (pair.secret.encode(), account_id)
+        return account_id
+
+    def accounts(self) -> dict[str, str]:
+        """{key id: account id}, in the order in which they came."""
+        return {key_id: account_id for key_id, (_, account_id) in self._by_key.items()}
+
+
+def shown_pair(headers: Mapping[str, str]) -> KeyPair | None:
+    """The pair that a request shows: Alpaca's own headers, Basic, or Bearer with `key:secret` or one token.
+
+    A bearer token without a colon is key id and secret in one. None when nothing, or nothing readable, is shown.
+    """
+    key_id, secret = headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")
+    if key_id is not None or secret is not None:
+        return KeyPair(key_id=key_id or "", secret=secret or "")
+    scheme, _, shown = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and shown:
+        key_id, colon, secret = shown.strip().partition(":")
+        return KeyPair(key_id=key_id, secret=secret if colon else key_id)
+    if scheme.lower() == "basic" and shown:
+        try:
+            key_id, colon, secret = base64.b64decode(shown, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return KeyPair(key_id=key_id, secret=secret) if colon else None
+    return None
