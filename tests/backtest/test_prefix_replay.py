@@ -1,6 +1,6 @@
 """Incident 11, through the engine: decisions and fills on a prefix of history equal those on the whole."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import time
 from typing import Any
@@ -10,18 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from magellan.archive.generated.small_market import small_market
+from magellan.archive.generated.small_market import OPENS_MINUTE, SESSION_MINUTES, small_market
 from magellan.backtest.market import Market
 from magellan.backtest.prefix_replay import ReplayCheck, check_replay, cut_instants
 from magellan.backtest.replay import Terms
+from magellan.backtest.run import replay_strategy, views_of
 from magellan.errors import FixInput
 from magellan.strategy.contract import Enter, Exit, Features, Moment, MoveStop, NoParameters, Side, Strategy
 from magellan.strategy.market_view import MarketView
 from magellan.strategy.trade_plan import (
     CashFraction,
+    EntryOrder,
     EquityFraction,
     Limit,
     SessionExit,
+    Stop,
+    StopLimit,
     Target,
     TimeInForce,
     TradePlan,
@@ -30,8 +34,8 @@ from magellan.strategy.trade_plan import (
 )
 from magellan.strategy.trade_plan import Market as MarketOrder
 from magellan.trading.bar import Bars
-from magellan.trading.session import SessionClock
-from magellan.trading.timeframe import DAY, HOUR
+from magellan.trading.session import ExchangeCalendar, SessionClock
+from magellan.trading.timeframe import DAY, DAY_NS, HOUR, MINUTE_NS, Timeframe
 from magellan.workspace.config import AccountTerms, ExecutionTerms
 
 MINUTES = small_market(3, 3 * 390)
@@ -138,6 +142,96 @@ def test_several_symbols_that_share_their_cash_are_cut_at_one_instant(kind: type
 @given(seed=st.integers(0, 10_000))
 def test_wherever_history_is_cut_an_honest_strategy_passes(seed: int) -> None:
     assert check(LeavesAtTheClose, small_market(seed, 900), cuts=3, seed=seed).passed
+
+
+# Where a session ends ------------------------------------------------------------------------------------------
+
+QUARTERS = Timeframe.parse("15Min")
+
+
+def sessions_of(bars: Bars, half: Collection[int] = ()) -> tuple[Bars, ExchangeCalendar]:
+    """The bars without the second half of some sessions (numbers), and the calendar that knows it."""
+    day = (bars.opened_at_ns // DAY_NS).astype(np.int32)
+    session_on = np.unique(day)
+    open_ns = session_on.astype(np.int64) * DAY_NS + OPENS_MINUTE * MINUTE_NS
+    minutes = np.full(len(session_on), SESSION_MINUTES)
+    minutes[[number for number in half if number < len(session_on)]] = 210
+    close_ns = open_ns + minutes * MINUTE_NS
+    kept = bars.rows(bars.opened_at_ns < close_ns[np.searchsorted(session_on, day)])
+    return kept, ExchangeCalendar(
+        name="TEST", session_on=session_on, opens_at_ns=open_ns, closes_at_ns=close_ns
+    )
+
+
+def any_entry(data: st.DataObject) -> tuple[str, TimeInForce, float]:
+    tif = st.sampled_from([TimeInForce.DAY, TimeInForce.CLS, TimeInForce.OPG])
+    near = st.sampled_from([0.99, 0.997, 1.0, 1.003, 1.01])
+    return data.draw(st.tuples(st.sampled_from(["market", "limit", "stop", "stop limit"]), tif, near))
+
+
+def sends(kind: str, tif: TimeInForce, near: float, session_exit: SessionExit | None) -> type[Strategy]:
+    """A strategy that enters by such orders, `near` the close."""
+
+    class Sends(Rises):
+        def plan(self, f: Features, p: Any) -> TradePlan:
+            level = fixed(f.close * near)
+            entry: EntryOrder = MarketOrder(time_in_force=tif)
+            if kind == "limit":
+                entry = Limit(price=level, time_in_force=tif)
+            elif kind == "stop":
+                entry = Stop(price=level, time_in_force=tif)
+            elif kind == "stop limit":
+                entry = StopLimit(stop=level, limit=fixed(f.close * near * 1.004), time_in_force=tif)
+            return TradePlan(
+                size=CashFraction(fraction=0.5), entry=entry, hold_bars=3, session_exit=session_exit
+            )
+
+    return Sends
+
+
+@settings(max_examples=20)
+@given(
+    data=st.data(),
+    seed=st.integers(0, 10_000),
+    half=st.sets(st.integers(0, 3)),
+    session_exit=st.sampled_from([None, None, SessionExit()]),
+)
+def test_cut_at_any_bar_orders_that_end_with_a_session_do_what_they_do_on_the_whole(
+    data: st.DataObject, seed: int, half: set[int], session_exit: SessionExit | None
+) -> None:
+    """Last bars of sessions and of half days included: the calendar knows them before the next bar has come."""
+    bars, calendar = sessions_of(small_market(seed, 4 * 26, timeframe=QUARTERS), half)
+    kind = sends(*any_entry(data), session_exit)
+    found = check(kind, bars, calendar=calendar, cuts=len(bars))
+    assert found.difference is None
+    # And nothing was left out of the comparison.
+    market = Market.of([bars])
+    views = views_of(market, calendar=calendar)
+    _, whole = replay_strategy(kind(), market, [NoParameters()], Terms(), views=views)
+    assert found.cuts == len(bars) - 1
+    assert found.decisions == sum(len(bars) - 1 - int(row) for row in whole.decisions["row"])
+    assert found.fills == sum(len(bars) - 1 - int(row) for row in whole.fills["row"])
+
+
+@pytest.mark.parametrize("tif", [TimeInForce.DAY, TimeInForce.CLS])
+def test_the_calendar_closes_the_session_of_the_newest_bar(tif: TimeInForce) -> None:
+    """At the same close a day order ends and gives way to a new decision, and an order for the close is filled."""
+    bars, calendar = sessions_of(small_market(4, 26, timeframe=QUARTERS))
+    near = 0.9 if tif is TimeInForce.DAY else 1.0
+
+    class Always(sends("limit" if tif is TimeInForce.DAY else "market", tif, near, None)):  # type: ignore[misc]
+        def enter_long(self, f: Features, p: Any) -> np.ndarray:
+            return np.ones(len(f.bars), dtype=bool)
+
+    def events(known: ExchangeCalendar | None) -> tuple[int, int]:
+        market = Market.of([bars])
+        views = views_of(market, calendar=known)
+        _, replayed = replay_strategy(Always(), market, [NoParameters()], Terms(), views=views)
+        return len(replayed.decisions), len(replayed.fills)
+
+    # The last bar of a file is no session's close unless the calendar says so: unknown, so no.
+    assert events(None) == (1, 0)
+    assert events(calendar) == ((2, 0) if tif is TimeInForce.DAY else (1, 1))
 
 
 # Strategies that know the future ------------------------------------------------------------------------------

@@ -80,6 +80,9 @@ class Shape:
     minutes: int  # of a bar; 1440 for daily bars
     bars_per_day: int
     days: int
+    half_days: tuple[int, ...]  # numbers of days that hold half of the bars
+    missing_at_the_end: int  # bars of the last session that are not there yet
+    has_calendar: bool  # without one nobody knows when a session closes
     step: float  # of the price grid
     start: float
     stretch: float  # 1, or what the grid is multiplied with so that prices are not round
@@ -88,17 +91,18 @@ class Shape:
 def instants(shape: Shape) -> list[tuple[int, int, int, float]]:
     """(opened_at_ns, day, minute, minutes to the close) of every bar that a symbol may have."""
     found = []
-    for on in DAYS[: shape.days]:
+    for number, on in enumerate(DAYS[: shape.days]):
         day = (on - date(1970, 1, 1)).days
         if shape.minutes == 1440:
             found.append((day * 86_400 * NS, day, 0, NAN))
             continue
         first = datetime.combine(on, time(9, 30), tzinfo=EXCHANGE_ZONE).astimezone(UTC)
-        for k in range(shape.bars_per_day):
+        bars = shape.bars_per_day // 2 if number in shape.half_days else shape.bars_per_day
+        for k in range(bars):
             at = first + timedelta(minutes=k * shape.minutes)
-            left = (shape.bars_per_day - k) * shape.minutes
-            found.append((int(at.timestamp()) * NS, day, 570 + k * shape.minutes, float(left)))
-    return found
+            left = float((bars - k) * shape.minutes) if shape.has_calendar else NAN
+            found.append((int(at.timestamp()) * NS, day, 570 + k * shape.minutes, left))
+    return found[: max(1, len(found) - shape.missing_at_the_end)]
 
 
 def shape_of(picks: Picks) -> Shape:
@@ -108,6 +112,9 @@ def shape_of(picks: Picks) -> Shape:
         minutes=minutes,
         bars_per_day=1 if minutes == 1440 else picks.number(2, 6),
         days=picks.number(3, 16) if minutes == 1440 else picks.number(1, 5),
+        half_days=picks.mostly((), (0,), (1, 3)),
+        missing_at_the_end=picks.mostly(0, 1, 3) if minutes != 1440 else 0,
+        has_calendar=picks.mostly(True, False),
         step=step,
         start=start,
         stretch=picks.mostly(1.0, 1.0137),
@@ -402,6 +409,7 @@ def run_of(
     config = config_of(picks, names, volume=volume)
     shorts = config.account.kind == "margin" or picks.one_of(False, False, True)
     gaps_in_time = picks.one_of(False, True)
+    has_closes = shape.minutes != 1440 and shape.has_calendar
     session_exit = picks.one_of(
         None,
         None,
@@ -409,7 +417,7 @@ def run_of(
         tp.SessionExit(),
         tp.SessionExit(at=time(11, 30)),
         tp.SessionExit(at=time(9, 32)),
-        None if shape.minutes == 1440 else tp.SessionExit(before_close_minutes=60),
+        tp.SessionExit(before_close_minutes=60) if has_closes else None,
     )
     # On a stretched market levels keep off the bars' own grid, where a tie would hang on the last bit of a sum.
     step = shape.step if shape.stretch == 1.0 else shape.step * 0.9371

@@ -397,9 +397,11 @@ def is_first_of_day(one: SymbolInput, row: int) -> bool:
 
 
 def is_last_of_day(run: Run, one: SymbolInput, row: int) -> bool:
-    """Whether the session is over with this bar; of the newest bar only a daily one tells without what follows."""
+    """Whether the session is over with this bar: by the next bar's date, of the newest bar by the calendar."""
     if row + 1 == len(one.rows):
-        return run.given.span_ns >= NS_PER_DAY
+        if run.given.span_ns >= NS_PER_DAY:
+            return True
+        return one.rows[row].minutes_to_close <= run.given.span_ns / NS_PER_MINUTE  # unknown is NaN, so no
     return one.rows[row + 1].day != one.rows[row].day
 
 
@@ -420,9 +422,7 @@ def session_exit_is_due(run: Run, one: SymbolInput, plan: TradePlan, row: int) -
         return True
     if rule.before_close_minutes is not None and bar.minutes_to_close <= rule.before_close_minutes:
         return True
-    if row + 1 == len(one.rows):  # by the calendar, not because the data end
-        return bar.minutes_to_close <= run.given.span_ns / NS_PER_MINUTE
-    return one.rows[row + 1].day != bar.day
+    return is_last_of_day(run, one, row)
 
 
 # --- Step 1 in parts ------------------------------------------------------------------------------------------

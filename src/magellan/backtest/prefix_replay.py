@@ -6,7 +6,8 @@ plain Python, orders, stops and money.
 
 One thing is left out: where the replay takes a bar for the last of its session because the file has no later one, and a
 session without that file could not have known it from the calendar, what that bar's symbol does from there on is not
-compared. That can only concern exits at the session's end and orders for its close; docs/guides/sweeps.md says so.
+compared. That can only concern exits at the session's end, orders for its close and orders that end with it;
+docs/guides/sweeps.md says so.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from magellan.backtest import records as r
 from magellan.backtest.equity_curve import instants
 from magellan.backtest.market import Market
-from magellan.backtest.replay import Replayed, Run, Terms
+from magellan.backtest.replay import Replayed, Run, Terms, session_ends
 from magellan.backtest.run import replay_strategy, views_of
 from magellan.errors import FixInput
 from magellan.strategy.contract import Parameters, Strategy
@@ -229,18 +230,17 @@ def _replay(given: _Given, bars: list[Bars], reference: list[Bars]) -> _Replay:
 def _comparable_until(part: _Replay, whole: _Replay) -> int | None:
     """The instant before which a prefix's events have to be those of the whole; None: all of them."""
     plans = part.run.rules.plans
-    leaves_by_the_end = bool((plans["session_exit"] != 0).any())
-    orders_for_the_close = bool((plans["tif"] == r.CLS).any())
-    differ = []
+    ends_matter = bool((plans["session_exit"] != 0).any())
+    if len(part.run.arrays.session_ends):
+        ends_matter |= bool(np.isin(plans["tif"], (r.DAY, r.CLS)).any())
+    if not ends_matter:
+        return None
+    unknown = []
     for own, other in zip(part.views, whole.views, strict=True):
         row = len(own) - 1
-        if row == len(other) - 1:
-            continue
-        ends = bool(other.session.last[row])
-        knows = bool(own.closes_session(np.array([row]))[0])
-        if (leaves_by_the_end and ends != knows) or (orders_for_the_close and ends != own.timeframe.is_daily):
-            differ.append(int(own.opened_at_ns[row]))
-    return min(differ, default=None)
+        if session_ends(own)[row] != session_ends(other)[row]:
+            unknown.append(int(own.opened_at_ns[row]))
+    return min(unknown, default=None)
 
 
 def _until(events: NDArray[np.void], replay: _Replay, before_ns: int | None) -> NDArray[np.void]:

@@ -306,6 +306,7 @@ class MarketArrays(NamedTuple):
     volume: NDArray[np.float64]
     offsets: NDArray[np.int64]
     day: NDArray[np.int32]  # session date of each row; length 0 where no rule needs it
+    session_ends: NDArray[np.uint64]  # whether its session is over with each row, as `MaskWords`; likewise
 
 
 class MaskWords(NamedTuple):

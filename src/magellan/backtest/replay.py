@@ -104,8 +104,11 @@ class Run:
             market.close,
             market.volume,
             market.offsets,
-            _joined_days(views) if days else np.zeros(0, dtype=np.int32),
+            np.zeros(0, dtype=np.int32),
+            np.zeros(0, dtype=np.uint64),
         )
+        if days:
+            self._know_sessions()
         self.actions = _action_arrays(market, actions)
         self.state = _first_state(market, terms, self.actions)
         self._begin = self.state.account.copy(), self.state.positions.copy()
@@ -132,9 +135,15 @@ class Run:
         self.wakes = 0
         self.own_reasons = []
         if len(self.arrays.day) == 0 and _needs_days(decisions, self.terms):
-            self.arrays = self.arrays._replace(day=_joined_days(self._views))
+            self._know_sessions()
             self._taken_up = None
         self._take_up(decisions)
+
+    def _know_sessions(self) -> None:
+        self.arrays = self.arrays._replace(
+            day=_joined_days(self._views),
+            session_ends=packed([session_ends(view) for view in self._views], self.market.offsets),
+        )
 
     def _take_up(self, decisions: Sequence[SymbolDecisions]) -> None:
         plans = [plan for decided in decisions for plan in (decided.plan_long, decided.plan_short)]
@@ -353,16 +362,24 @@ def _waits_until(plan: TradePlan) -> time | None:
 
 def session_exit_mask(view: MarketView, rule: SessionExit) -> Mask:
     """Bars at whose close a session exit is due."""
-    due = view.session.last.copy()
-    if len(due):
-        # The newest bar is the last of its session by the calendar, not because the data end with it.
-        due[-1] = view.closes_session(np.array([len(due) - 1]))[0]
+    due = session_ends(view)
     if rule.at is not None:
         due |= view.minute >= minute_of_day(rule.at)
     if rule.before_close_minutes is not None:
         with np.errstate(invalid="ignore"):
             due |= view.minutes_to_close <= rule.before_close_minutes
     return due
+
+
+def session_ends(view: MarketView) -> Mask:
+    """Bars with which their session is over: a later bar tells by its date, of the newest one only the calendar can.
+
+    That the data end with a bar says nothing; without a calendar it is unknown, so no. A daily bar is its session.
+    """
+    ends = view.session.last.copy()
+    if len(ends) and not view.timeframe.is_daily:
+        ends[-1] = view.closes_session(np.array([len(ends) - 1]))[0]
+    return ends
 
 
 def first_at_or_after(view: MarketView, minute: int) -> Mask:

@@ -39,7 +39,6 @@ from magellan.backtest.run_memory import (
     u8,
 )
 from magellan.compiled import kernel_part, pure_kernel
-from magellan.trading.timeframe import DAY_NS
 
 FAR: Any = np.int64(2**62)
 # Not literals: Numba compiles a function anew for every literal truth value that it is called with.
@@ -782,16 +781,6 @@ def begins_day(x: Any, s: int, row: int) -> bool:
 
 
 @kernel_part
-def ends_day(x: Any, s: int, row: int) -> bool:
-    """Whether the session is over with this row; of the newest row only a daily bar tells without what follows."""
-    if x.days == 0:
-        return True
-    if row + 1 == i8(x.offsets, s + 1):
-        return rules_of(x, 0).span_ns >= DAY_NS
-    return np.int64(i4(x.day, row + 1)) != np.int64(i4(x.day, row))
-
-
-@kernel_part
 def reprice(x: Any, s: int, slot: int, row: int) -> None:
     """Move the prices of an order that follow a column; without a value they stay where they were."""
     e = entry_number(x, s * r.ENTRY_SLOTS + slot)
@@ -837,7 +826,7 @@ def expire_entries(x: Any, s: int, row: int) -> None:
         e = entry_number(x, s * r.ENTRY_SLOTS + slot)
         if e.kind == r.NONE or e.seen_row < 0 or e.tif == r.GTC:
             continue
-        if e.tif != r.DAY or (x.days != 0 and ends_day(x, s, row)):
+        if e.tif != r.DAY or is_true(x.session_ends, row):
             if p.units * e.side <= 0.0:
                 count_blocked(x, r.EXPIRED)
             e.kind = r.NONE
@@ -1115,7 +1104,7 @@ def entries_at_close(x: Any, s: int, row: int) -> None:
     end = i8(x.offsets, s + 1)
     for slot in range(r.ENTRY_SLOTS):
         e = entry_number(x, s * r.ENTRY_SLOTS + slot)
-        if e.kind != r.NONE and e.tif == r.CLS and e.signal_row < row and ends_day(x, s, row):
+        if e.kind != r.NONE and e.tif == r.CLS and e.signal_row < row and is_true(x.session_ends, row):
             fill_at_session_close(x, s, slot, row)
         if e.kind != r.NONE and e.scheduled != 0 and row + 1 < end and is_true(x.scheduled, row + 1):
             e.scheduled = 0

@@ -26,6 +26,7 @@ context_t = np.dtype(
             "symbols", "rows", "days",  # days: 1 when session dates are known, else 0
             "fill_room", "decision_room",
             "times", "open", "high", "low", "close", "volume", "offsets", "day",
+            "session_ends",
             "enter_long", "enter_short", "exit_long", "exit_short", "session_exit", "scheduled", "wake", "breaks",
             "account", "positions", "entries", "fills", "decisions", "blocked",
             "rules", "costs", "plans", "levels", "plan_of", "columns",
@@ -49,6 +50,7 @@ def context(
     held = {
         "times": market.at_ns, "open": market.open, "high": market.high, "low": market.low, "close": market.close,
         "volume": market.volume, "offsets": market.offsets, "day": market.day,
+        "session_ends": market.session_ends,
         **masks._asdict(), **state._asdict(), **rules._asdict(),
         "action_rows": actions.row, "share_factors": actions.share_factor, "dividends": actions.dividend,
         "action_offsets": actions.offsets,

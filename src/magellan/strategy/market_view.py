@@ -96,11 +96,7 @@ class MarketView:
                 f"{self.symbol}: minutes to the session's close are unknown without an exchange calendar",
                 next_step="name one in the strategy's config under data.calendar, for example XNYS",
             )
-        calendar = self._calendar
-        at = np.searchsorted(calendar.closes_at_ns, self.opened_at_ns, side="right")
-        at = np.minimum(at, len(calendar.closes_at_ns) - 1)
-        minutes = (calendar.closes_at_ns[at] - self.opened_at_ns) / MINUTE_NS
-        return np.where(calendar.regular(self.bars), minutes, np.nan)
+        return _minutes_to_close(self.bars, self._calendar)
 
     def other(self, symbol: str, column: Callable[[Bars], Floats]) -> Floats:
         """Another symbol's column, as it stood when each of our bars closed; NaN before its first bar.
@@ -168,8 +164,15 @@ class MarketView:
         """Whether the session is over when those bars close: by the calendar; without one it is unknown, so no."""
         if self._calendar is None:
             return np.zeros(len(rows), dtype=bool)
-        remaining = self.minutes_to_close[rows]
+        remaining = _minutes_to_close(self.bars.rows(rows), self._calendar)
         return np.asarray(~np.isnan(remaining) & (remaining <= self.timeframe.minutes))
+
+
+def _minutes_to_close(bars: Bars, calendar: ExchangeCalendar) -> Floats:
+    at = np.searchsorted(calendar.closes_at_ns, bars.opened_at_ns, side="right")
+    at = np.minimum(at, len(calendar.closes_at_ns) - 1)
+    minutes = (calendar.closes_at_ns[at] - bars.opened_at_ns) / MINUTE_NS
+    return np.where(calendar.regular(bars), minutes, np.nan)
 
 
 def _as_known(bars: Bars, known_at_ns: Instants, values: Floats) -> Floats:
