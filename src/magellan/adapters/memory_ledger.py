@@ -1,0 +1,100 @@
+"""A ledger in memory: for simulated trading days, and for tests. Nothing of it outlives the process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from magellan.errors import AskOperator
+from magellan.ledger.chain import (
+    EMPTY,
+    Broken,
+    Head,
+    Sound,
+    StoredEntry,
+    break_in,
+    entry_from,
+    sealed,
+    verify,
+)
+from magellan.ledger.entries import LedgerEntry, NewEntry
+from magellan.ledger.json_form import UnreadableRecord
+from magellan.ports.ledger import AccountHeld, Holder
+
+
+class MemoryLedger:
+    """Keeps the stored form, so that what was written is read back as from a disk.
+
+    clock: now, aware, UTC; only says since when an account is held.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._stored: dict[str, list[StoredEntry]] = {}
+        self._heads: dict[str, Head] = {}
+        self._holders: dict[str, Holder] = {}
+
+    def accounts(self) -> tuple[str, ...]:
+        return tuple(sorted(self._stored))
+
+    def head(self, account: str) -> Head:
+        return self._heads.get(account, EMPTY)
+
+    def entries(
+        self, account: str, *, after: int = 0, kinds: Iterable[str] | None = None
+    ) -> Iterator[LedgerEntry]:
+        wanted = None if kinds is None else frozenset(kinds)
+        at = EMPTY
+        for stored in tuple(self._stored.get(account, ())):
+            reason = break_in(stored, account, after=at)
+            if reason is not None:
+                raise AskOperator(f"the ledger of {account} is damaged at entry {at.number + 1}: {reason}")
+            at = Head(number=stored.number, hash=stored.hash)
+            if stored.number > after and (wanted is None or stored.kind in wanted):
+                try:
+                    yield entry_from(stored)
+                except UnreadableRecord as error:
+                    raise AskOperator(f"the ledger of {account} cannot be read: {error}") from error
+
+    def verify(self, account: str) -> Sound | Broken:
+        return verify(self._stored.get(account, ()), account, head=self._heads.get(account))
+
+    def holder(self, account: str) -> Holder | None:
+        return self._holders.get(account)
+
+    @contextmanager
+    def writer(self, account: str) -> Iterator[_Writer]:
+        holder = self._holders.get(account)
+        if holder is not None:
+            raise AccountHeld(f"account {account} is held by {holder}")
+        self._holders[account] = Holder(host="memory", pid=os.getpid(), since=self._clock())
+        try:
+            yield _Writer(self, account)
+        finally:
+            del self._holders[account]
+
+    def close(self) -> None:
+        self._stored.clear()
+        self._heads.clear()
+
+    def _append(self, account: str, entries: Sequence[NewEntry]) -> tuple[LedgerEntry, ...]:
+        stored, read = sealed(entries, account, self.head(account))
+        if stored:
+            self._stored.setdefault(account, []).extend(stored)
+            self._heads[account] = Head(number=stored[-1].number, hash=stored[-1].hash)
+        return read
+
+
+class _Writer:
+    def __init__(self, ledger: MemoryLedger, account: str) -> None:
+        self._ledger = ledger
+        self.account = account
+
+    @property
+    def head(self) -> Head:
+        return self._ledger.head(self.account)
+
+    def append(self, entries: Sequence[NewEntry]) -> tuple[LedgerEntry, ...]:
+        return self._ledger._append(self.account, entries)

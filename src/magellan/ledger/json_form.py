@@ -1,0 +1,154 @@
+"""Payloads as JSON and back, without loss.
+
+Decimals are strings, digit for digit. Instants are UTC with a trailing Z. A missing field, an unknown one and a value
+of another type are errors: a record either reads as what was written, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+from magellan.ledger.entries import PAYLOADS, Payload
+from magellan.ledger.migration import upgraded
+
+Read = Callable[[Any], Any]
+
+_OPTIONS: Final = orjson.OPT_UTC_Z
+_READERS: Final[dict[type, Read]] = {}  # made when a kind is first read
+
+
+class UnreadableRecord(ValueError):
+    """A stored record is not what its kind and version promise."""
+
+
+def payload_json(payload: Payload) -> bytes:
+    """The payload as one line of JSON. Raises ValueError for a Decimal that is no number."""
+    return json_bytes(payload)
+
+
+def payload_from(kind: str, version: int, stored: Mapping[str, Any]) -> Payload:
+    """The payload that a record of this kind and version holds. Raises UnreadableRecord."""
+    cls = PAYLOADS.get(kind)
+    if cls is None:
+        raise UnreadableRecord(f"no entry is of the kind {kind!r}; a newer Magellan may have written it")
+    if version != cls.version:
+        if version > cls.version:
+            raise UnreadableRecord(
+                f"{kind} is of version {version}, and this Magellan reads up to {cls.version}"
+            )
+        stored = upgraded(kind, version, stored, to=cls.version)
+    try:
+        payload: Payload = _reader(cls)(stored)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        raise UnreadableRecord(f"{kind}: {error}") from error
+    return payload
+
+
+def json_bytes(value: Any) -> bytes:
+    """Any value that entries are made of, as JSON."""
+    try:
+        return orjson.dumps(value, default=_plain, option=_OPTIONS)
+    except orjson.JSONEncodeError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise error.__cause__ from None
+        raise
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError(f"{value} is no number that a ledger can hold")
+        return f"{value:f}"
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"an entry holds no {type(value).__name__}")
+
+
+def _reader(cls: type) -> Read:
+    """Reads a dataclass from its JSON object."""
+    known = _READERS.get(cls)
+    if known is None:
+        known = _READERS[cls] = _made_reader(cls)
+    return known
+
+
+def _made_reader(cls: type) -> Read:
+    hints = get_type_hints(cls)
+    readers = tuple((each.name, _read(hints[each.name])) for each in fields(cls))
+    needed = len(readers)
+
+    def read(stored: dict[str, Any]) -> Any:
+        if len(stored) != needed:
+            names = {name for name, _ in readers}
+            raise ValueError(f"{cls.__name__}: {sorted(names ^ stored.keys())} missing or unknown")
+        return cls(**{name: convert(stored[name]) for name, convert in readers})
+
+    return read
+
+
+def _read(hint: Any) -> Read:
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    if get_origin(hint) in (Union, UnionType):
+        (inner,) = (each for each in get_args(hint) if each is not NoneType)
+        present = _read(inner)
+        return lambda value: None if value is None else present(value)
+    if get_origin(hint) is tuple:
+        each = _read(get_args(hint)[0])
+        return lambda value: tuple([each(item) for item in value])
+    if isinstance(get_origin(hint), type) and issubclass(get_origin(hint), Mapping):
+        of = _read(get_args(hint)[1])
+        return lambda value: {name: of(item) for name, item in value.items()}
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return {str(each): each for each in hint}.__getitem__
+    assert isinstance(hint, type) and is_dataclass(hint), f"{hint} has no JSON form"
+    of_class: type = hint
+    # Looked up when it is first read: an order's legs are orders.
+    return lambda value: _reader(of_class)(value)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no integer")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) is not float and type(value) is not int:
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def _decimal(value: Any) -> Decimal:
+    return Decimal(_text(value))
+
+
+_SCALARS: Final[Mapping[Any, Read]] = {
+    str: _text,
+    int: _integer,
+    bool: _truth,
+    float: _number,
+    Decimal: _decimal,
+    datetime: datetime.fromisoformat,
+    date: date.fromisoformat,
+}
