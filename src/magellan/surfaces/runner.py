@@ -20,15 +20,15 @@ import typer
 
 from magellan.errors import FixInput
 from magellan.surfaces.cli.app import carry_out, interruptible
-from magellan.surfaces.cli.backtest import (
+from magellan.surfaces.cli.options import JsonOption
+from magellan.surfaces.cli.run_options import (
     FromOption,
     SetOption,
     SymbolsOption,
     ToOption,
+    chosen_strategy,
     settings_of,
-    symbols_of,
 )
-from magellan.surfaces.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from magellan.settings import Mode
@@ -53,10 +53,10 @@ def main(file: str, arguments: Sequence[str] | None = None) -> int:
 
         mode = run_settings().mode  # first of all: a contradiction is refused whatever was asked for
         asked = _Asked(
-            symbols=symbols_of(symbols),
+            symbols=symbols,
             settings=settings_of(set_),
-            from_on=from_.date() if from_ else None,
-            to_on=to.date() if to else None,
+            from_on=from_,
+            to_on=to,
         )
         if validate:
             _validate(folder, asked, as_json=as_json)
@@ -78,7 +78,7 @@ def main(file: str, arguments: Sequence[str] | None = None) -> int:
 class _Asked:
     """What the command line asks of a run."""
 
-    symbols: tuple[str, ...]
+    symbols: str | None  # as SymbolsOption gives them
     settings: dict[str, Any]
     from_on: date | None
     to_on: date | None
@@ -86,14 +86,12 @@ class _Asked:
 
 def _validate(folder: Path, asked: _Asked, *, as_json: bool) -> None:
     from magellan.surfaces.cli.output import emit, print_table
-    from magellan.usecases.backtest import Changes, changed
-    from magellan.usecases.load_strategy import load_strategy
     from magellan.usecases.validate_strategy import validate_strategy
     from magellan.wiring import bar_archive, calendar_of, corporate_actions
     from magellan.workspace.workspace import Workspace
 
-    loaded = changed(load_strategy(folder), Changes(symbols=asked.symbols, settings=asked.settings))
     workspace = Workspace.around(folder)
+    loaded = chosen_strategy(workspace, str(folder), asked.symbols, asked.settings)
     checks = validate_strategy(
         loaded,
         archive=bar_archive(workspace),
@@ -124,7 +122,7 @@ def _run(folder: Path, asked: _Asked, mode: Mode, *, as_json: bool) -> None:
             next_step="USE_ARCHIVED_DATA=true python runner.py replays archived bars; --validate only looks",
         )
     run_and_show(
-        Workspace.around(folder).root,
+        Workspace.around(folder),
         str(folder),
         symbols=asked.symbols,
         from_on=asked.from_on,

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from magellan.surfaces.cli.options import WorkspaceOption, workspace_folder
-
-FromOption = Annotated[
-    datetime | None,
-    typer.Option(
-        "--from", formats=["%Y-%m-%d"], metavar="DATE", help="First exchange date; default: all there is."
-    ),
-]
-ToOption = Annotated[
-    datetime | None,
-    typer.Option("--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last exchange date, included."),
-]
-SymbolsOption = Annotated[
-    str | None,
-    typer.Option("--symbols", metavar="A,B", help="Only these symbols; default: those of the config."),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change one parameter (rsi_period=14) or config key (limits.trades_per_day_max=5). Repeatable.",
-    ),
-]
+from magellan.surfaces.cli.run_options import (
+    FromOption,
+    SetOption,
+    StrategyArgument,
+    SymbolsOption,
+    ToOption,
+    settings_of,
+)
 
 
 class Fill(StrEnum):
@@ -56,40 +40,8 @@ class Adjust(StrEnum):
     SPLIT = "split"
 
 
-def settings_of(
-    assignments: list[str] | None,
-    *,
-    cash: float | None = None,
-    fill: Fill | None = None,
-    session: Session | None = None,
-    adjust: Adjust | None = None,
-) -> dict[str, Any]:
-    """All that a command line changes of a config, by key path."""
-    from magellan.usecases.backtest import parse_settings
-
-    settings = parse_settings(assignments or [])
-    named: dict[str, Any] = {"account.cash_usd": cash} if cash is not None else {}
-    for key, chosen in (("execution.fill", fill), ("data.hours", session), ("data.adjust", adjust)):
-        if chosen is not None:
-            named[key] = chosen.value
-    return {**named, **settings}
-
-
-def symbols_of(text: str | None) -> tuple[str, ...]:
-    """The symbols in a comma-separated list; none where the option is not given.
-
-    Raises: BadParameter for a list without a symbol: it must not be taken for all of them.
-    """
-    symbols = tuple(symbol.strip().upper() for symbol in (text or "").split(",") if symbol.strip())
-    if text is not None and not symbols:
-        raise typer.BadParameter(f"'{text}' names no symbol; write it like AMC,GME", param_hint="--symbols")
-    return symbols
-
-
 def backtest(
-    strategy: Annotated[
-        str, typer.Argument(help="Name of a strategy (bear_trap, prod/bear_trap) or its folder.")
-    ],
+    strategy: StrategyArgument,
     symbols: SymbolsOption = None,
     from_: FromOption = None,
     to: ToOption = None,
@@ -116,14 +68,16 @@ def backtest(
     one HTML file that opens without a network; the run is kept under .magellan/runs for `magellan compare`.
     """
     from magellan.surfaces.cli.backtest_run import run_and_show
+    from magellan.workspace.workspace import Workspace
 
+    named = {"account.cash_usd": cash, "execution.fill": fill, "data.hours": session, "data.adjust": adjust}
     run_and_show(
-        workspace_folder(workspace),
+        Workspace.at(workspace_folder(workspace)),
         strategy,
-        symbols=symbols_of(symbols),
-        from_on=from_.date() if from_ else None,
-        to_on=to.date() if to else None,
-        settings=settings_of(set_, cash=cash, fill=fill, session=session, adjust=adjust),
+        symbols=symbols,
+        from_on=from_,
+        to_on=to,
+        settings={**{key: value for key, value in named.items() if value is not None}, **settings_of(set_)},
         keep=report,
         json_file=json_file,
     )

@@ -6,35 +6,34 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magellan.surfaces.cli.output import jsonable, note, print_json, progress_bars
+from magellan.surfaces.cli.run_options import chosen_strategy
+
+if TYPE_CHECKING:
+    from magellan.workspace.workspace import Workspace
 
 
 def run_and_show(
-    root: Path,
+    workspace: Workspace,
     named: str,
     *,
-    symbols: tuple[str, ...],
+    symbols: str | None,
     from_on: date | None,
     to_on: date | None,
     settings: Mapping[str, Any],
     keep: bool,
     json_file: Path | None,
 ) -> None:
-    """Run a strategy over the archive of the workspace at `root`, and show what came of it."""
+    """Run a strategy over the workspace's archive, and show what came of it."""
     from magellan.backtest.run_json import run_to_json
     from magellan.surfaces.cli.backtest_tables import show_run
-    from magellan.usecases.backtest import Changes, backtest, changed
+    from magellan.usecases.backtest import backtest
     from magellan.usecases.keep_run import keep_run, measured
-    from magellan.usecases.load_strategy import load_strategy
     from magellan.wiring import bar_archive, calendar_of, corporate_actions, run_store
-    from magellan.workspace.workspace import Workspace
 
-    workspace = Workspace.at(root)
-    loaded = changed(
-        load_strategy(workspace.strategy(named)), Changes(symbols=symbols, settings=dict(settings))
-    )
+    loaded = chosen_strategy(workspace, named, symbols, settings)
     note_compiling()
     with progress_bars() as bars:
         result = backtest(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+from magellan.surfaces.cli.run_options import read_date
 
 if TYPE_CHECKING:
     from magellan.usecases.fetch_bars import Fetched
@@ -41,14 +42,14 @@ def data_fetch(
     symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="As the vendor writes them.")],
     vendor: Annotated[Vendor, typer.Option("--vendor", help="Whom to ask.")],
     from_: Annotated[
-        datetime,
-        typer.Option("--from", formats=["%Y-%m-%d"], metavar="DATE", help="First exchange date."),
+        date,
+        typer.Option("--from", parser=read_date, metavar="DATE", help="First exchange date."),
     ],
     to: Annotated[
-        datetime | None,
+        date | None,
         typer.Option(
             "--to",
-            formats=["%Y-%m-%d"],
+            parser=read_date,
             metavar="DATE",
             help="Last exchange date, included; default: yesterday.",
         ),
@@ -81,7 +82,7 @@ def data_fetch(
     or POLYGON_API_KEY. Yahoo needs none; its data are for personal use.
     """
     import os
-    from datetime import UTC, timedelta
+    from datetime import UTC, datetime, timedelta
 
     from magellan.archive.dataset import Adjustment, DateRange
     from magellan.surfaces.cli.output import emit, note, print_table, progress_bars
@@ -92,8 +93,7 @@ def data_fetch(
     from magellan.workspace.workspace import Workspace
 
     now = datetime.now(UTC)
-    last_on = to.date() if to else exchange_date(now) - timedelta(days=1)
-    dates = DateRange(first_on=from_.date(), last_on=last_on)
+    dates = DateRange(first_on=from_, last_on=to or exchange_date(now) - timedelta(days=1))
     archive = bar_archive(Workspace.at(workspace_folder(workspace)))
     source = bar_vendor(vendor.value, os.environ, note)
     # Before the first request: one symbol or option that cannot be should not cost the others their time.

@@ -111,8 +111,7 @@ def _in_plain_words(message: str) -> str:
     message = (
         " ".join(message.split()).replace("Value error, ", "").replace("Input should be ", "it should be ")
     )
-    message = message.removesuffix(", unable to parse string as a number")
-    return message.replace("does not match the formats '%Y-%m-%d'.", "is no date; write it like 2024-06-28")
+    return message.removesuffix(", unable to parse string as a number")
 
 
 def _called(error: typer.TyperException, command: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+from magellan.surfaces.cli.run_options import FromOption, StrategyArgument, ToOption
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -17,24 +17,9 @@ if TYPE_CHECKING:
 
 
 def gate(
-    strategy: Annotated[
-        str, typer.Argument(help="Name of a strategy (bear_trap, prod/bear_trap) or its folder.")
-    ],
-    from_: Annotated[
-        datetime | None,
-        typer.Option(
-            "--from",
-            formats=["%Y-%m-%d"],
-            metavar="DATE",
-            help="First exchange date of the backtest; default: all there is.",
-        ),
-    ] = None,
-    to: Annotated[
-        datetime | None,
-        typer.Option(
-            "--to", formats=["%Y-%m-%d"], metavar="DATE", help="Last exchange date of the backtest, included."
-        ),
-    ] = None,
+    strategy: StrategyArgument,
+    from_: FromOption = None,
+    to: ToOption = None,
     accept: Annotated[
         bool,
         typer.Option(
@@ -63,7 +48,7 @@ def gate(
     measured has not been passed. Ends with 0 when open and 1 when shut.
     """
     import os
-    from datetime import UTC
+    from datetime import UTC, datetime
 
     from magellan.gate.junit import junit_xml
     from magellan.surfaces.cli.output import emit, note, progress_bars
@@ -78,8 +63,8 @@ def gate(
         gated = gate_strategy(
             opened.strategy(strategy),
             gate_sources(opened, os.environ, lambda: datetime.now(UTC)),
-            from_on=from_.date() if from_ else None,
-            to_on=to.date() if to else None,
+            from_on=from_,
+            to_on=to,
             accept=Acceptance(by.strip(), reason.strip()) if accept else None,
             progress=bars.report,
         )

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magellan.surfaces.cli.backtest import (
+from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+from magellan.surfaces.cli.run_options import (
     FromOption,
     SetOption,
     SymbolsOption,
     ToOption,
+    chosen_strategy,
     settings_of,
-    symbols_of,
 )
-from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from magellan.usecases.load_strategy import LoadedStrategy
     from magellan.usecases.replay_run import LookaheadAnswer, ReplayedRun
     from magellan.workspace.workspace import Workspace
 
@@ -61,16 +64,8 @@ def replay(
     note_compiling()
     opened = Workspace.at(workspace_folder(workspace))
     if check_lookahead:
-        answer = _check(
-            opened,
-            what,
-            symbols_of(symbols),
-            settings_of(set_),
-            from_.date() if from_ else None,
-            to.date() if to else None,
-            cuts,
-            seed,
-        )
+        loaded = chosen_strategy(opened, what, symbols, settings_of(set_))
+        answer = _check(opened, loaded, from_, to, cuts, seed)
         emit(_lookahead_document(answer), as_json=as_json, human=lambda: _show_lookahead(answer))
         if not answer.passed:
             raise typer.Exit(1)
@@ -87,21 +82,16 @@ def replay(
 
 def _check(
     opened: Workspace,
-    name: str,
-    symbols: tuple[str, ...],
-    settings: dict[str, Any],
-    from_on: Any,
-    to_on: Any,
+    loaded: LoadedStrategy,
+    from_on: date | None,
+    to_on: date | None,
     cuts: int,
     seed: int,
 ) -> LookaheadAnswer:
     from magellan.surfaces.cli.output import progress_bars
-    from magellan.usecases.backtest import Changes, changed
-    from magellan.usecases.load_strategy import load_strategy
     from magellan.usecases.replay_run import lookahead
     from magellan.wiring import bar_archive, calendar_of, corporate_actions
 
-    loaded = changed(load_strategy(opened.strategy(name)), Changes(symbols=symbols, settings=settings))
     with progress_bars() as bars:
         return lookahead(
             loaded,

@@ -8,62 +8,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magellan.surfaces.cli.backtest import (
+from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+from magellan.surfaces.cli.run_options import (
     FromOption,
     SetOption,
+    StrategyArgument,
     SymbolsOption,
     ToOption,
+    chosen_strategy,
     settings_of,
-    symbols_of,
 )
-from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+from magellan.surfaces.cli.trial_options import (
+    ClusterOption,
+    GridOption,
+    RandomOption,
+    RangeOption,
+    ResumeOption,
+    SeedOption,
+    WorkersOption,
+)
 
 if TYPE_CHECKING:
     from magellan.usecases.sweep import SweepAnswer
 
-GridOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--grid",
-        metavar="NAME=VALUES",
-        help="Try every value, with every value of the other grids: rsi_period=10,14,21 or upper=55:65:2.5. "
-        "Repeatable.",
-    ),
-]
-RandomOption = Annotated[
-    int | None, typer.Option("--random", metavar="N", help="Draw N sets from the ranges instead.")
-]
-RangeOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--range",
-        metavar="NAME=RANGE",
-        help="With --random: where to draw from, rsi_period=5:40 or side=long,short. Repeatable.",
-    ),
-]
-SeedOption = Annotated[
-    int, typer.Option("--seed", metavar="N", help="Of the draws: the same seed gives the same sets.")
-]
-WorkersOption = Annotated[
-    int | None, typer.Option("--workers", metavar="N", min=1, help="Work on so many cores; default: all.")
-]
-ClusterOption = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster",
-        metavar="ADDRESS",
-        help="Work on a Dask cluster: tcp://HOST:8786, or local:2 for two processes here.",
-    ),
-]
-ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on from where the same command was interrupted.")
-]
-
 
 def sweep(
-    strategy: Annotated[
-        str, typer.Argument(help="Name of a strategy (daily_trend, prod/daily_trend) or its folder.")
-    ],
+    strategy: StrategyArgument,
     grid: GridOption = None,
     random: RandomOption = None,
     range_: RangeOption = None,
@@ -106,8 +76,6 @@ def sweep(
     from magellan.errors import FixInput
     from magellan.surfaces.cli.backtest_run import note_compiling
     from magellan.surfaces.cli.output import emit, note, progress_bars
-    from magellan.usecases.backtest import Changes, changed
-    from magellan.usecases.load_strategy import load_strategy
     from magellan.usecases.sweep import parsed_space
     from magellan.usecases.sweep import sweep as run_sweep
     from magellan.wiring import bar_archive, calendar_of, corporate_actions, executor, sweep_store, write_file
@@ -121,10 +89,7 @@ def sweep(
             )
     ranked_by = metric_named(metric)
     opened = Workspace.at(workspace_folder(workspace))
-    loaded = changed(
-        load_strategy(opened.strategy(strategy)),
-        Changes(symbols=symbols_of(symbols), settings=settings_of(set_)),
-    )
+    loaded = chosen_strategy(opened, strategy, symbols, settings_of(set_))
     space = parsed_space(loaded, grid=grid or [], random=random, ranges=range_ or [], seed=seed)
     place = executor(cluster=cluster, workers=workers, in_python=loaded.decides_in_python)
     note_compiling()
@@ -139,8 +104,8 @@ def sweep(
             store=sweep_store(opened),
             metric=ranked_by,
             trades_min=trades_min,
-            from_on=from_.date() if from_ else None,
-            to_on=to.date() if to else None,
+            from_on=from_,
+            to_on=to,
             resume=resume,
             progress=bars.report,
         )

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magellan.surfaces.cli.backtest import (
+from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+from magellan.surfaces.cli.run_options import (
     FromOption,
     SetOption,
+    StrategyArgument,
     SymbolsOption,
     ToOption,
+    chosen_strategy,
     settings_of,
-    symbols_of,
 )
-from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
-from magellan.surfaces.cli.sweep import (
+from magellan.surfaces.cli.trial_options import (
     ClusterOption,
     GridOption,
     RandomOption,
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
 
 
 def walkforward(
-    strategy: Annotated[
-        str, typer.Argument(help="Name of a strategy (daily_trend, prod/daily_trend) or its folder.")
-    ],
+    strategy: StrategyArgument,
     grid: GridOption = None,
     random: RandomOption = None,
     range_: RangeOption = None,
@@ -74,8 +73,6 @@ def walkforward(
     from magellan.backtest.sweep_result import metric_named
     from magellan.surfaces.cli.backtest_run import note_compiling
     from magellan.surfaces.cli.output import emit, note, progress_bars
-    from magellan.usecases.backtest import Changes, changed
-    from magellan.usecases.load_strategy import load_strategy
     from magellan.usecases.sweep import parsed_space
     from magellan.usecases.walk_forward import WalkTerms, walk_document, walk_forward
     from magellan.wiring import bar_archive, calendar_of, corporate_actions, executor, sweep_store
@@ -89,10 +86,7 @@ def walkforward(
         trades_min=trades_min,
     )
     opened = Workspace.at(workspace_folder(workspace))
-    loaded = changed(
-        load_strategy(opened.strategy(strategy)),
-        Changes(symbols=symbols_of(symbols), settings=settings_of(set_)),
-    )
+    loaded = chosen_strategy(opened, strategy, symbols, settings_of(set_))
     space = parsed_space(loaded, grid=grid or [], random=random, ranges=range_ or [], seed=seed)
     place = executor(cluster=cluster, workers=workers, in_python=loaded.decides_in_python)
     note_compiling()
@@ -106,8 +100,8 @@ def walkforward(
             calendar_of=calendar_of,
             executor=place,
             store=sweep_store(opened),
-            from_on=from_.date() if from_ else None,
-            to_on=to.date() if to else None,
+            from_on=from_,
+            to_on=to,
             resume=resume,
             progress=bars.report,
         )
