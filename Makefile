@@ -6,8 +6,9 @@ PYTHON ?= python3
 TESTS ?=
 BIN := .venv/bin
 # No "via" comments and no addresses: a lock holds names, versions and hashes, wherever they are fetched from.
-COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml --quiet --upgrade \
+RESOLVE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --upgrade \
 	--universal --python-version 3.11 --generate-hashes --no-annotate
+COMPILE := $(RESOLVE) pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format lint types imports reference docs lab bench lock clean setup-run setup-dev
@@ -51,13 +52,15 @@ lab: setup-dev  ## tests that need more than Python: a browser (chromium on the 
 	@echo "lab: tests/lab"
 	@$(BIN)/python -m pytest -q tests/lab
 
-bench: setup-dev  ## speed and memory beside the known peers; takes a while
+bench: setup-dev  ## speed and memory beside the known peers, which it installs; takes a while
+	@$(BIN)/python benchmarks/run.py --install-peers
 	@$(BIN)/python benchmarks/run.py
 
 lock: setup-dev  ## choose newer versions of what we depend on, and write requirements/*.lock
 	@echo "lock: resolving for Python 3.11 to 3.13 on Linux and macOS"
 	@$(COMPILE) --extra gates --group build -o requirements/run.lock
 	@$(COMPILE) --all-extras --group dev --constraints requirements/run.lock -o requirements/dev.lock
+	@$(RESOLVE) benchmarks/peers.in -o benchmarks/peers.lock
 
 clean:  ## remove what make made: environment, caches, build; never a workspace's data
 	@echo "clean: .venv .bootstrap build and caches"

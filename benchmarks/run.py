@@ -1,6 +1,6 @@
 """Measure Magellan side by side with its peers, in one run on one machine.
 
-    python benchmarks/run.py --install-peers     once: puts the pinned peers into benchmarks/.venv-peers
+    python benchmarks/run.py --install-peers     once: puts the peers of peers.lock into benchmarks/.venv-peers
     python benchmarks/run.py                     every row; writes results/ and RESULTS.md (about ten minutes)
     python benchmarks/run.py --quick             small sizes, two repetitions, prints only (about a minute)
 
@@ -12,9 +12,9 @@ differs is printed beside its time. Exit code 1 when Magellan fails, or trades o
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +26,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+PEERS_LOCK = HERE / "peers.lock"
 if __package__ in (None, ""):
     sys.path.insert(0, str(ROOT))
 
@@ -176,13 +177,25 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[float,
 
 
 def install_peers() -> None:
-    """A fresh environment with the versions of peers.txt."""
-    if PEERS_VENV.exists():
-        shutil.rmtree(PEERS_VENV)
-    print(f"installing the peers into {PEERS_VENV.relative_to(ROOT)}")
-    subprocess.run([sys.executable, "-m", "venv", str(PEERS_VENV)], check=True)
-    pip = [str(PEERS_VENV / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "-r", str(HERE / "peers.txt")], check=True)
+    """An environment with exactly what peers.lock names; nothing to do where it is there already."""
+    stamp = PEERS_VENV / "installed"
+    wanted = f"{hashlib.sha256(PEERS_LOCK.read_bytes()).hexdigest()} {sys.version}\n"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    print(
+        f"bench: installing the peers into {PEERS_VENV.relative_to(ROOT)} (some minutes, this once)",
+        flush=True,
+    )
+    # Our own pip installs into it: Debian's venv has none.
+    subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(PEERS_VENV)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(PEERS_VENV / "bin" / "python"), "install"]
+    done = subprocess.run([*pip, "--quiet", "--require-hashes", "--no-deps", "-r", str(PEERS_LOCK)])
+    if done.returncode != 0:
+        sys.exit(
+            "bench: the peers could not be installed; see the lines above\n"
+            "next: run it again; or measure without them: .venv/bin/python benchmarks/run.py"
+        )
+    stamp.write_text(wanted)
 
 
 def _wanted(engine: Engine, chosen: Sequence[str] | None) -> bool:
@@ -201,7 +214,11 @@ def _is_wrong(entry: Entry) -> bool:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small sizes; prints, writes nothing")
-    parser.add_argument("--install-peers", action="store_true", help="install the pinned peers, then stop")
+    parser.add_argument(
+        "--install-peers",
+        action="store_true",
+        help="install the locked peers where they are missing, then stop",
+    )
     parser.add_argument("--repetitions", type=int, help="processes per engine and row")
     parser.add_argument(
         "--rows", type=lambda text: text.split(","), help="only these rows, for example w1,w2"

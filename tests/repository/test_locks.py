@@ -11,13 +11,14 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("run", "dev")
+RUN, DEV = "requirements/run.lock", "requirements/dev.lock"
+LOCKS = (RUN, DEV, "benchmarks/peers.lock")
 
 
 def pins(lock: str) -> dict[str, dict[str, int]]:
     """{package: {"==version ; marker": number of hashes}} of a lock."""
     found: dict[str, dict[str, int]] = {}
-    entries = re.split(r"\n(?=[a-z0-9])", (ROOT / "requirements" / f"{lock}.lock").read_text())
+    entries = re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text())
     for entry in entries:
         if match := re.match(r"([a-z0-9.-]+)(==[^\\]+)", entry):
             found.setdefault(canonicalize_name(match[1]), {})[match[2].strip()] = entry.count(
@@ -29,20 +30,20 @@ def pins(lock: str) -> dict[str, dict[str, int]]:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_pin_has_a_hash_and_no_lock_has_an_address(lock: str) -> None:
     assert all(hashes > 0 for versions in pins(lock).values() for hashes in versions.values())
-    text = (ROOT / "requirements" / f"{lock}.lock").read_text()
+    text = (ROOT / lock).read_text()
     assert not re.search(r"https?:|file:|--(index|extra|find|trusted)|@ ", text)
 
 
 def test_what_runs_is_what_was_tested() -> None:
-    assert {name: pins("dev").get(name) for name in pins("run")} == pins("run")
+    assert {name: pins(DEV).get(name) for name in pins(RUN)} == pins(RUN)
 
 
 def test_every_dependency_is_locked_within_its_bounds() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     groups = PROJECT["dependency-groups"]
     wanted = {
-        "run": [*PROJECT["project"]["dependencies"], *groups["build"]],
-        "dev": [
+        RUN: [*PROJECT["project"]["dependencies"], *groups["build"]],
+        DEV: [
             *(each for extra in extras.values() for each in extra),
             *(each for each in groups["dev"] if isinstance(each, str)),
         ],
@@ -66,7 +67,7 @@ def test_every_python_and_system_that_we_support_gets_one_version_of_each(python
         "implementation_name": "cpython",
     }
     needed = {canonicalize_name(Requirement(each).name) for each in PROJECT["project"]["dependencies"]}
-    for name, versions in pins("dev").items():
+    for name, versions in pins(DEV).items():
         markers = [version.partition(";")[2] for version in versions]
         applicable = [marker for marker in markers if not marker or Marker(marker).evaluate(where)]
         assert len(applicable) <= 1, (
