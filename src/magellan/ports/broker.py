@@ -10,77 +10,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
 from magellan.trading.account import AccountSnapshot, BrokerPosition, TradableAsset
-from magellan.trading.order import (
-    BrokerOrder,
-    Execution,
-    OrderClass,
-    OrderEvent,
-    OrderRequest,
-    OrderType,
-    TimeInForce,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """The broker has the order."""
-
-    order: BrokerOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """The broker answered, and will not do it. Nothing has changed there."""
-
-    code: str  # the broker's own code, or the HTTP status
-    message: str
-    rate_limited: bool = False  # refused unread, for being one too many: the same intent may be sent later
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
-    """No answer that can be read. The order may be live: look it up by its client_order_id, never send it again."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requested:
-    """The broker took the request for a cancel; the order may still fill."""
-
-
-Answer = Accepted | Refused | Unknown
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replacement:
-    """What to change about a working order. None leaves it."""
-
-    client_order_id: str  # of the order that takes its place
-    quantity: Decimal | None = None
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a broker can do at all. Checked against what a strategy needs before its first bar."""
-
-    name: str
-    order_types: frozenset[OrderType]
-    order_classes: frozenset[OrderClass]
-    times_in_force: frozenset[TimeInForce]
-    asset_classes: frozenset[str]  # for example us_equity
-    fractions: bool
-    shorts: bool
-    extended_hours: bool
-    order_stream: bool  # tells order events by itself; False: they must be asked for
-    replace: bool
-    requests_per_minute: int | None
+from magellan.trading.answer import Accepted as Accepted
+from magellan.trading.answer import Answer as Answer
+from magellan.trading.answer import Refused as Refused
+from magellan.trading.answer import Replacement as Replacement
+from magellan.trading.answer import Requested as Requested
+from magellan.trading.answer import StreamDown as StreamDown
+from magellan.trading.answer import StreamUp as StreamUp
+from magellan.trading.answer import Unknown as Unknown
+from magellan.trading.capabilities import Capabilities as Capabilities
+from magellan.trading.order import BrokerOrder, Execution, OrderEvent, OrderRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,21 +33,6 @@ class BrokerClock:
     is_open: bool
     next_open_at: datetime
     next_close_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamUp:
-    """The order stream is connected and listening. What happened before may have been missed."""
-
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamDown:
-    """The order stream is lost, and why."""
-
-    at: datetime
-    why: str
 
 
 class Broker(Protocol):
