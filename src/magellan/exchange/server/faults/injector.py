@@ -122,13 +122,19 @@ class FaultInjector:
     def fires(self, seam: Seam, occasion: Occasion) -> Iterator[ArmedFault]:
         """The faults that fire, counted and told. Lazy: a fault not asked for has not been tried."""
         for armed in tuple(self._by_seam[seam]):
-            if self._is_due(armed, occasion):
-                self.count(armed, occasion)
+            if self.tried(armed, occasion):
                 yield armed
 
     def first(self, seam: Seam, occasion: Occasion) -> ArmedFault | None:
         """The first fault that fires, or None."""
         return next(self.fires(seam, occasion), None)
+
+    def tried(self, armed: ArmedFault, occasion: Occasion) -> bool:
+        """Whether one fault fires on an occasion; when it does, it is counted and told."""
+        if not self._is_due(armed, occasion):
+            return False
+        self.count(armed, occasion)
+        return True
 
     def count(self, armed: ArmedFault, occasion: Occasion) -> None:
         """Note that a fault fired."""

@@ -22,6 +22,7 @@ class Seam(Enum):
     EVENT = "on a trade update, for each connection that gets it"
     DATA = "on a market data message, for each connection that gets it"
     UPGRADE = "when a client opens a WebSocket"
+    SEND = "on a WebSocket, after so many messages"
     INSTANT = "at an instant of exchange time"
     QUOTES = "on every quote that is shown"
     CLOCK = "on every time that is told"
@@ -341,53 +342,50 @@ class UpgradeRefused(FaultTerms):
     status: int = Field(429, ge=400, le=599)
 
 
-class _OnSend(FaultTerms):
+class OnSend(FaultTerms):
+    """What the faults of a connection share: each connection counts its own messages."""
+
+    seam = Seam.SEND
     after_messages: int = Field(1, ge=0, description="after so many messages on a connection; 0: from the start")
 
 
-class Disconnect(_OnSend):
+class Disconnect(OnSend):
     """The WebSocket is closed after every so many messages, with a close code: 1001, 1006 or 1011.
 
     1006 stands for no close frame at all, since it can never be sent.
     """
 
-    seam = Seam.UPGRADE
     kind: Literal["disconnect"] = "disconnect"
     code: int = Field(1011, ge=1000, le=4999)
 
 
-class CloseWithoutFrame(_OnSend):
+class CloseWithoutFrame(OnSend):
     """The connection ends in the middle of a session without a close frame; the client sees 1006."""
 
-    seam = Seam.UPGRADE
     kind: Literal["close_without_frame"] = "close_without_frame"
 
 
-class MuteStream(_OnSend):
+class MuteStream(OnSend):
     """The WebSocket falls silent, while pings are still answered."""
 
-    seam = Seam.UPGRADE
     kind: Literal["mute_stream"] = "mute_stream"
 
 
-class HalfOpenStream(_OnSend):
-    """The WebSocket is dead, yet its connection stays: nothing is sent, read or answered, not even pings."""
+class HalfOpenStream(OnSend):
+    """The WebSocket is dead, yet its connection stays: no message, no answer to pings; reaped after about 90 s."""
 
-    seam = Seam.UPGRADE
     kind: Literal["half_open_stream"] = "half_open_stream"
 
 
-class BrokenMessage(_OnSend):
+class BrokenMessage(OnSend):
     """A message ends in the middle: it cannot be parsed."""
 
-    seam = Seam.UPGRADE
     kind: Literal["broken_message"] = "broken_message"
 
 
-class StreamError(_OnSend):
+class StreamError(OnSend):
     """An error message is sent: 406 connection limit, 407 slow client, 409 subscription, 500; 407 and 500 also close."""
 
-    seam = Seam.UPGRADE
     kind: Literal["stream_error"] = "stream_error"
     code: Literal[400, 404, 405, 406, 407, 409, 410, 411, 500] = 407
 
