@@ -22,6 +22,7 @@ from typing import ClassVar, Final
 from magellan.ledger.trade_record import TradeRecord
 from magellan.trading.order import BrokerOrder, Execution, OrderEventKind, OrderRequest
 from magellan.trading.purpose import OrderPurpose
+from magellan.trading.trade_terms import TradeMarks, TradeTerms
 
 # --- Sessions ------------------------------------------------------------------------------------------------
 
@@ -236,6 +237,34 @@ class ExecutionSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TradePlanned:
+    """How a trade that is about to be entered will be protected and left. Its entry orders carry `plan_id`."""
+
+    kind: ClassVar[str] = "trade_planned"
+    version: ClassVar[int] = 1
+
+    plan_id: str  # the beginning of the client_order_id of every order of the trade
+    strategy: str
+    symbol: str
+    side: int  # +1 long, -1 short
+    signal_bar_at: datetime  # aware, UTC: the start of the bar that was decided on
+    reference_price: float  # that sizes and levels were computed from
+    units: Decimal  # of all its entry orders together
+    terms: TradeTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeMarked:
+    """Where a trade stood when a bar had closed, so that it can be carried on after a restart."""
+
+    kind: ClassVar[str] = "trade_marked"
+    version: ClassVar[int] = 1
+
+    plan_id: str
+    marks: TradeMarks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TradeOpened:
     """A trade began; the record as it stood then."""
 
@@ -440,6 +469,8 @@ Payload = (
     | OrderAnswered
     | OrderEventSeen
     | ExecutionSeen
+    | TradePlanned
+    | TradeMarked
     | TradeOpened
     | TradeClosed
     | PositionAdopted
