@@ -53,3 +53,22 @@ class Asset:
             name=f"{symbol} Common Stock",
             attributes=("fractional_eh_enabled", "has_options"),
         )
+
+    @classmethod
+    def crypto(cls, pair: str) -> Asset:
+        """A pair such as BTC/USD: always open, in fractions, neither borrowed nor lent against."""
+        return cls(
+            id=asset_id(pair),
+            symbol=pair,
+            name=f"{pair.replace('/', ' / ')}",
+            asset_class=AssetClass.CRYPTO,
+            exchange="CRYPTO",
+            marginable=False,
+            shortable=False,
+            easy_to_borrow=False,
+            margin_requirement_long=Decimal(100),
+            margin_requirement_short=Decimal(100),
+            min_order_size=Decimal("0.0001"),
+            min_trade_increment=Decimal("0.000000001"),
+            price_increment=Decimal("0.01"),
+        )

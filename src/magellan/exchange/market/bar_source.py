@@ -25,6 +25,11 @@ class BarSource(Protocol):
         """The timeframe that all bars share."""
         ...
 
+    @property
+    def first_ns(self) -> int:
+        """No bar of any symbol is labelled earlier."""
+        ...
+
     def bars(self, symbol: str, start_ns: int, end_ns: int) -> Bars:
         """The symbol's bars whose label lies in [start_ns, end_ns). Raises KeyError for a foreign symbol."""
         ...
@@ -44,6 +49,7 @@ class ArchivedBars:
         self._bars = dict(bars)
         self.symbols = tuple(bars)
         self.timeframe = timeframes[0]
+        self.first_ns = min((int(each.opened_at_ns[0]) for each in bars.values() if len(each)), default=0)
 
     def bars(self, symbol: str, start_ns: int, end_ns: int) -> Bars:
         """See `BarSource`."""

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 
 import numpy as np
 
 from magellan.archive.adjust import action_at
-from magellan.exchange.market.asset import Asset
+from magellan.exchange.market.adjustment import RAW, Adjustment, adjust
+from magellan.exchange.market.asset import Asset, AssetClass
 from magellan.exchange.market.bar_source import ArchivedBars, BarSource
+from magellan.exchange.market.bar_span import BarSpan, SpanUnit, midnights
 from magellan.exchange.market.halt import Halt
 from magellan.exchange.market.instant import Instant, InstantKind
 from magellan.exchange.market.live_bar import LiveBar
+from magellan.exchange.market.option_board import OptionBoard, OptionState
+from magellan.exchange.market.price_band import REFERENCE_NS, PriceBand, price_band
 from magellan.exchange.market.quote import Quote
+from magellan.exchange.market.shown_bars import ShownBars, put_together, shown
 from magellan.exchange.market.spread import SpreadModel
+from magellan.exchange.market.tape import CLOSE_BEFORE_END_NS
 from magellan.exchange.market.trading_day import TradingDay, trading_day
 from magellan.exchange.market.trading_hours import Session, TradingHours, day_of, day_start_ns
-from magellan.trading.bar import Bars, nanoseconds
+from magellan.trading.bar import Bars, Instants, Mask, nanoseconds
 from magellan.trading.corporate_action import CorporateAction
 from magellan.trading.session import ExchangeCalendar, day_date, day_number
 from magellan.trading.timeframe import DAY_NS, SECOND_NS, Timeframe
 
-CLOSE_BEFORE_END_NS = 1_000_000  # the CLOSE instant lies this long before a bar's end
 QUOTE_STEP_NS = SECOND_NS  # a quote is made at every whole second
 
 
@@ -56,22 +62,28 @@ class Market:
         self.calendar = calendar
         self.hours = TradingHours(calendar)
         self._order = {symbol: place for place, symbol in enumerate(self.symbols)}
-        self._assets = {symbol: Asset.equity(symbol) for symbol in self.symbols}
+        self._assets = {symbol: _ordinary(symbol) for symbol in self.symbols}
         self._assets.update({asset.symbol: asset for asset in assets})
+        shares = frozenset(
+            symbol for symbol, asset in self._assets.items() if asset.asset_class is AssetClass.US_EQUITY
+        )
+        self.options = OptionBoard(shares & frozenset(self.symbols), seed)
         self._actions = tuple(sorted(actions, key=action_at))
         self._halts: list[Halt] = []
         self._spread = spread or SpreadModel(seed=seed)
         self._day = lru_cache(maxsize=64 * max(4, len(self.symbols)))(self._laid_out)
+        self._option_day = lru_cache(maxsize=4096)(self._priced_day)
+        self._option_terms = lru_cache(maxsize=4096)(self.options.asset)
         self._instants_of = lru_cache(maxsize=8)(self._day_instants)
 
     # -- what trades ---------------------------------------------------------------------------------------
 
     def asset(self, symbol: str) -> Asset | None:
-        """The terms of a symbol; None for one that does not exist here."""
-        return self._assets.get(symbol)
+        """The terms of a symbol, an option contract's too; None for one that does not exist here."""
+        return self._assets.get(symbol) or self.options.asset(symbol)
 
     def assets(self) -> Sequence[Asset]:
-        """Every asset, in the market's order."""
+        """Every asset but option contracts, in the market's order."""
         return tuple(self._assets.values())
 
     # -- prices --------------------------------------------------------------------------------------------
@@ -84,35 +96,125 @@ class Market:
         """The path price now; the last close when there is no bar now; None before the first bar."""
         live = self.bar(symbol, now_ns)
         if live is not None:
-            return live.price(now_ns, float(self._assets[symbol].tick))
+            return live.price(now_ns, self._tick(symbol))
         last = self._last_closed(symbol, now_ns)
         return None if last is None else last.close
 
     def quote(self, symbol: str, now_ns: int) -> Quote | None:
         """The newest quote: around the path price of the last whole second, or around the last close."""
         live = self.bar(symbol, now_ns)
-        tick = float(self._assets[symbol].tick)
+        tick = self._tick(symbol)
         if live is not None:
             at_ns = max(live.start_ns, now_ns - now_ns % QUOTE_STEP_NS)
-            return self._spread.quote(symbol, live.price(at_ns, tick), tick, at_ns)
+            return self._quoted(symbol, live.price(at_ns, tick), at_ns)
         last = self._last_closed(symbol, now_ns)
         if last is None:
             return None
-        return self._spread.quote(symbol, last.close, tick, last.end_ns - CLOSE_BEFORE_END_NS)
+        return self._quoted(symbol, last.close, last.end_ns - CLOSE_BEFORE_END_NS)
 
     def previous_close(self, symbol: str, now_ns: int) -> float | None:
-        """The last regular close of the session before the newest one that has begun; None before it."""
-        started = self.hours.last_session(now_ns)
+        """The last close of the session before the one that trades now or, between sessions, traded last.
+
+        A session trades from its first minute before the open on. None before the second session.
+        """
+        if self._never_closes(symbol):
+            before = self.days(symbol, now_ns - now_ns % DAY_NS - 1)
+            return float(before.close[-1]) if len(before) else None
+        started = self.hours.extended_session_at(now_ns) or self.hours.last_session(now_ns)
         if started is None:
             return None
         day = day_number(started.on)
-        for _ in range(_LOOK_BACK_DAYS):
-            day -= 1
-            laid = self._day(symbol, day_date(day))
-            regular = np.flatnonzero(laid.regular)
-            if len(regular):
-                return float(laid.bars.close[regular[-1]])
+        for back in range(1, _LOOK_BACK_DAYS):
+            bars = self._regular_bars(symbol, day_date(day - back))
+            if len(bars):
+                return float(bars.close[-1])
         return None
+
+    def closed_bars(
+        self,
+        symbol: str,
+        span: BarSpan,
+        start_ns: int,
+        end_ns: int,
+        now_ns: int,
+        adjustment: Adjustment = RAW,
+        extended: bool = True,
+        volume_share: float = 1.0,
+    ) -> ShownBars:
+        """Bars whose span starts in [start_ns, end_ns], put together from the bars that have closed by now.
+
+        So the newest one may be a part of its span, and none shows what has not happened. A day's prices are
+        those of its regular session, its volume that of all hours; weeks and months are made of days.
+
+        extended:     whether intraday bars hold trades outside the regular session.
+        volume_share: the part of the volume that a feed sees, in (0, 1]; bars without any are left out.
+        """
+        utc = self._never_closes(symbol)
+        first_ns = max(start_ns, self._source.first_ns)
+        last_ns = min(end_ns, now_ns)
+        if last_ns < first_ns:
+            return _shown_columns(symbol, self._bars_of(symbol, 0, 0), self._tick(symbol), self._lot(symbol))
+        edges = span.labels(np.array([first_ns, last_ns], dtype=np.int64), utc=utc).tolist()
+        bars = self._bars_of(symbol, edges[0] - DAY_NS, span.next_label(edges[1], utc=utc) + DAY_NS)
+        ends_ns, regular = self._ends(symbol, bars)
+        closed = ends_ns <= now_ns
+        bars, regular = bars.rows(closed), regular[closed]
+        bars = self._adjusted(bars, adjustment, now_ns)
+        if volume_share < 1.0:
+            lot = self._lot(symbol)
+            seen = (
+                bars.volume * volume_share if lot <= 0.0 else np.floor(bars.volume * volume_share / lot) * lot
+            )
+            bars, regular = replace(bars, volume=seen).rows(seen > 0.0), regular[seen > 0.0]
+        columns = _shown_columns(symbol, bars, self._tick(symbol), self._lot(symbol))
+        if bars.timeframe.is_daily:
+            columns = columns.relabelled(midnights(bars.opened_at_ns // DAY_NS, utc=utc))
+            whole = put_together(columns, span, utc=utc)
+        elif span.is_intraday:
+            whole = put_together(columns if extended else columns.chosen(regular), span, utc=utc)
+        else:
+            whole = put_together(_days(columns, regular, utc), span, utc=utc)
+        inside = (whole.label_ns >= start_ns) & (whole.label_ns <= end_ns)
+        return whole.chosen(inside)
+
+    def days(self, symbol: str, now_ns: int, back: int = 0) -> ShownBars:
+        """The newest `back + 1` days that have begun to trade, oldest first; fewer where there are fewer."""
+        span = BarSpan(1, SpanUnit.DAY)
+        found = self.closed_bars(symbol, span, now_ns - (_LOOK_BACK_DAYS + back) * DAY_NS, now_ns, now_ns)
+        return found.chosen(slice(-1 - back, None))
+
+    def last_bar(self, symbol: str, now_ns: int) -> LiveBar | None:
+        """The newest bar that has closed; None before the first."""
+        return self._last_closed(symbol, now_ns)
+
+    def trading_day(self, symbol: str, on: date) -> TradingDay:
+        """The whole day's bars in their spans, what is still to come included: for whoever walks along them."""
+        return self._day(symbol, on)
+
+    def band(self, symbol: str, now_ns: int) -> PriceBand | None:
+        """The price band of a share; None outside the regular session, and before five minutes of it are known."""
+        session = self.hours.session_at(now_ns)
+        if session is None or self._never_closes(symbol) or self.timeframe.span_ns > REFERENCE_NS:
+            return None
+        span = BarSpan(1, SpanUnit.MINUTE)
+        recent = self.closed_bars(symbol, span, now_ns - REFERENCE_NS, now_ns, now_ns, extended=False)
+        if len(recent) == 0:
+            return None
+        at_ns = int(recent.label_ns[-1]) + self.timeframe.span_ns
+        return price_band(float(recent.vwap.mean()), at_ns, session.closes_at_ns)
+
+    def option_state(self, symbol: str, now_ns: int) -> OptionState | None:
+        """Implied volatility and greeks of a contract; None before its share has a price, and after it expired."""
+        contract = self.options.contract(symbol)
+        if contract is None or now_ns >= self.options.expires_ns(contract):
+            return None
+        spot = self.price(contract.underlying, now_ns)
+        last = self.bar(contract.underlying, now_ns) or self._last_closed(contract.underlying, now_ns)
+        if spot is None or last is None:
+            return None
+        day = self._regular_bars(contract.underlying, day_of(last.start_ns))
+        day_open = float(day.open[0]) if len(day) else last.open
+        return self.options.state(contract, spot, day_open, now_ns)
 
     # -- sessions ------------------------------------------------------------------------------------------
 
@@ -179,13 +281,86 @@ class Market:
         return None
 
     def _laid_out(self, symbol: str, on: date) -> TradingDay:
+        covered = self.calendar.session_on[0] <= day_number(on) <= self.calendar.session_on[-1]
+        session = self.hours.session(on) if covered and not self._never_closes(symbol) else None
+        return trading_day(self._bars_on(symbol, on), session)
+
+    def _bars_on(self, symbol: str, on: date) -> Bars:
         if self.timeframe.is_daily:
             label_ns = day_number(on) * DAY_NS
-            bars = self._source.bars(symbol, label_ns, label_ns + 1)
-        else:
-            bars = self._source.bars(symbol, day_start_ns(on), day_start_ns(on + timedelta(days=1)))
-        covered = self.calendar.session_on[0] <= day_number(on) <= self.calendar.session_on[-1]
-        return trading_day(bars, self.hours.session(on) if covered else None)
+            return self._bars_of(symbol, label_ns, label_ns + 1)
+        return self._bars_of(symbol, day_start_ns(on), day_start_ns(on + timedelta(days=1)))
+
+    def _bars_of(self, symbol: str, start_ns: int, end_ns: int) -> Bars:
+        """Whole bars whose label lies in [start_ns, end_ns), of an option too."""
+        if symbol in self._order:
+            return self._source.bars(symbol, start_ns, end_ns)
+        contract = self.options.contract(symbol)
+        if contract is None:
+            raise KeyError(symbol)
+        if end_ns <= start_ns:
+            return replace(self._source.bars(contract.underlying, 0, 0), symbol=symbol)
+        # A contract's volatility is set for a day by its share's first price, so days are priced one by one.
+        days = range(day_number(day_of(start_ns)), day_number(day_of(end_ns - 1)) + 1)
+        priced = [self._option_day(symbol, day_date(day)) for day in days]
+        whole = _joined([bars for bars in priced if len(bars)] or priced[:1])
+        low, high = np.searchsorted(whole.opened_at_ns, (start_ns, end_ns)).tolist()
+        return whole.rows(slice(low, max(low, high)))
+
+    def _priced_day(self, symbol: str, on: date) -> Bars:
+        contract = self.options.contract(symbol)
+        assert contract is not None, f"{symbol} was recognised as an option before"
+        return self.options.bars(contract, self._regular_bars(contract.underlying, on))
+
+    def _regular_bars(self, symbol: str, on: date) -> Bars:
+        day = self._day(symbol, on)
+        return day.bars.rows(day.regular)
+
+    def _ends(self, symbol: str, bars: Bars) -> tuple[Instants, Mask]:
+        """When each bar closes, and whether it belongs to a regular session."""
+        everything = np.ones(len(bars), dtype=bool)
+        span_ns = bars.timeframe.span_ns
+        if self._never_closes(symbol) or len(bars) == 0:
+            return bars.opened_at_ns + span_ns, everything
+        opens_ns, closes_ns = self.calendar.opens_at_ns, self.calendar.closes_at_ns
+        if bars.timeframe.is_daily:
+            at = np.searchsorted(self.calendar.session_on, bars.opened_at_ns // DAY_NS)
+            return closes_ns[np.minimum(at, len(closes_ns) - 1)], everything
+        at = np.minimum(np.searchsorted(closes_ns, bars.opened_at_ns, side="right"), len(closes_ns) - 1)
+        ends_ns = bars.opened_at_ns + span_ns
+        regular = (ends_ns > opens_ns[at]) & (bars.opened_at_ns < closes_ns[at])
+        return np.where(regular, np.minimum(ends_ns, closes_ns[at]), ends_ns), regular
+
+    def _adjusted(self, bars: Bars, adjustment: Adjustment, now_ns: int) -> Bars:
+        if adjustment == RAW or len(bars) == 0:
+            return bars
+        actions = self.actions(bars.symbol, int(bars.opened_at_ns[0]), now_ns)
+        closes = {}
+        for action in actions:
+            at_ns = nanoseconds(action_at(action))
+            before = self._last_closed(bars.symbol, at_ns)
+            if before is not None:
+                closes[at_ns] = before.close
+        return adjust(bars, actions, adjustment, closes)
+
+    def _quoted(self, symbol: str, price: float, at_ns: int) -> Quote:
+        asset_class = self._terms(symbol).asset_class
+        return self._spread.quote(symbol, price, self._tick(symbol), at_ns, asset_class)
+
+    def _tick(self, symbol: str) -> float:
+        return float(self._terms(symbol).tick)
+
+    def _lot(self, symbol: str) -> float:
+        return 0.0 if self._never_closes(symbol) else 1.0
+
+    def _never_closes(self, symbol: str) -> bool:
+        return self._terms(symbol).asset_class is AssetClass.CRYPTO
+
+    def _terms(self, symbol: str) -> Asset:
+        asset = self._assets.get(symbol) or self._option_terms(symbol)
+        if asset is None:
+            raise KeyError(symbol)
+        return asset
 
     def _day_instants(self, on: date) -> tuple[Instant, ...]:
         """What begins on one date of the exchange's clock, in the order of work."""
@@ -209,6 +384,43 @@ class Market:
             found.append(Instant(at_ns=end_ns - CLOSE_BEFORE_END_NS, kind=InstantKind.CLOSE, symbols=named))
             found.append(Instant(at_ns=end_ns, kind=InstantKind.BAR_CLOSED, symbols=named))
         return tuple(sorted(found, key=_order_of_work))
+
+
+def _ordinary(symbol: str) -> Asset:
+    return Asset.crypto(symbol) if "/" in symbol else Asset.equity(symbol)
+
+
+def _shown_columns(symbol: str, bars: Bars, tick: float, lot: float) -> ShownBars:
+    return shown(
+        symbol,
+        bars.opened_at_ns,
+        bars.open,
+        bars.high,
+        bars.low,
+        bars.close,
+        bars.volume,
+        tick=tick,
+        lot=lot,
+    )
+
+
+def _days(columns: ShownBars, regular: Mask, utc: bool) -> ShownBars:
+    """Days: prices of the regular session, volume and trades of all hours."""
+    span = BarSpan(1, SpanUnit.DAY)
+    sessions = put_together(columns.chosen(regular), span, utc=utc)
+    if regular.all() or len(sessions) == 0:
+        return sessions
+    everything = put_together(columns, span, utc=utc)
+    of_all = everything.chosen(np.isin(everything.label_ns, sessions.label_ns))
+    return replace(sessions, volume=of_all.volume, trades=of_all.trades)
+
+
+def _joined(parts: Sequence[Bars]) -> Bars:
+    if len(parts) == 1:
+        return parts[0]
+    names = ("opened_at_ns", "open", "high", "low", "close", "volume")
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Bars(symbol=parts[0].symbol, timeframe=parts[0].timeframe, **columns)
 
 
 _LOOK_BACK_DAYS = 14  # no pause of an exchange is longer; the longest since 1970 was seven days, in 2001

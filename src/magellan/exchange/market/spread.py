@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
+from magellan.exchange.market.asset import AssetClass
 from magellan.exchange.market.quote import Quote
 
+_HALF_SPREADS = {AssetClass.US_EQUITY: 0.00005, AssetClass.CRYPTO: 0.0004, AssetClass.US_OPTION: 0.01}
+_LOTS = {AssetClass.US_EQUITY: 100.0, AssetClass.CRYPTO: 0.125, AssetClass.US_OPTION: 1.0}
 _MASK = (1 << 64) - 1
 
 
@@ -16,17 +20,25 @@ _MASK = (1 << 64) - 1
 class SpreadModel:
     """Bid and offer around a price, the same for the same seed, symbol and instant.
 
-    half_spread: fraction of the price between the price and either side, before rounding outwards to the tick.
-    lot:         sizes are whole multiples of it.
+    half_spreads: by asset class, fraction of the price between the price and either side, before rounding
+                  outwards to the tick.
+    lots:         by asset class; sizes are whole multiples of it.
     """
 
     seed: int = 0
-    half_spread: float = 0.00005
-    lot: float = 100.0
+    half_spreads: Mapping[AssetClass, float] = field(default_factory=lambda: _HALF_SPREADS)
+    lots: Mapping[AssetClass, float] = field(default_factory=lambda: _LOTS)
 
-    def quote(self, symbol: str, price: float, tick: float, at_ns: int) -> Quote:
+    def quote(
+        self,
+        symbol: str,
+        price: float,
+        tick: float,
+        at_ns: int,
+        asset_class: AssetClass = AssetClass.US_EQUITY,
+    ) -> Quote:
         """The quote around `price` at an instant: bid below ask by at least a tick, neither crossed nor locked."""
-        half = price * self.half_spread
+        half, lot = price * self.half_spreads[asset_class], self.lots[asset_class]
         bid = math.floor((price - half) / tick + 1e-9)
         ask = math.ceil((price + half) / tick - 1e-9)
         if bid == ask:
@@ -35,8 +47,8 @@ class SpreadModel:
         return Quote(
             bid=round(max(0, bid) * tick, 9),
             ask=round(ask * tick, 9),
-            bid_size=self.lot * (1 + (drawn & 0xF)),
-            ask_size=self.lot * (1 + (drawn >> 4 & 0xF)),
+            bid_size=lot * (1 + (drawn & 0xF)),
+            ask_size=lot * (1 + (drawn >> 4 & 0xF)),
             at_ns=at_ns,
         )
 

@@ -28,8 +28,8 @@ class Session:
         return self.closes_at_ns - self.opens_at_ns
 
 
-_BEFORE_OPEN_NS = 5 * HOUR_NS + HOUR_NS // 2
-_AFTER_CLOSE_NS = 4 * HOUR_NS
+BEFORE_OPEN_NS = 5 * HOUR_NS + HOUR_NS // 2
+AFTER_CLOSE_NS = 4 * HOUR_NS
 
 
 class TradingHours:
@@ -101,10 +101,8 @@ class TradingHours:
             on=on,
             opens_at_ns=opens_at_ns,
             closes_at_ns=closes_at_ns,
-            extended_opens_at_ns=max(midnight_ns, opens_at_ns - _BEFORE_OPEN_NS),
-            extended_closes_at_ns=max(
-                closes_at_ns, min(midnight_ns + DAY_NS, closes_at_ns + _AFTER_CLOSE_NS)
-            ),
+            extended_opens_at_ns=max(midnight_ns, opens_at_ns - BEFORE_OPEN_NS),
+            extended_closes_at_ns=max(closes_at_ns, min(midnight_ns + DAY_NS, closes_at_ns + AFTER_CLOSE_NS)),
         )
 
 
