@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,15 @@ import pytest
 
 from magellan.adapters.parquet.bar_archive import ParquetBarArchive
 from magellan.archive.checksum import content_sha256
-from magellan.archive.dataset import Adjustment, MergeOutcome, Provenance, SetId, SetNotFound, Source
+from magellan.archive.dataset import (
+    Adjustment,
+    DateRange,
+    MergeOutcome,
+    Provenance,
+    SetId,
+    SetNotFound,
+    Source,
+)
 from magellan.archive.generated.small_market import small_market
 from magellan.errors import AskOperator
 from magellan.trading.bar import PRICE_COLUMNS, Bars
@@ -32,12 +40,17 @@ def two_years() -> Bars:
     )
 
 
-def merge(archive: ParquetBarArchive, rows: slice = slice(None), name: str = "a") -> MergeOutcome:
+def merge(
+    archive: ParquetBarArchive,
+    rows: slice = slice(None),
+    name: str = "a",
+    requested: DateRange | None = None,
+) -> MergeOutcome:
     source = Source(
         name=name,
         sha256=name.encode().hex().ljust(64, "0"),
         rows=1,
-        requested=None,
+        requested=requested,
         fetched_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     return archive.merge(SET_ID, two_years().rows(rows), Provenance(source=source))
@@ -144,6 +157,28 @@ def test_a_catalogue_file_that_is_not_sound_is_named_and_can_be_rebuilt(
         assert "magellan data rebuild" in told.value.next_step
     assert archive.rebuild().records == (before,)
     assert archive.record(SET_ID) == before
+
+
+def test_a_rebuild_keeps_sources_that_added_no_bar_while_the_catalogue_can_be_read(data: Path) -> None:
+    archive = ParquetBarArchive(data)
+    assert merge(archive, name="b").rows_added == 0
+    before = archive.record(SET_ID)
+    assert [source.name for source in before.sources] == ["a", "b"]
+    assert archive.rebuild().records == (before,)
+    # No part knows of "b": with the catalogue it is gone, and its dates may be fetched again.
+    catalogue_file(data).unlink()
+    assert [source.name for source in archive.rebuild().records[0].sources] == ["a"]
+
+
+def test_a_rebuild_takes_no_source_for_granted_whose_bars_are_gone(data: Path) -> None:
+    archive = ParquetBarArchive(data)
+    asked = DateRange(first_on=date(2020, 1, 2), last_on=date(2025, 12, 31))
+    merge(archive, name="b", requested=asked)
+    assert archive.record(SET_ID).requested == (asked,)
+    part(data, 2024).unlink()
+    (rebuilt,) = archive.rebuild().records
+    assert rebuilt.rows == 50
+    assert asked not in rebuilt.requested  # so that it is asked for again
 
 
 def test_a_rebuild_chooses_the_fuller_of_two_parts_that_a_kill_left(tmp_path: Path, data: Path) -> None:

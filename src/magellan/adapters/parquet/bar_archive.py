@@ -122,7 +122,7 @@ class ParquetBarArchive:
         with sole_writer(self._lock_file):
             for set_id in sorted({*self._catalogue.set_ids(), *self._sets_on_disk()}):
                 try:
-                    stored = self._rebuilt_set(set_id)
+                    stored = self._rebuilt_set(set_id, self._readable(set_id))
                 except AskOperator as error:
                     damaged.append(error.message)
                     continue
@@ -227,11 +227,21 @@ class ParquetBarArchive:
             if _OUR_FILE.fullmatch(path.name) and path.name not in named:
                 path.unlink(missing_ok=True)
 
-    def _rebuilt_set(self, set_id: SetId) -> StoredSet | None:
+    def _readable(self, set_id: SetId) -> StoredSet | None:
+        """What the catalogue says of the set, if its file is there and sound."""
+        try:
+            return self._catalogue.read(set_id)
+        except AskOperator:
+            return None
+
+    def _rebuilt_set(self, set_id: SetId, known: StoredSet | None = None) -> StoredSet | None:
         """What the parts on disk say; None when there are none.
 
         Two parts of one period are the old and the new one of a killed merge. Merges only ever add bars, so
         the longer one holds everything.
+
+        known: what the catalogue says. It also knows sources that added no bar, and what was said of a range
+               later, which are in no part; it counts while all the parts that it names are there.
         """
         longest: dict[int, StoredPart] = {}
         terms: list[StoredTerms] = []
@@ -246,6 +256,10 @@ class ParquetBarArchive:
                 longest[period] = part
         if not longest:
             return None
+        if known is not None and {part.file for part in known.parts} <= {
+            part.file for part in longest.values()
+        }:
+            terms.append(known.terms)
         terms.sort(key=lambda each: max(source.fetched_at for source in each.sources))
         sources = {(each.sha256, each.name): each for of in terms for each in of.sources}
         return StoredSet(
