@@ -20,7 +20,7 @@ import numba
 from numba import njit
 
 _PACKAGE = Path(__file__).parent
-_WITH_KERNELS = ("backtest", "indicators")
+_WITH_KERNELS = ("backtest", "indicators", "strategy")
 _RECORD_LAYOUTS = frozenset(
     {"records.py"}
 )  # hold no kernel, but constants and layouts that kernels are compiled with
