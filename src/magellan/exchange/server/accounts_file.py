@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -11,16 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from magellan.errors import FixInput
+from magellan.exchange.server.accounts import KnownAccount
 from magellan.exchange.server.key_ring import KeyPair
 from magellan.exchange.venue.terms import AccountTerms
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownAccount:
-    """An account to open at the start, and the pair that opens it."""
-
-    pair: KeyPair
-    terms: AccountTerms
 
 
 class _Account(BaseModel):

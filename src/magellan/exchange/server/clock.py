@@ -35,9 +35,9 @@ class ExchangeClock:
     ) -> None:
         self._wall_ns = wall_ns
         self._reached_ns = wall_ns() if mode is ClockMode.SHIFTED else at_ns
+        self._anchor_ns, self._anchor_wall_ns = self._reached_ns, wall_ns()
         self.mode = mode
         self.speed = 1.0
-        self._anchor_ns = self._anchor_wall_ns = 0
         self.change(mode, speed=speed)
 
     def now_ns(self) -> int:

@@ -1,0 +1,87 @@
+"""Fault plans: what is accepted, and how a mistake is told."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from magellan.errors import FixInput
+from magellan.exchange.server.faults.plan_file import KINDS, plan_schema, read_plan, read_plan_file
+
+
+def test_there_are_at_least_twenty_four_kinds_of_faults() -> None:
+    assert len(KINDS) >= 24
+
+
+def test_a_plan_reads_back_as_it_was_written() -> None:
+    text = json.dumps(
+        {
+            "version": 1,
+            "seed": 7,
+            "faults": [
+                {"kind": "lost_answer", "when": {"route": "POST /v2/orders", "nth": [1, 3]}, "count": 2},
+                {"kind": "halted_symbol", "at": "2024-03-11T15:00:00Z", "symbol": "AAPL", "duration_s": 60},
+            ],
+        }
+    )
+    plan = read_plan(text, source="plan.json")
+    assert plan.seed == 7
+    assert plan.faults[0].when.nth == (1, 3)
+    assert plan.faults[1].at is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "plan.json, line 1, column 2: this is no JSON"),
+        ("[]", "the plan: it should be an object"),
+        ('{"version": 2}', "version: it should be 1"),
+        ('{"fault": []}', "fault: there is no such key; accepted are version, seed, faults"),
+        ('{"faults": [{"kind": "lost_order"}]}', "faults[0]: 'lost_order' is no kind of fault; the kinds are refused"),
+        ('{"faults": [{}]}', "faults[0]: a fault names its kind"),
+        (
+            '{"faults": [{"kind": "late_event", "delay": 3}]}',
+            "faults[0].delay: there is no such key; accepted are name, when, count, delay_s",
+        ),
+        ('{"faults": [{"kind": "late_event", "delay_s": 0}]}', "faults[0].delay_s: it should be greater than 0"),
+        (
+            '{"faults": [{"kind": "lost_event", "when": {"nths": 3}}]}',
+            "faults[0].when.nths: there is no such key; accepted are nth, every",
+        ),
+        ('{"faults": [{"kind": "lost_event", "when": {"nth": 0}}]}', "faults[0].when: nth counts from 1"),
+        (
+            '{"faults": [{"kind": "lost_event", "when": {"nth": 1, "probability": 0.5}}]}',
+            "faults[0].when: give one of nth, every and probability",
+        ),
+        (
+            '{"faults": [{"kind": "lost_event", "when": {"route": "/v2/orders"}}]}',
+            "faults[0].when.route:",
+        ),
+        ('{"faults": [{"kind": "halted_symbol", "symbol": "A"}]}', "faults[0]: give at or at_s"),
+        ('{"faults": [{"kind": "halted_symbol", "at_s": 1}]}', "faults[0].symbol: this key is required"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_what_would_be_accepted(text: str, said: str) -> None:
+    with pytest.raises(FixInput) as refused:
+        read_plan(text, source="plan.json")
+    assert said in refused.value.message
+    assert "plan.json" in refused.value.message
+
+
+def test_a_plan_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FixInput, match=r"nowhere\.json cannot be read"):
+        read_plan_file(tmp_path / "nowhere.json")
+
+
+def test_the_schema_accepts_and_refuses_what_the_reader_does() -> None:
+    schema = plan_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    good = {"faults": [{"kind": "disconnect", "after_messages": 5, "code": 1006}]}
+    jsonschema.validate(good, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"faults": [{"kind": "disconnect", "after": 5}]}, schema)
+
+
+def test_every_kind_says_what_it_does() -> None:
+    assert [name for name, kind in KINDS.items() if not (kind.__doc__ or "").strip().endswith(".")] == []

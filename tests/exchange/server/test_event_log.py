@@ -1,0 +1,46 @@
+"""The event log and the rate limit."""
+
+import io
+import json
+
+from magellan.exchange.server.encoding import rfc3339
+from magellan.exchange.server.event_log import EventLog
+from magellan.exchange.server.rate_limit import RateLimit
+from magellan.trading.timeframe import SECOND_NS
+
+
+def test_lines_are_numbered_and_go_to_the_file_and_to_memory() -> None:
+    file = io.BytesIO()
+    log = EventLog(file)
+    for number in range(3):
+        log.write(number * SECOND_NS, "step", to=number)
+    assert [json.loads(line)["n"] for line in log.since(1)] == [2, 3]
+    assert log.since(1, limit=1) == log.since(0)[1:2]
+    assert file.getvalue() == b"".join(line + b"\n" for line in log.since(0))
+
+
+def test_a_follower_hears_every_further_line_until_it_stops() -> None:
+    log, heard = EventLog(), []
+    log.write(0, "before")
+    stop = log.follow(heard.append)
+    log.write(0, "heard")
+    stop()
+    log.write(0, "after")
+    assert [json.loads(line)["what"] for line in heard] == ["heard"]
+
+
+def test_times_are_written_with_as_many_digits_as_they_need() -> None:
+    noon_ns = 1_710_158_400 * SECOND_NS
+    assert rfc3339(noon_ns) == "2024-03-11T12:00:00Z"
+    assert rfc3339(noon_ns + SECOND_NS // 2) == "2024-03-11T12:00:00.5Z"
+    assert rfc3339(noon_ns + 1) == "2024-03-11T12:00:00.000000001Z"
+
+
+def test_a_key_gets_its_requests_each_minute_and_not_one_more() -> None:
+    limit, minute_ns = RateLimit(2), 60 * SECOND_NS
+    first, second, third = (limit.spend("PK1", minute_ns) for _ in range(3))
+    assert [each.exceeded for each in (first, second, third)] == [False, False, True]
+    assert first.headers == {"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "120"}
+    assert third.remaining == 0
+    assert not limit.spend("PK2", minute_ns).exceeded
+    assert not limit.spend("PK1", 2 * minute_ns).exceeded
