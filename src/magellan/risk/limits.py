@@ -72,7 +72,7 @@ class Rule(StrEnum):
     ORDER_UNITS = "order_units_max"
     POSITION_USD = "position_usd_max"
     POSITION_FRACTION = "position_fraction_max"
-    SYMBOL_EXPOSURE = "symbol_exposure_fraction_max"
+    SYMBOL_EXPOSURE = "symbol_exposure_usd_max"
     GROSS_EXPOSURE = "gross_exposure_fraction_max"
     OPEN_POSITIONS = "open_positions_max"
     BUYING_POWER = "buying_power"
@@ -93,15 +93,19 @@ class RiskLimits:
     order_units_max: Decimal | None = None
     # How far a price may be from the one that was decided on, as a fraction of it.
     price_collar_fraction_max: Decimal = Decimal("0.05")
-    position_usd_max: Decimal | None = None  # units x entry price of one symbol, working entries included
-    position_fraction_max: Decimal = Decimal("0.05")  # the same, over equity
-    symbol_exposure_fraction_max: Decimal | None = None  # the same, at the last price
+    # Units held, being entered and asked for in one symbol, at the price decided on: an order that was sized to the cap
+    # is not refused because the price has moved by a cent. The collar bounds that move.
+    position_usd_max: Decimal | None = None
+    position_fraction_max: Decimal = Decimal("0.05")
+    symbol_exposure_usd_max: Decimal | None = (
+        None  # the same units, at the dearest of the order's price and the last
+    )
     gross_exposure_fraction_max: Decimal = Decimal(1)  # of all symbols, longs and shorts added
     open_positions_max: int | None = None  # symbols held or being entered
-    trades_per_day_max: int | None = None  # entries of one session
+    trades_per_day_max: int | None = None
     orders_per_minute_max: int = 60  # entries sent within any minute
     orders_per_second_max: int = 5  # entries sent within any second
-    loss_per_day_fraction_max: Decimal | None = None  # realised and open, of the equity at the day's start
+    loss_per_day_fraction_max: Decimal | None = None  # realised; of the equity at the day's start
     loss_per_day_usd_max: Decimal | None = None
     bar_age_s_max: Decimal = Decimal(120)  # since the newest bar's close; hours without trading do not count
     account_age_s_max: Decimal = Decimal(120)  # since the broker last told the account
@@ -126,7 +130,6 @@ class RiskView:
     reference_price: Decimal | None  # what the decision was made at
     last_price: Decimal | None  # newest known
     position_units: Decimal | None  # from executions; signed: long > 0, short < 0
-    position_entry_usd: Decimal | None  # >= 0: what the units held cost when they were entered
     working_entry_units: Decimal | None  # >= 0: not yet filled, of entries into this symbol
     working_entry_usd: Decimal | None  # >= 0: their units x price
     working_reducing_units: Decimal | None  # >= 0: not yet filled, of orders that leave this symbol
@@ -140,11 +143,11 @@ class RiskView:
     gross_exposure_usd: Decimal | None  # >= 0: all positions at their last prices, longs and shorts added
     working_entries_usd: Decimal | None  # >= 0: units x price of all working entries of all symbols
     open_symbols: frozenset[str] | None  # held or being entered
-    trades_today: int | None
+    trades_today: int | None  # entered since the day's start, and what works in other symbols
     entries_last_minute: int | None
     entries_last_second: int | None
     day_start_equity_usd: Decimal | None
-    profit_today_usd: Decimal | None  # signed: realised and open since the day's start
+    realised_today_usd: Decimal | None  # signed, after commissions
     # The clock and the channels.
     hours: Hours | None
     account_told_at: datetime | None
@@ -333,20 +336,18 @@ def _sizes(request: OrderRequest, view: RiskView, limits: RiskLimits) -> Iterato
                 rule=Rule.ORDER_UNITS,
                 reason=f"{units} {request.symbol} in one order; allowed: {limits.order_units_max}",
             )
-    entered = _sum(view.position_entry_usd, view.working_entry_usd, order_usd)
-    what = f"the position in {request.symbol} at its entry prices"
+    held = None if view.position_units is None else abs(view.position_units)
+    decided = _sum(_value(held, view.reference_price), view.working_entry_usd, _decided_usd(request, view))
+    what = f"the position in {request.symbol} at the price decided on"
     if limits.position_usd_max is not None:
-        yield from _at_most(Rule.POSITION_USD, what, entered, limits.position_usd_max)
-    yield from _share(Rule.POSITION_FRACTION, what, entered, view, limits.position_fraction_max)
-    if limits.symbol_exposure_fraction_max is not None:
-        held = view.position_units
-        at_market = None if held is None or view.last_price is None else abs(held) * view.last_price
-        yield from _share(
+        yield from _at_most(Rule.POSITION_USD, what, decided, limits.position_usd_max)
+    yield from _share(Rule.POSITION_FRACTION, what, decided, view, limits.position_fraction_max)
+    if limits.symbol_exposure_usd_max is not None:
+        yield from _at_most(
             Rule.SYMBOL_EXPOSURE,
             f"the position in {request.symbol} at its last price",
-            _sum(at_market, view.working_entry_usd, order_usd),
-            view,
-            limits.symbol_exposure_fraction_max,
+            _sum(_value(held, view.last_price), view.working_entry_usd, order_usd),
+            limits.symbol_exposure_usd_max,
         )
     yield from _share(
         Rule.GROSS_EXPOSURE,
@@ -398,8 +399,8 @@ def _counts(request: OrderRequest, view: RiskView, limits: RiskLimits) -> Iterat
 
 
 def _losses(request: OrderRequest, view: RiskView, limits: RiskLimits) -> Iterator[Breach]:
-    """What today has lost so far. A profit, however large, is no loss."""
-    profit, start = view.profit_today_usd, view.day_start_equity_usd
+    """What today has lost for good, as in a backtest. What is lost on paper too is watched by a breaker."""
+    profit, start = view.realised_today_usd, view.day_start_equity_usd
     if limits.loss_per_day_fraction_max is not None:
         if profit is None or start is None or not start > 0:
             yield _unknown(
@@ -429,15 +430,24 @@ def entry_usd(request: OrderRequest, last_price: Decimal | None) -> Decimal | No
     if request.notional_usd is not None:
         return request.notional_usd
     assert request.quantity is not None, "an order has a quantity or an amount"
-    prices = [price for price in (request.limit_price, request.stop_price) if price is not None]
-    if request.type in (OrderType.MARKET, OrderType.STOP, OrderType.TRAILING_STOP):
-        # Nothing in the order bounds what it pays, so the market's word is needed.
-        if last_price is None:
-            return None
-        prices.append(last_price)
-    elif last_price is not None:
-        prices.append(last_price)
+    prices = [price for price in (request.limit_price, request.stop_price, last_price) if price is not None]
+    if last_price is None and request.type not in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+        return None  # nothing in the order bounds what it pays
     return request.quantity * max(prices)
+
+
+def _decided_usd(request: OrderRequest, view: RiskView) -> Decimal | None:
+    """What the entry comes to at its own price, or at the one that was decided on where it has none."""
+    if request.notional_usd is not None:
+        return request.notional_usd
+    own = request.limit_price if request.limit_price is not None else request.stop_price
+    return _value(request.quantity, view.reference_price if own is None else own)
+
+
+def _value(units: Decimal | None, price: Decimal | None) -> Decimal | None:
+    if units == 0:
+        return Decimal(0)
+    return None if units is None or price is None else units * price
 
 
 def _unknown(rule: Rule, what: str) -> Breach:
