@@ -52,6 +52,7 @@ def pages() -> dict[str, str]:
     return {
         "commands.md": commands_page(),
         "config.md": config_page(),
+        "magellan-toml.md": workspace_page(),
         "errors.md": errors_page(),
     }
 
@@ -114,26 +115,43 @@ def config_page() -> str:
     """Every key of a strategy's config.json."""
     from magellan.workspace.config import StrategyConfig
 
-    schema = StrategyConfig.model_json_schema()
-    parts = [WRITTEN, "# config.json\n\n"]
-    parts.append("Every key of a strategy's `config.json`. A key that is not listed here is an error.\n")
-    parts.append("\n| key | values | default | meaning |\n|---|---|---|---|\n")
-    parts.extend(
-        f"| `{key}` | {values} | {default} | {cell(meaning)} |\n"
-        for key, values, default, meaning in keys(schema, schema)
+    return (
+        f"{WRITTEN}# config.json\n\n"
+        "Every key of a strategy's `config.json`. A key that is not listed here is an error.\n"
+        + key_table(StrategyConfig.model_json_schema(), many="SYMBOL")
     )
-    return "".join(parts)
+
+
+def workspace_page() -> str:
+    """Every key of a workspace's magellan.toml."""
+    from magellan.workspace.workspace import WorkspaceSettings
+
+    return (
+        f"{WRITTEN}# magellan.toml\n\n"
+        "Every key of a workspace's `magellan.toml`. A key that is not listed here is an error, and a secret never "
+        "stands in this file. What the limits below `risk` mean is in [the guide to risk](../guides/risk.md).\n"
+        + key_table(WorkspaceSettings.model_json_schema(), many="NAME")
+    )
+
+
+def key_table(schema: dict[str, Any], *, many: str) -> str:
+    """A table of every key of a schema. `many` stands for the user's own names."""
+    rows = "".join(
+        f"| `{key}` | {values} | {default} | {cell(meaning)} |\n"
+        for key, values, default, meaning in keys(schema, schema, many=many)
+    )
+    return f"\n| key | values | default | meaning |\n|---|---|---|---|\n{rows}"
 
 
 def keys(
-    model: dict[str, Any], schema: dict[str, Any], prefix: str = ""
+    model: dict[str, Any], schema: dict[str, Any], prefix: str = "", *, many: str
 ) -> Iterator[tuple[str, str, str, str]]:
     """(key, values, default, meaning) of every key below a model; keys of nested models are dotted."""
     for name, field in model.get("properties", {}).items():
         if nested := referred(field, schema):
-            yield from keys(nested, schema, f"{prefix}{name}.")
+            yield from keys(nested, schema, f"{prefix}{name}.", many=many)
         elif nested := referred(field.get("additionalProperties", {}), schema):
-            yield from keys(nested, schema, f"{prefix}{name}.SYMBOL.")
+            yield from keys(nested, schema, f"{prefix}{name}.{many}.", many=many)
         else:
             default = "required" if name in model.get("required", ()) else json_text(field.get("default"))
             yield f"{prefix}{name}", values_text(field), default, field.get("description", "")

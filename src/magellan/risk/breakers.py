@@ -17,7 +17,7 @@ is done.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -227,7 +227,8 @@ BreakerEvent = (
 class Breakers:
     """Which breakers are tripped, and what they have counted. Folded from the ledger; nothing else keeps it."""
 
-    trips: Mapping[BreakerKind, Trip] = MappingProxyType({})  # the first trip of each that is tripped
+    # The first trip of each that is tripped.
+    trips: Mapping[BreakerKind, Trip] = field(default_factory=lambda: MappingProxyType({}))
     session_on: date | None = None
     day_start_equity_usd: Decimal | None = None
     cash_today_usd: Decimal = Decimal(0)  # came in, less what went out, since the day's start

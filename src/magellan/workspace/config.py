@@ -9,19 +9,15 @@ from __future__ import annotations
 from datetime import time
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from magellan.errors import FixInput
 from magellan.trading.timeframe import Timeframe
 from magellan.workspace.gate_criteria import GateCriteria, Kind
+from magellan.workspace.risk_terms import RiskTerms
+from magellan.workspace.section import Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """Base of every section: strict types, unknown keys refused, immutable."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Identity(Section):
@@ -173,6 +169,7 @@ class StrategyConfig(Section):
     execution: ExecutionTerms = ExecutionTerms()
     instruments: dict[str, InstrumentTerms] = Field(default_factory=dict)
     limits: Limits = Limits()
+    risk: RiskTerms = RiskTerms()
     gates: GateCriteria = GateCriteria()
 
     @field_validator("symbols", mode="before")

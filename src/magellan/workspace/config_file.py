@@ -198,6 +198,7 @@ def _problem(error: ErrorDetails, model: type[BaseModel], below: tuple[str, ...]
     place = key_path((*below, *loc))
     key = str(loc[-1]) if loc else ""  # a rule over several parameters belongs to none of them
     section = _model_at(model, loc[:-1])
+    found = "what is not shown here" if _is_hidden(key, section) else _shown(error["input"])
     match error["type"]:
         case "extra_forbidden" if section is not None:
             allowed = ", ".join(_keys(section)) or "no key at all"
@@ -205,11 +206,17 @@ def _problem(error: ErrorDetails, model: type[BaseModel], below: tuple[str, ...]
         case "missing":
             return f"{place}: is missing{_description(key, section)}"
         case "value_error":
-            return f"{place}: found {_shown(error['input'])}; {_words(error)}"
+            return f"{place}: found {found}; {_words(error)}"
         case "too_short":
-            return f"{place}: found {_shown(error['input'])}; allowed: at least {error['ctx']['min_length']}"
+            return f"{place}: found {found}; allowed: at least {error['ctx']['min_length']}"
         case _:
-            return f"{place}: found {_shown(error['input'])}; allowed: {_words(error)}"
+            return f"{place}: found {found}; allowed: {_words(error)}"
+
+
+def _is_hidden(key: str, section: type[BaseModel] | None) -> bool:
+    """Whether a field is kept out of `repr`: a place where somebody may have written a secret by mistake."""
+    fields = section.model_fields if section is not None else {}
+    return any(key in (name, field.alias) and not field.repr for name, field in fields.items())
 
 
 def _words(error: ErrorDetails) -> str:

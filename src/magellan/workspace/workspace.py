@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from magellan.errors import FixInput
-from magellan.workspace.config import Section
+from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.config_file import read_text, validated
+from magellan.workspace.risk_terms import RiskCaps
+from magellan.workspace.section import Section
 
 FILE: Final = "magellan.toml"
 STRATEGY_FILE: Final = "strategy.py"
@@ -28,10 +30,63 @@ class Stage(StrEnum):
     PROD = "prod"
 
 
+AccountName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+
+
+class StageTerms(Section):
+    """What holds for every strategy of a stage."""
+
+    account: AccountName | None = Field(None, description="that its sessions trade, unless one is named")
+    risk: RiskCaps = Field(RiskCaps(), description="limits of the stage, whatever its strategies say")
+
+
+class Stages(Section):
+    """The stages' own terms."""
+
+    dev: StageTerms = StageTerms()
+    test: StageTerms = StageTerms()
+    prod: StageTerms = StageTerms()
+
+
 class WorkspaceSettings(Section):
     """All of magellan.toml. It holds no secret, ever."""
 
     format: Literal[1] = Field(1, description="of this file and of the workspace's layout")
+    accounts: dict[AccountName, BrokerAccount] = Field(
+        default_factory=dict, description="broker accounts, by a name of yours"
+    )
+    stages: Stages = Stages()
+    risk: RiskCaps = Field(RiskCaps(), description="limits of every account, whatever a strategy says")
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        problems = []
+        for stage in Stage:
+            named = self.stage(stage).account
+            if named is None:
+                continue
+            known = ", ".join(self.accounts) or "none"
+            if named not in self.accounts:
+                problems.append(f"stages.{stage}.account: there is no account '{named}'; there are: {known}")
+            elif self.accounts[named].kind == "live" and stage is not Stage.PROD:
+                problems.append(
+                    f"stages.{stage}.account: '{named}' is a live account, and only prod trades real money"
+                )
+        numbers: dict[tuple[str, str], str] = {}
+        for name, account in self.accounts.items():
+            if account.kind == "local":
+                continue  # two exchanges on one machine may give the same numbers
+            first = numbers.setdefault((account.broker, account.number), name)
+            if first != name:
+                problems.append(f"accounts.{name}.number: is that of accounts.{first} too")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def stage(self, stage: Stage) -> StageTerms:
+        """The terms of that stage."""
+        terms: StageTerms = getattr(self.stages, stage.value)
+        return terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,126 @@
+"""Broker accounts in magellan.toml: by name, with everything about them that is no secret.
+
+A key itself never stands there, only the name under which a provider of secrets has it.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from magellan.workspace.risk_terms import RiskCaps
+from magellan.workspace.section import Section
+
+AccountKind = Literal["local", "paper", "live"]
+
+# What no key or secret looks like: capitals with at least one underscore, or a path with at least two parts.
+_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+_PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]+){2,}")
+
+
+class KeyNames(Section):
+    """Where an account's two keys are found. Both or neither; neither: by the names that Alpaca's clients read."""
+
+    source: Literal["environment", "keyring", "ssm"] = Field(
+        "environment",
+        description="environment variables, then the workspace's .env; the system's keyring; AWS SSM parameters",
+    )
+    # Kept out of `repr` and of error messages, lest somebody writes the key itself there.
+    key_id: str | None = Field(None, repr=False, description="name of the key's id, never the key")
+    secret: str | None = Field(None, repr=False, description="name of the secret, never the secret")
+
+    @field_validator("key_id", "secret")
+    @classmethod
+    def _is_a_name(cls, name: str | None) -> str | None:
+        if name is not None and not (_VARIABLE.fullmatch(name) or _PATH.fullmatch(name)):
+            raise ValueError(
+                "it must be the name of an environment variable such as ALPACA_API_KEY, or a path such as "
+                "/magellan/alpaca/API_KEY; a key itself never stands in this file"
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.key_id is None) != (self.secret is None):
+            raise ValueError("keys: key_id and secret are named both, or neither")
+        if self.source != "environment" and self.key_id is None:
+            raise ValueError(f"keys: {self.source} needs the names key_id and secret")
+        return self
+
+
+class LiveData(Section):
+    """Whose bars a session decides on."""
+
+    source: Literal["alpaca", "polygon", "yahoo"] = "alpaca"
+    feed: str = Field(
+        "iex",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="iex is a small part of the market, sip all of it: other volumes, other bars",
+    )
+
+
+class Watchdog(Section):
+    """What another process does when a session goes silent."""
+
+    silence_s_max: float = Field(
+        90.0, gt=0, description="seconds without a heartbeat that shows progress, in trading hours"
+    )
+    then: Literal["alarm", "flatten"] = Field(
+        "alarm", description="flatten also leaves every position, past the session that hangs"
+    )
+
+
+class BrokerAccount(Section):
+    """One account at a broker. It is traded by one session at a time."""
+
+    broker: Literal["alpaca", "robinhood"] = "alpaca"
+    kind: AccountKind = Field(description="local: an exchange on this machine; paper; live: real money")
+    number: str = Field(
+        pattern=r"^[A-Za-z0-9-]{3,64}$",
+        description="as the broker shows it; a session of another account is refused",
+    )
+    address: str | None = Field(
+        None, description="of a local exchange, for example http://127.0.0.1:8931; null for paper and live"
+    )
+    keys: KeyNames = Field(KeyNames(), repr=False)
+    data: LiveData = LiveData()
+    reconcile: Literal["refuse", "adopt", "flatten"] = Field(
+        "refuse", description="what to do where our book and the broker's differ"
+    )
+    reconcile_every_s: float = Field(60.0, ge=5, le=3600, description="seconds between two comparisons")
+    on_stop: Literal["hold", "flatten"] = Field(
+        "hold", description="what becomes of positions when a session is stopped"
+    )
+    watchdog: Watchdog = Watchdog()
+    risk: RiskCaps = Field(RiskCaps(), description="limits of this account, whatever its strategy says")
+
+    @model_validator(mode="after")
+    def _kind_and_address_agree(self) -> Self:
+        if self.kind != "local":
+            if self.address is not None:
+                raise ValueError(
+                    f"address: a {self.kind} account is reached at its broker's own address; only kind local has one"
+                )
+        elif self.address is None:
+            raise ValueError("address: is missing (of the local exchange, for example http://127.0.0.1:8931)")
+        elif not is_loopback(self.address):
+            raise ValueError(f"address: {self.address} is not on this machine, and kind is local")
+        return self
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a URL leads to this very machine, by its text alone."""
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        return False
+    if host is None or host == "localhost":
+        return host == "localhost"
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
