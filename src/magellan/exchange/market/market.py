@@ -23,10 +23,10 @@ from magellan.exchange.market.price_band import REFERENCE_NS, PriceBand, price_b
 from magellan.exchange.market.quote import Quote
 from magellan.exchange.market.shown_bars import ShownBars, put_together, shown
 from magellan.exchange.market.spread import SpreadModel
-from magellan.exchange.market.tape import CLOSE_BEFORE_END_NS
+from magellan.exchange.market.tape import CLOSE_BEFORE_END_NS, DayTape, day_tape
 from magellan.exchange.market.trading_day import TradingDay, trading_day
 from magellan.exchange.market.trading_hours import Session, TradingHours, day_of, day_start_ns
-from magellan.trading.bar import Bars, Instants, Mask, nanoseconds
+from magellan.trading.bar import Bars, Floats, Instants, Mask, nanoseconds
 from magellan.trading.corporate_action import CorporateAction
 from magellan.trading.session import ExchangeCalendar, day_date, day_number
 from magellan.trading.timeframe import DAY_NS, SECOND_NS, Timeframe
@@ -74,7 +74,18 @@ class Market:
         self._day = lru_cache(maxsize=64 * max(4, len(self.symbols)))(self._laid_out)
         self._option_day = lru_cache(maxsize=4096)(self._priced_day)
         self._option_terms = lru_cache(maxsize=4096)(self.options.asset)
+        self._tape = lru_cache(maxsize=256)(self._day_tape)
         self._instants_of = lru_cache(maxsize=8)(self._day_instants)
+
+    @property
+    def finest_span(self) -> BarSpan:
+        """The shortest span that bars of this market can be shown in."""
+        return BarSpan.parse(str(self.timeframe))
+
+    @property
+    def first_ns(self) -> int:
+        """No bar is labelled earlier."""
+        return self._source.first_ns
 
     # -- what trades ---------------------------------------------------------------------------------------
 
@@ -144,7 +155,8 @@ class Market:
         """Bars whose span starts in [start_ns, end_ns], put together from the bars that have closed by now.
 
         So the newest one may be a part of its span, and none shows what has not happened. A day's prices are
-        those of its regular session, its volume that of all hours; weeks and months are made of days.
+        those of its regular session, its volume that of all hours; weeks and months are made of days. Spans that
+        are finer than this market's bars have none.
 
         extended:     whether intraday bars hold trades outside the regular session.
         volume_share: the part of the volume that a feed sees, in (0, 1]; bars without any are left out.
@@ -152,7 +164,7 @@ class Market:
         utc = self._never_closes(symbol)
         first_ns = max(start_ns, self._source.first_ns)
         last_ns = min(end_ns, now_ns)
-        if last_ns < first_ns:
+        if last_ns < first_ns or self._is_finer(span):
             return _shown_columns(symbol, self._bars_of(symbol, 0, 0), self._tick(symbol), self._lot(symbol))
         edges = span.labels(np.array([first_ns, last_ns], dtype=np.int64), utc=utc).tolist()
         bars = self._bars_of(symbol, edges[0] - DAY_NS, span.next_label(edges[1], utc=utc) + DAY_NS)
@@ -162,9 +174,7 @@ class Market:
         bars = self._adjusted(bars, adjustment, now_ns)
         if volume_share < 1.0:
             lot = self._lot(symbol)
-            seen = (
-                bars.volume * volume_share if lot <= 0.0 else np.floor(bars.volume * volume_share / lot) * lot
-            )
+            seen = _seen(bars.volume, volume_share, lot)
             bars, regular = replace(bars, volume=seen).rows(seen > 0.0), regular[seen > 0.0]
         columns = _shown_columns(symbol, bars, self._tick(symbol), self._lot(symbol))
         if bars.timeframe.is_daily:
@@ -177,19 +187,48 @@ class Market:
         inside = (whole.label_ns >= start_ns) & (whole.label_ns <= end_ns)
         return whole.chosen(inside)
 
-    def days(self, symbol: str, now_ns: int, back: int = 0) -> ShownBars:
+    def days(self, symbol: str, now_ns: int, back: int = 0, volume_share: float = 1.0) -> ShownBars:
         """The newest `back + 1` days that have begun to trade, oldest first; fewer where there are fewer."""
         span = BarSpan(1, SpanUnit.DAY)
-        found = self.closed_bars(symbol, span, now_ns - (_LOOK_BACK_DAYS + back) * DAY_NS, now_ns, now_ns)
+        since_ns = now_ns - (_LOOK_BACK_DAYS + back) * DAY_NS
+        found = self.closed_bars(symbol, span, since_ns, now_ns, now_ns, volume_share=volume_share)
         return found.chosen(slice(-1 - back, None))
 
     def last_bar(self, symbol: str, now_ns: int) -> LiveBar | None:
         """The newest bar that has closed; None before the first."""
         return self._last_closed(symbol, now_ns)
 
-    def trading_day(self, symbol: str, on: date) -> TradingDay:
-        """The whole day's bars in their spans, what is still to come included: for whoever walks along them."""
-        return self._day(symbol, on)
+    def ticks(self, symbol: str, on: date, volume_share: float = 1.0) -> DayTape:
+        """All trades of a date on the exchange's clock, those still to come included: cut them at `now`."""
+        return self._tape(symbol, on, volume_share)
+
+    def last_trade(
+        self, symbol: str, now_ns: int, volume_share: float = 1.0
+    ) -> tuple[int, float, float, int] | None:
+        """Instant, price, size and number of the newest trade; None before the first."""
+        day = day_number(day_of(now_ns))
+        for back in range(_LOOK_BACK_DAYS):
+            tape = self._tape(symbol, day_date(day - back), volume_share)
+            place = int(np.searchsorted(tape.at_ns, now_ns, side="right")) - 1
+            if place >= 0:
+                price, size = float(tape.price[place]), float(tape.size[place])
+                return int(tape.at_ns[place]), price, size, int(tape.number[place])
+        return None
+
+    def quotes(self, symbol: str, start_ns: int, end_ns: int, descending: bool = False) -> Iterator[Quote]:
+        """Every quote of [start_ns, end_ns]: one at each whole second in which the symbol trades."""
+        dates = _dates(max(start_ns, self.first_ns), end_ns, descending)
+        for on in dates:
+            day = self._day(symbol, on)
+            rows = range(len(day.bars) - 1, -1, -1) if descending else range(len(day.bars))
+            for row in rows:
+                first_ns, last_ns = int(day.start_ns[row]), int(day.end_ns[row]) - 1
+                if last_ns < start_ns or first_ns > end_ns:
+                    continue
+                live = day.row(row)
+                tick = self._tick(symbol)
+                for at_ns in _seconds(max(first_ns, start_ns), min(last_ns, end_ns), first_ns, descending):
+                    yield self._quoted(symbol, live.price(at_ns, tick), at_ns)
 
     def band(self, symbol: str, now_ns: int) -> PriceBand | None:
         """The price band of a share; None outside the regular session, and before five minutes of it are known."""
@@ -312,9 +351,19 @@ class Market:
         assert contract is not None, f"{symbol} was recognised as an option before"
         return self.options.bars(contract, self._regular_bars(contract.underlying, on))
 
+    def _day_tape(self, symbol: str, on: date, volume_share: float) -> DayTape:
+        day = self._day(symbol, on)
+        volume = day.bars.volume
+        if volume_share < 1.0:
+            volume = _seen(volume, volume_share, self._lot(symbol))
+        return day_tape(day, volume, self._tick(symbol), self._lot(symbol))
+
     def _regular_bars(self, symbol: str, on: date) -> Bars:
         day = self._day(symbol, on)
         return day.bars.rows(day.regular)
+
+    def _is_finer(self, span: BarSpan) -> bool:
+        return span.is_intraday and span.span_ns < self.timeframe.span_ns
 
     def _ends(self, symbol: str, bars: Bars) -> tuple[Instants, Mask]:
         """When each bar closes, and whether it belongs to a regular session."""
@@ -402,6 +451,27 @@ def _shown_columns(symbol: str, bars: Bars, tick: float, lot: float) -> ShownBar
         tick=tick,
         lot=lot,
     )
+
+
+def _seen(volume: Floats, share: float, lot: float) -> Floats:
+    """The part of each bar's volume that a feed sees, in whole lots."""
+    return volume * share if lot <= 0.0 else np.floor(volume * share / lot) * lot
+
+
+def _dates(start_ns: int, end_ns: int, descending: bool) -> Iterator[date]:
+    """The dates on the exchange's clock of [start_ns, end_ns]."""
+    first, last = day_number(day_of(start_ns)), day_number(day_of(end_ns))
+    days = range(last, first - 1, -1) if descending else range(first, last + 1)
+    return (day_date(day) for day in days)
+
+
+def _seconds(first_ns: int, last_ns: int, opened_ns: int, descending: bool) -> Iterable[int]:
+    """The bar's opening and the whole seconds after it, of [first_ns, last_ns]."""
+    whole = range(-(-first_ns // QUOTE_STEP_NS), last_ns // QUOTE_STEP_NS + 1)
+    seconds = [second * QUOTE_STEP_NS for second in whole]
+    if first_ns == opened_ns and opened_ns % QUOTE_STEP_NS:
+        seconds.insert(0, opened_ns)
+    return reversed(seconds) if descending else seconds
 
 
 def _days(columns: ShownBars, regular: Mask, utc: bool) -> ShownBars:

@@ -79,6 +79,10 @@ class OptionBoard:
         """Whether the contract can trade on a date."""
         return is_listed(contract, today)
 
+    def was_listed(self, contract: OptionContract, today: date) -> bool:
+        """Whether the contract trades on a date or has expired before it: its history can be asked for."""
+        return is_listed(contract, min(today, contract.expires_on))
+
     def bars(self, contract: OptionContract, bars: Bars) -> Bars:
         """The contract's bars, from those of its share's regular sessions. None after it has expired."""
         live = bars.rows(bars.opened_at_ns < self.expires_ns(contract))

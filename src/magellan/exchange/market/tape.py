@@ -7,9 +7,12 @@ price of any bar can be recomputed from its trades. Ours: a real minute of a liq
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from magellan.exchange.market.trading_day import TradingDay
 from magellan.trading.bar import Floats, Instants
 
 POINTS = 13
@@ -19,6 +22,29 @@ CLOSE_BEFORE_END_NS = (
 
 # Where few units trade, the open trades first, then the close, the extremes, and the rest.
 _RANK = np.array([0, 4, 5, 6, 2, 7, 8, 9, 3, 10, 11, 12, 1], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DayTape:
+    """Every trade of one symbol on one day, oldest first; shapes (n,)."""
+
+    at_ns: Instants  # strictly increasing
+    price: Floats
+    size: Floats
+    number: NDArray[np.int64]  # the trade's id, the same in every feed, unique on its day
+
+
+def day_tape(day: TradingDay, volume: Floats, tick: float, lot: float) -> DayTape:
+    """The trades of a day. volume: shape (bars,), what the feed sees of each bar."""
+    bars = day.bars
+    size = trade_sizes(volume, lot).ravel()
+    traded = size > 0.0
+    return DayTape(
+        at_ns=trade_times(day.start_ns, day.end_ns).ravel()[traded],
+        price=trade_prices(bars.open, bars.high, bars.low, bars.close, tick).ravel()[traded],
+        size=size[traded],
+        number=np.flatnonzero(traded) + 1,
+    )
 
 
 def trade_times(start_ns: Instants, end_ns: Instants) -> NDArray[np.int64]:
