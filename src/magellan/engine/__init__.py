@@ -1,1 +1,1 @@
-"""What a trading session does with an event: pure and synchronous. The driver around it is `usecases/run_session.py`."""
+"""What a trading session does with an event: pure and synchronous. `usecases/run_session.py` drives it."""

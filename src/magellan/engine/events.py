@@ -25,7 +25,9 @@ class BrokerFacts:
 
     account: AccountSnapshot
     positions: tuple[BrokerPosition, ...]
-    orders: tuple[BrokerOrder, ...]  # all submitted since the instant asked for, and every open one; legs inside
+    orders: tuple[
+        BrokerOrder, ...
+    ]  # all submitted since the instant asked for, and every open one; legs inside
     executions: tuple[Execution, ...]  # since the instant asked for
 
 
@@ -126,7 +128,9 @@ class Answered:
 
     at: datetime
     to: AnswerTo  # submit, replace or cancel
-    client_order_id: str  # of the Submit, of the Replace's new order, or of the order whose cancel was asked for
+    client_order_id: (
+        str  # of the Submit, of the Replace's new order, or of the order whose cancel was asked for
+    )
     answer: Accepted | Refused | Requested | Unknown
 
 
