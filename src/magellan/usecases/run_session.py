@@ -1,0 +1,458 @@
+"""Run a session: feed a `Session` from the world, and carry out what it wants done, in its order. Decides nothing.
+
+One loop handles one event after the other. What takes time (an order on its way, a question to the broker) runs
+beside it and comes back as an event, so that a slow answer never holds up a bar or a kill switch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import os
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import Final
+
+from magellan.engine import commands as c
+from magellan.engine import events as e
+from magellan.engine.session import Session
+from magellan.engine.setup import SessionSetup
+from magellan.errors import AskOperator, FixInput, MagellanError, TryAgain
+from magellan.ledger.entries import AnswerTo, NewEntry, Reconciliation
+from magellan.ports.broker import Broker, Requested
+from magellan.ports.heartbeat import Heartbeat, HeartbeatSink
+from magellan.ports.ledger import LedgerWriter
+from magellan.ports.live_bars import LiveBars
+from magellan.ports.notifier import Notifier
+from magellan.ports.operator import OperatorRequest, OperatorRequests
+from magellan.ports.pace import Pace, Tally
+from magellan.trading.answer import Accepted, Refused, StreamDown, StreamUp, Unknown
+from magellan.trading.corporate_action import CorporateAction
+from magellan.trading.order import OrderEvent
+from magellan.usecases.live_bars import BarsOfSession
+
+ORDERS_UP_WITHIN: Final = timedelta(seconds=20)
+HEARTBEAT_EVERY_S: Final = 1.0
+_BATCH: Final = 256  # events handled before others get their turn
+
+EventAt = Callable[[datetime], e.Event]  # an event that is told the present when its turn has come
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything around a session. All of it is of one account, and of one mode."""
+
+    broker: Broker
+    bars: LiveBars
+    writer: LedgerWriter
+    pace: Pace
+    operator: OperatorRequests
+    heartbeat: HeartbeatSink
+    notifier: Notifier
+
+
+@dataclass(slots=True)
+class Vitals:
+    """What the heartbeat tells, as it was last seen."""
+
+    bar_closed_at: datetime | None = None
+    bar_received_at: datetime | None = None
+    broker_answer_at: datetime | None = None
+    order_event_at: datetime | None = None
+    reconciled_at: datetime | None = None
+    feed_up: bool = False
+    orders_up: bool = False
+    exceptions: int = 0
+
+
+async def run_session(
+    session: Session,
+    setup: SessionSetup,
+    world: World,
+    *,
+    history_from: datetime,
+    actions: tuple[CorporateAction, ...] = (),
+) -> c.Stop:
+    """Run until the session stops, and say how it ended.
+
+    history_from: the first bar that features may read.
+    Raises: what starting needs and does not get (FixInput, TryAgain, AskOperator); AskOperator when the ledger can
+    no longer be written. Whatever was intended is in the ledger, and protective orders stay at the broker.
+    """
+    driver = _Driver(session, setup, world, history_from, actions)
+    try:
+        return await driver.run()
+    finally:
+        await driver.close()
+
+
+@dataclass(slots=True)
+class _Timers:
+    """Instants at which something is due, by name; asking again moves one."""
+
+    _heap: list[tuple[datetime, int, str]] = field(default_factory=list)
+    _newest: dict[str, int] = field(default_factory=dict)
+    _number: count[int] = field(default_factory=count)
+
+    def set(self, name: str, at: datetime) -> None:
+        number = next(self._number)
+        self._newest[name] = number
+        heapq.heappush(self._heap, (at, number, name))
+
+    def next_at(self) -> datetime | None:
+        while self._heap and self._newest.get(self._heap[0][2]) != self._heap[0][1]:
+            heapq.heappop(self._heap)  # moved since
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, now: datetime) -> str | None:
+        """The name of one that is due, which is then forgotten."""
+        at = self.next_at()
+        if at is None or at > now:
+            return None
+        _, _, name = heapq.heappop(self._heap)
+        del self._newest[name]
+        return name
+
+
+class _Driver:
+    def __init__(
+        self,
+        session: Session,
+        setup: SessionSetup,
+        world: World,
+        history_from: datetime,
+        actions: tuple[CorporateAction, ...],
+    ) -> None:
+        self._session = session
+        self._setup = setup
+        self._world = world
+        self._actions = actions
+        self._inbox: asyncio.Queue[tuple[EventAt, Callable[[], None]]] = asyncio.Queue()
+        self._arrived = asyncio.Event()
+        self._timers = _Timers()
+        self._own: dict[str, Callable[[], None]] = {}  # timers of the driver itself
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way = 0  # answers that are awaited
+        self._tally = Tally()
+        self._vitals = Vitals()
+        self._orders_listening = asyncio.Event()
+        self._handled_at: datetime | None = None
+        self._stopped: c.Stop | None = None
+        self._broken: MagellanError | None = None
+        self._bars = BarsOfSession(
+            source=world.bars,
+            pace=world.pace,
+            calendar=setup.calendar,
+            terms=setup.config.data,
+            symbols=tuple(dict.fromkeys((*setup.symbols, *setup.config.data.reference_symbols))),
+            history_from=history_from,
+            put=self._put,
+            at=self._at,
+            begin=lambda work: self._begin(work, "bars"),
+            tally=self._tally,
+        )
+
+    async def run(self) -> c.Stop:
+        self._begin(self._listen_to_orders(), "order stream")
+        self._begin(self._bars.listen(), "bars")
+        self._begin(self._listen_to_operator(), "operator")
+        await self._start()
+        self._begin(self._keep_beating(), "heartbeat")
+        while self._stopped is None:
+            await self._turn()
+        self._beat()
+        return self._stopped
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._world.bars.close()
+        await self._world.broker.close()
+
+    # -- the loop ------------------------------------------------------------------------------------------
+
+    async def _turn(self) -> None:
+        """Rest until something is due, then handle what there is."""
+        if self._inbox.empty():
+            self._arrived.clear()
+            await self._world.pace.rest(
+                self._arrived,
+                self._timers.next_at(),
+                waiting=self._under_way > 0 or self._bars.asking,
+                tally=self._tally,
+            )
+        now = self._now()
+        while (name := self._timers.due(now)) is not None:
+            own = self._own.pop(name, None)
+            if own is not None:
+                own()
+            else:
+                self._handle(e.Woke(at=now, name=name))
+        for _ in range(_BATCH):
+            if self._inbox.empty() or self._stopped is not None:
+                break
+            event_at, then = self._inbox.get_nowait()
+            self._handle(event_at(self._now()))
+            then()
+        if self._broken is not None:
+            raise self._broken
+        await asyncio.sleep(0)
+
+    def _handle(self, event: e.Event) -> None:
+        self._note(event)
+        for command in self._session.handle(event):
+            if self._stopped is not None:
+                return
+            self._carry_out(command)
+
+    def _carry_out(self, command: c.Command) -> None:
+        broker = self._world.broker
+        match command:
+            case c.Record(entries=entries):
+                self._record(entries)
+            case c.Submit(request=request):
+                self._ask(self._answered(AnswerTo.SUBMIT, request.client_order_id, broker.submit(request)))
+            case c.Replace(broker_order_id=number, change=change):
+                self._ask(
+                    self._answered(AnswerTo.REPLACE, change.client_order_id, broker.replace(number, change))
+                )
+            case c.Cancel(broker_order_id=number, client_order_id=name):
+                self._ask(self._answered(AnswerTo.CANCEL, name, broker.cancel(number)))
+            case c.LookUp(client_order_id=name):
+                self._ask(self._looked_up(name))
+            case c.AskBroker(since=since):
+                self._ask(self._broker_told(since))
+            case c.WakeAt(at=at, name=name):
+                self._timers.set(name, at)
+            case c.Alert(severity=severity, text=text):
+                self._world.notifier.tell(severity.value, text, self._now())
+            case c.Stop():
+                self._stopped = command
+
+    def _record(self, entries: tuple[NewEntry, ...]) -> None:
+        try:
+            self._world.writer.append(entries)
+        except MagellanError as error:
+            # Nothing that follows is carried out: what the ledger does not hold has not happened.
+            self._world.notifier.tell(
+                "critical", f"the ledger cannot be written: {error.message}", self._now()
+            )
+            self._stopped = c.Stop(reason=error.message, flat=False, in_order=False)
+            self._broken = error
+            return
+        if any(isinstance(each.payload, Reconciliation) for each in entries):
+            self._vitals.reconciled_at = self._now()
+
+    # -- starting ------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        """Gather what the session must know before its first decision, and tell it."""
+        broker = self._world.broker
+        clock = await broker.clock()
+        deadline = self._now() + ORDERS_UP_WITHIN
+        while not self._orders_listening.is_set():
+            self._arrived.clear()
+            await self._world.pace.rest(self._arrived, deadline, waiting=True, tally=self._tally)
+            if self._now() >= deadline:
+                raise TryAgain(
+                    f"{broker.capabilities.name}'s order stream does not answer; an order would be sent blind",
+                    kept="nothing was sent",
+                    next_step="check the network and the keys, then start again",
+                )
+        since = self._session.asks_since or self._now() - timedelta(days=1)
+        facts = await self._facts(since)
+        symbols = self._setup.symbols
+        assets = {symbol: asset for symbol in symbols if (asset := await broker.asset(symbol)) is not None}
+        history = await self._bars.history()
+        now = self._now()
+        self._handle(
+            e.Started(
+                at=now,
+                facts=facts,
+                broker_at=clock.at,
+                history=history,
+                source=self._world.bars.source,
+                assets=assets,
+                actions=self._actions,
+            )
+        )
+        self._bars.started()
+
+    async def _facts(self, since: datetime) -> e.BrokerFacts:
+        """Account, positions, orders, executions, in this order: what happens in between shows in the later ones."""
+        broker = self._world.broker
+        account = await broker.account()
+        positions = await broker.positions()
+        orders = {order.broker_order_id: order for order in await broker.orders_since(since)}
+        orders.update((order.broker_order_id, order) for order in await broker.open_orders())
+        executions = await broker.executions_since(since)
+        self._vitals.broker_answer_at = self._now()
+        return e.BrokerFacts(
+            account=account, positions=positions, orders=tuple(orders.values()), executions=executions
+        )
+
+    # -- what runs beside ----------------------------------------------------------------------------------
+
+    def _ask(self, question: Coroutine[object, object, None]) -> None:
+        """Begin something whose answer comes back as an event."""
+        self._under_way += 1
+
+        async def asked() -> None:
+            try:
+                await question
+            finally:
+                self._under_way -= 1
+                self._arrived.set()
+
+        self._begin(asked(), "question")
+
+    def _begin(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, FixInput | AskOperator):
+            self._broken = error
+        else:
+            where, what = task.get_name(), f"{type(error).__name__}: {error}"
+            self._put(lambda at: e.Failed(at=at, where=where, error=what))
+        self._arrived.set()
+
+    async def _answered(
+        self, to: AnswerTo, name: str, asked: Awaitable[Accepted | Refused | Requested | Unknown]
+    ) -> None:
+        answer = await asked
+        if not isinstance(answer, Unknown):
+            self._vitals.broker_answer_at = self._now()
+        self._put(lambda at: e.Answered(at=at, to=to, client_order_id=name, answer=answer))
+
+    async def _looked_up(self, name: str) -> None:
+        try:
+            order = await self._world.broker.order(name)
+        except MagellanError as error:
+            why = error.message
+            self._put(lambda at: e.NotTold(at=at, why=why, client_order_id=name))
+            return
+        self._vitals.broker_answer_at = self._now()
+        self._put(lambda at: e.LookedUp(at=at, client_order_id=name, order=order))
+
+    async def _broker_told(self, since: datetime) -> None:
+        try:
+            facts = await self._facts(since)
+        except MagellanError as error:
+            why = error.message
+            self._put(lambda at: e.NotTold(at=at, why=why))
+            return
+        self._put(lambda at: e.BrokerTold(at=at, facts=facts))
+
+    async def _listen_to_orders(self) -> None:
+        async for told in self._world.broker.events():
+            match told:
+                case OrderEvent():
+                    self._tally.order_events += 1
+                    self._vitals.order_event_at = self._now()
+                    self._put(partial(_order_told, told))
+                case StreamUp():
+                    self._vitals.orders_up = True
+                    self._orders_listening.set()
+                    self._put(lambda at: e.OrdersUp(at=at))
+                case StreamDown(why=why):
+                    self._vitals.orders_up = False
+                    self._put(partial(_orders_down, why))
+
+    async def _listen_to_operator(self) -> None:
+        async for request in self._world.operator.requests():
+            self._put(partial(_operator, request), partial(self._world.operator.acknowledge, request))
+
+    # -- small things --------------------------------------------------------------------------------------
+
+    def _put(self, event: EventAt, then: Callable[[], None] = lambda: None) -> None:
+        """Let an event be handled in its turn, with the present of that moment; afterwards, do `then`."""
+        self._inbox.put_nowait((event, then))
+        self._arrived.set()
+
+    def _at(self, name: str, at: datetime, then: Callable[[], None]) -> None:
+        """Do something of the driver's own at an instant."""
+        self._own[name] = then
+        self._timers.set(name, at)
+        self._arrived.set()
+
+    def _now(self) -> datetime:
+        """The present, and never earlier than the event before: clocks are set back."""
+        now = self._world.pace.now()
+        if self._handled_at is not None and now < self._handled_at:
+            now = self._handled_at
+        self._handled_at = now
+        return now
+
+    def _note(self, event: e.Event) -> None:
+        match event:
+            case e.BarClosed(at=at, bar=bar):
+                closed_at = bar.opened_at + timedelta(microseconds=self._setup.timeframe.span_ns // 1000)
+                self._vitals.bar_closed_at = closed_at
+                self._vitals.bar_received_at = at
+            case e.FeedUp():
+                self._vitals.feed_up = True
+            case e.FeedDown():
+                self._vitals.feed_up = False
+            case e.Failed():
+                self._vitals.exceptions += 1
+
+    async def _keep_beating(self) -> None:
+        """In real time, whatever the session's own clock does: a loop that hangs beats no more."""
+        while True:
+            self._beat()
+            await asyncio.sleep(HEARTBEAT_EVERY_S)
+
+    def _beat(self) -> None:
+        vitals, setup = self._vitals, self._setup
+        now = self._now()
+        self._world.heartbeat.beat(
+            Heartbeat(
+                at=now,
+                session_id=setup.session_id,
+                account=setup.account,
+                strategy=setup.began.strategy,
+                stage=setup.began.stage,
+                mode=setup.began.mode,
+                pid=os.getpid(),
+                release_id=setup.began.release_id,
+                config_hash=setup.began.config_hash,
+                last_bar_closed_at=vitals.bar_closed_at,
+                last_bar_received_at=vitals.bar_received_at,
+                last_broker_answer_at=vitals.broker_answer_at,
+                last_order_event_at=vitals.order_event_at,
+                last_reconciled_at=vitals.reconciled_at,
+                feed_up=vitals.feed_up,
+                orders_up=vitals.orders_up,
+                exceptions=vitals.exceptions,
+                backlog=self._inbox.qsize(),
+                answers_awaited=self._under_way,
+            )
+        )
+
+
+def _operator(request: OperatorRequest, at: datetime) -> e.Operator:
+    return e.Operator(
+        at=at,
+        asks=e.OperatorAsks(request.asks),
+        person=request.person,
+        reason=request.reason,
+        source=request.source,
+    )
+
+
+def _order_told(told: OrderEvent, at: datetime) -> e.OrderTold:
+    return e.OrderTold(at=at, event=told)
+
+
+def _orders_down(why: str, at: datetime) -> e.OrdersDown:
+    return e.OrdersDown(at=at, why=why)
