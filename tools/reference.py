@@ -144,26 +144,40 @@ def key_table(schema: dict[str, Any], *, many: str) -> str:
 
 
 def keys(
-    model: dict[str, Any], schema: dict[str, Any], prefix: str = "", *, many: str
+    model: dict[str, Any],
+    schema: dict[str, Any],
+    prefix: str = "",
+    *,
+    many: str,
+    listed: dict[str, str] | None = None,
 ) -> Iterator[tuple[str, str, str, str]]:
-    """(key, values, default, meaning) of every key below a model; keys of nested models are dotted."""
+    """(key, values, default, meaning) of every key below a model; keys of nested models are dotted.
+
+    A model that stands in several places is listed at the first one, and named at the others.
+    """
+    listed = {} if listed is None else listed  # {nested model: where its keys are listed}
     for name, field in model.get("properties", {}).items():
-        if nested := referred(field, schema):
-            yield from keys(nested, schema, f"{prefix}{name}.", many=many)
-        elif nested := referred(field.get("additionalProperties", {}), schema):
-            yield from keys(nested, schema, f"{prefix}{name}.{many}.", many=many)
-        else:
+        place, reference = f"{prefix}{name}", nested_model(field)
+        if reference is None:
+            items = [*field.get("patternProperties", {}).values(), field.get("additionalProperties")]
+            reference = next(filter(None, map(nested_model, items)), None)
+            place = place if reference is None else f"{place}.{many}"
+        nested = {} if reference is None else schema["$defs"][reference.rpartition("/")[2]]
+        if reference is None or "properties" not in nested:
             default = "required" if name in model.get("required", ()) else json_text(field.get("default"))
             yield f"{prefix}{name}", values_text(field), default, field.get("description", "")
+        elif reference in listed:
+            meaning = f"; {field['description']}" if "description" in field else ""
+            yield place, "", "", f"takes the same keys as `{listed[reference]}`{meaning}"
+        else:
+            listed[reference] = place
+            yield from keys(nested, schema, f"{place}.", many=many, listed=listed)
 
 
-def referred(field: Any, schema: dict[str, Any]) -> dict[str, Any] | None:
-    """The nested model that a field consists of, if it is one with keys."""
+def nested_model(field: Any) -> str | None:
+    """The reference to the nested model that a field consists of, if it is one."""
     reference = field.get("$ref") if isinstance(field, dict) else None
-    if not reference:
-        return None
-    model: dict[str, Any] = schema["$defs"][reference.rpartition("/")[2]]
-    return model if "properties" in model else None
+    return str(reference) if reference else None
 
 
 def values_text(field: dict[str, Any]) -> str:

@@ -52,11 +52,11 @@ class WorkspaceSettings(Section):
     """All of magellan.toml. It holds no secret, ever."""
 
     format: Literal[1] = Field(1, description="of this file and of the workspace's layout")
+    risk: RiskCaps = Field(RiskCaps(), description="limits of every account, whatever a strategy says")
     accounts: dict[AccountName, BrokerAccount] = Field(
         default_factory=dict, description="broker accounts, by a name of yours"
     )
     stages: Stages = Stages()
-    risk: RiskCaps = Field(RiskCaps(), description="limits of every account, whatever a strategy says")
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
