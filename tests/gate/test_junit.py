@@ -80,6 +80,7 @@ def test_shut_and_inconclusive_are_failures_and_missing_evidence_is_an_error(mix
     assert "next: mend what ruff found" in failures["lint_findings"].text
     (error,) = root.iter("error")
     assert "mypy is not installed" in error.get("message")
+    assert "next:" not in error.text  # mending what mypy found is no help while it finds nothing
     assert root.find(".//property[@name='verdict']").get("value") == "shut"
 
 

@@ -223,6 +223,14 @@ def test_a_symbol_without_bars_is_an_error_that_names_it(desk: Desk) -> None:
     assert "NOWHERE" in desk.reason("data_sets")
 
 
+def test_what_stopped_the_backtest_is_told_with_what_to_do_about_that(desk: Desk) -> None:
+    desk.config(symbols=["ALPHA", "NOWHERE"])
+    early = next(each for each in desk.gate().judgements if each.criterion.name == "entries_in_warmup")
+    assert early.answer == "error"
+    assert "of NOWHERE it holds nothing; next: `magellan data list` shows every set" in early.reason
+    assert early.next_step == ""  # "this is a defect: report it" is about early entries, and there were none
+
+
 # --- its backtest
 
 

@@ -136,6 +136,16 @@ def test_without_symbols_it_trades_what_is_archived_in_its_timeframe(workspace: 
     assert not (workspace.root / "dev" / "another").exists()
 
 
+def test_without_symbols_it_trades_generated_bars_only_where_there_are_no_others(
+    workspace: Workspace,
+) -> None:
+    archive = ParquetBarArchive(workspace.data_folder)
+    put(archive, trending_bars("ALPHA", 21), generated=True)
+    assert new(workspace, symbols=()).symbols == ("ALPHA",)
+    put(archive, trending_bars("BRAVO", 22))
+    assert new(workspace, "another", symbols=()).symbols == ("BRAVO",)
+
+
 @pytest.mark.parametrize(
     "name", ["Opening", "opening gap", "1gap", "gap-up", "", "../gap", "gap.py", "größe"]
 )

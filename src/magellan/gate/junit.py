@@ -72,9 +72,10 @@ def _case(suite: Xml.Element, verdict: Verdict, judgement: Judgement) -> None:
             "error" if judgement.answer is Answer.ERROR else "failure",
             {"type": str(judgement.answer), "message": _text(f"{criterion.title}: {judgement.reason}")},
         )
-        problem.text = _text(
-            f"wanted: {judgement.wanted}\nfound: {judgement.found}\nnext: {criterion.next_step}"
-        )
+        lines = [f"wanted: {judgement.wanted}", f"found: {judgement.found}"]
+        if judgement.next_step:
+            lines.append(f"next: {judgement.next_step}")
+        problem.text = _text("\n".join(lines))
     Xml.SubElement(case, "system-out").text = _text(
         f"{judgement.found}, wanted {judgement.wanted}; {judgement.how_sure}"
     )

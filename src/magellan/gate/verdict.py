@@ -77,6 +77,11 @@ class Judgement:
         return f"{self.criterion.bound} {written(self.threshold, self.criterion.unit)}"
 
     @property
+    def next_step(self) -> str:
+        """What to do about it; empty where there is nothing. How evidence is gathered, its error says itself."""
+        return "" if self.answer in (Answer.OPEN, Answer.ERROR) else self.criterion.next_step
+
+    @property
     def found(self) -> str:
         """The measured value in words; "-" where there is none."""
         return "-" if self.measured is None else written(self.measured.value, self.criterion.unit)

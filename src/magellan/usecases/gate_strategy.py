@@ -186,7 +186,8 @@ def _run_evidence(
         backtested = backtest_evidence(of, run, sources.archive)
         progress("running the backtest", 1, 1)
     except MagellanError as error:
-        return None, _none_of(of, _OF_RUN, error.message)
+        told = f"{error.message}; next: {error.next_step}" if error.next_step else error.message
+        return None, _none_of(of, _OF_RUN, told)
     return run, [
         backtested,
         lookahead_evidence(of, run, progress),
@@ -312,7 +313,7 @@ def _criterion_document(judgement: Judgement) -> dict[str, Any]:
         "sample_of": "" if measured is None else measured.sample_of,
         "sureness": judgement.sureness,
         "reason": judgement.reason,
-        "next_step": "" if judgement.answer == "open" else criterion.next_step,
+        "next_step": judgement.next_step,
         "loosened": None
         if judgement.loosened is None
         else judgement.loosened.model_dump(mode="json", by_alias=True),

@@ -42,7 +42,8 @@ def new_strategy(
 ) -> NewStrategy:
     """Write a strategy's folder.
 
-    symbols: to trade; none takes those that the archive holds bars of, in the kind's timeframe.
+    symbols: to trade; none takes those that the archive holds bars of, in the kind's timeframe: real ones if
+             there are any.
     Raises:  FixInput for a name that cannot be one or is taken, and when there are no symbols to choose from.
     """
     path = workspace.root / stage / name
@@ -66,9 +67,14 @@ def new_strategy(
 
 
 def archived_symbols(archive: BarArchive, timeframe: str) -> tuple[str, ...]:
-    """The first few symbols that the archive holds bars of. Raises FixInput when there is none."""
+    """The first few symbols that the archive holds bars of; generated ones only where there are no others.
+
+    Raises FixInput when there is none.
+    """
     wanted = Timeframe.parse(timeframe)
-    found = dict.fromkeys(record.id.symbol for record in archive.sets() if record.id.timeframe == wanted)
+    held = [record for record in archive.sets() if record.id.timeframe == wanted]
+    real = [record for record in held if not record.generated]
+    found = dict.fromkeys(record.id.symbol for record in real or held)
     if not found:
         raise FixInput(
             f"the archive holds no {timeframe} bars to choose symbols from",

@@ -69,6 +69,16 @@ def test_compare_writes_a_page_when_asked(magellan, workspace: Path) -> None:
     assert "Runs side by side" in (workspace / "both.html").read_text()
 
 
+def test_one_run_alone_is_compared_with_the_one_before_it(magellan, workspace: Path) -> None:
+    listed = json.loads(magellan("compare", "--json", cwd=workspace).stdout)["runs"]
+    newest, before = (each["run_id"] for each in listed)
+    run = magellan("compare", "last", "--json", cwd=workspace)
+    assert [each["run_id"] for each in json.loads(run.stdout)["runs"]] == [before, newest]
+    first = magellan("compare", before, cwd=workspace)
+    assert first.returncode == 1
+    assert f"no run of by_hand was kept before {before}" in first.stderr
+
+
 def test_compare_without_names_lists_the_kept_runs(magellan, workspace: Path) -> None:
     run = magellan("compare", cwd=workspace)
     assert all(run_id in run.stdout for run_id in ids(workspace))
@@ -85,7 +95,6 @@ def test_compare_in_a_workspace_without_runs_says_so(magellan, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("names", "code", "message"),
     [
-        (["last"], 2, "name two runs to compare"),
         (["last", "last"], 1, "'last' is named twice"),
         (["nope", "last"], 1, "no run 'nope' is kept"),
     ],

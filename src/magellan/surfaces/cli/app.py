@@ -146,7 +146,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
         Command(
             words="compare",
             help="Show two runs side by side.",
-            example="magellan compare 3f1c last",
+            example="magellan compare last",
         ),
         Command(
             words="sweep",

@@ -16,7 +16,7 @@ def compare(
         typer.Argument(
             metavar="[RUN]...",
             help="Ids of kept runs (or how they begin), their folders, or 'last'. The first is the base. "
-            "None: list the runs.",
+            "One: beside the run of that strategy before it. None: list the runs.",
         ),
     ] = None,
     html: Annotated[
@@ -46,9 +46,6 @@ def compare(
         if not entries:
             note("no run is kept yet: `magellan backtest` keeps one")
         return
-    if len(runs) < 2:
-        raise typer.BadParameter("name two runs to compare, or none to list them")
-
     from magellan.surfaces.cli.backtest_tables import show_comparison
     from magellan.usecases.compare_runs import compare_kept_runs
 

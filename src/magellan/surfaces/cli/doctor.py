@@ -43,7 +43,11 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
             ("", "looked at", "found", "what to do"),
             [(_coloured(each), each.name, each.found, each.next_step or None) for each in found],
         )
-        say(f"{len(failed)} of {len(found)} do not work" if failed else "all that was looked at works")
+        warned = sum(each.status is Status.WARN for each in found)
+        works = (
+            f"all that was looked at works; {warned} to look at" if warned else "all that was looked at works"
+        )
+        say(f"{len(failed)} of {len(found)} do not work" if failed else works)
 
     emit({"works": not failed, "checks": found}, as_json=as_json, human=show)
     if failed:

@@ -83,6 +83,7 @@ def show(verdict: Verdict, *, details: bool) -> None:
 
     shown = verdict.judgements if details else verdict.not_open
     if shown:
+        reasons = [_why(each) for each in shown]
         print_table(
             ("criterion", "answer", "measured", "wanted", "how sure", "why"),
             [
@@ -92,9 +93,10 @@ def show(verdict: Verdict, *, details: bool) -> None:
                     each.found,
                     each.wanted,
                     each.how_sure,
-                    _why(each),
+                    # What could not be run is told once, and not again for each number that it would have given.
+                    "the same" if each.answer == "error" and why in reasons[:row] else why,
                 )
-                for each in shown
+                for row, (each, why) in enumerate(zip(shown, reasons, strict=True))
             ],
             title=f"{verdict.subject.label} {verdict.subject.version}, as a strategy of kind {verdict.subject.kind}",
             numbers=("measured",),
@@ -111,9 +113,8 @@ def show(verdict: Verdict, *, details: bool) -> None:
 def _why(judgement: Judgement) -> str:
     if judgement.answer == "open":
         return judgement.measured.detail if judgement.measured is not None else ""
-    return (
-        f"{judgement.reason}. {judgement.criterion.next_step[0].upper()}{judgement.criterion.next_step[1:]}."
-    )
+    step = judgement.next_step
+    return f"{judgement.reason}. {step[0].upper()}{step[1:]}." if step else judgement.reason
 
 
 def _coloured(answer: str) -> Text:
