@@ -32,7 +32,7 @@ CODE_OF_EXCHANGE = {
 }
 IEX_CODE = "V"
 OPTION_EXCHANGE = "C"  # Cboe
-_INTRADAY_CHUNK_NS, _LONG_CHUNK_NS = 14 * DAY_NS, 732 * DAY_NS
+_INTRADAY_CHUNK_NS, _LONG_CHUNK_NS = 14 * DAY_NS, 100 * DAY_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def latest_bar_row(market: Market, symbol: str, now_ns: int, *, iex: bool = Fals
         return None
     span = market.finest_span
     # A feed that sees little may have seen nothing in the newest minute.
-    since_ns = last.label_ns - 2 * DAY_NS if iex else last.label_ns - DAY_NS
+    since_ns = last.label_ns - DAY_NS if iex or market.timeframe.is_daily else last.label_ns
     bars = market.closed_bars(symbol, span, since_ns, now_ns, now_ns, volume_share=feed_share(symbol, iex))
     rows = bar_rows(bars.chosen(slice(-1, None)), whole_units=_whole_units(asset))
     return rows[0] if rows else None

@@ -7,8 +7,9 @@ the same yesterday. Prices move as `archive/generated` tells; nothing here is hi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from magellan.archive.generated.minute_path import (
     premarket_rows,
     session_rows,
 )
-from magellan.archive.generated.rows import COLUMNS, Rows, put_together
+from magellan.archive.generated.rows import COLUMNS, put_together
 from magellan.archive.generated.session import Sessions, sessions_of
 from magellan.archive.generated.style import NUMBERS, Style, StyleNumbers
 from magellan.errors import FixInput
@@ -28,6 +29,9 @@ from magellan.trading.session import ExchangeCalendar, Hours, day_date, day_numb
 from magellan.trading.timeframe import DAY, DAY_NS, MINUTE, MINUTE_NS, Timeframe
 
 LISTED_ON = date(2024, 1, 2)  # every generated symbol's first day
+
+_BLOCK = 8  # sessions that are made at once
+_BLOCKS_KEPT = 64  # per symbol: two years of sessions
 
 _INDEX_FUNDS = frozenset({"SPY", "QQQ", "IWM", "DIA", "VTI", "VOO", "IVV"})
 
@@ -83,89 +87,73 @@ class GeneratedBars:
             raise FixInput(f"a seed is 0 or more, not {seed}")
         always = crypto_calendar(calendar)
         self.first_ns = int(always.opens_at_ns[0])
-        self._grown: dict[str, _Grown] = {}
+        self._minutes: dict[str, _Minutes] = {}
         for symbol in self.symbols:
             if "/" in symbol:
-                self._grown[symbol] = _Grown(seed, symbol, _coin(symbol), always, extended=False, coin=True)
+                self._minutes[symbol] = _Minutes(seed, symbol, _coin(symbol), always, coin=True)
             else:
                 numbers = NUMBERS[(styles or {}).get(symbol, style_of(symbol))]
                 extended = hours is Hours.ALL and _leaves_room(calendar)
-                self._grown[symbol] = _Grown(seed, symbol, numbers, calendar, extended=extended, coin=False)
+                self._minutes[symbol] = _Minutes(seed, symbol, numbers, calendar, extended=extended)
 
     def bars(self, symbol: str, start_ns: int, end_ns: int) -> Bars:
         """See `BarSource`."""
-        return self._grown[symbol].bars(start_ns, end_ns)
+        return self._minutes[symbol].bars(start_ns, end_ns)
 
 
-@dataclass(slots=True, eq=False)
-class _Grown:
-    """One symbol's minutes, grown towards whatever is asked for."""
+class _Minutes:
+    """One symbol's minutes, a few sessions at a time."""
 
-    seed: int
-    symbol: str
-    numbers: StyleNumbers
-    calendar: ExchangeCalendar
-    extended: bool
-    coin: bool
-    _known: Sessions | None = None
-    _longest: int = 0
-    _first: int = 0  # rows [_first, _last) of the sessions are made
-    _last: int = 0
-    _bars: Bars | None = None
+    def __init__(
+        self,
+        seed: int,
+        symbol: str,
+        numbers: StyleNumbers,
+        calendar: ExchangeCalendar,
+        *,
+        extended: bool = False,
+        coin: bool = False,
+    ) -> None:
+        self._seed, self._symbol, self._numbers, self._calendar = seed, symbol, numbers, calendar
+        self._extended, self._coin = extended, coin
+        self._longest = int((calendar.closes_at_ns - calendar.opens_at_ns).max() // MINUTE_NS)
+        self._block = lru_cache(maxsize=_BLOCKS_KEPT)(self._made)
 
     def bars(self, start_ns: int, end_ns: int) -> Bars:
-        known = self._sessions()
+        known = self._sessions
         # A session's minutes lie within a day of its opening, whatever its hours.
         first = int(np.searchsorted(known.opens_at_ns, start_ns - DAY_NS))
         last = int(np.searchsorted(known.opens_at_ns, end_ns + DAY_NS))
         # The night after the last session leads to one that nobody knows.
         last = min(last, len(known.day) - 1)
-        if last > first:
-            self._grow(first, last)
-        bars = self._bars if self._bars is not None else _none(self.symbol)
+        blocks = range(first // _BLOCK, -(-last // _BLOCK) if last > first else first // _BLOCK)
+        bars = _joined([self._block(block) for block in blocks]) if blocks else _none(self._symbol)
         low, high = np.searchsorted(bars.opened_at_ns, (start_ns, end_ns)).tolist()
         return bars.rows(slice(low, max(low, high)))
 
+    @cached_property
     def _sessions(self) -> Sessions:
-        if self._known is None:
-            self._longest = int((self.calendar.closes_at_ns - self.calendar.opens_at_ns).max() // MINUTE_NS)
-            last_on = day_date(int(self.calendar.session_on[-1]))
-            known = sessions_of(self.seed, self.symbol, self.numbers, None, LISTED_ON, last_on, self.calendar)
-            if self.coin:
-                # A market that never closes has no gap over night: each day opens where the last one closed.
-                before = np.concatenate([[known.open_level[0]], known.close_level[:-1]])
-                known = replace(known, open_level=before, gap=np.zeros_like(known.gap))
-            self._known = known
-        return self._known
+        last_on = day_date(int(self._calendar.session_on[-1]))
+        known = sessions_of(self._seed, self._symbol, self._numbers, None, LISTED_ON, last_on, self._calendar)
+        if not self._coin:
+            return known
+        # A market that never closes has no gap over night: each day opens where the last one closed.
+        before = np.concatenate([[known.open_level[0]], known.close_level[:-1]])
+        return replace(known, open_level=before, gap=np.zeros_like(known.gap))
 
-    def _grow(self, first: int, last: int) -> None:
-        if self._bars is None:
-            self._bars, self._first, self._last = self._made(first, last), first, last
-            return
-        parts = [self._bars]
-        if first < self._first:
-            parts.insert(0, self._made(first, self._first))
-            self._first = first
-        if last > self._last:
-            parts.append(self._made(self._last, last))
-            self._last = last
-        if len(parts) > 1:
-            self._bars = _joined(parts)
-
-    def _made(self, first: int, last: int) -> Bars:
-        known = self._sessions()
+    def _made(self, block: int) -> Bars:
+        """The minutes of sessions [block * _BLOCK, (block + 1) * _BLOCK)."""
+        known = self._sessions
+        first, last = block * _BLOCK, min((block + 1) * _BLOCK, len(known.day) - 1)
         sessions = known.rows(slice(first, last))
-        rows = session_rows(self.seed, self.symbol, self.numbers, sessions, self._longest)
-        if self.extended:
-            before = premarket_rows(self.seed, self.symbol, self.numbers, sessions)
+        rows = session_rows(self._seed, self._symbol, self._numbers, sessions, self._longest)
+        if self._extended:
+            before = premarket_rows(self._seed, self._symbol, self._numbers, sessions)
             next_gap = known.gap[first + 1 : last + 1]
-            after = after_hours_rows(self.seed, self.symbol, self.numbers, sessions, next_gap)
+            after = after_hours_rows(self._seed, self._symbol, self._numbers, sessions, next_gap)
             rows = put_together((before, rows, after))
-        return self._as_bars(rows)
-
-    def _as_bars(self, rows: Rows) -> Bars:
         bars = rows.bars()
-        return replace(bars, volume=bars.volume / _COIN_UNITS) if self.coin else bars
+        return replace(bars, volume=bars.volume / _COIN_UNITS) if self._coin else bars
 
 
 def _leaves_room(calendar: ExchangeCalendar) -> bool:
@@ -204,6 +192,8 @@ def _none(symbol: str) -> Bars:
 
 
 def _joined(parts: list[Bars]) -> Bars:
+    if len(parts) == 1:
+        return parts[0]
     return Bars(
         symbol=parts[0].symbol,
         timeframe=MINUTE,

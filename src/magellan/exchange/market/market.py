@@ -167,7 +167,9 @@ class Market:
         if last_ns < first_ns or self._is_finer(span):
             return _shown_columns(symbol, self._bars_of(symbol, 0, 0), self._tick(symbol), self._lot(symbol))
         edges = span.labels(np.array([first_ns, last_ns], dtype=np.int64), utc=utc).tolist()
-        bars = self._bars_of(symbol, edges[0] - DAY_NS, span.next_label(edges[1], utc=utc) + DAY_NS)
+        # A daily bar is labelled with midnight UTC, which is another instant than the midnight it is shown at.
+        margin_ns = DAY_NS if self.timeframe.is_daily else 0
+        bars = self._bars_of(symbol, edges[0] - margin_ns, span.next_label(edges[1], utc=utc) + margin_ns)
         ends_ns, regular = self._ends(symbol, bars)
         closed = ends_ns <= now_ns
         bars, regular = bars.rows(closed), regular[closed]
@@ -190,8 +192,11 @@ class Market:
     def days(self, symbol: str, now_ns: int, back: int = 0, volume_share: float = 1.0) -> ShownBars:
         """The newest `back + 1` days that have begun to trade, oldest first; fewer where there are fewer."""
         span = BarSpan(1, SpanUnit.DAY)
-        since_ns = now_ns - (_LOOK_BACK_DAYS + back) * DAY_NS
-        found = self.closed_bars(symbol, span, since_ns, now_ns, now_ns, volume_share=volume_share)
+        for reach in (2 * back + 1, 2 * back + 4, back + _LOOK_BACK_DAYS):
+            since_ns = now_ns - reach * DAY_NS
+            found = self.closed_bars(symbol, span, since_ns, now_ns, now_ns, volume_share=volume_share)
+            if len(found) > back:
+                break
         return found.chosen(slice(-1 - back, None))
 
     def last_bar(self, symbol: str, now_ns: int) -> LiveBar | None:

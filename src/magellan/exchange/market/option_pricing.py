@@ -36,29 +36,24 @@ def volatility(seed: int, contract: OptionContract, spot: float) -> float:
     return max(0.08, min(2.0, level + _SKEW * away + _SMILE * away * away))
 
 
-def option_price(contract: OptionContract, spot: float, years: float, sigma: float) -> float:
-    """The model price in USD per share, to the cent, never below one cent."""
-    strike, years = float(contract.strike), max(years, _SHORTEST_YEARS)
-    d1, d2 = _d(spot, strike, years, sigma)
-    discounted = strike * math.exp(-INTEREST_RATE * years)
-    call = spot * _below(d1) - discounted * _below(d2)
-    value = call if contract.right is Right.CALL else call - spot + discounted
-    return max(LEAST_PRICE, round(value, 2))
-
-
 def option_prices(contract: OptionContract, spots: Floats, years: Floats, sigma: float) -> Floats:
-    """The model prices for many instants; shape (n,)."""
-    priced = (
-        option_price(contract, spot, left, sigma)
-        for spot, left in zip(spots.tolist(), years.tolist(), strict=True)
-    )
-    return np.fromiter(priced, dtype=np.float64, count=len(spots))
+    """The model prices in USD per share, to the cent, never below one cent; shape (n,)."""
+    strike, years = float(contract.strike), np.maximum(years, _SHORTEST_YEARS)
+    spread = sigma * np.sqrt(years)
+    d1 = (np.log(spots / strike) + (INTEREST_RATE + 0.5 * sigma * sigma) * years) / spread
+    discounted = strike * np.exp(-INTEREST_RATE * years)
+    value = spots * _each_below(d1) - discounted * _each_below(d1 - spread)
+    if contract.right is Right.PUT:
+        value = value - spots + discounted
+    return np.asarray(np.maximum(LEAST_PRICE, np.round(value, 2)))
 
 
 def greeks(contract: OptionContract, spot: float, years: float, sigma: float) -> Greeks:
     """The model's greeks, in the units that Alpaca serves."""
     strike, years = float(contract.strike), max(years, _SHORTEST_YEARS)
-    d1, d2 = _d(spot, strike, years, sigma)
+    spread = sigma * math.sqrt(years)
+    d1 = (math.log(spot / strike) + (INTEREST_RATE + 0.5 * sigma * sigma) * years) / spread
+    d2 = d1 - spread
     density = math.exp(-0.5 * d1 * d1) / math.sqrt(2.0 * math.pi)
     discounted = strike * math.exp(-INTEREST_RATE * years)
     decay = -spot * density * sigma / (2.0 * math.sqrt(years))
@@ -77,12 +72,10 @@ def greeks(contract: OptionContract, spot: float, years: float, sigma: float) ->
     )
 
 
-def _d(spot: float, strike: float, years: float, sigma: float) -> tuple[float, float]:
-    spread = sigma * math.sqrt(years)
-    d1 = (math.log(spot / strike) + (INTEREST_RATE + 0.5 * sigma * sigma) * years) / spread
-    return d1, d1 - spread
-
-
 def _below(x: float) -> float:
     """The standard normal distribution function."""
     return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def _each_below(x: Floats) -> Floats:
+    return np.fromiter(map(_below, x.tolist()), dtype=np.float64, count=len(x))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magellan.exchange.market.bar_span import BarSpan
-from magellan.exchange.market.tape import trade_counts, trade_prices, trade_sizes, weighted_prices
+from magellan.exchange.market.tape import trade_counts, weighted_prices
 from magellan.trading.bar import Floats, Instants
 
 
@@ -54,7 +54,6 @@ def shown(
     lot: float,
 ) -> ShownBars:
     """Bars as they are, with the trade counts and weighted prices of their tape."""
-    sizes = trade_sizes(volume, lot)
     return ShownBars(
         symbol=symbol,
         label_ns=label_ns,
@@ -64,7 +63,7 @@ def shown(
         close=close,
         volume=volume,
         trades=trade_counts(volume, lot),
-        vwap=weighted_prices(trade_prices(open_, high, low, close, tick), sizes),
+        vwap=weighted_prices(open_, high, low, close, volume, tick=tick, lot=lot),
     )
 
 

@@ -21,7 +21,7 @@ CLOSE_BEFORE_END_NS = (
 )
 
 # Where few units trade, the open trades first, then the close, the extremes, and the rest.
-_RANK = np.array([0, 4, 5, 6, 2, 7, 8, 9, 3, 10, 11, 12, 1], dtype=np.int64)
+_RANK = (0, 4, 5, 6, 2, 7, 8, 9, 3, 10, 11, 12, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,18 +57,9 @@ def trade_times(start_ns: Instants, end_ns: Instants) -> NDArray[np.int64]:
 
 def trade_prices(open_: Floats, high: Floats, low: Floats, close: Floats, tick: float) -> Floats:
     """At what price each point trades; shape (n, 13). On the path of `LiveBar.price`."""
-    rising = close >= open_
-    corners = np.stack([open_, np.where(rising, low, high), np.where(rising, high, low), close], axis=1)
-    prices = np.empty((len(open_), POINTS))
-    for point in range(POINTS - 1):
-        leg, into = divmod(point, 4)
-        prices[:, point] = corners[:, leg] + (corners[:, leg + 1] - corners[:, leg]) * (into / 4)
-    prices[:, -1] = close
-    if tick > 0.0:
-        inner = np.round(np.rint(prices / tick) * tick, 9)
-        inner[:, 0], inner[:, -1] = open_, close
-        prices = inner
-    return np.clip(prices, low[:, None], high[:, None])
+    corners = _corners(open_, high, low, close)
+    points = [_point_prices(point, corners, high, low, tick) for point in range(POINTS)]
+    return np.stack(points, axis=1)
 
 
 def trade_sizes(volume: Floats, lot: float) -> Floats:
@@ -76,11 +67,42 @@ def trade_sizes(volume: Floats, lot: float) -> Floats:
 
     lot: smallest size; 1 for shares, 0 for any fraction.
     """
+    return np.stack([_point_sizes(point, volume, lot) for point in range(POINTS)], axis=1)
+
+
+def weighted_prices(
+    open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats, *, tick: float, lot: float
+) -> Floats:
+    """Volume-weighted price of each bar's trades, to six decimals; the close where nothing traded. Shape (n,)."""
+    corners = _corners(open_, high, low, close)
+    paid = np.zeros_like(close)
+    # Point by point: ten thousand bars at once are common, and thirteen columns of them would be large.
+    for point in range(POINTS):
+        paid += _point_prices(point, corners, high, low, tick) * _point_sizes(point, volume, lot)
+    mean = np.divide(paid, volume, out=close.copy(), where=volume > 0.0)
+    return np.asarray(np.round(mean, 6))
+
+
+def _corners(open_: Floats, high: Floats, low: Floats, close: Floats) -> tuple[Floats, ...]:
+    rising = close >= open_
+    return open_, np.where(rising, low, high), np.where(rising, high, low), close
+
+
+def _point_prices(point: int, corners: tuple[Floats, ...], high: Floats, low: Floats, tick: float) -> Floats:
+    if point in (0, POINTS - 1):
+        return corners[0] if point == 0 else corners[3]
+    leg, into = divmod(point, 4)
+    price = corners[leg] + (corners[leg + 1] - corners[leg]) * (into / 4)
+    if tick > 0.0:
+        price = np.round(np.rint(price / tick) * tick, 9)
+    return np.asarray(np.clip(price, low, high))
+
+
+def _point_sizes(point: int, volume: Floats, lot: float) -> Floats:
     if lot <= 0.0:
-        return np.repeat(volume[:, None] / POINTS, POINTS, axis=1)
-    lots = np.rint(volume / lot)
-    each, left = np.divmod(lots, POINTS)
-    return np.asarray((each[:, None] + (left[:, None] > _RANK)) * lot)
+        return volume / POINTS
+    each, left = np.divmod(np.rint(volume / lot), POINTS)
+    return np.asarray((each + (_RANK[point] < left)) * lot)
 
 
 def trade_counts(volume: Floats, lot: float) -> NDArray[np.int64]:
@@ -88,12 +110,3 @@ def trade_counts(volume: Floats, lot: float) -> NDArray[np.int64]:
     if lot <= 0.0:
         return np.where(volume > 0.0, POINTS, 0).astype(np.int64)
     return np.minimum(np.rint(volume / lot), POINTS).astype(np.int64)
-
-
-def weighted_prices(prices: Floats, sizes: Floats) -> Floats:
-    """Volume-weighted price of each bar, to six decimals; the plain mean where nothing traded. Shape (n,)."""
-    volume = sizes.sum(axis=1)
-    traded = volume > 0.0
-    paid = (prices * sizes).sum(axis=1)
-    mean = np.divide(paid, volume, out=prices.mean(axis=1), where=traded)
-    return np.asarray(np.round(mean, 6))
