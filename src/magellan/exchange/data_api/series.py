@@ -115,7 +115,7 @@ def latest_trade_row(market: Market, symbol: str, now_ns: int, *, iex: bool = Fa
     last = None if asset is None else market.last_trade(symbol, now_ns, feed_share(symbol, iex))
     if asset is None or last is None:
         return None
-    return trade_row(*last, asset.asset_class, _venue(asset, iex))
+    return trade_row(*last, asset.asset_class, venue_of(asset, iex))
 
 
 def latest_quote_row(market: Market, symbol: str, now_ns: int, *, iex: bool = False) -> Row | None:
@@ -124,7 +124,7 @@ def latest_quote_row(market: Market, symbol: str, now_ns: int, *, iex: bool = Fa
     quote = None if asset is None else market.quote(symbol, now_ns)
     if asset is None or quote is None:
         return None
-    return quote_row(quote, asset.asset_class, _venue(asset, iex))
+    return quote_row(quote, asset.asset_class, venue_of(asset, iex))
 
 
 def latest_bar_row(market: Market, symbol: str, now_ns: int, *, iex: bool = False) -> Row | None:
@@ -148,6 +148,13 @@ def day_rows(market: Market, symbol: str, now_ns: int, *, iex: bool = False) -> 
         return []
     days = market.days(symbol, now_ns, back=1, volume_share=feed_share(symbol, iex))
     return bar_rows(days, whole_units=_whole_units(asset))
+
+
+def venue_of(asset: Asset, iex: bool) -> Venue:
+    """The marks of an asset's rows on a feed."""
+    if asset.asset_class is AssetClass.US_OPTION:
+        return Venue(exchange=OPTION_EXCHANGE, tape="")
+    return Venue.of(asset, iex=iex)
 
 
 def feed_share(symbol: str, iex: bool) -> float:
@@ -186,7 +193,7 @@ def _quotes(
     asset = market.asset(symbol)
     if asset is None:
         return
-    venue = _venue(asset, iex)
+    venue = venue_of(asset, iex)
     for quote in market.quotes(symbol, start_ns, min(end_ns, now_ns), descending):
         yield quote.at_ns, quote_row(quote, asset.asset_class, venue)
 
@@ -197,7 +204,7 @@ def _trades(
     asset = market.asset(symbol)
     if asset is None:
         return
-    venue = _venue(asset, iex)
+    venue = venue_of(asset, iex)
     start_ns, end_ns = max(start_ns, market.first_ns), min(end_ns, now_ns)
     first, last = day_number(day_of(start_ns)), day_number(day_of(end_ns))
     days = range(last, first - 1, -1) if descending else range(first, last + 1)
@@ -221,12 +228,6 @@ def _chunks(start_ns: int, end_ns: int, chunk_ns: int, descending: bool) -> Iter
         while start_ns <= end_ns:
             yield start_ns, min(end_ns, start_ns + chunk_ns - 1)
             start_ns += chunk_ns
-
-
-def _venue(asset: Asset, iex: bool) -> Venue:
-    if asset.asset_class is AssetClass.US_OPTION:
-        return Venue(exchange=OPTION_EXCHANGE, tape="")
-    return Venue.of(asset, iex=iex)
 
 
 def _whole_units(asset: Asset) -> bool:

@@ -20,6 +20,7 @@ from magellan.exchange.market.instant import Instant, InstantKind
 from magellan.exchange.market.live_bar import LiveBar
 from magellan.exchange.market.option_board import OptionBoard, OptionState
 from magellan.exchange.market.price_band import REFERENCE_NS, PriceBand, price_band
+from magellan.exchange.market.published_bar import PublishedBar, PublishedDay, published_day
 from magellan.exchange.market.quote import Quote
 from magellan.exchange.market.shown_bars import ShownBars, put_together, shown
 from magellan.exchange.market.spread import SpreadModel
@@ -75,6 +76,7 @@ class Market:
         self._option_day = lru_cache(maxsize=4096)(self._priced_day)
         self._option_terms = lru_cache(maxsize=4096)(self.options.asset)
         self._tape = lru_cache(maxsize=256)(self._day_tape)
+        self._published = lru_cache(maxsize=8 * max(4, len(self.symbols)))(self._published_day)
         self._instants_of = lru_cache(maxsize=8)(self._day_instants)
 
     @property
@@ -202,6 +204,17 @@ class Market:
     def last_bar(self, symbol: str, now_ns: int) -> LiveBar | None:
         """The newest bar that has closed; None before the first."""
         return self._last_closed(symbol, now_ns)
+
+    def published_bar(
+        self, symbol: str, closed_ns: int, volume_share: float = 1.0, *, day_so_far: bool = False
+    ) -> PublishedBar | None:
+        """The bar that closes at an instant, as it is published then; None where none does, or nothing was seen.
+
+        day_so_far: instead of that bar, the day up to its close; None before the regular session has traded.
+        """
+        utc = self._never_closes(symbol)
+        on = day_date((closed_ns - 1) // DAY_NS) if utc else day_of(closed_ns - 1)
+        return self._published(symbol, on, volume_share).at(closed_ns, day_so_far)
 
     def ticks(self, symbol: str, on: date, volume_share: float = 1.0) -> DayTape:
         """All trades of a date on the exchange's clock, those still to come included: cut them at `now`."""
@@ -362,6 +375,22 @@ class Market:
         if volume_share < 1.0:
             volume = _seen(volume, volume_share, self._lot(symbol))
         return day_tape(day, volume, self._tick(symbol), self._lot(symbol))
+
+    def _published_day(self, symbol: str, on: date, volume_share: float) -> PublishedDay:
+        if self._never_closes(symbol):
+            label_ns = day_number(on) * DAY_NS
+            day = trading_day(self._bars_of(symbol, label_ns, label_ns + DAY_NS), None)
+        else:
+            label_ns = day_start_ns(on)
+            day = self._day(symbol, on)
+        volume = day.bars.volume
+        if volume_share < 1.0:
+            volume = _seen(volume, volume_share, self._lot(symbol))
+        bars = replace(day.bars, volume=volume)
+        columns = _shown_columns(symbol, bars, self._tick(symbol), self._lot(symbol))
+        if self.timeframe.is_daily:
+            columns = columns.relabelled(np.full(len(bars), label_ns, dtype=np.int64))
+        return published_day(columns, day.end_ns, day.regular, label_ns)
 
     def _regular_bars(self, symbol: str, on: date) -> Bars:
         day = self._day(symbol, on)
