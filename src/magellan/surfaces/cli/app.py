@@ -99,7 +99,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
         Command(
             words="data check",
             help="Report on quality: gaps, duplicates, bad prints, halts, unexplained jumps.",
-            example="magellan data check AMC",
+            example="magellan data check ANCHOR",
         ),
         Command(
             words="data list",
@@ -141,7 +141,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
         Command(
             words="backtest",
             help="Replay a strategy over archived bars and write a report.",
-            example="magellan backtest bear_trap --from 2024-01-02 --to 2024-06-28",
+            example="magellan backtest bear_trap --from 2025-10-01 --to 2025-12-31",
         ),
         Command(
             words="compare",
