@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
@@ -65,10 +65,10 @@ class Market:
         self._order = {symbol: place for place, symbol in enumerate(self.symbols)}
         self._assets = {symbol: _ordinary(symbol) for symbol in self.symbols}
         self._assets.update({asset.symbol: asset for asset in assets})
-        shares = frozenset(
-            symbol for symbol, asset in self._assets.items() if asset.asset_class is AssetClass.US_EQUITY
-        )
-        self.options = OptionBoard(shares & frozenset(self.symbols), seed)
+        classes = {symbol: self._assets[symbol].asset_class for symbol in self.symbols}
+        self._pairs = frozenset(each for each in classes if classes[each] is AssetClass.CRYPTO)
+        shares = frozenset(each for each in classes if classes[each] is AssetClass.US_EQUITY)
+        self.options = OptionBoard(shares, seed)
         self._actions = tuple(sorted(actions, key=action_at))
         self._halts: list[Halt] = []
         self._spread = spread or SpreadModel(seed=seed)
@@ -205,16 +205,26 @@ class Market:
         """The newest bar that has closed; None before the first."""
         return self._last_closed(symbol, now_ns)
 
-    def published_bar(
-        self, symbol: str, closed_ns: int, volume_share: float = 1.0, *, day_so_far: bool = False
-    ) -> PublishedBar | None:
-        """The bar that closes at an instant, as it is published then; None where none does, or nothing was seen.
+    def published_bars(
+        self,
+        symbols: Iterable[str],
+        closed_ns: int,
+        volume_share: Callable[[str], float],
+        *,
+        days_so_far: bool = False,
+    ) -> Iterator[tuple[str, PublishedBar]]:
+        """The bars that close at an instant, as they are published then, where anything was seen.
 
-        day_so_far: instead of that bar, the day up to its close; None before the regular session has traded.
+        volume_share: what the feed sees of each symbol's volume. days_so_far: instead of each bar, its day up to
+        its close; none before the regular session has traded.
         """
-        utc = self._never_closes(symbol)
-        on = day_date((closed_ns - 1) // DAY_NS) if utc else day_of(closed_ns - 1)
-        return self._published(symbol, on, volume_share).at(closed_ns, day_so_far)
+        exchange_on, utc_on = day_of(closed_ns - 1), day_date((closed_ns - 1) // DAY_NS)
+        published = self._published
+        for symbol in symbols:
+            on = utc_on if symbol in self._pairs else exchange_on
+            bar = published(symbol, on, volume_share(symbol)).at(closed_ns, days_so_far)
+            if bar is not None:
+                yield symbol, bar
 
     def ticks(self, symbol: str, on: date, volume_share: float = 1.0) -> DayTape:
         """All trades of a date on the exchange's clock, those still to come included: cut them at `now`."""
@@ -437,7 +447,7 @@ class Market:
         return 0.0 if self._never_closes(symbol) else 1.0
 
     def _never_closes(self, symbol: str) -> bool:
-        return self._terms(symbol).asset_class is AssetClass.CRYPTO
+        return symbol in self._pairs
 
     def _terms(self, symbol: str) -> Asset:
         asset = self._assets.get(symbol) or self._option_terms(symbol)

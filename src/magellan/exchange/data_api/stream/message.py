@@ -19,14 +19,14 @@ _packer = msgpack.Packer(autoreset=True)
 class Message:
     """One message about one symbol. Instants are RFC 3339 text in JSON and the timestamp extension in MessagePack."""
 
-    __slots__ = ("_fields", "_json", "_msgpack", "at_ns", "channel", "symbol")
+    __slots__ = ("_body", "_json", "_msgpack", "at_ns", "channel", "symbol")
 
     def __init__(self, channel: str, symbol: str, at_ns: int, fields: Mapping[str, Any]) -> None:
         """fields: everything but the type (T), the symbol (S) and the instant (t), which come from the others."""
         self.channel = channel
         self.symbol = symbol
         self.at_ns = at_ns
-        self._fields = fields
+        self._body: dict[str, Any] = {"T": LETTERS[channel], "S": symbol, **fields, "t": None}
         self._json: bytes | None = None
         self._msgpack: bytes | None = None
 
@@ -34,23 +34,22 @@ class Message:
     def json(self) -> bytes:
         """The message as JSON."""
         if self._json is None:
-            self._json = orjson.dumps(self._value(_text(self.at_ns)))
+            self._body["t"] = _text(self.at_ns)
+            self._json = orjson.dumps(self._body)
         return self._json
 
     @property
     def msgpack(self) -> bytes:
         """The message as MessagePack."""
         if self._msgpack is None:
-            self._msgpack = _packer.pack(self._value(_timestamp(self.at_ns)))
+            self._body["t"] = _timestamp(self.at_ns)
+            self._msgpack = _packer.pack(self._body)
         return self._msgpack
 
     @property
     def value(self) -> dict[str, Any]:
         """The message as it stands in JSON."""
-        return self._value(_text(self.at_ns))
-
-    def _value(self, at: object) -> dict[str, Any]:
-        return {"T": LETTERS[self.channel], "S": self.symbol, **self._fields, "t": at}
+        return self._body | {"t": _text(self.at_ns)}
 
 
 @lru_cache(maxsize=1024)

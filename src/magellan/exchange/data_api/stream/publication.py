@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from magellan.exchange.data_api.crypto import order_book
 from magellan.exchange.data_api.series import (
@@ -13,7 +14,7 @@ from magellan.exchange.data_api.series import (
     venue_of,
 )
 from magellan.exchange.data_api.stream.message import Message
-from magellan.exchange.market.asset import Asset, AssetClass
+from magellan.exchange.market.asset import Asset
 from magellan.exchange.market.halt import Halt
 from magellan.exchange.market.market import Market
 from magellan.exchange.market.trading_hours import day_of
@@ -135,24 +136,28 @@ def cancel_message(trade: Message, at_ns: int, *, error: bool = False) -> Messag
 def _bars(
     market: Market, symbols: Iterable[str], at_ns: int, iex: bool, channel: str, *, so_far: bool
 ) -> Iterator[Message]:
-    for symbol in symbols:
-        asset = market.asset(symbol)
-        if asset is None:
-            continue
-        bar = market.published_bar(symbol, at_ns, feed_share(symbol, iex), day_so_far=so_far)
-        if bar is None:
-            continue
-        volume = bar.volume if asset.asset_class is AssetClass.CRYPTO else int(bar.volume)
+    share = _iex_share if iex else _whole
+    for symbol, bar in market.published_bars(symbols, at_ns, share, days_so_far=so_far):
+        label_ns, open_, high, low, close, volume, trades, vwap = bar
         fields = {
-            "o": bar.open,
-            "h": bar.high,
-            "l": bar.low,
-            "c": bar.close,
-            "v": volume,
-            "n": bar.trades,
-            "vw": bar.vwap,
+            "o": open_,
+            "h": high,
+            "l": low,
+            "c": close,
+            "v": volume if "/" in symbol else int(volume),
+            "n": trades,
+            "vw": vwap,
         }
-        yield Message(channel, symbol, bar.label_ns, fields)
+        yield Message(channel, symbol, label_ns, fields)
+
+
+@lru_cache(maxsize=65536)
+def _iex_share(symbol: str) -> float:
+    return feed_share(symbol, iex=True)
+
+
+def _whole(symbol: str) -> float:
+    return 1.0
 
 
 def _trades(
