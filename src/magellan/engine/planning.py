@@ -7,7 +7,6 @@ from datetime import time
 
 import numpy as np
 
-from magellan.strategy.contract import Strategy
 from magellan.strategy.plan_arithmetic import (
     SIZE_CASH,
     SIZE_EQUITY,
@@ -31,7 +30,7 @@ from magellan.strategy.trade_plan import (
 )
 from magellan.strategy.trade_plan import Stop as StopOrder
 from magellan.trading.order import OrderType
-from magellan.trading.trade_terms import LevelTerms, TargetTerms, TradeTerms, TrailTerms
+from magellan.trading.trade_terms import EntryTerms, LevelTerms, TargetTerms, TradeTerms, TrailTerms
 
 
 def level_terms(price: Price, row: int) -> LevelTerms:
@@ -66,7 +65,15 @@ def trade_terms(plan: TradePlan, row: int) -> TradeTerms:
             at_signal=at_signal,
         )
     leaves = plan.session_exit
+    type_, limit, stop = entry_prices(plan)
     return TradeTerms(
+        entry=EntryTerms(
+            type=type_,
+            time_in_force=plan.entry.time_in_force,
+            limit=None if limit is None else level_terms(limit, row),
+            stop=None if stop is None else level_terms(stop, row),
+            at_minute=entry_minute(plan),
+        ),
         stop=None if plan.stop is None else level_terms(plan.stop, row),
         trail=trail,
         targets=tuple(
@@ -181,8 +188,3 @@ def known(value: float) -> float | None:
 def number(value: float | None) -> float:
     """NaN for a number that is not known."""
     return math.nan if value is None else value
-
-
-def has_own_plan(strategy: Strategy) -> bool:
-    """Whether the strategy says how its trades are run."""
-    return type(strategy).plan is not Strategy.plan

@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from magellan.ledger.entries import SessionBegan
+from magellan.risk.breakers import BreakerLimits
+from magellan.risk.limits import RiskLimits
 from magellan.strategy.contract import Parameters, Strategy
 from magellan.trading.capabilities import Capabilities
 from magellan.trading.session import ExchangeCalendar
@@ -69,7 +71,10 @@ class SessionSetup:
     at_the_end: AtTheEnd = AtTheEnd.HOLD
     failures_max: int = 3  # exceptions of the strategy's code before entries stop
     keeps_every_decision: bool = True  # False: only those that lead to something
-    price_step_usd: Decimal | None = None  # of prices we send; None: a cent, and below 1 $ a hundredth of one
+    # Of prices we send, where the instrument states no tick; None: a cent, and below 1 $ a hundredth of one; 0: as is.
+    price_step_usd: Decimal | None = None
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    breaker_limits: BreakerLimits = field(default_factory=BreakerLimits)
 
     @property
     def symbols(self) -> tuple[str, ...]:

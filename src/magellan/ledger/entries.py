@@ -419,6 +419,7 @@ class Halted:
     source: str  # command, file, signal, http or the rule
     person: str | None
     reason: str
+    flattens: bool = False  # everything is left, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ trade can be carried on after a restart, with other history in memory, exactly a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from magellan.trading.order import OrderType, TimeInForce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +50,23 @@ class TrailTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EntryTerms:
+    """The entry order."""
+
+    type: OrderType
+    time_in_force: TimeInForce
+    limit: LevelTerms | None = None
+    stop: LevelTerms | None = None
+    at_minute: int | None = (
+        None  # of the day, on the exchange's clock: it waits for that; None: it does not wait
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TradeTerms:
     """Everything about a trade that holds until it is over."""
 
+    entry: EntryTerms
     stop: LevelTerms | None
     trail: TrailTerms | None
     targets: tuple[TargetTerms, ...]
@@ -80,5 +96,5 @@ class TradeMarks:
     entry_bar_ns: int | None = None
     targets_done: tuple[int, ...] = ()
     leaving: str | None = None  # reason of a market exit that is under way
-    leaving_units: float = 0.0
-    factor: float = field(default=1.0)  # shares that one share of the signal has become by splits
+    keeps_units: float = 0.0  # what that exit leaves
+    factor: float = 1.0  # shares that one share of the signal has become by splits

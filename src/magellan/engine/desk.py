@@ -1,0 +1,223 @@
+"""The desk: everything that leaves a session goes over it. Entries to record, orders, questions, alerts, wakes.
+
+One turn of the desk answers one event. Its entries form one record, which comes first: nothing is sent before what it
+was meant for is durable.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from magellan.engine import names
+from magellan.engine.commands import (
+    Alert,
+    AskBroker,
+    Cancel,
+    Command,
+    LookUp,
+    Record,
+    Replace,
+    Severity,
+    Stop,
+    Submit,
+    WakeAt,
+)
+from magellan.engine.history import History
+from magellan.engine.our_order import OurOrder
+from magellan.engine.plan_state import PlanState
+from magellan.engine.safety import Safety
+from magellan.engine.schedule import Schedule
+from magellan.engine.setup import SessionSetup
+from magellan.engine.state import State
+from magellan.ledger.entries import (
+    AlertRaised,
+    CancelIntended,
+    NewEntry,
+    OrderDenied,
+    OrderIntended,
+    Payload,
+    ReplaceIntended,
+    TradeIdea,
+)
+from magellan.trading.account import AccountSnapshot
+from magellan.trading.answer import Replacement
+from magellan.trading.bar import instant, nanoseconds
+from magellan.trading.order import OrderRequest
+from magellan.trading.purpose import OrderPurpose
+
+_ASKED_AGAIN_S = 15.0  # a question without an answer for so long is asked again
+_OVERLAP = timedelta(minutes=5)  # that questions reach back before the newest execution
+
+
+class Desk:
+    """What the parts of a session share: the state, the present instant, and the way out."""
+
+    def __init__(self, setup: SessionSetup, state: State, safety: Safety, schedule: Schedule) -> None:
+        self.setup = setup
+        self.state = state
+        self.safety = safety
+        self.schedule = schedule
+        self.histories: dict[str, History] = {}
+        self.now = datetime.min
+        self.now_ns = 0
+        self.account: AccountSnapshot | None = None  # as the broker last told it
+        self.told_at: datetime | None = None  # when the broker last told everything
+        self.asked_at: datetime | None = None  # when that was last asked for and not answered yet
+        self.reconciled_at: datetime | None = None  # when book and broker were last found equal
+        self.orders_up = False  # the order stream listens
+        self.orders_down_at: datetime | None = None
+        self.clock_skew_s: float | None = None
+        self.halted_symbols: set[str] = set()
+        self.touched: set[str] = set()  # symbols whose orders must be looked at in this turn
+        self.stopped = False
+        self._entries: list[NewEntry] = []
+        self._commands: list[Command] = []
+        self._due: dict[str, int] = {}  # the next instant at which each name has something to do
+        self._wake_ns: int | None = None
+        self._alerted: dict[str, datetime] = {}
+
+    # --- A turn -----------------------------------------------------------------------------------------------
+
+    def begin(self, at: datetime) -> None:
+        """Begin the answer to an event. Time never runs backwards here, whatever the driver's clock does."""
+        self.now = max(self.now, at) if self.now_ns else at
+        self.now_ns = nanoseconds(self.now)
+        if self._wake_ns is not None and self._wake_ns <= self.now_ns:
+            self._wake_ns = None
+
+    def finish(self) -> list[Command]:
+        """All commands of the turn, in their order."""
+        commands: list[Command] = []
+        if self._entries:
+            commands.append(Record(entries=tuple(self._entries)))
+        commands += self._commands
+        self._entries, self._commands = [], []
+        if not self.stopped and self._due:
+            earliest = max(min(self._due.values()), self.now_ns)
+            if self._wake_ns is None or earliest < self._wake_ns:
+                self._wake_ns = earliest
+                commands.append(WakeAt(at=instant(earliest), name="next"))
+        return commands
+
+    def due(self, name: str, at_ns: int | None) -> None:
+        """Something is to be done at that instant; None: nothing any more. One instant per name."""
+        if at_ns is None:
+            self._due.pop(name, None)
+        else:
+            self._due[name] = at_ns
+
+    def is_due(self, name: str) -> bool:
+        at_ns = self._due.get(name)
+        return at_ns is not None and at_ns <= self.now_ns
+
+    def due_names(self) -> list[str]:
+        """Names whose instant has come, in the order in which they were first asked for."""
+        return [name for name, at_ns in self._due.items() if at_ns <= self.now_ns]
+
+    # --- What is said -----------------------------------------------------------------------------------------
+
+    def note(self, payload: Payload) -> None:
+        """Record something; the state follows at once."""
+        entry = NewEntry(at=self.now, session=self.setup.session_id, payload=payload)
+        self._entries.append(entry)
+        self.state.apply(entry)
+        for tripped in self.safety.happened(entry):
+            self.note(tripped)
+            self.alert(Severity.CRITICAL, f"the breaker '{tripped.breaker}' tripped: {tripped.reason}")
+
+    def alert(self, severity: Severity, text: str, *, once_s: float = 0.0) -> None:
+        """Tell a person; the same text at most once in `once_s` seconds."""
+        before = self._alerted.get(text)
+        if before is not None and (self.now - before).total_seconds() < once_s:
+            return
+        self._alerted[text] = self.now
+        self.note(AlertRaised(severity=str(severity), text=text))
+        self._commands.append(Alert(severity=severity, text=text))
+
+    def stop(self, reason: str, *, in_order: bool) -> None:
+        """End the session."""
+        self.stopped = True
+        self._commands.append(Stop(reason=reason, flat=self.state.book.is_flat, in_order=in_order))
+
+    # --- What is asked ----------------------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Ask the broker for everything, unless that is being asked already."""
+        if self.asked_at is not None and (self.now - self.asked_at).total_seconds() < _ASKED_AGAIN_S:
+            return
+        self.asked_at = self.now
+        self._commands.append(AskBroker(since=self.asks_since))
+
+    @property
+    def asks_since(self) -> datetime:
+        """Since when orders and executions may have been missed."""
+        book = self.state.book
+        since = self.state.newest_execution_at or book.last_at or self.now
+        for symbol in self.state.active:
+            for plan in self.state.under_way(symbol):
+                for order in self.state.orders_of(plan):
+                    if self.state.may_fill(order) or self.state.lacks_fills(order):
+                        since = min(since, order.asked_at)
+        return since - _OVERLAP
+
+    def look_up(self, name: str) -> None:
+        self._commands.append(LookUp(client_order_id=name))
+
+    # --- Orders -----------------------------------------------------------------------------------------------
+
+    def next_name(self, plan: PlanState, letter: str, portion: int) -> str:
+        """The name of the plan's next order."""
+        sent = sum(not self.state.orders[name].is_leg for name in plan.orders)
+        return names.order_name(plan.plan_id, letter, portion, sent + 1)
+
+    def submit(
+        self, request: OrderRequest, purpose: OrderPurpose, reason: str, idea: TradeIdea | None = None
+    ) -> None:
+        """Intend an order, and send it once that is durable."""
+        self.note(
+            OrderIntended(
+                strategy=self.setup.began.strategy, purpose=purpose, request=request, reason=reason, idea=idea
+            )
+        )
+        self._commands.append(Submit(request=request, purpose=purpose))
+
+    def submit_again(self, request: OrderRequest, purpose: OrderPurpose) -> None:
+        """Send an intent that the broker refused unread, under the same name."""
+        self._commands.append(Submit(request=request, purpose=purpose))
+
+    def deny(self, request: OrderRequest, purpose: OrderPurpose, rule: str, reason: str) -> None:
+        """Record an order that our own limits refused."""
+        self.note(
+            OrderDenied(
+                strategy=self.setup.began.strategy, purpose=purpose, request=request, rule=rule, reason=reason
+            )
+        )
+
+    def replace(
+        self, order: OurOrder, reason: str, *, limit: Decimal | None = None, stop: Decimal | None = None
+    ) -> None:
+        """Change a working order's price."""
+        broker_id = self.state.record(order).broker_order_id
+        assert broker_id is not None, f"{order.name} is changed before the broker has told of it"
+        name = self.next_name(self.state.plans[order.plan_id], names.REPLACEMENT, order.portion)
+        self.note(
+            ReplaceIntended(
+                client_order_id=name,
+                replaces_client_order_id=order.name,
+                broker_order_id=broker_id,
+                reason=reason,
+                limit_price=limit,
+                stop_price=stop,
+            )
+        )
+        change = Replacement(client_order_id=name, limit_price=limit, stop_price=stop)
+        self._commands.append(Replace(broker_order_id=broker_id, change=change))
+
+    def cancel(self, order: OurOrder, reason: str) -> None:
+        """Ask for an order's cancel; what becomes of it, its events tell."""
+        broker_id = self.state.record(order).broker_order_id
+        if broker_id is None or order.change is not None:
+            return  # nobody knows yet whether it is there, or something is being done about it already
+        self.note(CancelIntended(client_order_id=order.name, broker_order_id=broker_id, reason=reason))
+        self._commands.append(Cancel(broker_order_id=broker_id, client_order_id=order.name))
