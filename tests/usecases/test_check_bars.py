@@ -1,5 +1,6 @@
 """Checking and listing what the archive holds."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -211,3 +212,16 @@ def test_a_set_is_never_guessed(
 ) -> None:
     with pytest.raises(SetNotFound, match=says):
         find_set(records(desk), symbol, timeframe, vendor=vendor)
+
+
+def test_where_several_sets_fit_it_is_said_how_one_is_chosen(desk: Desk) -> None:
+    with pytest.raises(SetNotFound) as by_vendor:
+        find_set(records(desk), "GALLEY", DAY)
+    assert by_vendor.value.next_step == (
+        "say which as data.vendor in config.json (a, b); for one run: --set data.vendor=a"
+    )
+    (hourly,) = (each for each in records(desk) if each.id.timeframe == HOUR)
+    adjusted = replace(hourly, id=replace(hourly.id, adjustment=Adjustment.SPLIT))
+    with pytest.raises(SetNotFound) as alike:
+        find_set((hourly, adjusted), "GALLEY", HOUR)
+    assert "no config tells these apart: move the folder" in alike.value.next_step

@@ -231,13 +231,26 @@ def find_set(
     if fitting:
         raise SetNotFound(
             f"{len(fitting)} sets are called {told}: {', '.join(record.id.slug for record in fitting)}",
-            next_step="say which: name the vendor, feed, adjustment or hours",
+            next_step=_how_to_choose(fitting),
         )
     have = ", ".join(record.id.slug for record in of_symbol) or "nothing"
     meant = "" if of_symbol else meant_symbol(symbol, records)
     raise SetNotFound(
         f"the archive holds no {told}; of {symbol} it holds {have}",
         next_step=f"{meant}`magellan data list` shows every set; `magellan data import` and `data fetch` add one",
+    )
+
+
+def _how_to_choose(sets: Sequence[SetRecord]) -> str:
+    """What to type so that one of these sets is meant: what a config can say, or what it cannot."""
+    for key in ("vendor", "feed"):
+        values = sorted({getattr(record.id, key) for record in sets})
+        if len(values) > 1:
+            choice = f"--set data.{key}={values[0]}"
+            return f"say which as data.{key} in config.json ({', '.join(values)}); for one run: {choice}"
+    return (
+        "no config tells these apart: move the folder of the one that you do not mean out of data/bars, then run "
+        "`magellan data rebuild`"
     )
 
 
