@@ -1,0 +1,164 @@
+"""The control folder: how a person, a watchdog or another process reaches a running session, and how it hears them.
+
+One folder per account. A request is a JSON file in `requests/`, put there whole; the session moves it to `done/` when
+it has acted on it. One that cannot be read halts the session, since somebody wanted something. Two plain files do the
+same without any tool: `touch HALT` and `touch FLATTEN` in the account's folder. SIGTERM and SIGINT stop the session,
+SIGUSR1 halts it, SIGUSR2 flattens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from magellan.adapters.durable_file import make_folder_durably, sync_folder, write_durably
+from magellan.ports.operator import OperatorRequest
+
+LOOKS_EVERY_S: Final = 0.1
+_KEPT: Final = "the session goes on as it was"
+_FILES: Final = {"HALT": "halt", "FLATTEN": "flatten"}
+_SIGNALS: Final = {
+    signal.SIGTERM: "stop",
+    signal.SIGINT: "stop",
+    signal.SIGUSR1: "halt",
+    signal.SIGUSR2: "flatten",
+}
+_ASKS: Final = frozenset({"halt", "resume", "flatten", "stop", "stop_flat"})
+_FIELDS: Final = ("request_id", "asks", "person", "reason", "source")
+
+
+class ControlFolder:
+    """Keeps `ports.operator.OperatorRequests` for the session of one account, and leaves requests for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._requests = folder / "requests"
+        self._done = folder / "done"
+
+    def leave(self, request: OperatorRequest) -> None:
+        """Leave a request for the session that runs, or that will run. Raises AskOperator when it cannot be kept."""
+        document = {name: getattr(request, name) for name in _FIELDS}
+        write_durably(
+            self._requests / f"{request.request_id}.json",
+            orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n",
+            kept=_KEPT,
+        )
+
+    def is_acknowledged(self, request: OperatorRequest) -> bool:
+        """Whether the session has acted on it."""
+        return (self._done / f"{request.request_id}.json").exists()
+
+    def acknowledge(self, request: OperatorRequest) -> None:
+        """See the port."""
+        if request.source == "signal":
+            return
+        name = f"{request.request_id}.json"
+        make_folder_durably(self._done, kept=_KEPT)
+        source = self._folder / request.request_id if request.request_id in _FILES else self._requests / name
+        with suppress(FileNotFoundError):  # acknowledged before a kill, and read again after it
+            os.replace(source, self._done / (name if source.suffix else _stamped(source.name)))
+        sync_folder(self._done)
+
+    async def requests(self) -> AsyncIterator[OperatorRequest]:
+        """See the port. Signals are heard from the first request on."""
+        heard: asyncio.Queue[OperatorRequest] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        for number, asks in _SIGNALS.items():
+            loop.add_signal_handler(number, heard.put_nowait, _by_signal(number, asks))
+        told: set[str] = set()
+        make_folder_durably(self._requests, kept=_KEPT)
+        try:
+            while True:
+                while not heard.empty():
+                    yield heard.get_nowait()
+                for request in self._waiting():
+                    if request.request_id not in told:
+                        told.add(request.request_id)
+                        yield request
+                told &= {request.request_id for request in self._waiting()}
+                with suppress(TimeoutError):
+                    yield await asyncio.wait_for(heard.get(), LOOKS_EVERY_S)
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _waiting(self) -> list[OperatorRequest]:
+        """Requests that nobody has acted on, oldest first."""
+        found = []
+        for name, asks in _FILES.items():
+            file = self._folder / name
+            with suppress(FileNotFoundError):
+                found.append(_by_file(file, name, asks))
+        for file in sorted(self._requests.glob("*.json")):
+            with suppress(FileNotFoundError):
+                found.append(_read(file))
+        return found
+
+
+def new_request(asks: str, *, person: str, reason: str, source: str) -> OperatorRequest:
+    """A request with a name of its own; names sort by time."""
+    at = datetime.now(UTC)
+    return OperatorRequest(
+        request_id=f"{at:%Y%m%dT%H%M%S%f}-{asks}-{secrets.token_hex(3)}",
+        asks=asks,
+        person=person,
+        reason=reason,
+        source=source,
+    )
+
+
+def _read(file: Path) -> OperatorRequest:
+    try:
+        document = orjson.loads(file.read_bytes())
+        request = OperatorRequest(**{name: str(document[name]) for name in _FIELDS})
+        if request.request_id != file.stem:
+            raise ValueError(f"it holds the request {request.request_id}")
+        if request.asks not in _ASKS:
+            raise ValueError(f"it asks for '{request.asks}'")
+    except (ValueError, KeyError, TypeError) as error:
+        return OperatorRequest(
+            request_id=file.stem,
+            asks="halt",
+            person=_owner(file),
+            reason=f"{file.name} is no request that can be read ({type(error).__name__}: {error})",
+            source="file",
+        )
+    return request
+
+
+def _by_file(file: Path, name: str, asks: str) -> OperatorRequest:
+    return OperatorRequest(
+        request_id=name,
+        asks=asks,
+        person=_owner(file),
+        reason=file.read_text("utf-8", "replace").strip()[:500] or f"the file {name} was put there",
+        source="file",
+    )
+
+
+def _by_signal(number: signal.Signals, asks: str) -> OperatorRequest:
+    return OperatorRequest(
+        request_id=number.name, asks=asks, person="", reason=f"signal {number.name}", source="signal"
+    )
+
+
+def _owner(file: Path) -> str:
+    number = file.stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _stamped(name: str) -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{name}"
