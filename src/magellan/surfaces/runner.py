@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -29,9 +29,6 @@ from magellan.surfaces.cli.run_options import (
     chosen_strategy,
     settings_of,
 )
-
-if TYPE_CHECKING:
-    from magellan.settings import Mode
 
 
 def main(file: str, arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +48,7 @@ def main(file: str, arguments: Sequence[str] | None = None) -> int:
     ) -> None:
         from magellan.settings import run_settings
 
-        mode = run_settings().mode  # first of all: a contradiction is refused whatever was asked for
+        said = run_settings()  # first of all: a contradiction is refused whatever was asked for
         asked = _Asked(
             symbols=symbols,
             settings=settings_of(set_),
@@ -61,7 +58,7 @@ def main(file: str, arguments: Sequence[str] | None = None) -> int:
         if validate:
             _validate(folder, asked, as_json=as_json)
         else:
-            _run(folder, asked, mode, as_json=as_json)
+            _run(folder, asked, archived=bool(said.use_archived_data), as_json=as_json)
 
     runner.__doc__ = (
         f"Run the strategy {folder.name}.\n\nUSE_ARCHIVED_DATA=true replays the workspace's archived bars and sends "
@@ -111,12 +108,11 @@ def _validate(folder: Path, asked: _Asked, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _run(folder: Path, asked: _Asked, mode: Mode, *, as_json: bool) -> None:
-    from magellan.settings import Mode
+def _run(folder: Path, asked: _Asked, *, archived: bool, as_json: bool) -> None:
     from magellan.surfaces.cli.backtest_run import run_and_show
     from magellan.workspace.workspace import Workspace
 
-    if mode is not Mode.ARCHIVED:
+    if not archived:
         raise FixInput(
             "there is nothing to run: USE_ARCHIVED_DATA is not true, and this version has no broker",
             next_step="USE_ARCHIVED_DATA=true python runner.py replays archived bars; --validate only looks",
