@@ -27,12 +27,16 @@ from magellan.ports.vendor import BarVendor
 from magellan.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
+    from magellan.exchange.server.served_market import MarketAsked, ServedMarket
+    from magellan.exchange.venue.terms import Costs
     from magellan.usecases.gate_strategy import GateSources
+    from magellan.workspace.config import StrategyConfig
 
 calendar_of = load_calendar
 write_file = write_durably
 read_foreign_bars = read_foreign
 FOREIGN_ENDINGS = ENDINGS  # of files that are worth a try
+GENERATED_SYMBOLS = ("AAPL", "MSFT", "SPY")  # of a paper exchange that is not told any
 BAR_VENDORS = ("alpaca", "polygon", "yahoo")
 
 
@@ -157,3 +161,93 @@ def _kernel_cache() -> Path:
     from magellan.compiled import cache_folder
 
     return cache_folder()
+
+
+def generated_market(asked: MarketAsked) -> ServedMarket:
+    """A generated market for the paper exchange. Raises FixInput for symbols or dates that cannot be generated."""
+    from magellan.exchange.server.served_market import generated_now, generated_sessions, newest_dates
+
+    symbols = asked.symbols or GENERATED_SYMBOLS
+    if asked.is_now and asked.dates is None:
+        return generated_now(symbols, seed=asked.seed, now_ns=asked.now_ns)
+    if asked.is_now:
+        raise FixInput(
+            "a generated market that is open now has no dates of its own",
+            next_step="leave the dates out, or choose another clock: --clock stepped, paced or fast",
+        )
+    calendar = load_calendar()
+    dates = asked.dates or newest_dates(calendar, asked.now_ns, sessions=1)
+    return generated_sessions(symbols, calendar, *dates, seed=asked.seed)
+
+
+def archived_market(workspace: Workspace, asked: MarketAsked) -> ServedMarket:
+    """The workspace's archived bars as a market for the paper exchange.
+
+    Raises: FixInput for symbols that the archive does not hold, symbols of two calendars, and dates without bars.
+    """
+    from magellan.archive.dataset import find_set
+    from magellan.exchange.server.served_market import archived_now, archived_sessions, held_dates
+    from magellan.trading.timeframe import Timeframe
+
+    archive, timeframe = bar_archive(workspace), Timeframe.parse(asked.timeframe)
+    records = archive.sets()
+    held = dict.fromkeys(record.id.symbol for record in records if record.id.timeframe == timeframe)
+    symbols = asked.symbols or tuple(held)
+    if not symbols:
+        raise FixInput(
+            f"the archive holds no bars of {timeframe}",
+            next_step="import some with `magellan data import`, or serve generated ones: --generated",
+        )
+    chosen = [find_set(records, symbol, timeframe) for symbol in symbols]
+    calendars = sorted({record.calendar for record in chosen})
+    if len(calendars) > 1:
+        raise FixInput(
+            f"these symbols trade by {len(calendars)} calendars: {', '.join(calendars)}",
+            next_step="serve those of one calendar with --symbols",
+        )
+    calendar = load_calendar(calendars[0])
+    bars = {record.id.symbol: archive.read(record.id) for record in chosen}
+    dates = held_dates(bars, calendar, asked.dates, sessions=3 if asked.is_now else 1)
+    actions = corporate_actions(workspace).actions
+    if asked.is_now:
+        return archived_now(bars, calendar, actions, *dates, seed=asked.seed, now_ns=asked.now_ns)
+    return archived_sessions(bars, calendar, actions, *dates, seed=asked.seed)
+
+
+def strategy_costs(config: StrategyConfig) -> Costs:
+    """What fills cost under a strategy's execution terms, so that they equal those of its backtest.
+
+    Raises: FixInput for terms that an exchange cannot fill on.
+    """
+    from magellan.exchange.venue.terms import Costs
+
+    terms = config.execution
+    if "at-level" in (terms.stop_fill, terms.limit_fill):
+        raise FixInput(
+            "this config fills stops or limits at their level even when a bar opens beyond it: no exchange does",
+            next_step='set execution.stop_fill and execution.limit_fill to "gap-aware"',
+        )
+    own = {
+        "slippage_bps",
+        "half_spread_bps",
+        "commission_bps",
+        "commission_per_unit_usd",
+        "commission_min_usd",
+    }
+    for symbol, instrument in config.instruments.items():
+        given = sorted(own & instrument.model_dump(exclude_none=True).keys())
+        if given:
+            raise FixInput(
+                f"instruments.{symbol} has its own {', '.join(given)}, and an exchange has one set of terms",
+                next_step="serve that symbol by itself, from a config that says so under `execution`",
+            )
+    return Costs(
+        half_spread=terms.half_spread_bps / 10_000,
+        slippage=terms.slippage_bps / 10_000,
+        impact=terms.impact,
+        volume_share_max=terms.volume_share_max,
+        limit_needs_through=terms.limit_needs == "through",
+        commission_per_unit_usd=terms.commission_per_unit_usd,
+        commission_rate=terms.commission_bps / 10_000,
+        commission_min_usd=terms.commission_min_usd,
+    )

@@ -63,7 +63,8 @@ def read_accounts_file(path: Path) -> tuple[KnownAccount, ...]:
         file = _File.model_validate_json(json.dumps(document))
     except ValidationError as error:
         raise FixInput(
-            f"{path}: " + "; ".join(_told(each["loc"], each["type"], each["msg"]) for each in error.errors()[:5]),
+            f"{path}: "
+            + "; ".join(_told(each["loc"], each["type"], each["msg"]) for each in error.errors()[:5]),
             next_step='write it like {"accounts": [{"key_id": "PK1", "secret_key": "...", "cash_usd": "100000"}]}',
         ) from None
     return tuple(
@@ -76,7 +77,9 @@ def read_accounts_file(path: Path) -> tuple[KnownAccount, ...]:
 
 
 def _told(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(
+        "."
+    )
     model = _Account if len(location) > 1 else _File
     if kind == "extra_forbidden":
         message = f"there is no such key; accepted are {', '.join(model.model_fields)}"

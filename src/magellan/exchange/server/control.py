@@ -102,7 +102,9 @@ class Control:
             handler = self._routes.get((request.method, path))
             if handler is None:
                 known = [f"{method} {PREFIX}{route}" for method, route in self._routes]
-                return _json({"message": f"there is no {request.method} {request.path}", "routes": known}, 404)
+                return _json(
+                    {"message": f"there is no {request.method} {request.path}", "routes": known}, 404
+                )
             return await handler(request, await _document(request))
         except FixInput as error:
             return _json({"message": error.message, "next_step": error.next_step}, status=422)
@@ -140,7 +142,8 @@ class Control:
             speed = float(body.get("speed", 1.0))
         except (TypeError, ValueError):
             raise FixInput(
-                f"a clock is {', '.join(ClockMode)}, with a speed above zero", next_step='{"mode": "paced", "speed": 60}'
+                f"a clock is {', '.join(ClockMode)}, with a speed above zero",
+                next_step='{"mode": "paced", "speed": 60}',
             ) from None
         now_ns = self._timeline.now()
         self._clock.change(mode, speed=speed)
@@ -153,7 +156,8 @@ class Control:
         _only(body, ("to", "by_s", "next", "times"))
         if self._clock.mode in RUNNING:
             raise FixInput(
-                f"a {self._clock.mode} clock runs by itself", next_step='POST /_magellan/clock {"mode": "stepped"}'
+                f"a {self._clock.mode} clock runs by itself",
+                next_step='POST /_magellan/clock {"mode": "stepped"}',
             )
         times = body.get("times", 1)
         if not isinstance(times, int) or not 1 <= times <= _STEPS_MAX:
@@ -172,13 +176,17 @@ class Control:
         for line in lines:
             what = orjson.loads(line)["what"]
             happened[what] = happened.get(what, 0) + 1
-        return _json({"now": rfc3339(self._timeline.reached_ns), "events": happened, "last": self._log.last_number})
+        return _json(
+            {"now": rfc3339(self._timeline.reached_ns), "events": happened, "last": self._log.last_number}
+        )
 
     def _target(self, body: Mapping[str, Any]) -> int | None:
         """Where a step leads; None when nothing more will happen."""
         given = [name for name in ("to", "by_s", "next") if name in body]
         if len(given) != 1:
-            raise FixInput("a step says one of to, by_s and next", next_step='{"next": "bar"} or {"by_s": 60}')
+            raise FixInput(
+                "a step says one of to, by_s and next", next_step='{"next": "bar"} or {"by_s": 60}'
+            )
         if "to" in body:
             return _instant(body["to"], "to")
         if "by_s" in body:
@@ -221,7 +229,9 @@ class Control:
 
     async def _accounts_listed(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
         now_ns = self._timeline.now()
-        return _json({"accounts": [self._account_document(*each, now_ns) for each in self._keys.accounts().items()]})
+        return _json(
+            {"accounts": [self._account_document(*each, now_ns) for each in self._keys.accounts().items()]}
+        )
 
     def _account_document(self, key_id: str, account_id: str, now_ns: int) -> dict[str, Any]:
         account = self._venue.request(account_id, Request(method="GET", path="/account"), now_ns).body
@@ -273,7 +283,9 @@ class Control:
         )
 
     async def _events_followed(self, request: web.BaseRequest, since: int) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+        )
         waiting: asyncio.Queue[bytes] = asyncio.Queue()
         stop = self._log.follow(waiting.put_nowait)
         try:
@@ -317,9 +329,8 @@ class Control:
         if not qty.is_finite() or qty <= 0:
             raise FixInput(f"qty is a number above zero, not {qty}")
         self._timeline.now()
-        order = self._interventions.order(account_id, self._symbol(body), side, qty)
-        self._intervened()
-        return _json(order, status=201)
+        self._interventions.order(account_id, self._symbol(body), "buy" if side == "buy" else "sell", qty)
+        return self._intervened()
 
     def _intervened(self) -> web.Response:
         self._timeline.collect()
@@ -396,7 +407,13 @@ def _fault_document(armed: ArmedFault) -> dict[str, Any]:
 
 def _fired_document(fired: Fired) -> dict[str, Any]:
     occasion = {name: value for name, value in asdict(fired.occasion).items() if value and name != "now_ns"}
-    return {"id": fired.id, "name": fired.name, "kind": fired.kind, "at": rfc3339(fired.at_ns), "on": occasion}
+    return {
+        "id": fired.id,
+        "name": fired.name,
+        "kind": fired.kind,
+        "at": rfc3339(fired.at_ns),
+        "on": occasion,
+    }
 
 
 def _json(document: Any, status: int = 200) -> web.Response:

@@ -29,7 +29,9 @@ class Range:
         by_id = {name for name in ("since_id", "until_id") if query.get(name)}
         if by_time and by_id:
             raise ValueError("since and until cannot be used together with since_id and until_id")
-        if ("until" in by_time and "since" not in by_time) or ("until_id" in by_id and "since_id" not in by_id):
+        if ("until" in by_time and "since" not in by_time) or (
+            "until_id" in by_id and "since_id" not in by_id
+        ):
             raise ValueError("until needs since, and until_id needs since_id")
         self._since_ns = _instant(query["since"]) if "since" in by_time else None
         self._until_ns = _instant(query["until"]) if "until" in by_time else None

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import IO
 
 from aiohttp import web
 
 from magellan.errors import FixInput
 from magellan.exchange.data_api.data_api import DataApi
-from magellan.exchange.market.market import Market
+from magellan.exchange.market.instant import Instant
 from magellan.exchange.server import event_source
 from magellan.exchange.server.clock import ClockMode, ExchangeClock
 from magellan.exchange.server.control import PREFIX, Control
+from magellan.exchange.server.disturbed_market import DisturbedMarket
 from magellan.exchange.server.encoding import Encoding
 from magellan.exchange.server.event_log import EventLog
 from magellan.exchange.server.faults.happenings import Happenings
@@ -50,13 +51,12 @@ class ExchangeServer:
 
     def __init__(
         self,
-        market: Market,
-        venue: Venue,
-        data: DataApi,
+        market: DisturbedMarket,
         options: ServerOptions,
         *,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        venue = Venue(market, options.venue, seed=options.seed, api_as_of=options.api_as_of)
         self._market = market
         self._venue = venue
         self._options = options
@@ -90,9 +90,9 @@ class ExchangeServer:
         )
         self._streams = MarketStreams(
             market,
-            data,
             timeline=self.timeline,
             keys=self._keys,
+            entitlement=options.entitlement,
             faults=self.faults,
             log=self.log,
             terms=options.streams,
@@ -101,6 +101,7 @@ class ExchangeServer:
         interventions = Interventions(market, venue, tell_status=self._streams.status_changed)
         self._happenings = Happenings(
             timeline=self.timeline,
+            market=market,
             interventions=interventions,
             keys=self._keys,
             faults=self.faults,
@@ -110,7 +111,9 @@ class ExchangeServer:
         self._rest = Rest(
             timeline=self.timeline,
             venue=venue,
-            data=data,
+            data=DataApi(market),
+            entitlement=options.entitlement,
+            feed=options.feed,
             keys=self._keys,
             limit=limit,
             faults=self.faults,
@@ -281,7 +284,7 @@ class ExchangeServer:
         if terms.seam is Seam.INSTANT:
             self._happenings.schedule(armed)
         if terms.seam is Seam.QUOTES:
-            self._streams.use_wrong_quotes()
+            self._happenings.distort_quotes()
         return armed
 
     def _open_account(self, pair: KeyPair) -> str:
@@ -309,14 +312,24 @@ class ExchangeServer:
         for event in events:
             self._trade_events.add(event)
 
-    def _instant(self, instant: object) -> None:
+    def _instant(self, instant: Instant) -> None:
         self._release()  # what happened before is told before
         self._streams.publish(instant)
 
     def _fault_fired(self, fired: Fired) -> None:
         on = {
             name: value
-            for name in ("method", "path", "key_id", "symbol", "side", "order_id", "client_order_id", "event", "stream")
+            for name in (
+                "method",
+                "path",
+                "key_id",
+                "symbol",
+                "side",
+                "order_id",
+                "client_order_id",
+                "event",
+                "stream",
+            )
             if (value := getattr(fired.occasion, name))
         }
         self.log.write(fired.at_ns, "fault", id=fired.id, name=fired.name, kind=fired.kind, on=on)
@@ -332,7 +345,7 @@ class ExchangeServer:
 
     # -- output --------------------------------------------------------------------------------------------
 
-    def flushed(self) -> Awaitable[None] | None:
+    def flushed(self) -> Coroutine[None, None, None] | None:
         """What to wait for until clients have taken what was sent; None when nothing waits."""
         waiting = [each for each in (*self._trade_connections, *self._streams.connections) if each.is_waiting]
         return self._all_flushed() if waiting else None
@@ -347,8 +360,8 @@ class ExchangeServer:
             await asyncio.sleep(_FLUSH_LOG_EVERY_S)
             self.log.flush()
 
-    def _go(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _go(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
+from magellan.exchange.data_api.entitlement import ALGO_TRADER_PLUS, Entitlement
 from magellan.exchange.server.accounts import KnownAccount
 from magellan.exchange.server.clock import ClockMode
 from magellan.exchange.server.faults.plan import FaultPlan
 from magellan.exchange.server.websocket import StreamTerms
-from magellan.exchange.venue.terms import AccountTerms
+from magellan.exchange.venue.terms import AccountTerms, VenueTerms
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -25,6 +27,9 @@ class ServerOptions:
     accounts:        the pairs that are let in, with their accounts; None: any pair opens one with `opening`.
     requests_per_minute: per key; None: no limit.
     log_file:        gets every line of the event log; it is written anew.
+    api_as_of:       the day whose protocol is spoken.
+    entitlement:     what every key pair may see of market data.
+    feed:            of share data, for requests that name none: sip or iex; None: as Alpaca chooses.
     """
 
     host: str = "127.0.0.1"
@@ -40,6 +45,10 @@ class ServerOptions:
     requests_per_minute: int | None = None
     streams: StreamTerms = field(default_factory=StreamTerms)
     log_file: Path | None = None
+    venue: VenueTerms = field(default_factory=VenueTerms)
+    api_as_of: date
+    entitlement: Entitlement = ALGO_TRADER_PLUS
+    feed: str | None = None
 
     @property
     def is_exposed(self) -> bool:

@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formatdate
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from aiohttp import web
 
+from magellan.exchange.data_api.data_api import DataApi
+from magellan.exchange.data_api.entitlement import Entitlement
+from magellan.exchange.data_api.reply import Reply as DataReply
 from magellan.exchange.server.event_log import EventLog
 from magellan.exchange.server.faults import wire
 from magellan.exchange.server.faults.injector import FaultInjector, Occasion
@@ -55,7 +58,8 @@ from magellan.trading.timeframe import SECOND_NS
 
 BODY_MAX_BYTES = 1024 * 1024
 _JSON_TYPE = "application/json; charset=UTF-8"
-_DATA_PREFIXES = ("/v2/stocks", "/v1beta1/", "/v1beta3/", "/v1/corporate-actions")
+_STOCKS = "/v2/stocks"
+_DATA_PREFIXES = (_STOCKS, "/v1beta1/", "/v1beta3/", "/v1/corporate-actions")
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _ORDER_PATH = "/v2/orders/"
 _POSITION_PATH = "/v2/positions/"
@@ -84,14 +88,6 @@ REASONS: Mapping[str, tuple[int, int, str, Mapping[str, str]]] = {
 }  # fmt: skip
 
 
-class MarketDataApi(Protocol):
-    """Market Data REST, as `data_api/` answers it."""
-
-    def request(self, path: str, query: Mapping[str, list[str]], now_ns: int) -> Reply:
-        """The answer to a GET. path: with its version, for example /v2/stocks/bars."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
     """A request as the exchange reads it."""
@@ -113,6 +109,7 @@ class Rest:
     """Answers REST requests.
 
     release: passes on the trade updates that a request caused, to those who listen.
+    feed:    what requests for share data get that name none; None: as Alpaca chooses.
     """
 
     def __init__(
@@ -120,7 +117,9 @@ class Rest:
         *,
         timeline: Timeline,
         venue: Venue,
-        data: MarketDataApi,
+        data: DataApi,
+        entitlement: Entitlement,
+        feed: str | None,
         keys: KeyRing,
         limit: RateLimit | None,
         faults: FaultInjector,
@@ -135,6 +134,8 @@ class Rest:
         self._timeline = timeline
         self._venue = venue
         self._data = data
+        self._entitlement = entitlement
+        self._feed = feed
         self._keys = keys
         self._limit = limit
         self._faults = faults
@@ -150,15 +151,16 @@ class Rest:
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer, or a broken connection where a fault wants one."""
         self._request_count += 1
-        request_id = hashlib.blake2b(f"{self._seed}/{self._request_count}".encode(), digest_size=16).hexdigest()
+        request_id = hashlib.blake2b(
+            f"{self._seed}/{self._request_count}".encode(), digest_size=16
+        ).hexdigest()
         headers = {"X-Request-ID": request_id}
         raw = await request.read() if request.can_read_body else b""
-        now_ns = self._timeline.now()
-
         pair = shown_pair(request.headers)
         path = request.path
         is_data = path.startswith(_DATA_PREFIXES)
         account = self._keys.account_of(pair)
+        now_ns = self._timeline.now()
         if isinstance(account, Refusal):
             return self._response(Reply(status=account.status, body=account.body), headers, now_ns)
         if self._limit is not None:
@@ -198,7 +200,9 @@ class Rest:
         self._note(call, request_id, now_ns, status=reply.status)
         self._timeline.collect()
         self._timeline.arm()
-        asyncio.get_running_loop().call_soon(self._release)  # after the answer, which goes out without a pause
+        asyncio.get_running_loop().call_soon(
+            self._release
+        )  # after the answer, which goes out without a pause
 
         headers.update(reply.headers)
         if occasion is not None:
@@ -213,7 +217,10 @@ class Rest:
         if call.is_data:
             if call.method != "GET":
                 return ENDPOINT_NOT_FOUND
-            return self._data.request(call.path, call.query, now_ns)
+            query = call.query
+            if self._feed is not None and call.path.startswith(_STOCKS) and "/meta/" not in call.path:
+                query = {"feed": [self._feed], **query}
+            return _as_reply(self._data.answer(call.path, query, now_ns, self._entitlement))
         request = _venue_request(call)
         if request is None:
             return ENDPOINT_NOT_FOUND
@@ -286,7 +293,9 @@ class Rest:
         is_cancel = call.method == "DELETE" and call.path.startswith(_ORDER_PATH)
         match terms:
             case RefusedRequest(status=status, code=code, message=message):
-                return Reply(status=status, body={"message": message} | ({} if code is None else {"code": code}))
+                return Reply(
+                    status=status, body={"message": message} | ({} if code is None else {"code": code})
+                )
             case RateLimited(reset_s=reset_s):
                 at_s = int(self._wall_ns() / SECOND_NS + reset_s)
                 limited = _too_many(call.is_data)
@@ -307,9 +316,10 @@ class Rest:
             case ReplaceRefused(message=message) if call.method == "PATCH":
                 return Reply(status=422, body={"code": 42210000, "message": message})
             case StuckPendingCancel() if is_cancel:
-                return self._interventions.stick_cancel(call.account_id, order_id)
+                self._interventions.stick_cancel(call.account_id, order_id)
             case FillBeatsCancel() if is_cancel:
-                return self._interventions.fill_instead_of_cancel(call.account_id, order_id)
+                self._interventions.fill_before_cancel(call.account_id, order_id, now_ns)
+                return Reply(status=204)  # the cancel was accepted before anybody knew of the fill
             case StaleReads(lag_s=lag_s) if call.method == "GET" and not call.is_data:
                 request = _venue_request(call)
                 if request is None:
@@ -337,10 +347,17 @@ class Rest:
             case RejectedAfterAccept():
                 self._interventions.reject(call.account_id, order_id)
             case PartialFillThenCancel(fraction=fraction):
-                self._interventions.fill_part_then_cancel(call.account_id, order_id, fraction)
+                self._interventions.fill_part_then_cancel(
+                    call.account_id, order_id, fraction, occasion.now_ns
+                )
 
     async def _struck(
-        self, request: web.BaseRequest, terms: FaultTerms, reply: Reply, headers: Mapping[str, str], now_ns: int
+        self,
+        request: web.BaseRequest,
+        terms: FaultTerms,
+        reply: Reply,
+        headers: Mapping[str, str],
+        now_ns: int,
     ) -> web.StreamResponse:
         """The answer as a fault leaves it."""
         response = self._response(reply, headers, now_ns)
@@ -392,6 +409,10 @@ def _venue_request(call: _Call) -> Request | None:
     else:
         return None
     return Request(method=call.method, path=path, query=call.query, body=call.body)
+
+
+def _as_reply(reply: DataReply) -> Reply:
+    return Reply(status=reply.status, body=reply.body, headers=reply.headers)
 
 
 def _too_many(is_data: bool) -> Reply:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 
 from magellan.exchange.market.instant import Instant, InstantKind
 from magellan.exchange.market.market import Market
@@ -36,7 +36,7 @@ class Timeline:
         end_ns: int | None,
         publish: Callable[[Instant], None],
         happened: Callable[[VenueEvent], None],
-        flushed: Callable[[], asyncio.Future[None] | None],
+        flushed: Callable[[], Coroutine[None, None, None] | None],
     ) -> None:
         self._market = market
         self._venue = venue
@@ -117,7 +117,7 @@ class Timeline:
             self._happened(event)
 
     def step_to(self, at_ns: int) -> None:
-        """Move a clock that does not run by itself, and work through what lies between. Raises FixInput for the past."""
+        """Move a clock that does not run by itself, through all that lies between. Raises FixInput for the past."""
         if self._end_ns is not None:
             at_ns = min(at_ns, max(self._end_ns, self.reached_ns))
         self._clock.move_to(at_ns)
@@ -183,4 +183,3 @@ class Timeline:
 
 _FAR_NS = 1 << 62
 _LONGEST_WAIT_S = 3600.0  # a clock that is paced very slowly is looked at again
-

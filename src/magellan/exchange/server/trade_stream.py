@@ -84,11 +84,19 @@ class TradeStream:
             self._connection.answer(error_message(400))
 
     def _authenticate(self, message: dict[str, Any]) -> None:
-        """Both forms: {"action": "authenticate", "data": {"key_id", "secret_key"}} and {"action": "auth", "key", "secret"}."""
+        """Old form: action authenticate with data {key_id, secret_key}; new form: action auth with key and secret."""
         data = message.get("data")
-        shown = data if isinstance(data, dict) else {"key_id": message.get("key"), "secret_key": message.get("secret")}
+        shown = (
+            data
+            if isinstance(data, dict)
+            else {"key_id": message.get("key"), "secret_key": message.get("secret")}
+        )
         key_id, secret = shown.get("key_id"), shown.get("secret_key")
-        pair = KeyPair(key_id=key_id, secret=secret) if isinstance(key_id, str) and isinstance(secret, str) else None
+        pair = (
+            KeyPair(key_id=key_id, secret=secret)
+            if isinstance(key_id, str) and isinstance(secret, str)
+            else None
+        )
         account = self._keys.account_of(pair)
         if pair is None or isinstance(account, Refusal):
             self._connection.answer(_authorization("unauthorized", "authenticate"))

@@ -35,11 +35,13 @@ class StreamTerms:
     waiting_max_bytes: a client that lets more wait is slow; it is told so, and closed.
     deflate:           whether compression is agreed to when a client offers it.
     one_per_key:       whether a second connection with the same key is refused.
+    trades_as_text:    trade updates in text frames, as live accounts get them; paper accounts get binary ones.
     """
 
     waiting_max_bytes: int = 64 * 1024 * 1024
     deflate: bool = False
     one_per_key: bool = False
+    trades_as_text: bool = False
 
 
 class StreamConnection:
@@ -85,13 +87,18 @@ class StreamConnection:
         return not (self._is_ending or self._socket.closed)
 
     @property
-    def sent(self) -> int:
-        return self._sent
+    def is_waiting(self) -> bool:
+        """Whether anything still waits to be sent."""
+        return self.is_open and not self._drained.is_set()
 
     def answer(self, message: Any) -> None:
         """Send a message of the protocol: greetings, acknowledgements, errors."""
+        self.answer_frame(encoded(message, self.encoding))
+
+    def answer_frame(self, data: bytes) -> None:
+        """Send a message of the protocol that is encoded already."""
         if not self._is_mute:
-            self._put(encoded(message, self.encoding))
+            self._put(data)
 
     def publish(self, data: bytes) -> None:
         """Send a message of the subject, already in this connection's encoding."""
@@ -118,11 +125,18 @@ class StreamConnection:
             self._wake.set()
 
     async def drained(self) -> None:
-        """Wait until nothing waits to be sent."""
+        """Wait until nothing waits to be sent, or the connection has ended."""
         await self._drained.wait()
 
     async def write(self) -> None:
         """Write what waits, until the connection ends."""
+        try:
+            await self._write()
+        finally:
+            self._is_ending = True
+            self._drained.set()
+
+    async def _write(self) -> None:
         opcode = WSMsgType.TEXT if self.encoding is Encoding.JSON_TEXT else WSMsgType.BINARY
         while not self._socket.closed:
             if not self._waiting:

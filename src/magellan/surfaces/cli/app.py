@@ -61,6 +61,7 @@ class Command:
 START: Final = "Start here"
 DATA: Final = "Archived bars"
 BACKTEST: Final = "Backtest"
+EXCHANGE: Final = "Paper exchange"
 
 COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     START: (
@@ -167,6 +168,13 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             words="gate",
             help="Gather evidence on a strategy and answer open or shut, with reasons.",
             example="magellan gate bear_trap",
+        ),
+    ),
+    EXCHANGE: (
+        Command(
+            words="exchange",
+            help="Serve a paper exchange that speaks Alpaca's protocol.",
+            example="magellan exchange --port 8931 --symbols AAPL,MSFT --generated",
         ),
     ),
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from magellan.errors import FixInput
-from magellan.exchange.server.faults.plan import FaultPlan, FaultTerms, Seam, When
+from magellan.exchange.server.faults.plan import FaultTerms, Seam, When
 from magellan.trading.bar import nanoseconds
 from magellan.trading.timeframe import SECOND_NS
 
@@ -82,13 +82,6 @@ class FaultInjector:
         self._last_id = 0
         self.fired: list[Fired] = []
 
-    def arm_plan(self, plan: FaultPlan) -> None:
-        """Put every fault of a plan in force."""
-        if plan.seed is not None:
-            self._seed = plan.seed
-        for terms in plan.faults:
-            self.arm(terms)
-
     def arm(self, terms: FaultTerms) -> ArmedFault:
         """Put a fault in force, after those that are."""
         self._last_id += 1
@@ -113,7 +106,9 @@ class FaultInjector:
 
     def armed(self) -> tuple[ArmedFault, ...]:
         """Every fault in force, in the order in which they are tried."""
-        return tuple(sorted((each for row in self._by_seam.values() for each in row), key=lambda each: each.id))
+        return tuple(
+            sorted((each for row in self._by_seam.values() for each in row), key=lambda each: each.id)
+        )
 
     def at(self, seam: Seam) -> Sequence[ArmedFault]:
         """The faults in force at a seam; where there is none, an occasion need not even be described."""
@@ -139,9 +134,7 @@ class FaultInjector:
     def count(self, armed: ArmedFault, occasion: Occasion) -> None:
         """Note that a fault fired."""
         armed.fired += 1
-        fired = Fired(
-            id=armed.id, name=armed.name, kind=armed.kind, at_ns=occasion.now_ns, occasion=occasion
-        )
+        fired = Fired(id=armed.id, name=armed.name, kind=armed.kind, at_ns=occasion.now_ns, occasion=occasion)
         self.fired.append(fired)
         del self.fired[:-FIRED_KEPT]
         self._tell(fired)
@@ -156,9 +149,18 @@ class FaultInjector:
             or (when.before_s is not None and since_start_s >= when.before_s)
         )
 
+    def applies(self, armed: ArmedFault, occasion: Occasion) -> bool:
+        """Whether a fault's window and patterns hold, without counting."""
+        when = armed.terms.when
+        return self.is_in_window(when, occasion.now_ns) and _matches(when, occasion)
+
+    def reseed(self, seed: int) -> None:
+        """Draw the chance of faults armed from now on from another seed: that of a plan."""
+        self._seed = seed
+
     def _is_due(self, armed: ArmedFault, occasion: Occasion) -> bool:
         when = armed.terms.when
-        if armed.is_spent or not self.is_in_window(when, occasion.now_ns) or not _matches(when, occasion):
+        if armed.is_spent or not self.applies(armed, occasion):
             return False
         armed.matched += 1
         if armed.positions:

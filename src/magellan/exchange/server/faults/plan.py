@@ -38,7 +38,9 @@ class When(_Strict):
     Patterns are shell patterns (`*`, `?`, `[ab]`), and match whole words.
     """
 
-    nth: int | tuple[int, ...] | None = Field(None, description="on the nth matching occasion, from 1; or a list")
+    nth: int | tuple[int, ...] | None = Field(
+        None, description="on the nth matching occasion, from 1; or a list"
+    )
     every: int | None = Field(None, ge=1, description="on every nth matching occasion")
     probability: float | None = Field(None, gt=0, le=1, description="by chance, seeded")
     symbol: str | None = Field(None, description="pattern of the symbol")
@@ -55,7 +57,9 @@ class When(_Strict):
     stream: Literal["trades", "data"] | None = Field(None, description="which WebSocket; both when not given")
     from_at: AwareDatetime | None = Field(None, description="not before this exchange time")
     until_at: AwareDatetime | None = Field(None, description="not from this exchange time on")
-    after_s: float | None = Field(None, ge=0, description="not before so many seconds of exchange time from the start")
+    after_s: float | None = Field(
+        None, ge=0, description="not before so many seconds of exchange time from the start"
+    )
     before_s: float | None = Field(None, ge=0, description="not from so many seconds of exchange time on")
 
     @model_validator(mode="after")
@@ -78,7 +82,9 @@ class FaultTerms(_Strict):
     seam: ClassVar[Seam]
 
     name: str | None = Field(None, description="how the log and the control API call it; default: its kind")
-    when: When = Field(default_factory=lambda: When(), description="what triggers it; default: every occasion")
+    when: When = Field(
+        default_factory=lambda: When(), description="what triggers it; default: every occasion"
+    )
     count: int | None = Field(None, ge=1, description="fires at most so often; default: without end")
 
 
@@ -134,7 +140,9 @@ class CancelRefused(FaultTerms):
 
     seam = Seam.ARRIVAL
     kind: Literal["cancel_refused"] = "cancel_refused"
-    state: str = Field("filled", description='the state that the message names: order is already in "filled" state')
+    state: str = Field(
+        "filled", description='the state that the message names: order is already in "filled" state'
+    )
 
 
 class ReplaceRefused(FaultTerms):
@@ -346,7 +354,9 @@ class OnSend(FaultTerms):
     """What the faults of a connection share: each connection counts its own messages."""
 
     seam = Seam.SEND
-    after_messages: int = Field(1, ge=0, description="after so many messages on a connection; 0: from the start")
+    after_messages: int = Field(
+        1, ge=0, description="after so many messages on a connection; 0: from the start"
+    )
 
 
 class Disconnect(OnSend):
@@ -384,7 +394,7 @@ class BrokenMessage(OnSend):
 
 
 class StreamError(OnSend):
-    """An error message is sent: 406 connection limit, 407 slow client, 409 subscription, 500; 407 and 500 also close."""
+    """An error message is sent, for example 406 connection limit; 407 slow client and 500 also close."""
 
     kind: Literal["stream_error"] = "stream_error"
     code: Literal[400, 404, 405, 406, 407, 409, 410, 411, 500] = 407
@@ -393,12 +403,15 @@ class StreamError(OnSend):
 # --- market, quotes, accounts ---------------------------------------------------------------------------------
 
 
-class _AtInstant(FaultTerms):
+class AtInstant(FaultTerms):
+    """What the faults of the market and of accounts share: they happen once, at their instant."""
+
+    seam = Seam.INSTANT
     at: AwareDatetime | None = Field(None, description="exchange time; this or at_s")
     at_s: float | None = Field(None, ge=0, description="seconds of exchange time from the start; this or at")
 
     @model_validator(mode="after")
-    def _must_have_one_instant(self) -> _AtInstant:
+    def _must_have_one_instant(self) -> AtInstant:
         if (self.at is None) == (self.at_s is None):
             raise ValueError("give at or at_s")
         if self.when != When():
@@ -406,30 +419,29 @@ class _AtInstant(FaultTerms):
         return self
 
 
-class HaltedSymbol(_AtInstant):
+class HaltedSymbol(AtInstant):
     """Trading in a symbol halts, with a status message; a status message resumes it."""
 
-    seam = Seam.INSTANT
     kind: Literal["halted_symbol"] = "halted_symbol"
     symbol: str
-    reason: str = Field("T1", description="code of the reason: T1 news, LUDP volatility pause, T12 information")
+    reason: str = Field(
+        "T1", description="code of the reason: T1 news, LUDP volatility pause, T12 information"
+    )
     duration_s: float = Field(300.0, gt=0, description="seconds of exchange time")
 
 
-class SplitOvernight(_AtInstant):
-    """A split takes effect: positions are adjusted, an activity SPLIT appears, resting orders are cancelled or repriced."""
+class SplitOvernight(AtInstant):
+    """A split takes effect: positions change, an activity SPLIT appears, resting orders are repriced or cancelled."""
 
-    seam = Seam.INSTANT
     kind: Literal["split_overnight"] = "split_overnight"
     symbol: str
     new_shares: int = Field(gt=0)
     old_shares: int = Field(gt=0)
 
 
-class ExternalOrder(_AtInstant):
+class ExternalOrder(AtInstant):
     """Somebody enters an order by hand in the same account."""
 
-    seam = Seam.INSTANT
     kind: Literal["external_order"] = "external_order"
     key_id: str = Field("*", description="pattern of the key ids whose accounts get it")
     symbol: str
@@ -437,19 +449,17 @@ class ExternalOrder(_AtInstant):
     qty: Decimal = Field(Decimal(1), gt=0)
 
 
-class ExternalClose(_AtInstant):
+class ExternalClose(AtInstant):
     """Somebody closes a position by hand, or the broker does."""
 
-    seam = Seam.INSTANT
     kind: Literal["external_close"] = "external_close"
     key_id: str = Field("*", description="pattern of the key ids whose accounts are meant")
     symbol: str
 
 
-class AccountRestricted(_AtInstant):
+class AccountRestricted(AtInstant):
     """The broker restricts the account: trading blocked, or trading suspended by the user."""
 
-    seam = Seam.INSTANT
     kind: Literal["account_restricted"] = "account_restricted"
     key_id: str = Field("*", description="pattern of the key ids whose accounts are meant")
     restriction: Literal["trading_blocked", "account_blocked", "trade_suspended_by_user"] = "trading_blocked"
@@ -525,5 +535,6 @@ class FaultPlan(_Strict):
 
     version: Literal[1] = Field(1, description="of this format")
     seed: int | None = Field(None, description="of the faults' own chance; default: the exchange's seed")
-    faults: tuple[Fault, ...] = Field((), description="tried in this order; the first that fires at a seam is it")
-
+    faults: tuple[Fault, ...] = Field(
+        (), description="tried in this order; the first that fires at a seam is it"
+    )
