@@ -132,6 +132,7 @@ class Account:
     realised_usd: Decimal = ZERO
     income_usd: Decimal = ZERO  # dividends and the like, net
     fees_usd: Decimal = ZERO  # commission paid
+    reserved_usd: Decimal = ZERO  # of the buying power, by open orders
     last_equity_usd: Decimal = ZERO  # at the close of the last session
     last_maintenance_usd: Decimal = ZERO
     balance_on: date

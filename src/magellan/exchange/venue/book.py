@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from magellan.errors import FixInput
 from magellan.exchange.market.asset import Asset
-from magellan.exchange.market.trading_hours import TradingHours, day_of
+from magellan.exchange.market.live_bar import LiveBar
+from magellan.exchange.market.quote import Quote
+from magellan.exchange.market.trading_hours import Session, TradingHours, day_of
 from magellan.exchange.venue.account import Account, Activity, DayTrade, Position, Settings
 from magellan.exchange.venue.booked_price import commission_usd, marked
 from magellan.exchange.venue.era import Era
@@ -44,6 +46,15 @@ class Task(StrEnum):
     EXPIRE = "expire"
 
 
+class _Seen(NamedTuple):
+    """What the market shows of one symbol at one instant."""
+
+    bar: LiveBar | None
+    path_price: float | None
+    price: Decimal | None
+    quote: Quote | None
+
+
 class Book:
     """State of the venue. Time never goes back; `now_ns` is the instant that is being worked on."""
 
@@ -55,6 +66,9 @@ class Book:
         self.identities = Identities(seed)
         self.chance = random.Random(f"fills {seed}")
         self.now_ns = 0
+        self._seen: dict[str, _Seen] = {}
+        self._seen_at_ns = -1
+        self._session: Session | None = None
         self.accounts: dict[str, Account] = {}
         self.orders: dict[str, Order] = {}
         self.working: dict[str, dict[str, Order]] = {}  # by symbol, then id: orders that have not ended
@@ -121,10 +135,48 @@ class Book:
         self.accounts[account_id] = account
         return account
 
+    # What the market shows now; asked once per instant, as one request looks at it from many sides.
+
+    def _look(self, symbol: str) -> _Seen:
+        if self._seen_at_ns != self.now_ns:
+            self._seen.clear()
+            self._seen_at_ns = self.now_ns
+        seen = self._seen.get(symbol)
+        if seen is None:
+            market, now_ns = self.market, self.now_ns
+            bar, asset = market.bar(symbol, now_ns), market.asset(symbol)
+            if bar is not None and asset is not None:
+                found: float | None = bar.price(now_ns, float(asset.tick))
+            else:
+                found = market.price(symbol, now_ns)
+            price = None if found is None else marked(found)
+            seen = _Seen(bar, found, price, market.quote(symbol, now_ns))
+            self._seen[symbol] = seen
+        return seen
+
+    def bar(self, symbol: str) -> LiveBar | None:
+        """The bar that trades now."""
+        return self._look(symbol).bar
+
+    def path_price(self, symbol: str) -> float | None:
+        """The market's price now, as bars have it."""
+        return self._look(symbol).path_price
+
     def price(self, symbol: str) -> Decimal | None:
         """The market's price now."""
-        found = self.market.price(symbol, self.now_ns)
-        return None if found is None else marked(found)
+        return self._look(symbol).price
+
+    def quote(self, symbol: str) -> Quote | None:
+        """Best bid and offer now."""
+        return self._look(symbol).quote
+
+    def session(self) -> Session | None:
+        """The regular session that now lies in; None between sessions."""
+        known = self._session
+        if known is not None and known.opens_at_ns <= self.now_ns < known.closes_at_ns:
+            return known
+        self._session = self.hours.session_at(self.now_ns)
+        return self._session
 
     def position_price(self, position: Position) -> Decimal:
         """What a position is marked at: the market's price, or what was paid where the market has none."""
@@ -229,6 +281,7 @@ class Book:
         account.orders[order.id] = order
         account.by_client_id[order.client_order_id] = order
         account.live[order.id] = order
+        account.reserved_usd += order.reserved_usd
         self.working.setdefault(order.symbol, {})[order.id] = order
 
     def move(self, order: Order, happening: Happening, *, silent: bool = False, **more: str) -> None:
@@ -239,12 +292,18 @@ class Book:
         if stamp is not None and getattr(order, stamp) is None:
             setattr(order, stamp, self.now_ns)
         if order.ended:
+            self.reserve(order, ZERO)
             self.accounts[order.account_id].live.pop(order.id, None)
             there = self.working.get(order.symbol)
             if there is not None and there.pop(order.id, None) is not None and not there:
                 del self.working[order.symbol]
         if not silent:
             self.tell(order, happening.value, **more)
+
+    def reserve(self, order: Order, usd: Decimal) -> None:
+        """Let an order that has been taken up claim so much of the account's buying power, instead of what it did."""
+        self.accounts[order.account_id].reserved_usd += usd - order.reserved_usd
+        order.reserved_usd = usd
 
     def volume_taken(self, order: Order, bar_start_ns: int) -> Decimal:
         """Units of that bar that the account's fills have taken."""
@@ -263,6 +322,8 @@ class Book:
         order.filled_qty += qty
         order.filled_usd += qty * price
         whole = order.notional is not None or order.left == 0
+        if order.reserved_usd and order.qty:
+            self.reserve(order, order.cost_usd * order.left / order.qty)
         self.change_position(account, order.asset, signed, price)
         fee = commission_usd(self.terms.costs, qty, price, order.point_value)
         if fee:

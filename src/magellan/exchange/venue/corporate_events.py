@@ -48,7 +48,7 @@ def _split_position(book: Book, account: Account, position: Position, factor: De
     position.sold_today = (position.sold_today * factor).quantize(NANO)
     book.note_other(account, "SPLIT", net_usd=ZERO, symbol=symbol, qty=position.qty - before)
     fraction = position.qty - int(position.qty)
-    bar = book.market.bar(symbol, book.now_ns)
+    bar = book.bar(symbol)
     price = marked(bar.open) if bar is not None else book.position_price(position) / factor
     if was_whole and fraction:
         # What is less than a share is paid out at the first price of the new basis.

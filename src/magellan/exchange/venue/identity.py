@@ -6,6 +6,7 @@ import random
 import uuid
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)  # ten bits each
 _NAMESPACE = uuid.UUID("6f7d1f6e-3a0e-5d0b-9a43-1f2d6c1f8a55")
 
 
@@ -28,7 +29,7 @@ class Identities:
         """A ULID: 48 bits of milliseconds, then a counter in place of chance, so that ids sort as events happened."""
         self._events += 1
         value = ((at_ns // 1_000_000) & (2**48 - 1)) << 80 | self._events
-        return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+        return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
 
     def named(self, *names: str) -> str:
         """The UUID of something with a name of its own, the same for equal names and seeds."""

@@ -14,7 +14,6 @@ from decimal import Decimal
 from magellan.exchange.market.asset import Asset, AssetClass
 from magellan.exchange.venue.account import Account, Position
 from magellan.exchange.venue.book import Book
-from magellan.exchange.venue.order import Order
 from magellan.exchange.venue.wire_format import ZERO
 
 INITIAL = Decimal("0.5")
@@ -94,7 +93,7 @@ def standing(book: Book, account: Account) -> Standing:
         short_usd=short,
         initial_usd=initial,
         maintenance_usd=maintenance,
-        reserved_usd=reserved_usd(account),
+        reserved_usd=account.reserved_usd,
         multiplier=multiplier_in_force(book, account, equity),
         opened_today_usd=opened,
         last_equity_usd=account.last_equity_usd,
@@ -130,23 +129,6 @@ def maintenance_usd(position: Position, price: Decimal) -> Decimal:
     least = Decimal("2.50") if price < 5 else Decimal(5)
     fraction = Decimal(1) if price < 5 else position.asset.margin_requirement_short / _PERCENT
     return max(least * abs(position.qty), value * fraction)
-
-
-def reserved_usd(account: Account) -> Decimal:
-    """Buying power that open orders have laid claim to; what has been filled of them no longer counts."""
-    total = ZERO
-    for order in account.live.values():
-        if order.reserved_usd:
-            part = _part_reserved(order)
-            if order.replaces is not None and not order.replaces.ended:
-                # While a replacement is on its way, the pair reserves the larger amount.
-                part = max(ZERO, part - _part_reserved(order.replaces))
-            total += part
-    return total
-
-
-def _part_reserved(order: Order) -> Decimal:
-    return order.reserved_usd * order.left / order.qty if order.qty else order.reserved_usd
 
 
 def _marginable(asset: Asset) -> bool:

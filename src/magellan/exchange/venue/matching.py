@@ -63,7 +63,7 @@ def plan_tick(book: Book, order: Order) -> None:
     if order.order_class == "mleg":
         _tick_at(book, order)
         return
-    bar = book.market.bar(order.symbol, book.now_ns)
+    bar = book.bar(order.symbol)
     if bar is None or order.tif in ("opg", "cls") or not may_fill(order, bar):
         if at_once:
             _tick_at(book, order)
@@ -78,8 +78,8 @@ def plan_tick(book: Book, order: Order) -> None:
         if at_once:
             _tick_at(book, order, bar.end_ns - CLOSE_BEFORE_END_NS)
         return
-    quote = book.market.quote(order.symbol, book.now_ns)
-    price = book.market.price(order.symbol, book.now_ns)
+    quote = book.quote(order.symbol)
+    price = book.path_price(order.symbol)
     if quote is None or price is None:
         return
     if order.gets_open or at_once or _marketable(order, price, quote.bid, quote.ask):
@@ -119,14 +119,14 @@ def tick(book: Book, order: Order, due_ns: int) -> None:
     if order.order_class == "mleg":
         match_mleg(book, order)
     else:
-        bar = book.market.bar(order.symbol, due_ns)
+        bar = book.bar(order.symbol)
         if bar is not None and may_fill(order, bar) and not _halted(book, order.symbol):
             if gets_open:
                 _at_one_price(book, order, bar, bar.open, at_open=True)
             elif due_ns >= bar.end_ns - CLOSE_BEFORE_END_NS:
                 _at_one_price(book, order, bar, bar.close, at_open=False)
             else:
-                price = book.market.price(order.symbol, due_ns)
+                price = book.path_price(order.symbol)
                 if price is not None:
                     _at_path(book, order, bar, price)
     if order.tif in ("ioc", "fok") and not order.ended and order.due_ns is None:
@@ -172,9 +172,7 @@ def at_close(book: Book) -> None:
                 if not order.matchable or _reduces(book, order) != reducing:
                     continue
                 late = order.submitted_ns >= bar.end_ns - book.terms.close_grace_ns and order.woken is None
-                if order.tif == "cls" if ends_session else False:
-                    _at_one_price(book, order, bar, bar.close, at_open=False)
-                elif late and order.tif not in ("cls", "opg"):
+                if (order.tif == "cls" if ends_session else False) or (late and order.tif not in ("cls", "opg")):
                     _at_one_price(book, order, bar, bar.close, at_open=False)
         for order in list(book.working.get(symbol, {}).values()):
             if order.type == "trailing_stop" and order.state in (State.NEW, State.PARTIALLY_FILLED):
@@ -187,7 +185,7 @@ def _busy(book: Book) -> list[tuple[str, LiveBar]]:
     """Symbols with orders and a bar now, in the market's order; options after shares."""
     found = []
     for symbol in sorted(book.working, key=lambda each: (book.places.get(each, len(book.places)), each)):
-        bar = book.market.bar(symbol, book.now_ns) if symbol else None
+        bar = book.bar(symbol) if symbol else None
         if bar is not None and not _halted(book, symbol):
             found.append((symbol, bar))
     return found
@@ -274,7 +272,7 @@ def _at_one_price(book: Book, order: Order, bar: LiveBar, price: float, *, at_op
 
 def _at_path(book: Book, order: Order, bar: LiveBar, price: float) -> None:
     """Fill a marketable order between the instants, at the path price and what it costs to take it."""
-    quote = book.market.quote(order.symbol, book.now_ns)
+    quote = book.quote(order.symbol)
     if quote is None or not _marketable(order, price, min(quote.bid, price), max(quote.ask, price)):
         return
     if order.is_stop and not order.triggered:
@@ -456,9 +454,7 @@ def legs_price(book: Book, order: Order) -> Decimal | None:
 
 def match_mleg(book: Book, order: Order) -> None:
     """Fill all legs at their prices now when their sum is within the order's limit."""
-    if any(
-        book.market.bar(leg.symbol, book.now_ns) is None or _halted(book, leg.symbol) for leg in order.legs
-    ):
+    if any(book.bar(leg.symbol) is None or _halted(book, leg.symbol) for leg in order.legs):
         return
     net = legs_price(book, order)
     if net is None or (order.limit_price is not None and net > order.limit_price):

@@ -55,7 +55,7 @@ def refused_cover(book: Book, account: Account, order: Order) -> Refusal | None:
             return refusal("option_covered_call", required=text(required), available=text(max(ZERO, free)))
         return None
     # A written put is covered by the cash that would buy the shares.
-    order.reserved_usd = contract.strike * MULTIPLIER * order.qty
+    order.cost_usd = order.reserved_usd = contract.strike * MULTIPLIER * order.qty
     power = standing(book, account).non_marginable_usd
     if book.terms.buying_power_rule and order.reserved_usd > power:
         return refusal(
@@ -157,7 +157,7 @@ def refused_spread(book: Book, account: Account, order: Order, net: Decimal | No
     per_unit = max(ZERO, order.limit_price if order.limit_price is not None else net)
     written = any(leg.side == "sell" for leg in order.legs)
     at_risk = max(per_unit, abs(loss) + min(ZERO, net)) if written and net < 0 else per_unit
-    order.reserved_usd = at_risk * MULTIPLIER * order.qty
+    order.cost_usd = order.reserved_usd = at_risk * MULTIPLIER * order.qty
     power = standing(book, account).non_marginable_usd
     if book.terms.buying_power_rule and order.reserved_usd > power:
         return refusal(

@@ -96,7 +96,9 @@ class Order:
     due_ns: int | None = None  # a marketable order's next tick, at which it is looked at
     gets_open: bool = False  # it arrived in time for the open of the bar it fills in
     woken: Woken | None = None
-    reserved_usd: Decimal = ZERO  # of the buying power, while nothing is filled
+    cost_usd: Decimal = ZERO  # what all of it may cost
+    reserved_usd: Decimal = ZERO  # of the buying power, for what is not filled
+    fixed_body: dict[str, Any] | None = None  # what `order_body` need not write again
 
     @property
     def symbol(self) -> str:
@@ -153,42 +155,71 @@ class Order:
 
 def order_body(order: Order, era: Era, *, nested: bool) -> dict[str, Any]:
     """The order as Alpaca sends it. nested: its legs are shown below it."""
+    if order.fixed_body is None:
+        order.fixed_body = _fixed_body(order, era)
+    body = order.fixed_body.copy()
+    body["updated_at"] = instant_text(order.updated_ns)
+    body["status"] = order.state.value
+    body["qty"] = optional_text(order.qty)
+    body["limit_price"] = optional_text(order.limit_price)
+    body["stop_price"] = optional_text(order.stop_price)
+    if order.type == "trailing_stop":
+        body["trail_percent"] = optional_text(order.trail_percent)
+        body["trail_price"] = optional_text(order.trail_price)
+        body["hwm"] = optional_text(order.hwm)
+    if order.filled_qty:
+        body["filled_qty"] = text(order.filled_qty)
+        body["filled_avg_price"] = optional_text(order.average_price)
+        body["filled_at"] = optional_instant_text(order.filled_ns)
+    if order.ended or order.replaced_by is not None:
+        body["expired_at"] = optional_instant_text(order.expired_ns)
+        body["canceled_at"] = optional_instant_text(order.canceled_ns)
+        body["failed_at"] = optional_instant_text(order.failed_ns)
+        body["replaced_at"] = optional_instant_text(order.replaced_ns)
+        body["replaced_by"] = order.replaced_by.id if order.replaced_by else None
+    if nested and order.legs:
+        body["legs"] = [order_body(leg, era, nested=False) for leg in order.legs]
+    return body
+
+
+def _fixed_body(order: Order, era: Era) -> dict[str, Any]:
+    """The members that never change, and the others as they are at first. Writing them is half of what a body costs."""
     asset = order.asset
     body: dict[str, Any] = {
         "id": order.id,
         "client_order_id": order.client_order_id,
         "created_at": instant_text(order.created_ns),
-        "updated_at": instant_text(order.updated_ns),
+        "updated_at": None,
         "submitted_at": instant_text(order.submitted_ns),
-        "filled_at": optional_instant_text(order.filled_ns),
-        "expired_at": optional_instant_text(order.expired_ns),
+        "filled_at": None,
+        "expired_at": None,
         "expires_at": instant_text(order.expires_ns),
-        "canceled_at": optional_instant_text(order.canceled_ns),
-        "failed_at": optional_instant_text(order.failed_ns),
-        "replaced_at": optional_instant_text(order.replaced_ns),
-        "replaced_by": order.replaced_by.id if order.replaced_by else None,
+        "canceled_at": None,
+        "failed_at": None,
+        "replaced_at": None,
+        "replaced_by": None,
         "replaces": order.replaces.id if order.replaces else None,
         "asset_id": str(asset.id) if asset else "",
         "symbol": asset.symbol if asset else "",
         "asset_class": asset.asset_class.value if asset else "",
         "notional": optional_text(order.notional),
-        "qty": optional_text(order.qty),
-        "filled_qty": text(order.filled_qty),
-        "filled_avg_price": optional_text(order.average_price),
+        "qty": None,
+        "filled_qty": "0",
+        "filled_avg_price": None,
         "order_class": "" if order.order_class == "simple" else order.order_class,
         "order_type": order.type,
         "type": order.type,
         "side": order.side,
         "position_intent": order.position_intent or "",
         "time_in_force": order.tif,
-        "limit_price": optional_text(order.limit_price),
-        "stop_price": optional_text(order.stop_price),
-        "status": order.state.value,
+        "limit_price": None,
+        "stop_price": None,
+        "status": None,
         "extended_hours": order.extended_hours,
-        "legs": [order_body(leg, era, nested=False) for leg in order.legs] if nested and order.legs else None,
-        "trail_percent": optional_text(order.trail_percent),
-        "trail_price": optional_text(order.trail_price),
-        "hwm": optional_text(order.hwm),
+        "legs": None,
+        "trail_percent": None,
+        "trail_price": None,
+        "hwm": None,
         "ratio_qty": optional_text(order.ratio_qty),
     }
     if order.group is not None and era.order_groups:

@@ -114,6 +114,8 @@ def do_replace(book: Book, new: Order) -> None:
         new.qty -= old.filled_qty
     old.due_ns = None
     book.move(old, Happening.REPLACE)
+    if new.cost_usd:
+        book.reserve(new, new.cost_usd)
     _take_place(old, new)
     if was_held:
         new.state = State.HELD
@@ -238,7 +240,6 @@ def _replacement(book: Book, old: Order, changes: dict[str, Any], client_order_i
         role=old.role,
         triggered=old.triggered,
         woken=old.woken,
-        reserved_usd=old.reserved_usd,
     )
     if new.type == "trailing_stop" and trail is not None:
         distance = new.trail_price

@@ -367,7 +367,11 @@ def _power_refused(book: Book, account: Account, order: Order) -> Refusal | None
     cost = cost_basis(book, order)
     if cost is None:
         return refusal("no_price", symbol=order.symbol)
-    order.reserved_usd = cost
+    order.cost_usd = order.reserved_usd = cost
+    old = order.replaces
+    if old is not None:
+        # While a replacement is on its way, the pair reserves the larger amount.
+        order.reserved_usd = max(ZERO, cost - old.reserved_usd)
     if not book.terms.buying_power_rule:
         return None
     assert order.asset is not None
@@ -378,9 +382,7 @@ def _power_refused(book: Book, account: Account, order: Order) -> Refusal | None
         power = now.day_usd
     else:
         power = now.regt_usd
-    if order.replaces is not None:
-        power += order.replaces.reserved_usd  # which the replacement gives back
-    if cost > power:
+    if order.reserved_usd > power:
         return refusal(
             "insufficient_buying_power",
             buying_power=text(power.quantize(CENT)),
@@ -398,7 +400,7 @@ def cost_basis(book: Book, order: Order) -> Decimal | None:
     """What the order may cost, in USD: its limit, or the market with a collar. None without a price."""
     if order.notional is not None:
         return order.notional
-    quote = book.market.quote(order.symbol, book.now_ns)
+    quote = book.quote(order.symbol)
     if quote is None:
         return None
     if order.side == "sell":

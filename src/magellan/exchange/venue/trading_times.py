@@ -23,7 +23,7 @@ def is_trading(book: Book, order: Order) -> bool:
     """Whether the exchange works the order now: in the session, or in extended hours when it asks for them."""
     if order.asset is not None and order.asset.asset_class is AssetClass.CRYPTO:
         return True
-    if book.hours.session_at(book.now_ns) is not None:
+    if book.session() is not None:
         return order.tif != "opg"
     return order.extended_hours and book.hours.extended_session_at(book.now_ns) is not None
 
@@ -53,7 +53,8 @@ def day_order_ends_ns(book: Book, now_ns: int, *, extended: bool) -> int:
             session = book.hours.session(day_of(book.hours.next_open_ns(now_ns)))
         assert session is not None, "what opens is a session"
         return session.extended_closes_at_ns
-    return book.hours.next_close_ns(now_ns)
+    session = book.session()
+    return session.closes_at_ns if session is not None else book.hours.next_close_ns(now_ns)
 
 
 def gtc_ends_ns(book: Book, now_ns: int) -> int:

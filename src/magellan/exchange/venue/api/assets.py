@@ -11,9 +11,9 @@ from magellan.exchange.market.asset import Asset, AssetClass
 from magellan.exchange.market.option_contract import (
     MULTIPLIER,
     OptionContract,
+    Right,
     listed_expiries,
     listed_strikes,
-    Right,
 )
 from magellan.exchange.market.trading_hours import day_of
 from magellan.exchange.venue.api.call import Answer, Call, ok
