@@ -11,26 +11,25 @@ from typing import TYPE_CHECKING
 from magellan.adapters.corporate_action_file import CorporateActionFile
 from magellan.adapters.durable_file import write_durably
 from magellan.adapters.exchange_calendar import load_calendar
-from magellan.adapters.import_journal import JsonLinesImportJournal
 from magellan.adapters.parquet.bar_archive import ParquetBarArchive
 from magellan.adapters.parquet.foreign_file import ENDINGS, read_foreign
-from magellan.archive.actions import CorporateActionTable
 from magellan.errors import FixInput
-from magellan.ports.bars import BarArchive
-from magellan.ports.corporate_actions import CorporateActionStore
-from magellan.ports.executor import Executor
-from magellan.ports.import_journal import ImportJournal
-from magellan.ports.machine import Machine
-from magellan.ports.run_store import RunStore
-from magellan.ports.sweeps import SweepStore
-from magellan.ports.vendor import BarVendor
-from magellan.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
+    from magellan.archive.actions import CorporateActionTable
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
+    from magellan.ports.bars import BarArchive
+    from magellan.ports.corporate_actions import CorporateActionStore
+    from magellan.ports.executor import Executor
+    from magellan.ports.import_journal import ImportJournal
+    from magellan.ports.machine import Machine
+    from magellan.ports.run_store import RunStore
+    from magellan.ports.sweeps import SweepStore
+    from magellan.ports.vendor import BarVendor
     from magellan.usecases.gate_strategy import GateSources
     from magellan.workspace.config import StrategyConfig
+    from magellan.workspace.workspace import Workspace
 
 calendar_of = load_calendar
 write_file = write_durably
@@ -85,6 +84,8 @@ def corporate_action_store(workspace: Workspace) -> CorporateActionStore:
 
 def import_journal(workspace: Workspace) -> ImportJournal:
     """The journal of the imports into the workspace's archive."""
+    from magellan.adapters.import_journal import JsonLinesImportJournal
+
     return JsonLinesImportJournal(workspace.state_folder / "imports")
 
 

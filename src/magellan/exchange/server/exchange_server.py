@@ -159,10 +159,11 @@ class ExchangeServer:
         self._control.own_hosts = (
             None if options.is_exposed else frozenset(f"{name}:{self.port}" for name in _OWN_NAMES)
         )
-        if options.plan.seed is not None:
-            self.faults.reseed(options.plan.seed)
-        for terms in options.plan.faults:
-            self.arm(terms)
+        if options.plan is not None:
+            if options.plan.seed is not None:
+                self.faults.reseed(options.plan.seed)
+            for terms in options.plan.faults:
+                self.arm(terms)
         self.log.write(self.clock.now_ns(), "start", seed=options.seed, symbols=len(self._market.symbols))
         self.timeline.clock_changed()
         if self._log_file is not None:

@@ -25,6 +25,7 @@ class ServerOptions:
     mode, speed:     of the clock. start_ns: exchange time at the start, UTC; the shifted clock does not ask for it.
     end_ns:          where the served data ends, UTC; None: never.
     accounts:        the pairs that are let in, with their accounts; None: any pair opens one with `opening`.
+    plan:            faults in force from the start.
     requests_per_minute: per key; None: no limit.
     log_file:        gets every line of the event log; it is written anew.
     api_as_of:       the day whose protocol is spoken.
@@ -41,7 +42,7 @@ class ServerOptions:
     end_ns: int | None = None
     accounts: tuple[KnownAccount, ...] | None = None
     opening: AccountTerms = field(default_factory=AccountTerms)
-    plan: FaultPlan = field(default_factory=FaultPlan)
+    plan: FaultPlan | None = None
     requests_per_minute: int | None = None
     streams: StreamTerms = field(default_factory=StreamTerms)
     log_file: Path | None = None

@@ -16,6 +16,8 @@ from magellan.surfaces.cli.run_options import FromOption, ToOption, read_date, s
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from magellan.exchange.server.accounts import KnownAccount
+    from magellan.exchange.server.faults.plan import FaultPlan
     from magellan.exchange.server.options import ServerOptions
     from magellan.workspace.config import StrategyConfig
     from magellan.workspace.workspace import Workspace
@@ -160,10 +162,7 @@ def exchange(
     """
     from magellan.errors import FixInput
     from magellan.exchange.data_api.entitlement import ALGO_TRADER_PLUS, BASIC
-    from magellan.exchange.server.accounts_file import read_accounts_file
     from magellan.exchange.server.clock import ClockMode
-    from magellan.exchange.server.faults.plan import FaultPlan
-    from magellan.exchange.server.faults.plan_file import read_plan_file
     from magellan.exchange.server.options import LOOPBACK, ServerOptions
     from magellan.exchange.server.serve import serve
     from magellan.exchange.server.served_market import MarketAsked
@@ -201,8 +200,8 @@ def exchange(
         speed=speed,
         start_ns=served.start_ns,
         end_ns=served.end_ns,
-        accounts=read_accounts_file(accounts) if accounts else None,
-        plan=read_plan_file(faults) if faults else FaultPlan(),
+        accounts=_known_accounts(accounts),
+        plan=_plan(faults),
         requests_per_minute=rate_limit,
         streams=StreamTerms(deflate=deflate, one_per_key=one_stream_per_key, trades_as_text=text_frames),
         log_file=log,
@@ -227,6 +226,22 @@ def _dates(session: date | None, first_on: date | None, last_on: date | None) ->
     if first_on is None or last_on is None:
         raise typer.BadParameter("--from and --to go together")
     return first_on, last_on
+
+
+def _known_accounts(path: Path | None) -> tuple[KnownAccount, ...] | None:
+    if path is None:
+        return None
+    from magellan.exchange.server.accounts_file import read_accounts_file
+
+    return read_accounts_file(path)
+
+
+def _plan(path: Path | None) -> FaultPlan | None:
+    if path is None:
+        return None
+    from magellan.exchange.server.faults.plan_file import read_plan_file
+
+    return read_plan_file(path)
 
 
 def _opened(workspace: Path | None) -> Workspace:
@@ -273,7 +288,7 @@ def _tell(symbols: Sequence[str], options: ServerOptions, port: int, *, as_json:
         f"  key pairs    {'those of the accounts file' if known else 'any; each opens an account with 100,000 $'}"
     )
     say(f"  rate limit   {options.requests_per_minute or 'off'} (Alpaca: 200 a minute and key)")
-    say(f"  faults       {len(options.plan.faults) or 'none'}")
+    say(f"  faults       {len(options.plan.faults) if options.plan else 'none'}")
     say(f"  page         {http}/")
     say(f"  control      {http}/_magellan/")
     for client, lines in _clients(http, ws, feed).items():
