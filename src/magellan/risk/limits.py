@@ -119,7 +119,8 @@ class RiskView:
     """What is known of the account and of one symbol when an order is checked. None: nobody knows.
 
     Counts and sums are those before the order at hand. `working_reducing_units` counts a pair of orders of which one
-    cancels the other once, and leaves out an order that this one replaces.
+    cancels the other once, and leaves out an order that this one replaces. A number that is none, and a negative one
+    where none can be, counts as unknown.
     """
 
     at: datetime  # aware, UTC
@@ -130,8 +131,7 @@ class RiskView:
     reference_price: Decimal | None  # what the decision was made at
     last_price: Decimal | None  # newest known
     position_units: Decimal | None  # from executions; signed: long > 0, short < 0
-    working_entry_units: Decimal | None  # >= 0: not yet filled, of entries into this symbol
-    working_entry_usd: Decimal | None  # >= 0: their units x price
+    working_entry_usd: Decimal | None  # >= 0: units x price not yet filled, of entries into this symbol
     working_reducing_units: Decimal | None  # >= 0: not yet filled, of orders that leave this symbol
     same_intent_pending: bool | None  # an entry of this symbol and side is working or its fate is unknown
     symbol_halted: bool | None
@@ -153,6 +153,19 @@ class RiskView:
     account_told_at: datetime | None
     reconciled_at: datetime | None
     clock_skew_s: Decimal | None  # ours minus the broker's
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if isinstance(value, Decimal) and (
+                not value.is_finite() or (value < 0 and name in _NEVER_NEGATIVE)
+            ):
+                object.__setattr__(self, name, None)
+
+
+_NEVER_NEGATIVE: Final = frozenset(
+    {"working_entry_usd", "working_reducing_units", "gross_exposure_usd", "working_entries_usd"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
