@@ -32,7 +32,7 @@ def write_durably(path: Path, content: bytes, *, kept: str) -> None:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error, kept=kept) from error
 
@@ -72,10 +72,10 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename survive a power cut: on most file systems the folder is written later than the file."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -8,17 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from magellan.errors import AskOperator
-from magellan.ledger.chain import (
-    EMPTY,
-    Broken,
-    Head,
-    Sound,
-    StoredEntry,
-    break_in,
-    entry_from,
-    sealed,
-    verify,
-)
+from magellan.ledger.chain import EMPTY, Broken, ChainBroken, Head, Sound, StoredEntry, sealed, verify, walk
 from magellan.ledger.entries import LedgerEntry, NewEntry
 from magellan.ledger.json_form import UnreadableRecord
 from magellan.ports.ledger import AccountHeld, Holder
@@ -45,18 +35,13 @@ class MemoryLedger:
     def entries(
         self, account: str, *, after: int = 0, kinds: Iterable[str] | None = None
     ) -> Iterator[LedgerEntry]:
+        stored = tuple(self._stored.get(account, ()))
         wanted = None if kinds is None else frozenset(kinds)
-        at = EMPTY
-        for stored in tuple(self._stored.get(account, ())):
-            reason = break_in(stored, account, after=at)
-            if reason is not None:
-                raise AskOperator(f"the ledger of {account} is damaged at entry {at.number + 1}: {reason}")
-            at = Head(number=stored.number, hash=stored.hash)
-            if stored.number > after and (wanted is None or stored.kind in wanted):
-                try:
-                    yield entry_from(stored)
-                except UnreadableRecord as error:
-                    raise AskOperator(f"the ledger of {account} cannot be read: {error}") from error
+        start = EMPTY if not after or not stored else Head(number=after, hash=stored[after - 1].hash)
+        try:
+            yield from walk(stored[after:], account, after=start, kinds=wanted)
+        except (ChainBroken, UnreadableRecord) as error:
+            raise AskOperator(f"the ledger of {account} cannot be read: {error}") from error
 
     def verify(self, account: str) -> Sound | Broken:
         return verify(self._stored.get(account, ()), account, head=self._heads.get(account))

@@ -21,7 +21,6 @@ from magellan.ledger.entries import (
     BreakerTripped,
     CancelIntended,
     CashMoved,
-    Decision,
     ExecutionSeen,
     Halted,
     LedgerEntry,
@@ -128,7 +127,6 @@ class Book:
     breakers: dict[str, TrippedBreaker] = field(default_factory=dict)  # the tripped ones, by name
     halt: Halt | None = None
     work_done: set[tuple[str, date]] = field(default_factory=set)  # name and session date
-    last_decisions: dict[str, Decision] = field(default_factory=dict)  # by symbol
     last_session: RunningSession | None = None
     last_mark: AccountMark | None = None
     marks_by_day: dict[date, AccountMarked] = field(default_factory=dict)  # the first of each session date
@@ -233,9 +231,6 @@ class Book:
 
     def _work_done(self, entry: NewEntry | LedgerEntry, told: WorkDone) -> None:
         self.work_done.add((told.name, told.session_on))
-
-    def _decision(self, entry: NewEntry | LedgerEntry, told: Decision) -> None:
-        self.last_decisions[told.symbol] = told
 
     def _order_intended(self, entry: NewEntry | LedgerEntry, told: OrderIntended) -> None:
         request = told.request
@@ -565,7 +560,6 @@ _FOLDS: Final[Mapping[type[Payload], Callable[[Book, NewEntry | LedgerEntry, Any
         SessionBegan: Book._session_began,
         SessionEnded: Book._session_ended,
         WorkDone: Book._work_done,
-        Decision: Book._decision,
         OrderIntended: Book._order_intended,
         ReplaceIntended: Book._replace_intended,
         CancelIntended: Book._cancel_intended,
@@ -585,6 +579,9 @@ _FOLDS: Final[Mapping[type[Payload], Callable[[Book, NewEntry | LedgerEntry, Any
         Resumed: Book._resumed,
     }
 )
+
+FOLDED_KINDS: Final = frozenset(each.kind for each in _FOLDS)
+"""The kinds of entries that a book follows from. A recovery needs to read no others; most of a ledger is decisions."""
 
 
 def _entry_type(order: OrderRecord | None) -> str:

@@ -2,29 +2,28 @@
 
 An entry is one line of JSON, in this order and without spaces:
 
-    {"previous_hash":"…","number":7,"at":"…Z","account":"…","session":"…","kind":"…","version":1,"payload":{…}}
+    {"previous_hash":"…","number":7,"account":"…","kind":"…","version":1,"at":"…Z","session":"…","payload":{…}}
 
 Its hash is the SHA-256 of the bytes of that line, in lower-case hexadecimal. The line is stored as it was hashed, so a
 check needs no second serialiser: `sha256(line) == hash`, and the next line begins with that hash. Before the first
-entry stand 64 zeros. What a chain alone cannot show (its newest entries cut off, or the whole rewritten) shows against
-a head that was noted elsewhere: `magellan audit verify --head NUMBER:HASH`.
+entry stand 64 zeros. What a chain alone cannot show (its newest entries cut off together with the store's word about
+where it ends, or the whole of it written anew) shows against a head that was noted elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
 from magellan.ledger.entries import LedgerEntry, NewEntry
 from magellan.ledger.json_form import UnreadableRecord, json_bytes, payload_from
 
-BEFORE_THE_FIRST: Final = "0" * 64
-_HASH_AT: Final = slice(len(b'{"previous_hash":"'), len(b'{"previous_hash":"') + 64)
+_BEFORE_THE_FIRST: Final = "0" * 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +37,13 @@ class Head:
         return f"{self.number}:{self.hash}"
 
 
-EMPTY: Final = Head(number=0, hash=BEFORE_THE_FIRST)
+EMPTY: Final = Head(number=0, hash=_BEFORE_THE_FIRST)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEntry:
+class StoredEntry(NamedTuple):
     """An entry as it lies in a store: the line that was hashed, and what the store says beside it."""
+
+    # A tuple, since a recovery makes one for every entry that there ever was.
 
     number: int
     kind: str
@@ -66,41 +66,90 @@ class Broken:
     reason: str
 
 
+class ChainBroken(ValueError):
+    """An entry does not follow from the one before."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"entry {number}: {reason}")
+        self.broken = Broken(number=number, reason=reason)
+
+
 def sealed(
     entries: Sequence[NewEntry], account: str, after: Head
 ) -> tuple[tuple[StoredEntry, ...], tuple[LedgerEntry, ...]]:
-    """Entries as they are to be stored after `after`, and as they read from there."""
+    """Entries as they are to be stored after `after`, and as they read from there.
+
+    Raises ValueError for a payload that has no JSON form.
+    """
     stored, read = [], []
     head = after
     for entry in entries:
         number = head.number + 1
+        payload = entry.payload
         line = json_bytes(
             {
                 "previous_hash": head.hash,
                 "number": number,
-                "at": entry.at,
                 "account": account,
+                "kind": payload.kind,
+                "version": payload.version,
+                "at": entry.at,
                 "session": entry.session,
-                "kind": entry.payload.kind,
-                "version": entry.payload.version,
-                "payload": entry.payload,
+                "payload": payload,
             }
         )
         digest = sha256(line).hexdigest()
-        stored.append(StoredEntry(number=number, kind=entry.payload.kind, line=line, hash=digest))
+        stored.append(StoredEntry(number, payload.kind, line, digest))
         read.append(
             LedgerEntry(
                 number=number,
                 at=entry.at,
                 account=account,
                 session=entry.session,
-                payload=entry.payload,
+                payload=payload,
                 previous_hash=head.hash,
                 hash=digest,
             )
         )
         head = Head(number=number, hash=digest)
     return tuple(stored), tuple(read)
+
+
+def walk(
+    stored: Iterable[StoredEntry], account: str, *, after: Head, kinds: Collection[str] | None = None
+) -> Iterator[LedgerEntry]:
+    """The entries that follow `after`, checked one by one; only those of `kinds` are read and given, where given.
+
+    Raises ChainBroken where the chain does not hold, UnreadableRecord for a record that is not what it promises.
+    """
+    for entry in checked(stored, account, after):
+        if kinds is None or entry.kind in kinds:
+            yield entry_from(entry)
+
+
+def checked(stored: Iterable[StoredEntry], account: str, after: Head) -> Iterator[StoredEntry]:
+    """Stored entries, each passed on once it is known to follow from the one before. Raises ChainBroken."""
+    named = json_bytes(account)
+    number, previous_hash = after.number, after.hash
+    for entry in stored:
+        number += 1
+        if entry.number != number:
+            raise ChainBroken(number, f"it is missing; the next one is {entry.number}")
+        # What a line begins with is known before it is read, so that most tampering shows without parsing it.
+        begins = b'{"previous_hash":"%b","number":%d,"account":%b,"kind":"%b",' % (
+            previous_hash.encode(),
+            number,
+            named,
+            entry.kind.encode(),
+        )
+        if not entry.line.startswith(begins):
+            raise ChainBroken(
+                number, "it does not follow from the entry before, or stands under another name"
+            )
+        if sha256(entry.line).hexdigest() != entry.hash:
+            raise ChainBroken(number, "its line does not have its hash")
+        previous_hash = entry.hash
+        yield entry
 
 
 def entry_from(stored: StoredEntry) -> LedgerEntry:
@@ -116,8 +165,6 @@ def entry_from(stored: StoredEntry) -> LedgerEntry:
             previous_hash=line["previous_hash"],
             hash=stored.hash,
         )
-    except UnreadableRecord as error:
-        raise UnreadableRecord(f"entry {stored.number}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableRecord(f"entry {stored.number}: {error}") from error
 
@@ -129,41 +176,25 @@ def verify(stored: Iterable[StoredEntry], account: str, *, head: Head | None) ->
           are no entries.
     """
     at = EMPTY
-    for entry in stored:
-        reason = break_in(entry, account, after=at)
-        if reason is not None:
-            return Broken(number=at.number + 1, reason=reason)
-        at = Head(number=entry.number, hash=entry.hash)
-    if head is None and at.number:
-        return Broken(number=at.number, reason="the store does not say where the chain ends")
-    if head is not None and head != at:
-        return Broken(
-            number=min(at.number, head.number) + (at.number != head.number),
-            reason=f"the chain ends with entry {at.number}, and the store says that it has {head.number}",
-        )
-    return Sound(head=at)
-
-
-def break_in(entry: StoredEntry, account: str, *, after: Head) -> str | None:
-    """Why an entry does not follow; None when it does."""
-    if entry.number != after.number + 1:
-        return f"entry {after.number + 1} is missing; the next one is {entry.number}"
-    if entry.line[_HASH_AT] != after.hash.encode():
-        return "it does not follow from the entry before"
-    if sha256(entry.line).hexdigest() != entry.hash:
-        return "its line does not have its hash"
-    expected = b'","number":%d,' % entry.number
-    if entry.line[_HASH_AT.stop : _HASH_AT.stop + len(expected)] != expected:
-        return "its line carries another number"
-    return _mislabelled(entry, account)
-
-
-def _mislabelled(entry: StoredEntry, account: str) -> str | None:
     try:
-        line = orjson.loads(entry.line)
-        told = line["account"], line["kind"]
-    except (KeyError, TypeError, ValueError) as error:
-        return f"its line cannot be read: {error}"
-    if told != (account, entry.kind):
-        return f"its line says account {told[0]} and kind {told[1]}, its store {account} and {entry.kind}"
+        for entry in checked(stored, account, EMPTY):
+            at = Head(number=entry.number, hash=entry.hash)
+    except ChainBroken as error:
+        return error.broken
+    broken = break_at_end(at, head)
+    return Sound(head=at) if broken is None else broken
+
+
+def break_at_end(reached: Head, head: Head | None) -> Broken | None:
+    """How the end of a chain differs from where the store says that it ends; None when they agree."""
+    if head is None:
+        if reached == EMPTY:
+            return None
+        return Broken(number=reached.number, reason="the store does not say where the chain ends")
+    if reached.number < head.number:
+        return Broken(number=reached.number + 1, reason=f"it is missing; the chain had {head.number} entries")
+    if reached.number > head.number:
+        return Broken(number=head.number + 1, reason=f"it was added to a chain of {head.number} entries")
+    if reached != head:
+        return Broken(number=reached.number, reason="the store says that the chain ends with another hash")
     return None

@@ -1,0 +1,284 @@
+"""The ledger in a database. What SQLite and PostgreSQL do differently is in `sqlite_ledger.py`, `postgres_ledger.py`.
+
+One append is one transaction: the entries, and where the chain ends now. The end is moved from where this writer left
+it and from nowhere else, so that a writer which lost its lock without noticing cannot add anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from magellan.adapters.ledger_schema import ENTRIES, HEADS
+from magellan.errors import AskOperator, MagellanError
+from magellan.ledger.chain import (
+    EMPTY,
+    Broken,
+    ChainBroken,
+    Head,
+    Sound,
+    StoredEntry,
+    break_at_end,
+    sealed,
+    verify,
+    walk,
+)
+from magellan.ledger.entries import LedgerEntry, NewEntry
+from magellan.ledger.json_form import UnreadableRecord
+from magellan.ports.ledger import Holder, LedgerWriter
+
+_PAGE: Final = 4096  # rows that are read at a time
+
+_KEPT: Final = "everything that was acknowledged before; nothing of what was being written"
+
+_ADD = insert(ENTRIES)
+_BEGIN_CHAIN = insert(HEADS)
+_MOVE_HEAD = (
+    update(HEADS)
+    .where(
+        HEADS.c.account == bindparam("of"),
+        HEADS.c.number == bindparam("from_number"),
+        HEADS.c.hash == bindparam("from_hash"),
+    )
+    .values(number=bindparam("to_number"), hash=bindparam("to_hash"))
+)
+_HEAD = select(HEADS.c.number, HEADS.c.hash).where(HEADS.c.account == bindparam("of"))
+_ACCOUNTS = select(HEADS.c.account).order_by(HEADS.c.account)
+
+
+class Database(Protocol):
+    """What a kind of database does in its own way."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it: a path, or an address without its password."""
+        ...
+
+    def engine(self, *, make: bool) -> Engine | None:
+        """Connections to it, its tables made and of a version that we know.
+
+        make: bring it into being where it is not there; otherwise None is answered.
+        """
+        ...
+
+    def read_columns(self) -> tuple[Any, ...]:
+        """number, kind, line, hash of an entry, to select. Bytes come as they lie there."""
+        ...
+
+    def writing(self, account: str, clock: Callable[[], datetime]) -> AbstractContextManager[Connection]:
+        """A connection to write by, and the account's lock with it. Raises AccountHeld."""
+        ...
+
+    def holder(self, account: str) -> Holder | None: ...
+
+    def refusal(self, error: SQLAlchemyError, *, kept: str) -> MagellanError:
+        """What went wrong, in words."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SqlLedger:
+    """A ledger in a database.
+
+    clock: now, aware, UTC; only says since when an account is held.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def accounts(self) -> tuple[str, ...]:
+        with self._reading() as connection:
+            if connection is None:
+                return ()
+            return tuple(account for (account,) in connection.execute(_ACCOUNTS))
+
+    def head(self, account: str) -> Head:
+        with self._reading() as connection:
+            return (connection is not None and _head(connection, account)) or EMPTY
+
+    def entries(
+        self, account: str, *, after: int = 0, kinds: Iterable[str] | None = None
+    ) -> Iterator[LedgerEntry]:
+        wanted = None if kinds is None else frozenset(kinds)
+        with self._reading() as connection:
+            if connection is None:
+                return
+            start, head = EMPTY, _head(connection, account)
+            if after:
+                before = next(self._stored(connection, account, after=after - 1), None)
+                if before is None or before.number != after:
+                    raise self._damaged(account, f"it has no entry {after}")
+                start = Head(number=after, hash=before.hash)
+            reached = start
+
+            def noted() -> Iterator[StoredEntry]:
+                nonlocal reached
+                for stored in self._stored(connection, account, after=after):
+                    yield stored
+                    reached = Head(number=stored.number, hash=stored.hash)
+
+            try:
+                yield from walk(noted(), account, after=start, kinds=wanted)
+            except (ChainBroken, UnreadableRecord) as error:
+                raise self._damaged(account, str(error)) from error
+            broken = break_at_end(reached, head)
+            if broken is not None:
+                raise self._damaged(account, f"entry {broken.number}: {broken.reason}")
+
+    def verify(self, account: str) -> Sound | Broken:
+        with self._reading() as connection:
+            if connection is None:
+                return Sound(head=EMPTY)
+            head = _head(connection, account)
+            return verify(self._stored(connection, account, after=0), account, head=head)
+
+    def holder(self, account: str) -> Holder | None:
+        return self._database.holder(account)
+
+    @contextmanager
+    def writer(self, account: str) -> Iterator[LedgerWriter]:
+        with self._database.writing(account, self._clock) as connection:
+            yield _Writer(self._database, connection, account)
+
+    def close(self) -> None:
+        self._database.close()
+
+    @contextmanager
+    def _reading(self) -> Generator[Connection | None]:
+        """One view of the ledger, whatever is written meanwhile."""
+        try:
+            engine = self._database.engine(make=False)
+            if engine is None:
+                yield None
+                return
+            with engine.connect() as connection, connection.begin():
+                yield connection
+        except SQLAlchemyError as error:
+            raise self._database.refusal(error, kept="the ledger, as it is") from error
+
+    def _stored(self, connection: Connection, account: str, *, after: int) -> Iterator[StoredEntry]:
+        page = (
+            select(*self._database.read_columns())
+            .where(ENTRIES.c.account == bindparam("of"), ENTRIES.c.number > bindparam("after"))
+            .order_by(ENTRIES.c.number)
+            .limit(_PAGE)
+        )
+        while True:
+            result = connection.execute(page, {"of": account, "after": after})
+            assert result.cursor is not None, "a select has rows"
+            # The driver's own rows: SQLAlchemy's are a third of the time that a recovery takes.
+            rows = result.cursor.fetchall()
+            result.close()
+            for number, kind, line, digest in rows:
+                if type(line) is bytes and type(kind) is bytes and type(digest) is bytes:
+                    yield StoredEntry(
+                        number, kind.decode(errors="replace"), line, digest.decode(errors="replace")
+                    )
+                else:
+                    yield _stored(number, kind, line, digest)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
+    def _damaged(self, account: str, what: str) -> AskOperator:
+        return AskOperator(
+            f"the ledger of {account} in {self._database.name} is damaged: {what}",
+            kept="the ledger, as it is; nothing was written to it",
+            next_step="look at it with `magellan audit verify`, and restore it from a backup; nobody trades until then",
+        )
+
+
+class _Writer:
+    """Adds to one account's chain."""
+
+    def __init__(self, database: Database, connection: Connection, account: str) -> None:
+        self._database = database
+        self._connection = connection
+        self._account = account
+        self._head: Head | None = None  # None: to be read again
+
+    @property
+    def account(self) -> str:
+        return self._account
+
+    @property
+    def head(self) -> Head:
+        if self._head is None:
+            try:
+                with self._connection.begin():
+                    self._head = _head(self._connection, self._account) or EMPTY
+            except SQLAlchemyError as error:
+                raise self._database.refusal(error, kept=_KEPT) from error
+        return self._head
+
+    def append(self, entries: Sequence[NewEntry]) -> tuple[LedgerEntry, ...]:
+        if not entries:
+            return ()
+        before = self.head
+        stored, read = sealed(entries, self._account, before)
+        # Until the transaction has ended well nobody knows where the chain ends.
+        self._head = None
+        after = Head(number=stored[-1].number, hash=stored[-1].hash)
+        try:
+            with self._connection.begin():
+                self._connection.execute(_ADD, [_row(each, self._account) for each in stored])
+                self._move_head(before, after)
+        except SQLAlchemyError as error:
+            raise self._database.refusal(error, kept=_KEPT) from error
+        self._head = after
+        return read
+
+    def _move_head(self, before: Head, after: Head) -> None:
+        if before == EMPTY:
+            row = {"account": self._account, "number": after.number, "hash": after.hash}
+            self._connection.execute(_BEGIN_CHAIN, row)
+            return
+        moved = self._connection.execute(
+            _MOVE_HEAD,
+            {
+                "of": self._account,
+                "from_number": before.number,
+                "from_hash": before.hash,
+                "to_number": after.number,
+                "to_hash": after.hash,
+            },
+        )
+        if moved.rowcount != 1:
+            raise AskOperator(
+                f"someone else wrote to the ledger of {self._account} in {self._database.name}",
+                kept=_KEPT,
+                next_step="find out who, then start again; `magellan audit verify` says whether the ledger is sound",
+            )
+
+
+def _head(connection: Connection, account: str) -> Head | None:
+    row = connection.execute(_HEAD, {"of": account}).first()
+    return None if row is None else Head(number=row[0], hash=row[1])
+
+
+def _row(stored: StoredEntry, account: str) -> dict[str, object]:
+    return {
+        "account": account,
+        "number": stored.number,
+        "kind": stored.kind,
+        "line": stored.line.decode(),
+        "hash": stored.hash,
+    }
+
+
+def _stored(number: int, kind: Any, line: Any, digest: Any) -> StoredEntry:
+    """A row as it lies there. One that a person changed may hold anything; the chain's check says what is wrong."""
+    return StoredEntry(
+        number, _text(kind), line if isinstance(line, bytes) else str(line).encode(), _text(digest)
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
