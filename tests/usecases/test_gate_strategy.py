@@ -425,7 +425,8 @@ def test_progress_names_each_phase(accepted: Desk) -> None:
         "testing",
         "checking data",
         "running the backtest",
-        "checking for look-ahead",
+        "look-ahead: columns",
+        "look-ahead: replays",
         "running variations",
     ]
     assert all(done == total for done, total in told.values())

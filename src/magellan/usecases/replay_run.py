@@ -1,11 +1,10 @@
-"""Replay: check a strategy for look-ahead, or run a kept run again and compare."""
+"""Replay: run a kept run again, and compare."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -13,104 +12,20 @@ from magellan.archive.actions import CorporateActionTable
 from magellan.backtest.confidence import confidence_of
 from magellan.backtest.kept_run import KeptRun, kept_run
 from magellan.backtest.metrics import metrics_of
-from magellan.backtest.prefix_replay import ReplayCheck, check_replay
 from magellan.backtest.result import RunManifest
-from magellan.backtest.run import must_match_timeframe, terms_of
 from magellan.backtest.run_json import run_to_json
 from magellan.errors import FixInput
 from magellan.ports.bars import BarArchive
 from magellan.ports.run_store import RunStore
-from magellan.strategy.lookahead import LookaheadReport, check_lookahead
-from magellan.trading.session import SessionClock
 from magellan.usecases.backtest import backtest
 from magellan.usecases.load_strategy import LoadedStrategy, load_strategy
-from magellan.usecases.prepare_run import CalendarOf, PreparedData, prepare_data
+from magellan.usecases.prepare_run import CalendarOf
 from magellan.workspace.config_file import config_sha256, parse_config, symbol_parameters
-from magellan.workspace.user_code import user_code
 from magellan.workspace.workspace import Workspace
 
 DIFFERENCES_TOLD = 5
 
 Progress = Callable[[str, float, float | None], None]  # (phase, done, total)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LookaheadAnswer:
-    """What was compared, and what differed."""
-
-    columns: LookaheadReport  # features, conditions and plans; decisions in Python, one bar at a time
-    replay: ReplayCheck  # decisions and fills, through the engine
-    data: PreparedData
-
-    @property
-    def passed(self) -> bool:
-        return self.columns.passed and self.replay.passed
-
-    @property
-    def findings(self) -> tuple[str, ...]:
-        """Every finding in a sentence; what the strategy computes before what came of it."""
-        difference = self.replay.difference
-        return (*self.columns.findings, *([] if difference is None else [str(difference)]))
-
-
-def lookahead(
-    loaded: LoadedStrategy,
-    *,
-    archive: BarArchive,
-    actions: CorporateActionTable,
-    calendar_of: CalendarOf,
-    from_on: date | None = None,
-    to_on: date | None = None,
-    cuts: int,
-    seed: int,
-    progress: Progress | None = None,
-) -> LookaheadAnswer:
-    """Check a strategy for look-ahead, over columns and through the engine.
-
-    cuts: prefixes per symbol for the columns, and as many of all symbols together for the engine.
-    seed: decides where they end.
-    Raises: what `backtest` raises for strategy and data; FixInput when there are too few bars to cut.
-    """
-    config = loaded.config
-    data = prepare_data(
-        config, archive=archive, actions=actions, calendar_of=calendar_of, from_on=from_on, to_on=to_on
-    )
-    must_match_timeframe(data.market, config)
-    clock = SessionClock(config.data.clock)
-
-    def told(phase: str) -> Callable[[int, int], None] | None:
-        if progress is None:
-            return None
-        return lambda done, total: progress(phase, done, total)
-
-    with user_code(loaded.folder.strategy_file, "checking it for look-ahead"):
-        columns = check_lookahead(
-            loaded.strategy,
-            data.market.bars,
-            loaded.parameters,
-            clock=clock,
-            calendar=data.calendar,
-            reference=data.reference,
-            warmup_bars=config.data.warmup_bars,
-            prefixes=cuts,
-            seed=seed,
-            progress=told("columns on prefixes"),
-        )
-        replay = check_replay(
-            loaded.strategy,
-            data.market,
-            loaded.parameters,
-            terms_of(config),
-            clock=clock,
-            calendar=data.calendar,
-            reference=data.reference,
-            breaks=data.breaks,
-            actions=data.actions,
-            cuts=cuts,
-            seed=seed,
-            progress=told("replays of prefixes"),
-        )
-    return LookaheadAnswer(columns=columns, replay=replay, data=data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -19,8 +19,9 @@ from magellan.surfaces.cli.run_options import (
 if TYPE_CHECKING:
     from datetime import date
 
+    from magellan.usecases.check_lookahead import LookaheadAnswer
     from magellan.usecases.load_strategy import LoadedStrategy
-    from magellan.usecases.replay_run import LookaheadAnswer, ReplayedRun
+    from magellan.usecases.replay_run import ReplayedRun
     from magellan.workspace.workspace import Workspace
 
 
@@ -89,11 +90,11 @@ def _check(
     seed: int,
 ) -> LookaheadAnswer:
     from magellan.surfaces.cli.output import progress_bars
-    from magellan.usecases.replay_run import lookahead
+    from magellan.usecases.check_lookahead import check_lookahead
     from magellan.wiring import bar_archive, calendar_of, corporate_actions
 
     with progress_bars() as bars:
-        return lookahead(
+        return check_lookahead(
             loaded,
             archive=bar_archive(opened),
             actions=corporate_actions(opened),
