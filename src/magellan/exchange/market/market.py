@@ -280,7 +280,9 @@ class Market:
         if spot is None or last is None:
             return None
         day = self._regular_bars(contract.underlying, day_of(last.start_ns))
-        day_open = float(day.open[0]) if len(day) else last.open
+        # The day's volatility is known from its first regular trade on; before that, the newest price has to do.
+        begun = len(day) > 0 and int(day.opened_at_ns[0]) <= last.start_ns
+        day_open = float(day.open[0]) if begun else spot
         return self.options.state(contract, spot, day_open, now_ns)
 
     # -- sessions ------------------------------------------------------------------------------------------
