@@ -306,10 +306,11 @@ class _Lane:
         except (ValueError, AttributeError):
             if "<" in message[:200]:
                 message = "a web page instead of an answer"
+        is_known_there = "client_order_id must be unique" in message
         message = self._clean(message)
         if status == 429:
             return Refused(code=code, message=message, rate_limited=True)
-        if 400 <= status < 500 and status != 408 and "client_order_id must be unique" not in message:
+        if 400 <= status < 500 and status != 408 and not is_known_there:
             return Refused(code=code, message=message)
         return Unknown(why=f"status {status}: {message}")
 
