@@ -60,7 +60,11 @@ def test_an_exchange_cannot_become_shifted_after_its_start() -> None:
 @settings(max_examples=50)
 @given(
     moves=st.lists(
-        st.tuples(st.integers(0, 10 * SECOND_NS), st.sampled_from([ClockMode.PACED, ClockMode.FROZEN]), st.floats(0.1, 1000)),
+        st.tuples(
+            st.integers(0, 10 * SECOND_NS),
+            st.sampled_from([ClockMode.PACED, ClockMode.FROZEN]),
+            st.floats(0.1, 1000),
+        ),
         max_size=8,
     )
 )

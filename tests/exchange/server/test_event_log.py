@@ -40,7 +40,11 @@ def test_a_key_gets_its_requests_each_minute_and_not_one_more() -> None:
     limit, minute_ns = RateLimit(2), 60 * SECOND_NS
     first, second, third = (limit.spend("PK1", minute_ns) for _ in range(3))
     assert [each.exceeded for each in (first, second, third)] == [False, False, True]
-    assert first.headers == {"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "120"}
+    assert first.headers == {
+        "X-RateLimit-Limit": "2",
+        "X-RateLimit-Remaining": "1",
+        "X-RateLimit-Reset": "120",
+    }
     assert third.remaining == 0
     assert not limit.spend("PK2", minute_ns).exceeded
     assert not limit.spend("PK1", 2 * minute_ns).exceeded

@@ -14,7 +14,10 @@ PAIR = KeyPair(key_id="PK1", secret="s1")
     [
         ({"APCA-API-KEY-ID": "PK1", "APCA-API-SECRET-KEY": "s1"}, PAIR),
         ({"Authorization": "Basic " + base64.b64encode(b"PK1:s1").decode()}, PAIR),
-        ({"Authorization": "basic " + base64.b64encode(b"PK1:s:1").decode()}, KeyPair(key_id="PK1", secret="s:1")),
+        (
+            {"Authorization": "basic " + base64.b64encode(b"PK1:s:1").decode()},
+            KeyPair(key_id="PK1", secret="s:1"),
+        ),
         ({"Authorization": "Bearer PK1:s1"}, PAIR),
         ({"Authorization": "Bearer token"}, KeyPair(key_id="token", secret="token")),
         ({"APCA-API-KEY-ID": "PK1"}, KeyPair(key_id="PK1", secret="")),
@@ -23,7 +26,9 @@ PAIR = KeyPair(key_id="PK1", secret="s1")
         ({}, None),
     ],
 )
-def test_a_pair_is_read_from_every_form_that_alpaca_takes(headers: dict[str, str], shown: KeyPair | None) -> None:
+def test_a_pair_is_read_from_every_form_that_alpaca_takes(
+    headers: dict[str, str], shown: KeyPair | None
+) -> None:
     assert shown_pair(headers) == shown
 
 

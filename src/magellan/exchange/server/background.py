@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -46,38 +47,33 @@ class BackgroundExchange:
 @contextmanager
 def exchange_in_background(make: Callable[[], ExchangeServer]) -> Iterator[BackgroundExchange]:
     """Run what `make` makes until the block ends. Raises what making and starting raise."""
-    loop = new_event_loop()
-    started: list[ExchangeServer | BaseException] = []
-    is_ready = threading.Event()
+    started: Future[BackgroundExchange] = Future()
+    is_ended = asyncio.Event()
 
-    async def start() -> None:
+    async def serve() -> None:
         server = make()
         await server.start()
-        started.append(server)
+        where, loop = f"127.0.0.1:{server.port}", asyncio.get_running_loop()
+        started.set_result(
+            BackgroundExchange(server=server, loop=loop, http=f"http://{where}", ws=f"ws://{where}")
+        )
+        await is_ended.wait()
+        await server.stop()
 
     def run() -> None:
-        asyncio.set_event_loop(loop)
         try:
-            loop.run_until_complete(start())
-        except BaseException as error:  # noqa: BLE001  (carried to the thread that asked, and raised there)
-            started.append(error)
-        is_ready.set()
-        if isinstance(started[0], ExchangeServer):
-            loop.run_forever()
-            loop.run_until_complete(started[0].stop())
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(serve())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)  # raised in the thread that asked
 
     thread = threading.Thread(target=run, name="exchange", daemon=True)
     thread.start()
-    is_ready.wait(_START_S)
-    outcome = started[0]
-    if isinstance(outcome, BaseException):
-        thread.join()
-        raise outcome
+    exchange = started.result(_START_S)
     try:
-        where = f"127.0.0.1:{outcome.port}"
-        yield BackgroundExchange(server=outcome, loop=loop, http=f"http://{where}", ws=f"ws://{where}")
+        yield exchange
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        exchange.loop.call_soon_threadsafe(is_ended.set)
         thread.join(_START_S)

@@ -146,7 +146,8 @@ class ExchangeServer:
     async def start(self) -> None:
         """Listen. Raises FixInput when the port is taken, or the host is none of this machine."""
         options = self._options
-        server = web.Server(self._handle, access_log=None)
+        # A handler whose client has left is cancelled: what it still waits for, nobody will read.
+        server = web.Server(self._handle, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         site = web.TCPSite(self._runner, options.host, options.port, reuse_address=True)

@@ -114,7 +114,11 @@ def test_adding_a_fault_does_not_change_the_chance_of_another() -> None:
 
 def test_the_first_of_two_faults_that_fires_is_it() -> None:
     made, told = injector({"kind": "lost_answer", "when": {"nth": 2}}, {"kind": "no_answer"})
-    assert [made.first(Seam.ANSWER, AN_ORDER).kind for _ in range(3)] == ["no_answer", "lost_answer", "no_answer"]
+    assert [made.first(Seam.ANSWER, AN_ORDER).kind for _ in range(3)] == [
+        "no_answer",
+        "lost_answer",
+        "no_answer",
+    ]
     assert [each.kind for each in told] == ["no_answer", "lost_answer", "no_answer"]
 
 

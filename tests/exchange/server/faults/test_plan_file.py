@@ -38,13 +38,19 @@ def test_a_plan_reads_back_as_it_was_written() -> None:
         ("[]", "the plan: it should be an object"),
         ('{"version": 2}', "version: it should be 1"),
         ('{"fault": []}', "fault: there is no such key; accepted are version, seed, faults"),
-        ('{"faults": [{"kind": "lost_order"}]}', "faults[0]: 'lost_order' is no kind of fault; the kinds are refused"),
+        (
+            '{"faults": [{"kind": "lost_order"}]}',
+            "faults[0]: 'lost_order' is no kind of fault; the kinds are refused",
+        ),
         ('{"faults": [{}]}', "faults[0]: a fault names its kind"),
         (
             '{"faults": [{"kind": "late_event", "delay": 3}]}',
             "faults[0].delay: there is no such key; accepted are name, when, count, delay_s",
         ),
-        ('{"faults": [{"kind": "late_event", "delay_s": 0}]}', "faults[0].delay_s: it should be greater than 0"),
+        (
+            '{"faults": [{"kind": "late_event", "delay_s": 0}]}',
+            "faults[0].delay_s: it should be greater than 0",
+        ),
         (
             '{"faults": [{"kind": "lost_event", "when": {"nths": 3}}]}',
             "faults[0].when.nths: there is no such key; accepted are nth, every",
