@@ -200,7 +200,7 @@ class StreamConnection:
                 self._is_mute = True
             case HalfOpenStream():
                 self._is_mute = True
-                if isinstance(self._request.transport, asyncio.Transport):
+                if self._request.transport is not None:
                     # Pings are answered where they are read, so whoever reads nothing answers none.
                     self._request.transport.pause_reading()
             case CloseWithoutFrame():
