@@ -21,6 +21,7 @@ import typer
 
 import magellan
 from magellan.errors import MagellanError
+from magellan.exchange.venue.order_reference import order_page
 from magellan.surfaces.cli.app import COMMANDS, Command, function_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,6 +55,7 @@ def pages() -> dict[str, str]:
         "config.md": config_page(),
         "magellan-toml.md": workspace_page(),
         "errors.md": errors_page(),
+        "exchange-orders.md": WRITTEN + order_page(),
     }
 
 

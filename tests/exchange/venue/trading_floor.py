@@ -1,5 +1,7 @@
 """A venue over a small market that a test writes down bar by bar, and a client's hand on it."""
 
+import importlib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -35,6 +37,13 @@ def calendar() -> ExchangeCalendar:
         opens_at_ns=opens,
         closes_at_ns=opens + SESSION_NS,
     )
+
+
+def alpaca_models() -> Any:
+    """alpaca-py's own models of answers; importing them warns about a library of theirs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return importlib.import_module("alpaca.trading.models")
 
 
 def flat(price: float, count: int = 390) -> list[Prices]:

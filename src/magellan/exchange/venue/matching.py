@@ -172,7 +172,9 @@ def at_close(book: Book) -> None:
                 if not order.matchable or _reduces(book, order) != reducing:
                     continue
                 late = order.submitted_ns >= bar.end_ns - book.terms.close_grace_ns and order.woken is None
-                if (order.tif == "cls" if ends_session else False) or (late and order.tif not in ("cls", "opg")):
+                if (order.tif == "cls" if ends_session else False) or (
+                    late and order.tif not in ("cls", "opg")
+                ):
                     _at_one_price(book, order, bar, bar.close, at_open=False)
         for order in list(book.working.get(symbol, {}).values()):
             if order.type == "trailing_stop" and order.state in (State.NEW, State.PARTIALLY_FILLED):

@@ -376,6 +376,11 @@ def _power_refused(book: Book, account: Account, order: Order) -> Refusal | None
         return None
     assert order.asset is not None
     now = standing(book, account)
+    position = account.positions.get(order.symbol)
+    if position is not None:
+        value = abs(position.value_usd(book.position_price(position)))
+        if value > book.terms.position_equity_max * now.equity_usd:
+            return refusal("closing_only", symbol=order.symbol, times=text(book.terms.position_equity_max))
     if order.asset.asset_class is not AssetClass.US_EQUITY or not order.asset.marginable:
         power = now.non_marginable_usd
     elif is_trading(book, order):
@@ -388,11 +393,6 @@ def _power_refused(book: Book, account: Account, order: Order) -> Refusal | None
             buying_power=text(power.quantize(CENT)),
             cost_basis=text(cost.quantize(CENT)),
         )
-    position = account.positions.get(order.symbol)
-    if position is not None:
-        value = abs(position.value_usd(book.position_price(position)))
-        if value > book.terms.position_equity_max * now.equity_usd:
-            return refusal("closing_only", symbol=order.symbol, times=text(book.terms.position_equity_max))
     return None
 
 
