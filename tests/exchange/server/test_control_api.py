@@ -1,0 +1,176 @@
+"""The control API: clock, faults, accounts, market, log, page; and who may use it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from magellan.exchange.server.clock import ClockMode
+
+TIMEOUT_S = 20
+
+
+@pytest.mark.parametrize(
+    ("asked", "reached"),
+    [
+        ({"by_s": 60}, "2024-03-11T13:32:30Z"),
+        ({"to": "2024-03-11T15:00:00Z"}, "2024-03-11T15:00:00Z"),
+        ({"to": "2024-03-11T11:00:00-04:00"}, "2024-03-11T15:00:00Z"),
+        ({"next": "bar"}, "2024-03-11T13:32:00Z"),
+        ({"next": "bar", "times": 3}, "2024-03-11T13:34:00Z"),
+        ({"next": "instant"}, "2024-03-11T13:31:59.999Z"),
+    ],
+)
+def test_a_step_leads_to_an_instant_by_a_span_or_to_the_next_happening(
+    client, asked: Any, reached: str
+) -> None:
+    assert client.post("/_magellan/clock/step", asked).json()["now"] == reached
+    assert client.get("/_magellan/clock").json()["now"] == reached
+
+
+def test_a_step_says_what_happened(client) -> None:
+    client.buy()
+    answer = client.step(60)
+    assert answer["events"]["bars"] == 1
+    assert answer["events"]["trade_update"] >= 1
+    assert answer["last"] == client.log()[-1]["n"]
+
+
+def test_the_last_step_ends_at_the_end_of_the_data(client) -> None:
+    client.post("/_magellan/clock/step", {"by_s": 10 * 24 * 3600})
+    assert client.get("/_magellan/clock").json()["now"] == "2024-03-11T20:05:00Z"
+    assert client.post("/_magellan/clock/step", {"next": "bar"}).json()["now"] == "2024-03-11T20:05:00Z"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("clock/step", {}, "a step says one of to, by_s and next"),
+        ("clock/step", {"by_s": 1, "next": "bar"}, "a step says one of"),
+        ("clock/step", {"by_s": -1}, "by_s is a number of seconds above zero"),
+        ("clock/step", {"to": "noon"}, "to is a time in RFC 3339"),
+        ("clock/step", {"to": "2024-03-11T09:00:00Z"}, "cannot go back"),
+        ("clock/step", {"next": "year"}, "next is 'bar' or 'instant'"),
+        ("clock/step", {"next": "bar", "times": 0}, "times is a whole number"),
+        ("clock", {"mode": "swift"}, "a clock is shifted, paced, fast, stepped, frozen"),
+        ("clock", {"mode": "paced", "speed": 0}, "above zero"),
+        ("clock", {"moode": "paced"}, "there is no key 'moode' here; accepted are mode, speed"),
+        ("faults", {"kind": "gremlin"}, "'gremlin' is no kind of fault; the kinds are"),
+        ("faults", {"kind": "halted_symbol", "symbol": "ZZZZ", "at_s": 1}, "ZZZZ, which does not trade here"),
+        ("market/halt", {"symbol": "ZZZZ"}, "'ZZZZ' does not trade here; symbols: AAPL, MSFT"),
+        ("market/order", {"key_id": "PKNONE", "symbol": "AAPL"}, "no account has the key id 'PKNONE'"),
+        ("market/order", {"key_id": "PKTEST", "symbol": "AAPL", "qty": "-1"}, "qty is a number above zero"),
+    ],
+)
+def test_a_mistake_is_told_with_what_would_be_accepted(client, path: str, body: Any, said: str) -> None:
+    client.get("/v2/account")
+    answer = client.post(f"/_magellan/{path}", body)
+    assert answer.status_code == 422
+    assert said in answer.json()["message"]
+
+
+def test_a_running_clock_is_not_stepped(start: Callable) -> None:
+    client = start(mode=ClockMode.PACED, speed=1.0)
+    assert client.post("/_magellan/clock/step", {"by_s": 1}).status_code == 422
+
+
+def test_a_paced_clock_is_frozen_and_stepped_on_request(start: Callable) -> None:
+    client = start(mode=ClockMode.PACED, speed=1.0)
+    frozen = client.post("/_magellan/clock", {"mode": "frozen"}).json()
+    assert client.get("/_magellan/clock").json()["now"] == frozen["now"]
+    assert client.step(60)["now"] > frozen["now"]
+
+
+def test_a_fault_is_added_listed_and_removed(client) -> None:
+    id_ = client.fault("refused_request", when={"route": "GET /v2/account", "nth": [1, 3]}, name="grumpy")
+    assert [client.get("/v2/account").status_code for _ in range(2)] == [500, 200]
+    (listed,) = client.get("/_magellan/faults").json()["faults"]
+    assert (listed["id"], listed["name"], listed["matched"], listed["fired"]) == (id_, "grumpy", 2, 1)
+    assert client.delete(f"/_magellan/faults/{id_}").status_code == 204
+    assert client.get("/v2/account").status_code == 200
+    assert client.delete(f"/_magellan/faults/{id_}").status_code == 422
+
+
+def test_an_order_by_hand_appears_in_the_account(client) -> None:
+    client.get("/v2/account")
+    client.post("/_magellan/market/order", {"key_id": "PKTEST", "symbol": "MSFT", "side": "sell", "qty": "3"})
+    client.step(1)
+    assert client.get("/v2/positions/MSFT").json()["qty"] == "-3"
+
+
+def test_the_log_is_read_from_any_line_on(client) -> None:
+    client.buy()
+    client.step(60)
+    whole = client.log()
+    assert [each["n"] for each in whole] == list(range(1, len(whole) + 1))
+    rest = client.get("/_magellan/events", since=3, limit=2).text.splitlines()
+    assert [json.loads(line)["n"] for line in rest] == [4, 5]
+
+
+def test_the_log_is_followed(client) -> None:
+    with client.session.get(
+        client.http + "/_magellan/events?follow=1", stream=True, timeout=TIMEOUT_S
+    ) as answer:
+        lines = (line for line in answer.iter_lines() if line)
+        assert b'"what":"start"' in next(lines)
+
+
+def test_the_state_is_plain_data(client) -> None:
+    client.buy()
+    client.step(1)
+    (account,) = client.get("/_magellan/state").json()["accounts"].values()
+    assert account["positions"]["AAPL"]["qty"] == "10"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "evil.example:8931", "Origin": "http://evil.example:8931"}, 403),
+    ],
+)
+def test_the_control_api_is_closed_to_foreign_pages(client, headers: dict[str, str], status: int) -> None:
+    answer = requests.get(client.http + "/_magellan/clock", headers=headers, timeout=TIMEOUT_S)
+    assert answer.status_code == status
+
+
+def test_a_form_on_a_foreign_page_changes_nothing(client) -> None:
+    answer = requests.post(
+        client.http + "/_magellan/clock/step",
+        data='{"by_s": 60}',
+        headers={"Content-Type": "text/plain"},
+        timeout=TIMEOUT_S,
+    )
+    assert answer.status_code == 422
+    assert client.get("/_magellan/clock").json()["now"] == "2024-03-11T13:31:30Z"
+
+
+def test_an_unknown_route_lists_the_known_ones(client) -> None:
+    answer = client.get("/_magellan/nothing")
+    assert answer.status_code == 404
+    assert "POST /_magellan/clock/step" in answer.json()["routes"]
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_writes_no_html(client) -> None:
+    answer = requests.get(client.http + "/", timeout=TIMEOUT_S)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    for forbidden in ("innerHTML", "insertAdjacentHTML", "document.write", "http://", "https://", "//cdn"):
+        assert forbidden not in answer.text
+    assert 'name="viewport"' in answer.text
+    assert "prefers-color-scheme: dark" in answer.text
+
+
+def test_the_page_gets_everything_in_one_answer(client) -> None:
+    client.buy(client_order_id="<script>alert(1)</script>")
+    client.fault("lost_event")
+    client.step(60)
+    overview = client.get("/_magellan/overview").json()
+    assert overview.keys() == {"clock", "symbols", "accounts", "faults", "fired", "events"}
+    assert overview["accounts"][0]["orders"][0]["client_order_id"] == "<script>alert(1)</script>"
+    assert overview["accounts"][0]["positions"][0]["symbol"] == "AAPL"
