@@ -6,7 +6,7 @@ was meant for is durable.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from magellan.engine import names
@@ -45,6 +45,7 @@ from magellan.trading.answer import Replacement
 from magellan.trading.bar import instant, nanoseconds
 from magellan.trading.order import OrderRequest
 from magellan.trading.purpose import OrderPurpose
+from magellan.trading.session import day_date
 
 _ASKED_AGAIN_S = 15.0  # a question without an answer for so long is asked again
 _OVERLAP = timedelta(minutes=5)  # that questions reach back before the newest execution
@@ -59,7 +60,7 @@ class Desk:
         self.safety = safety
         self.schedule = schedule
         self.histories: dict[str, History] = {}
-        self.now = datetime.min
+        self.now = datetime.min.replace(tzinfo=UTC)
         self.now_ns = 0
         self.account: AccountSnapshot | None = None  # as the broker last told it
         self.told_at: datetime | None = None  # when the broker last told everything
@@ -70,6 +71,10 @@ class Desk:
         self.clock_skew_s: float | None = None
         self.halted_symbols: set[str] = set()
         self.touched: set[str] = set()  # symbols whose orders must be looked at in this turn
+        self.flatten_unexplained: set[str] = set()  # symbols to leave, as nobody can explain what is held
+        self.cancel_foreign: set[str] = set()  # names of orders to cancel that are nobody's here
+        self.ending_flat = False  # the session leaves everything before it ends
+        self.ending: str | None = None  # why the session is about to end
         self.stopped = False
         self._entries: list[NewEntry] = []
         self._commands: list[Command] = []
@@ -114,6 +119,24 @@ class Desk:
     def due_names(self) -> list[str]:
         """Names whose instant has come, in the order in which they were first asked for."""
         return [name for name, at_ns in self._due.items() if at_ns <= self.now_ns]
+
+    def last_price(self, symbol: str) -> Decimal | None:
+        """The newest close of a symbol; None before its first bar."""
+        history = self.histories.get(symbol)
+        close = None if history is None else history.last_close
+        return None if close is None else Decimal(repr(close))
+
+    def exchange_day(self, bar_ns: int) -> date:
+        """The exchange's date of a bar."""
+        return day_date(self.schedule.day_of_bar(bar_ns))
+
+    @staticmethod
+    def ns(at: datetime) -> int:
+        return nanoseconds(at)
+
+    def entries_end(self, plan: PlanState) -> bool:
+        """Whether working entries of this plan are to be withdrawn: nobody enters any more."""
+        return self.state.book.is_halted or self.ending is not None
 
     # --- What is said -----------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ class PlanState:
     newest_target: int | None = None  # that has sold its portion since the newest bar closed
     orders: list[str] = field(default_factory=list)  # names, in the order of their intents
     closed_at: datetime | None = None  # the execution that made the position flat
+    dropped: bool = False  # given up before anything was sent
     refusals: int = 0  # of protective orders, since one was accepted
 
     @property

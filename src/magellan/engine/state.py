@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -34,8 +34,10 @@ from magellan.ledger.entries import (
     ReplaceIntended,
     Resumed,
     SplitApplied,
+    TradeDropped,
     TradeMarked,
     TradePlanned,
+    WorkDone,
 )
 from magellan.ledger.order_record import OrderRecord
 from magellan.strategy.plan_arithmetic import whole_steps
@@ -49,6 +51,7 @@ from magellan.trading.order import (
 )
 
 ZERO: Final = Decimal(0)
+DAY_START: Final = "day start"  # work of a session: its detail is our equity before its first bar
 _CHANGING: Final = (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
 _MAYBE_LIVE: Final = (None, AnswerIs.UNKNOWN, AnswerIs.ACCEPTED, AnswerIs.RATE_LIMITED)
 
@@ -66,6 +69,9 @@ class State:
     decided_ns: dict[str, int] = field(default_factory=dict)  # start of the newest bar decided on, by symbol
     left_ns: dict[str, int] = field(default_factory=dict)  # bar of the newest full exit, by symbol
     trades_on: dict[int, int] = field(default_factory=dict)  # trades entered, by exchange day
+    day_equity: dict[date, float] = field(
+        default_factory=dict
+    )  # by our own book, at the start of each session
     flattening: bool = False
     change_settles_s: float = (
         20.0  # an order that shows no trace of a change so long after it was asked for has none
@@ -162,7 +168,7 @@ class State:
 
     def is_over(self, plan: PlanState) -> bool:
         """Nothing of the plan is held, and nothing of it may fill."""
-        if plan.is_open:
+        if plan.is_open or (not plan.orders and not plan.entered and not plan.dropped):
             return False
         return not any(self.may_fill(each) or self.lacks_fills(each) for each in self.orders_of(plan))
 
@@ -179,7 +185,11 @@ class State:
     # --- Folds ------------------------------------------------------------------------------------------------
 
     def _trade_planned(self, entry: NewEntry | LedgerEntry, told: TradePlanned) -> None:
-        self.plans[told.plan_id] = PlanState(planned=told, signal_ns=nanoseconds(told.signal_bar_at))
+        plan = PlanState(planned=told, signal_ns=nanoseconds(told.signal_bar_at))
+        if told.adopted_price is not None:
+            plan.entered, plan.first_fill_at = told.units, entry.at
+            plan.fills.append((told.units, told.adopted_price))
+        self.plans[told.plan_id] = plan
         self._wake(told.plan_id)
 
     def _trade_marked(self, entry: NewEntry | LedgerEntry, told: TradeMarked) -> None:
@@ -187,6 +197,9 @@ class State:
         if plan.marks is None or told.marks.bar_ns > plan.marks.bar_ns:
             plan.newest_target = None
         plan.marks = told.marks
+
+    def _trade_dropped(self, entry: NewEntry | LedgerEntry, told: TradeDropped) -> None:
+        self.plans[told.plan_id].dropped = True
 
     def _decision(self, entry: NewEntry | LedgerEntry, told: Decision) -> None:
         start_ns = nanoseconds(told.bar_opened_at)
@@ -353,6 +366,10 @@ class State:
             plan.sold = {target: units * new / old for target, units in plan.sold.items()}
         self._position_moved(told.symbol, told.effective_at)
 
+    def _work_done(self, entry: NewEntry | LedgerEntry, told: WorkDone) -> None:
+        if told.name == DAY_START:
+            self.day_equity[told.session_on] = float(told.detail)
+
     def _halted(self, entry: NewEntry | LedgerEntry, told: Halted) -> None:
         self.flattening = self.flattening or told.flattens
 
@@ -415,6 +432,7 @@ _Fold = Callable[[State, NewEntry | LedgerEntry, Any], None]
 _FOLDS: Final[dict[type[Payload], _Fold]] = {
     TradePlanned: State._trade_planned,
     TradeMarked: State._trade_marked,
+    TradeDropped: State._trade_dropped,
     Decision: State._decision,
     OrderIntended: State._order_intended,
     ReplaceIntended: State._replace_intended,
@@ -426,4 +444,5 @@ _FOLDS: Final[dict[type[Payload], _Fold]] = {
     SplitApplied: State._split_applied,
     Halted: State._halted,
     Resumed: State._resumed,
+    WorkDone: State._work_done,
 }

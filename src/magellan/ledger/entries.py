@@ -251,6 +251,17 @@ class TradePlanned:
     reference_price: float  # that sizes and levels were computed from
     units: Decimal  # of all its entry orders together
     terms: TradeTerms
+    adopted_price: Decimal | None = None  # the units are held already, by no order of ours; at this price each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeDropped:
+    """A planned trade was given up before any order of it was sent."""
+
+    kind: ClassVar[str] = "trade_dropped"
+    version: ClassVar[int] = 1
+
+    plan_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -471,6 +482,7 @@ Payload = (
     | OrderEventSeen
     | ExecutionSeen
     | TradePlanned
+    | TradeDropped
     | TradeMarked
     | TradeOpened
     | TradeClosed

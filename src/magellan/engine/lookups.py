@@ -1,0 +1,143 @@
+"""Lookups: find out what became of orders and changes of which nobody has told.
+
+An intent without an answer is never sent again. It is looked up by its name, with growing pauses, until the broker
+shows it, or has said for long enough that it has none. Silence changes no state.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from magellan.engine.commands import Severity
+from magellan.engine.desk import Desk
+from magellan.engine.our_order import Inquiry, OurOrder
+from magellan.ledger.entries import AnswerIs, AnswerTo, OrderAnswered
+from magellan.trading.order import BrokerOrder, OrderStatus
+from magellan.trading.timeframe import SECOND_NS
+
+_WAITING = (OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
+
+
+class Lookups:
+    """Open questions about orders. Forgotten with the process: a restart asks anew for whatever is not settled."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._open: dict[str, Inquiry] = {}
+
+    def begin(self, name: str) -> None:
+        """Ask for an order's fate, from now on until it is known."""
+        if name not in self._open:
+            self._open[name] = Inquiry(since=self._desk.now, next_at=self._desk.now)
+
+    @property
+    def unresolved_symbols(self) -> set[str]:
+        """Symbols with an order of which nobody knows whether the broker has it."""
+        state = self._desk.state
+        return {
+            state.orders[name].symbol
+            for name in self._open
+            if name in state.orders and not state.is_known(state.orders[name])
+        }
+
+    def check(self, symbol: str) -> None:
+        """Begin to ask for whatever has waited too long in that symbol."""
+        desk, state = self._desk, self._desk.state
+        stuck_ns = int(desk.setup.timings.stuck_s * SECOND_NS)
+        earliest: int | None = None
+        for plan in state.under_way(symbol):
+            for order in state.orders_of(plan):
+                since = self._waits_since(order)
+                if since is None:
+                    continue
+                at_ns = since + stuck_ns
+                if at_ns <= desk.now_ns:
+                    self.begin(order.name)
+                else:
+                    earliest = at_ns if earliest is None else min(earliest, at_ns)
+        desk.due(f"stuck {symbol}", earliest)
+
+    def go_on(self) -> None:
+        """Send the questions that are due."""
+        desk = self._desk
+        pauses = desk.setup.timings.lookup_pauses_s
+        earliest: int | None = None
+        for name, inquiry in list(self._open.items()):
+            if self._is_settled(name, inquiry):
+                del self._open[name]
+                continue
+            if inquiry.next_at <= desk.now:
+                desk.look_up(name)
+                pause_s = pauses[min(inquiry.asked, len(pauses) - 1)]
+                inquiry.asked += 1
+                inquiry.next_at = desk.now + timedelta(seconds=pause_s)
+            at_ns = desk.ns(inquiry.next_at)
+            earliest = at_ns if earliest is None else min(earliest, at_ns)
+        desk.due("lookups", earliest)
+
+    def told(self, name: str, order: BrokerOrder | None) -> None:
+        """The broker said what it has under a name."""
+        desk, state = self._desk, self._desk.state
+        ours = state.orders.get(name)
+        if ours is None:
+            self._open.pop(name, None)
+            return
+        desk.touched.add(ours.symbol)
+        inquiry = self._open.get(name)
+        if order is not None:
+            desk.note(
+                OrderAnswered(
+                    client_order_id=name, to=AnswerTo.LOOK_UP, answer=AnswerIs.ACCEPTED, order=order
+                )
+            )
+            return
+        if inquiry is None or state.is_known(ours):
+            return
+        inquiry.denied += 1
+        timings = desk.setup.timings
+        since = max(inquiry.since, ours.asked_at)
+        waited_s = (desk.now - since).total_seconds()
+        if inquiry.denied >= timings.absent_answers and waited_s >= timings.absent_after_s:
+            desk.note(
+                OrderAnswered(
+                    client_order_id=name,
+                    to=AnswerTo.LOOK_UP,
+                    answer=AnswerIs.ABSENT,
+                    message=f"the broker denied it {inquiry.denied} times in {waited_s:.0f} s",
+                )
+            )
+            desk.alert(Severity.WARNING, f"{name} never reached the broker; it is not sent again")
+
+    def _waits_since(self, order: OurOrder) -> int | None:
+        """Since when (ns) something about an order has been waited for; None: nothing is."""
+        desk, state = self._desk, self._desk.state
+        if order.name in self._open or not state.may_fill(order):
+            return None
+        if not state.is_known(order):
+            record = state.record(order)
+            if record.answer is AnswerIs.UNKNOWN:
+                return desk.ns(order.asked_at) - int(desk.setup.timings.stuck_s * SECOND_NS)
+            return None if record.answer is AnswerIs.RATE_LIMITED else desk.ns(order.asked_at)
+        if order.change is not None:
+            return desk.ns(order.change.asked_at)
+        if state.status(order) in _WAITING and desk.schedule.session_at(desk.now_ns) is not None:
+            return desk.ns(order.asked_at)
+        root = state.orders[order.group]
+        if order.is_leg and not state.may_fill(root) and state.status(order) is OrderStatus.HELD:
+            return desk.ns(order.asked_at)  # its entry is over, and nobody told whether it woke or went
+        return None
+
+    def _is_settled(self, name: str, inquiry: Inquiry) -> bool:
+        state = self._desk.state
+        order = state.orders.get(name)
+        if order is None or not state.may_fill(order):
+            return True
+        if not state.is_known(order):
+            return False
+        if order.change is not None:
+            return False
+        if state.status(order) in _WAITING:
+            if inquiry.asked >= 3:
+                self._desk.alert(Severity.WARNING, f"{name} is stuck in {state.status(order)}", once_s=300.0)
+            return False
+        return inquiry.asked > 0

@@ -1,0 +1,374 @@
+"""Protection: bring the orders at the broker to what a trade's terms ask for, one step at a time.
+
+This compares what should rest with what does, and asks for the difference. It does not remember what it asked for
+before: an event that was lost, doubled or late changes when a step is taken, and not which. Its rules live here:
+
+- what is held and not being left is covered by an order at the broker, as far as the plan has a stop or targets;
+- orders that reduce a position never add up to more than the position: what covers units is cancelled, and the cancel
+  confirmed, before those units are sold in another way;
+- nothing is sent for units whose executions are missing, or while an order of the symbol is neither known nor denied.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Decimal
+
+from magellan.engine import names
+from magellan.engine.commands import Severity
+from magellan.engine.desk import Desk
+from magellan.engine.our_order import Group, OurOrder, Role
+from magellan.engine.plan_state import PlanState
+from magellan.engine.prices import limit_price, stop_price
+from magellan.engine.state import ZERO, target_units
+from magellan.engine.trades import CurrentPlan, target_level
+from magellan.ledger.entries import TradeMarked
+from magellan.trading.order import (
+    OrderClass,
+    OrderRequest,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    TimeInForce,
+)
+from magellan.trading.purpose import OrderPurpose
+from magellan.trading.timeframe import SECOND_NS
+
+_REFUSALS_MAX = 2  # of protective orders in a row, before the position is left instead
+
+
+class Protection:
+    """Keeps every trade covered, and takes it apart in order when it is to be left."""
+
+    def __init__(self, desk: Desk, current: CurrentPlan) -> None:
+        self._desk = desk
+        self._current = current
+
+    def leave(self, plan: PlanState, reason: str, *, keeps: float = 0.0) -> None:
+        """Leave a trade at the market, down to `keeps` units."""
+        marks = plan.marks
+        if marks is None or not plan.is_open:
+            return
+        if marks.leaving is not None and marks.keeps_units <= keeps:
+            return
+        self._desk.note(
+            TradeMarked(plan_id=plan.plan_id, marks=replace(marks, leaving=reason, keeps_units=keeps))
+        )
+        self._desk.touched.add(plan.symbol)
+
+    def care_for(self, symbol: str) -> None:
+        """Take the next steps for a symbol."""
+        state = self._desk.state
+        self._desk.due(f"retry {symbol}", None)
+        self._desk.due(f"partial {symbol}", None)
+        holder = state.open_plan(symbol)
+        for plan in state.under_way(symbol):
+            if any(state.lacks_fills(each) for each in state.orders_of(plan)):
+                self._desk.ask()
+        for plan in state.under_way(symbol):
+            if plan is holder:
+                self._hold(plan)
+            elif holder is not None or plan.entered:
+                self._clear_away(plan)
+            elif self._desk.entries_end(plan):
+                self._withdraw(plan, "entries are refused")
+
+    # --- One trade --------------------------------------------------------------------------------------------
+
+    def _hold(self, plan: PlanState) -> None:
+        desk, state = self._desk, self._desk.state
+        marks = plan.marks
+        held = abs(state.book.quantity(plan.symbol))
+        if marks is None or (state.book.quantity(plan.symbol) > 0) != (plan.side > 0):
+            return  # reconciliation looks at a position on the other side
+        if marks.leaving is not None and held <= Decimal(repr(marks.keeps_units)):
+            desk.note(TradeMarked(plan_id=plan.plan_id, marks=replace(marks, leaving=None, keeps_units=0.0)))
+            marks = plan.marks
+            assert marks is not None, "the marks were just set"
+        has_left = any(
+            state.record(each).filled_quantity
+            for each in state.orders_of(plan)
+            if each.role is not Role.ENTRY
+        )
+        if marks.leaving is not None or has_left or desk.entries_end(plan):
+            self._withdraw(plan, "the trade is being left" if marks.leaving else "no more is entered")
+        leaving_now = sum(
+            (each.quantity - state.record(each).filled_quantity for each in state.working(plan, Role.LEAVE)),
+            ZERO,
+        )
+        groups = state.groups(plan)
+        awake = [group for group in groups if not state.sleeps(group)]
+        covered = sum((state.open_units(plan, group) for group in awake), ZERO)
+        reserved = leaving_now
+        if marks.leaving is not None:
+            wanted = max(held - Decimal(repr(marks.keeps_units)) - leaving_now, ZERO)
+            reserved += wanted
+            if wanted > 0 and not self._leave_now(plan, wanted, held - leaving_now - covered, groups):
+                return
+            if marks.keeps_units == 0:
+                return
+        asleep = self._asleep(plan, [group for group in groups if state.sleeps(group)])
+        uncovered = held - reserved - covered - asleep
+        if uncovered < 0:
+            self._uncover(plan, awake, -uncovered)
+        elif uncovered > 0:
+            self._cover(plan, uncovered, awake)
+        self._move_prices(plan, awake)
+
+    def _leave_now(self, plan: PlanState, wanted: Decimal, free: Decimal, groups: list[Group]) -> bool:
+        """Sell at the market what nothing else may sell; free what is not. False: wait for the broker."""
+        desk, state = self._desk, self._desk.state
+        if state.working(plan, Role.ENTRY):
+            return False
+        if free < wanted:
+            self._free(plan, groups, wanted - free)
+            return False
+        if not self._is_certain(plan) or not self._may_try(plan, Role.LEAVE):
+            return False
+        assert plan.marks is not None and plan.marks.leaving is not None, "it is being left"
+        flattens = state.flattening or desk.ending_flat
+        letter = names.FLATTEN if flattens else names.EXIT
+        desk.submit(
+            OrderRequest(
+                client_order_id=desk.next_name(plan, letter, 0),
+                symbol=plan.symbol,
+                side=_leaves(plan),
+                quantity=wanted,
+            ),
+            OrderPurpose.FLATTEN if flattens else OrderPurpose.EXIT,
+            plan.marks.leaving,
+        )
+        return True
+
+    def _free(self, plan: PlanState, groups: list[Group], units: Decimal) -> None:
+        """Cancel groups until so many units are free: first what only limits the loss, then the farthest target."""
+        for group in sorted(groups, key=lambda each: -each.portion if each.portion else -999):
+            if units <= 0:
+                return
+            self._cancel_group(group, "its units are to be sold otherwise")
+            units -= self._desk.state.open_units(plan, group)
+
+    def _uncover(self, plan: PlanState, groups: list[Group], units: Decimal) -> None:
+        """More would be sold than is held: something else took units away."""
+        self._free(plan, groups, units)
+
+    def _cancel_group(self, group: Group, reason: str) -> None:
+        order = min(group.orders, key=lambda each: each.role is not Role.STOP)
+        if not self._desk.state.is_known(order) or order.change is not None:
+            # One cancelled order takes its sibling with it; if it does not, the sibling's turn comes.
+            for other in group.orders:
+                if other is not order and order.change is None and self._desk.state.is_known(other):
+                    self._desk.cancel(other, reason)
+            return
+        self._desk.cancel(order, reason)
+
+    def _withdraw(self, plan: PlanState, reason: str) -> None:
+        for order in self._desk.state.working(plan, Role.ENTRY):
+            self._desk.cancel(order, reason)
+
+    def _clear_away(self, plan: PlanState) -> None:
+        """The plan's position is gone, or another plan's was first: nothing of it may work on."""
+        self._withdraw(plan, "the trade is over, or another entry was first")
+        for group in self._desk.state.groups(plan):
+            if not self._desk.state.sleeps(group):
+                self._cancel_group(group, "nothing is held any more")
+
+    def _asleep(self, plan: PlanState, groups: list[Group]) -> Decimal:
+        """Units of entries that are filled in part, whose protection sleeps; for a bounded time, then it ends."""
+        desk, state = self._desk, self._desk.state
+        units = ZERO
+        for root in {group.root for group in groups}:
+            entry = state.orders[root]
+            filled = state.record(entry).filled_quantity
+            if filled == 0:
+                continue
+            units += filled
+            assert plan.first_fill_at is not None, "units were filled"
+            ends_ns = desk.ns(plan.first_fill_at) + int(desk.setup.timings.partial_entry_s * SECOND_NS)
+            if desk.now_ns >= ends_ns:
+                desk.cancel(entry, "filled in part, and what was filled is to be protected")
+            else:
+                desk.due(f"partial {plan.symbol}", ends_ns)
+        return units
+
+    # --- Covering ---------------------------------------------------------------------------------------------
+
+    def _cover(self, plan: PlanState, uncovered: Decimal, awake: list[Group]) -> None:
+        desk, state = self._desk, self._desk.state
+        stop = self._stop(plan)
+        if stop is None and not plan.terms.targets:
+            return
+        if not self._is_certain(plan) or not self._may_try(plan, Role.STOP, Role.TARGET):
+            return
+        if plan.refusals >= _REFUSALS_MAX:
+            desk.alert(
+                Severity.CRITICAL,
+                f"{plan.symbol}: the broker refused its protection {plan.refusals} times; it is left",
+            )
+            self.leave(plan, "cannot be protected")
+            return
+        covered: dict[int, Decimal] = {}
+        for group in awake:
+            covered[group.portion] = covered.get(group.portion, ZERO) + state.open_units(plan, group)
+        step = state.quantity_steps.get(plan.symbol, 1.0)
+        rest = uncovered
+        assert plan.marks is not None, "it was entered"
+        for at, wanted in enumerate(target_units(plan, plan.entered, step), start=1):
+            price = self._target(plan, at)
+            units = min(rest, wanted - plan.sold.get(at, ZERO) - covered.get(at, ZERO))
+            if at in plan.marks.targets_done or price is None or units <= 0:
+                continue
+            if stop is not None and (
+                OrderClass.OCO not in desk.setup.capabilities.order_classes or units % 1
+            ):
+                continue  # the broker cannot hold both: the stop rests
+            self._send_cover(plan, at, units, price, stop)
+            rest -= units
+        if rest > 0 and stop is not None:
+            self._send_cover(plan, 0, rest, None, stop)
+
+    def _send_cover(
+        self, plan: PlanState, portion: int, units: Decimal, target: Decimal | None, stop: Decimal | None
+    ) -> None:
+        desk = self._desk
+        name = desk.next_name(plan, names.PROTECTION, portion)
+        # Fractions of a share can only be covered for the day.
+        tif = TimeInForce.DAY if units % 1 else TimeInForce.GTC
+        if target is not None and stop is not None:
+            request = OrderRequest(
+                client_order_id=name,
+                symbol=plan.symbol,
+                side=_leaves(plan),
+                type=OrderType.LIMIT,
+                time_in_force=tif,
+                quantity=units,
+                limit_price=target,
+                order_class=OrderClass.OCO,
+                take_profit_price=target,
+                stop_loss_price=stop,
+            )
+        elif target is not None:
+            request = OrderRequest(
+                client_order_id=name,
+                symbol=plan.symbol,
+                side=_leaves(plan),
+                type=OrderType.LIMIT,
+                time_in_force=tif,
+                quantity=units,
+                limit_price=target,
+            )
+        else:
+            request = OrderRequest(
+                client_order_id=name,
+                symbol=plan.symbol,
+                side=_leaves(plan),
+                type=OrderType.STOP,
+                time_in_force=tif,
+                quantity=units,
+                stop_price=stop,
+            )
+        purpose = OrderPurpose.TARGET if target is not None else OrderPurpose.STOP
+        desk.submit(request, purpose, f"target {portion}" if target is not None else plan.stop_reason)
+
+    def _move_prices(self, plan: PlanState, groups: list[Group]) -> None:
+        """Move resting orders to where their levels are now."""
+        assert plan.marks is not None, "it was entered"
+        stop = self._stop(plan)
+        for group in groups:
+            if any(order.change is not None for order in group.orders):
+                continue
+            if not all(self._desk.state.is_known(order) for order in group.orders):
+                continue
+            target = self._target(plan, group.portion) if group.portion else None
+            has_stop = any(order.role is Role.STOP for order in group.orders)
+            if stop is not None and not has_stop:
+                self._cancel_group(group, "it has no stop, and the plan has one now")
+                continue
+            for order in group.orders:
+                if order.role is Role.STOP and stop is not None and order.stop != stop:
+                    self._move(order, plan.stop_reason, stop=stop)
+                elif order.role is Role.TARGET and target is not None and order.limit != target:
+                    self._move(order, "the target moved", limit=target)
+
+    def _move(
+        self, order: OurOrder, why: str, *, limit: Decimal | None = None, stop: Decimal | None = None
+    ) -> None:
+        desk, state = self._desk, self._desk.state
+        if not self._may_move(order, limit, stop):
+            return
+        if desk.setup.capabilities.replace:
+            desk.replace(order, why, limit=limit, stop=stop)
+        elif state.status(order) is not OrderStatus.PENDING_CANCEL:
+            desk.cancel(order, why)  # what it covered is covered again, at the new price
+
+    def _may_move(self, order: OurOrder, limit: Decimal | None, stop: Decimal | None) -> bool:
+        """Whether the same change was not refused just before."""
+        state = self._desk.state
+        for name in reversed(state.plans[order.plan_id].orders):
+            tried = state.orders[name]
+            if tried.replaces == order.name:
+                if (limit is not None and tried.limit != limit) or (stop is not None and tried.stop != stop):
+                    return True
+                return self._has_waited(tried)
+        return True
+
+    # --- Conditions -------------------------------------------------------------------------------------------
+
+    def _stop(self, plan: PlanState) -> Decimal | None:
+        price = plan.stop_in_force
+        if math.isnan(price) or price <= 0:
+            return None
+        setup = self._desk.setup
+        tick = setup.config.instrument(plan.symbol).tick_size
+        return stop_price(-plan.side, price, tick, setup.price_step_usd)
+
+    def _target(self, plan: PlanState, target: int) -> Decimal | None:
+        price = target_level(plan, target, self._current)
+        if math.isnan(price) or price <= 0:
+            return None
+        setup = self._desk.setup
+        tick = setup.config.instrument(plan.symbol).tick_size
+        return limit_price(-plan.side, price, tick, setup.price_step_usd)
+
+    def _is_certain(self, plan: PlanState) -> bool:
+        """Whether nothing that happened to the trade's orders may be missing.
+
+        While the order stream is down, executions may be: the broker is asked, and its answer is certain for as long
+        as this turn lasts.
+        """
+        desk, state = self._desk, self._desk.state
+        for order in state.orders_of(plan):
+            if state.lacks_fills(order):
+                return False
+            if order.role is not Role.ENTRY and state.may_fill(order) and not state.is_known(order):
+                return False  # its fate is being asked for
+        if not desk.orders_up and desk.told_at != desk.now:
+            desk.ask()
+            return False
+        return True
+
+    def _may_try(self, plan: PlanState, *roles: Role) -> bool:
+        """Whether the newest order of these roles was not refused just before."""
+        state = self._desk.state
+        for name in reversed(plan.orders):
+            order = state.orders[name]
+            if order.role in roles and not order.is_leg:
+                record = state.record(order)
+                refused = record.status is OrderStatus.REJECTED or (
+                    record.status is None and not state.may_fill(order)
+                )
+                return not refused or self._has_waited(order)
+        return True
+
+    def _has_waited(self, order: OurOrder) -> bool:
+        desk = self._desk
+        again_ns = desk.ns(order.asked_at) + int(desk.setup.timings.refused_pause_s * SECOND_NS)
+        if desk.now_ns >= again_ns:
+            return True
+        desk.due(f"retry {order.symbol}", again_ns)
+        return False
+
+
+def _leaves(plan: PlanState) -> OrderSide:
+    return OrderSide.SELL if plan.side > 0 else OrderSide.BUY

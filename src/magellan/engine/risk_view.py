@@ -1,0 +1,113 @@
+"""Risk view: what is known of the account and of one symbol when an order is checked. Unknown stays unknown."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from magellan.engine.desk import Desk
+from magellan.engine.our_order import OurOrder, Role
+from magellan.engine.state import ZERO
+from magellan.risk.limits import Hours, RiskView
+from magellan.trading.order import OrderSide
+from magellan.trading.session import exchange_date
+
+_MINUTE = timedelta(minutes=1)
+_SECOND = timedelta(seconds=1)
+
+
+def risk_view(
+    desk: Desk, symbol: str, side: OrderSide, reference: Decimal, *, unresolved: bool, trades_today: int
+) -> RiskView:
+    """The view for an entry of that symbol.
+
+    unresolved: an order of the symbol is neither known nor denied by the broker.
+    """
+    state, book, account = desk.state, desk.state.book, desk.account
+    entries = [
+        order
+        for each in state.active
+        for plan in state.under_way(each)
+        for order in state.working(plan, Role.ENTRY)
+    ]
+    here = [order for order in entries if order.symbol == symbol]
+    reducing = ZERO
+    for plan in state.under_way(symbol):
+        reducing += sum((state.open_units(plan, group) for group in state.groups(plan)), ZERO)
+        reducing += sum((_left(desk, order) for order in state.working(plan, Role.LEAVE)), ZERO)
+    sent = [
+        order.asked_at
+        for plan in state.plans.values()
+        if desk.now - plan.planned.signal_bar_at < timedelta(days=5)
+        for order in state.orders_of(plan)
+        if order.role is Role.ENTRY and order.replaces is None
+    ]
+    history = desk.histories[symbol]
+    newest = history.newest_ns
+    today = book.by_day.get(exchange_date(desk.now))
+    today = book.by_day.get(exchange_date(desk.now))
+    return RiskView(
+        at=desk.now,
+        halted=book.is_halted,
+        breakers_tripped=desk.safety.tripped,
+        reference_price=reference,
+        last_price=desk.last_price(symbol),
+        position_units=book.quantity(symbol),
+        working_entry_usd=_usd(desk, here),
+        working_reducing_units=reducing,
+        same_intent_pending=unresolved or any(order.side is side for order in here),
+        symbol_halted=symbol in desk.halted_symbols,
+        bar_age_s=(
+            None
+            if newest is None
+            else Decimal(str(desk.schedule.trading_s(desk.schedule.ends_ns(newest), desk.now_ns)))
+        ),
+        trading_blocked=None if account is None else account.trading_blocked,
+        equity_usd=None if account is None else account.equity_usd,
+        buying_power_usd=_buying_power(desk, entries),
+        gross_exposure_usd=_gross(desk),
+        working_entries_usd=_usd(desk, entries),
+        open_symbols=frozenset({*book.positions, *(order.symbol for order in entries)}),
+        trades_today=trades_today,
+        entries_last_minute=sum(desk.now - at < _MINUTE for at in sent),
+        entries_last_second=sum(desk.now - at < _SECOND for at in sent),
+        day_start_equity_usd=desk.safety.breakers.day_start_equity_usd,
+        realised_today_usd=ZERO if today is None else today.net_usd,
+        hours=Hours.REGULAR if desk.schedule.session_at(desk.now_ns) is not None else Hours.CLOSED,
+        account_told_at=None if account is None else account.as_of,
+        reconciled_at=desk.reconciled_at,
+        clock_skew_s=None if desk.clock_skew_s is None else Decimal(str(desk.clock_skew_s)),
+    )
+
+
+def _left(desk: Desk, order: OurOrder) -> Decimal:
+    return max(order.quantity - desk.state.record(order).filled_quantity, ZERO)
+
+
+def _usd(desk: Desk, orders: list[OurOrder]) -> Decimal | None:
+    total = ZERO
+    for order in orders:
+        price = order.limit or order.stop or desk.last_price(order.symbol)
+        if price is None:
+            return None
+        total += _left(desk, order) * price
+    return total
+
+
+def _buying_power(desk: Desk, entries: list[OurOrder]) -> Decimal | None:
+    """As the broker told it, less the entries sent since."""
+    account = desk.account
+    if account is None or account.buying_power_usd is None:
+        return None
+    since = _usd(desk, [order for order in entries if order.asked_at >= account.as_of])
+    return None if since is None else account.buying_power_usd - since
+
+
+def _gross(desk: Desk) -> Decimal | None:
+    total = ZERO
+    for symbol, position in desk.state.book.positions.items():
+        price = desk.last_price(symbol)
+        if price is None:
+            return None
+        total += abs(position.quantity) * price
+    return total

@@ -1,0 +1,523 @@
+"""Rounds: bars that close at the same instant are decided on together, in the order of the config's symbols.
+
+The backtest's steps 6 and 7 for each: the trade that is open, then the strategy's word, then new entries. A round waits
+a moment for symbols whose bar is late; a bar that comes after that is decided on alone, if it is still in time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from magellan.engine import purse
+from magellan.engine.commands import Severity
+from magellan.engine.deciding import Decider, Outlook, Raised, indicators
+from magellan.engine.desk import Desk
+from magellan.engine.entries import Blocked, Entries, Wish
+from magellan.engine.events import BarClosed, BarCorrected
+from magellan.engine.history import History, Taken
+from magellan.engine.our_order import Role
+from magellan.engine.plan_state import PlanState
+from magellan.engine.planning import number
+from magellan.engine.protection import Protection
+from magellan.engine.state import DAY_START, steps
+from magellan.engine.trades import advanced, entered_at_close, followed, has_time_exit, time_exit
+from magellan.ledger.entries import Decision, FailureSeen, TradeMarked, WorkDone
+from magellan.strategy.contract import CancelEntry, Enter, Exit, Holding, Intent, Moment, MoveStop, Side
+from magellan.strategy.trade_plan import Market, TradePlan
+from magellan.trading.bar import Bar, instant, nanoseconds
+from magellan.trading.timeframe import SECOND_NS
+from magellan.trading.trade_terms import TradeMarks
+
+_EARLY_NS = (
+    3 * SECOND_NS
+)  # a bar that is told so long before its end is waited for; an earlier one is still forming
+
+
+@dataclass(slots=True, kw_only=True)
+class _Look:
+    """One symbol in a round."""
+
+    symbol: str
+    bar: Bar
+    outlook: Outlook | None
+    marks: TradeMarks | None = None
+    reason: str | None = None  # of leaving the trade
+    keeps: float = 0.0
+    stop_moved: bool = False
+    wanted: tuple[int, TradePlan | None] | None = None  # side and plan that `decide` asked for
+    said: str = ""
+
+
+class Rounds:
+    """Takes bars in, and decides."""
+
+    def __init__(self, desk: Desk, decider: Decider, entries: Entries, protection: Protection) -> None:
+        self._desk = desk
+        self._decider = decider
+        self._entries = entries
+        self._protection = protection
+        self._waiting: dict[int, set[str]] = {}  # symbols whose bar has come, by the bar's start
+        self._early: dict[str, BarClosed] = {}
+        self._source = ""
+        self._outlooks: dict[str, Outlook] = {}
+        self._plans: dict[tuple[str, int], TradePlan | None] = {}
+        self.failures = 0  # of the strategy's code, in this process
+        self.refusal: str | None = None  # why nothing is entered, beside halts, breakers and limits
+
+    # --- Bars -------------------------------------------------------------------------------------------------
+
+    def begin(self, source: str) -> None:
+        """Look at the history that the session begins with; decide on what closed while nobody was there."""
+        desk = self._desk
+        self._source = source
+        newest = [
+            history.newest_ns
+            for symbol in desk.setup.symbols
+            if (history := desk.histories[symbol]).newest_ns is not None
+        ]
+        if newest:
+            desk.schedule.aligned_to(max(newest))
+        for symbol in desk.setup.symbols:
+            self._catch_up(symbol)
+        starts: dict[int, set[str]] = {}
+        for symbol in desk.setup.symbols:
+            start_ns = desk.histories[symbol].newest_ns
+            if start_ns is not None and desk.state.decided_ns.get(symbol, -1) < start_ns:
+                starts.setdefault(start_ns, set()).add(symbol)
+        for start_ns in sorted(starts):
+            self._decide(start_ns, starts[start_ns])
+
+    def take(self, event: BarClosed | BarCorrected) -> None:
+        """Take a bar in, and decide when its round is complete."""
+        desk, bar = self._desk, event.bar
+        history = desk.histories.get(event.symbol)
+        if history is None:
+            desk.alert(Severity.WARNING, f"a bar of {event.symbol} came, which is not ours", once_s=3600)
+            return
+        if not _is_sound(bar):
+            desk.alert(Severity.WARNING, f"{event.symbol}: the bar of {bar.opened_at} makes no sense")
+            return
+        start_ns = nanoseconds(bar.opened_at)
+        if len(history) == 0:
+            desk.schedule.aligned_to(start_ns)
+        ends_ns = desk.schedule.ends_ns(start_ns)
+        if ends_ns > desk.now_ns:
+            if isinstance(event, BarClosed) and ends_ns - desk.now_ns <= _EARLY_NS:
+                self._early[event.symbol] = event
+                desk.due(f"early {event.symbol}", ends_ns)
+            return
+        self._source = event.source
+        taken = history.add(bar)
+        if taken is Taken.CHANGED:
+            desk.alert(Severity.INFO, f"{event.symbol}: the bar of {bar.opened_at} was corrected")
+        if taken is not Taken.NEW or event.symbol not in desk.setup.symbols:
+            return
+        if desk.state.decided_ns.get(event.symbol, -1) >= start_ns:
+            return
+        came = self._waiting.setdefault(start_ns, set())
+        came.add(event.symbol)
+        if len(came) == len(desk.setup.symbols):
+            self._decide(start_ns, self._waiting.pop(start_ns))
+        else:
+            wait_ns = int(desk.setup.timings.round_wait_s * SECOND_NS)
+            desk.due(f"round {start_ns}", max(ends_ns + wait_ns, desk.now_ns))
+
+    def on_clock(self) -> None:
+        """Decide on rounds that have waited long enough, and on bars that were told a little early."""
+        desk = self._desk
+        for symbol in list(self._early):
+            if desk.is_due(f"early {symbol}"):
+                desk.due(f"early {symbol}", None)
+                self.take(self._early.pop(symbol))
+        for start_ns in sorted(self._waiting):
+            if desk.is_due(f"round {start_ns}"):
+                desk.due(f"round {start_ns}", None)
+                self._decide(start_ns, self._waiting.pop(start_ns))
+
+    def current_plan(self, symbol: str, side: int) -> tuple[TradePlan, int] | None:
+        """The strategy's plan as its columns stand now, and the newest row."""
+        outlook = self._outlooks.get(symbol)
+        if outlook is None:
+            return None
+        if (symbol, side) not in self._plans:
+            plan = self._decider.plan(outlook, side)
+            if isinstance(plan, Raised):
+                self._failed(plan)
+            self._plans[symbol, side] = plan if isinstance(plan, TradePlan) else None
+        plan_now = self._plans[symbol, side]
+        return None if plan_now is None else (plan_now, outlook.row)
+
+    # --- A round ----------------------------------------------------------------------------------------------
+
+    def _decide(self, start_ns: int, came: set[str]) -> None:
+        desk = self._desk
+        desk.due(f"round {start_ns}", None)
+        day_equity = self._day_equity(start_ns)
+        looks = [self._look(symbol, start_ns) for symbol in desk.setup.symbols if symbol in came]
+        for look in looks:
+            self._follow(look, start_ns)
+        for look in looks:
+            if look.outlook is not None and look.outlook.wake:
+                self._ask(look)
+        for look in looks:
+            self._mark(look)
+        late = self._lateness(start_ns)
+        for look in looks:
+            self._enter(look, start_ns, day_equity, late)
+            self._entries.follow_columns(look.symbol)
+            desk.touched.add(look.symbol)
+
+    def _look(self, symbol: str, start_ns: int) -> _Look:
+        desk = self._desk
+        bars = desk.histories[symbol].bars
+        row = len(bars) - 1
+        others = {name: history.bars for name, history in desk.histories.items()}
+        outlook = self._decider.outlook(bars, others, warmed_up=row >= desk.setup.config.data.warmup_bars)
+        for side in (1, -1):
+            self._plans.pop((symbol, side), None)
+        if isinstance(outlook, Raised):
+            self._failed(outlook)
+            self._outlooks.pop(symbol, None)
+            return _Look(symbol=symbol, bar=bars.bar(row), outlook=None)
+        self._outlooks[symbol] = outlook
+        return _Look(symbol=symbol, bar=bars.bar(row), outlook=outlook)
+
+    def _follow(self, look: _Look, start_ns: int) -> None:
+        """What the bar does to an open trade: its trailing stop, and whether it is left."""
+        desk = self._desk
+        plan = desk.state.open_plan(look.symbol)
+        if plan is None or plan.marks is None or plan.marks.entry_bar_ns is None:
+            return
+        if start_ns < plan.marks.entry_bar_ns:
+            return
+        if start_ns == plan.marks.entry_bar_ns and entered_at_close(plan, desk.schedule):
+            look.marks = replace(plan.marks, bar_ns=start_ns, bars_held=plan.marks.bars_held + 1)
+            return
+        look.marks = followed(plan, look.bar, desk.schedule, self.current_plan)
+        if plan.marks.leaving is not None and plan.marks.keeps_units == 0:
+            return
+        look.reason = time_exit(plan, start_ns, look.marks.bars_held, desk.schedule)
+        outlook = look.outlook
+        if look.reason is not None or outlook is None:
+            return
+        if outlook.exit_long if plan.side > 0 else outlook.exit_short:
+            look.reason = "exit rule"
+
+    def _ask(self, look: _Look) -> None:
+        """Ask `decide`, and note what it wants."""
+        desk, state = self._desk, self._desk.state
+        plan = state.open_plan(look.symbol)
+        held = float(state.book.quantity(look.symbol))
+        assert look.outlook is not None, "only what could be looked at is asked"
+        marks = None if plan is None else plan.marks
+        opened_ns = None if marks is None else marks.entry_bar_ns
+        moment = Moment(
+            symbol=look.symbol,
+            at=instant(nanoseconds(look.bar.opened_at) + desk.schedule.span_ns),
+            bar=look.bar,
+            row=look.outlook.row,
+            holding=Holding(
+                units=held,
+                entry_price=plan.average_price if plan is not None and held else math.nan,
+                opened_at=instant(opened_ns) if opened_ns is not None and held else None,
+                bars_held=look.marks.bars_held if look.marks is not None and held else 0,
+                stop=number(marks.stop) if marks is not None and held else math.nan,
+            ),
+            cash_usd=float(purse.cash(desk)),
+            equity_usd=purse.equity(desk),
+            entry_pending=self._entries.waiting(look.symbol),
+            _features=look.outlook.features.columns,  # type: ignore[arg-type]
+        )
+        answer = self._decider.decide(moment)
+        if isinstance(answer, Raised):
+            self._failed(answer)
+        elif answer is not None:
+            self._take_up(look, plan, answer)
+
+    def _take_up(self, look: _Look, plan: PlanState | None, intent: Intent) -> None:
+        desk = self._desk
+        match intent:
+            case Enter(side=side, plan=own):
+                look.wanted = (1 if side is Side.LONG else -1, own)
+            case Exit(fraction=fraction, reason=reason):
+                self._ask_to_leave(look, plan, fraction, reason)
+            case MoveStop(price=price):
+                if not math.isfinite(price):
+                    self._failed(Raised(where=f"{look.symbol}: decide", error=f"moved a stop to {price}"))
+                elif look.marks is not None:
+                    look.marks = replace(look.marks, stop=price, stop_slot=None)
+                    look.stop_moved = True
+            case CancelEntry():
+                for each in desk.state.under_way(look.symbol):
+                    for order in desk.state.working(each, Role.ENTRY):
+                        desk.cancel(order, "the strategy withdrew it")
+                self._entries.drop_waiting(look.symbol)
+            case _:
+                self._failed(
+                    Raised(
+                        where=f"{look.symbol}: decide",
+                        error=f"it returned {type(intent).__name__}, which is not an intent",
+                    )
+                )
+
+    def _ask_to_leave(self, look: _Look, plan: PlanState | None, fraction: float, reason: str) -> None:
+        if plan is None or (look.reason is not None and look.keeps == 0):
+            return
+        if not 0 < fraction <= 1:
+            self._failed(
+                Raised(where=f"{look.symbol}: decide", error=f"asked to leave {fraction} of a position")
+            )
+            return
+        held = abs(float(self._desk.state.book.quantity(look.symbol)))
+        if fraction >= 1:
+            look.reason, look.keeps = reason, 0.0
+            return
+        step = self._desk.setup.config.instrument(look.symbol).quantity_step
+        leaves = float(steps(fraction * held, step))
+        if leaves > 0:
+            look.reason, look.keeps = reason, held - leaves
+
+    def _mark(self, look: _Look) -> None:
+        """Keep where the trade stands now, with the stop that holds for the bar to come."""
+        desk = self._desk
+        plan = desk.state.open_plan(look.symbol)
+        if plan is None or look.marks is None:
+            return
+        marks = look.marks
+        if look.stop_moved:
+            marks = replace(
+                marks,
+                targets_done=advanced(
+                    plan,
+                    marks,
+                    desk.setup.config.instrument(look.symbol).quantity_step,
+                    look.bar,
+                    self.current_plan,
+                ).targets_done,
+            )
+        else:
+            step = desk.setup.config.instrument(look.symbol).quantity_step
+            marks = advanced(plan, marks, step, look.bar, self.current_plan)
+        if look.reason is not None:
+            marks = replace(marks, leaving=look.reason, keeps_units=look.keeps)
+        desk.note(TradeMarked(plan_id=plan.plan_id, marks=marks))
+
+    # --- Entries ----------------------------------------------------------------------------------------------
+
+    def _enter(self, look: _Look, start_ns: int, day_equity: float, late: str | None) -> None:
+        desk, state = self._desk, self._desk.state
+        held = state.book.quantity(look.symbol)
+        plan = state.open_plan(look.symbol)
+        leaving_all = (
+            plan is not None
+            and plan.marks is not None
+            and plan.marks.leaving is not None
+            and plan.marks.keeps_units == 0
+        )
+        wishes: list[tuple[int, TradePlan | None]] = []
+        pending = self._entries.waiting(look.symbol)
+        if look.wanted is not None:
+            own = look.wanted[1] or self._own_plan(look.symbol, look.wanted[0])
+            market = own is not None and isinstance(own.entry, Market)
+            if not (pending and market):
+                wishes.append(look.wanted)
+        elif look.outlook is not None and not pending:
+            if look.outlook.enter_long:
+                wishes.append((1, None))
+            if look.outlook.enter_short:
+                wishes.append((-1, None))
+        action, reasoning = ("hold", "") if held else ("nothing", "")
+        decision_id = f"{look.symbol}-{instant(start_ns).isoformat()}"
+        if look.reason is not None:
+            action, reasoning = "exit", look.reason
+        for side, own in wishes:
+            free = held == 0 or ((held > 0) != (side > 0) and leaving_all)
+            if not free:
+                continue
+            action = "enter_long" if side > 0 else "enter_short"
+            blocked = self._refused(late)
+            if blocked is None:
+                blocked = self._follow_wish(look, side, own, start_ns, decision_id, day_equity)
+            if blocked is not None:
+                reasoning = blocked.reason
+        if desk.setup.keeps_every_decision or action not in ("hold", "nothing"):
+            seen = {} if look.outlook is None else indicators(look.outlook)
+            self._note(look, start_ns, decision_id, action, reasoning, seen)
+        else:
+            state.decided_ns[look.symbol] = start_ns
+
+    def _follow_wish(
+        self,
+        look: _Look,
+        side: int,
+        own: TradePlan | None,
+        start_ns: int,
+        decision_id: str,
+        day_equity: float,
+    ) -> Blocked | None:
+        plan = own or self._own_plan(look.symbol, side)
+        if plan is None or look.outlook is None:
+            return Blocked(reason="the strategy's plan cannot be had")
+        return self._entries.follow(
+            Wish(
+                symbol=look.symbol,
+                side=side,
+                plan=plan,
+                row=look.outlook.row,
+                bar_ns=start_ns,
+                decision_id=decision_id,
+                reasoning="long" if side > 0 else "short",
+                indicators=tuple(look.outlook.features.columns),
+            ),
+            day_equity=day_equity,
+        )
+
+    def _refused(self, late: str | None) -> Blocked | None:
+        """What keeps every entry back, whatever it is."""
+        desk = self._desk
+        if late is not None:
+            return Blocked(reason=late)
+        if self.refusal is not None:
+            return Blocked(reason=self.refusal)
+        if desk.ending is not None:
+            return Blocked(reason="the session is about to end")
+        if self.failures >= desk.setup.failures_max:
+            return Blocked(reason=f"the strategy's code failed {self.failures} times")
+        if desk.setup.sends and desk.setup.capabilities.order_stream and not desk.orders_up:
+            return Blocked(reason="the broker's order stream is down")
+        return None
+
+    def _note(
+        self,
+        look: _Look,
+        start_ns: int,
+        decision_id: str,
+        action: str,
+        reasoning: str,
+        seen: dict[str, float | None],
+    ) -> None:
+        desk = self._desk
+        desk.note(
+            Decision(
+                decision_id=decision_id,
+                strategy=desk.setup.began.strategy,
+                symbol=look.symbol,
+                bar_opened_at=look.bar.opened_at,
+                bar_closed_at=instant(desk.schedule.ends_ns(start_ns)),
+                bar_received_at=desk.now,
+                bar_source=self._source,
+                action=action,
+                price=Decimal(repr(look.bar.close)),
+                reasoning=reasoning,
+                indicators=seen,
+            )
+        )
+
+    def _lateness(self, start_ns: int) -> str | None:
+        """Why an entry on this bar would come too late; None when it is in time."""
+        desk = self._desk
+        goes_on = desk.schedule.trading_goes_on_ns(desk.schedule.ends_ns(start_ns))
+        if goes_on is None:
+            return "the calendar ends here"
+        late_s = (desk.now_ns - goes_on) / SECOND_NS
+        if late_s <= desk.setup.timings.decide_within_s:
+            return None
+        return f"the bar's close was decided on {late_s:.0f} s after trading went on"
+
+    def _own_plan(self, symbol: str, side: int) -> TradePlan | None:
+        found = self.current_plan(symbol, side)
+        return None if found is None else found[0]
+
+    def _day_equity(self, start_ns: int) -> float:
+        """Our equity before the first bar of this bar's day; computed once a day, and kept."""
+        desk = self._desk
+        on = desk.exchange_day(start_ns)
+        known = desk.state.day_equity.get(on)
+        if known is None:
+            known = purse.equity(desk, before_ns=start_ns)
+            desk.note(WorkDone(name=DAY_START, session_on=on, detail=repr(known)))
+        return known
+
+    # --- Clocks -----------------------------------------------------------------------------------------------
+
+    def leave_on_time(self, symbol: str) -> None:
+        """Leave a trade whose time ends with the running bar, shortly before that closes."""
+        desk = self._desk
+        name = f"close {symbol}"
+        desk.due(name, None)
+        plan = desk.state.open_plan(symbol)
+        if plan is None or plan.marks is None or not has_time_exit(plan):
+            return
+        if plan.marks.leaving is not None and plan.marks.keeps_units == 0:
+            return
+        schedule, lead_ns = desk.schedule, int(desk.setup.timings.close_lead_s * SECOND_NS)
+        session = schedule.session_at(desk.now_ns)
+        if session is None:
+            entered = schedule.session_of_bar(plan.marks.entry_bar_ns or 0)
+            if plan.terms.exits_with_session and entered is not None and entered.closes_ns <= desk.now_ns:
+                self._protection.leave(plan, "session end")
+                return
+            after = schedule.next_session(desk.now_ns)
+            desk.due(name, None if after is None else after.opens_ns)
+            return
+        start_ns = schedule.bar_at(desk.now_ns)
+        if (
+            plan.terms.exits_with_session
+            and plan.marks.entry_bar_ns is not None
+            and schedule.day_of_bar(plan.marks.entry_bar_ns) < schedule.day_of_bar(start_ns)
+        ):
+            self._protection.leave(plan, "session end")  # its session ended while nobody was there
+            return
+        leaves_ns = schedule.ends_ns(start_ns) - lead_ns
+        closed = plan.marks.bar_ns >= start_ns
+        if desk.now_ns >= leaves_ns and not closed:
+            reason = time_exit(plan, start_ns, plan.marks.bars_held + 1, schedule)
+            if reason is not None:
+                self._protection.leave(plan, reason)
+                return
+            leaves_ns = schedule.ends_ns(start_ns + schedule.span_ns) - lead_ns
+        desk.due(name, max(leaves_ns, desk.now_ns + 1))
+
+    # --- Details ----------------------------------------------------------------------------------------------
+
+    def _catch_up(self, symbol: str) -> None:
+        """Let an open trade follow bars that closed while nobody was there, all but the newest."""
+        desk = self._desk
+        history: History = desk.histories[symbol]
+        plan = desk.state.open_plan(symbol)
+        if len(history) == 0:
+            return
+        self._look(symbol, history.newest_ns or 0)
+        if plan is None or plan.marks is None:
+            return
+        for row in list(history.rows_after(plan.marks.bar_ns))[:-1]:
+            bar = history.bars.bar(row)
+            if plan.marks.entry_bar_ns is not None and nanoseconds(bar.opened_at) >= plan.marks.entry_bar_ns:
+                desk.note(
+                    TradeMarked(
+                        plan_id=plan.plan_id,
+                        marks=followed(plan, bar, desk.schedule, self.current_plan),
+                    )
+                )
+
+    def _failed(self, raised: Raised) -> None:
+        desk = self._desk
+        self.failures += 1
+        desk.note(FailureSeen(where=raised.where, error=raised.error))
+        stopped = self.failures >= desk.setup.failures_max
+        desk.alert(
+            Severity.CRITICAL if stopped else Severity.WARNING,
+            f"{raised.where} raised {raised.error}" + ("; nothing is entered any more" if stopped else ""),
+        )
+
+
+def _is_sound(bar: Bar) -> bool:
+    prices = (bar.open, bar.high, bar.low, bar.close)
+    return (
+        all(math.isfinite(price) and price > 0 for price in prices)
+        and bar.low <= min(bar.open, bar.close)
+        and bar.high >= max(bar.open, bar.close)
+        and bar.volume >= 0
+    )
