@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -383,6 +384,31 @@ def _stage_models() -> set[type[BaseModel]]:
     stages = WorkspaceSettings.model_fields["stages"].annotation
     assert stages is not None
     return {info.annotation for info in stages.model_fields.values()}
+
+
+def test_every_limit_stands_in_the_guide_with_its_default() -> None:
+    guide = (Path(__file__).parents[2] / "docs/guides/risk.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.split("|")] for line in guide.splitlines() if line.startswith("| ")
+    ]
+    for each in fields(RiskLimits):
+        section = "limits" if each.name in Limits.model_fields else "risk"
+        assert [row[2] for row in rows if row[1] == f"`{section}.{each.name}`"] == [shown(each.default)]
+    stated = {key: default for row in rows if row[1] in set(BreakerKind) for key, default in cells(row)}
+    assert stated == {each.name: shown(each.default) for each in fields(BreakerLimits)}
+    assert {row[1] for row in rows} >= {*BreakerKind, *(f"`{rule}`" for rule in ALWAYS)}
+
+
+def cells(row: list[str]) -> list[tuple[str, str]]:
+    return [
+        (key.strip("` "), default.strip())
+        for key, default in zip(row[2].split(","), row[3].split(","), strict=True)
+        if key.strip()
+    ]
+
+
+def shown(default: object) -> str:
+    return "none" if default is None else str(default)
 
 
 def test_the_same_units_bought_by_a_limit_order_meet_the_same_caps() -> None:
