@@ -60,6 +60,7 @@ class Control:
         log: EventLog,
         flushed: Callable[[], Awaitable[None]],
         release: Callable[[], None],
+        streams: Callable[[], list[dict[str, Any]]],
     ) -> None:
         self._timeline = timeline
         self._clock = clock
@@ -72,6 +73,7 @@ class Control:
         self._log = log
         self._flushed = flushed
         self._release = release
+        self._streams = streams
         self.own_hosts: frozenset[str] | None = None
         self._routes: dict[tuple[str, str], _Handler] = {
             ("GET", ""): self._index,
@@ -83,6 +85,7 @@ class Control:
             ("GET", "faults/fired"): self._faults_fired,
             ("GET", "accounts"): self._accounts_listed,
             ("GET", "state"): self._state_shown,
+            ("GET", "streams"): self._streams_listed,
             ("GET", "overview"): self._overview_shown,
             ("GET", "events"): self._events_listed,
             ("POST", "market/halt"): self._halted,
@@ -242,6 +245,9 @@ class Control:
     async def _state_shown(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
         self._timeline.now()
         return _json(self._venue.snapshot())
+
+    async def _streams_listed(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
+        return _json({"streams": self._streams()})
 
     async def _overview_shown(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
         """What the page shows, in one answer."""

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import time
 from collections.abc import Callable, Coroutine
-from typing import IO
+from typing import IO, Any
 
 from aiohttp import web
 
@@ -68,7 +68,7 @@ class ExchangeServer:
         self.log = EventLog(self._log_file)
         self._unreleased: list[TradeEvent] = []
         self._trade_events = TradeEvents()
-        self._trade_connections: set[StreamConnection] = set()
+        self._trade_streams: set[TradeStream] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.faults = FaultInjector(seed=options.seed, start_ns=self.clock.now_ns(), tell=self._fault_fired)
         self._past = VenuePast(venue, market, is_wanted=self._reads_are_stale)
@@ -137,6 +137,7 @@ class ExchangeServer:
             log=self.log,
             flushed=self._all_flushed,
             release=self._release,
+            streams=self.streams,
         )
         self._runner: web.ServerRunner | None = None
         self.port = options.port
@@ -173,7 +174,7 @@ class ExchangeServer:
     async def stop(self) -> None:
         """Close every connection and the log."""
         self.timeline.stop()
-        for connection in (*self._trade_connections, *self._streams.connections):
+        for connection in self._connections():
             connection.end(1001)
         for task in tuple(self._tasks):
             task.cancel()
@@ -233,18 +234,19 @@ class ExchangeServer:
             now_ns=self.timeline.now,
             error_message=trade_error,
         )
-        self._trade_connections.add(connection)
+        trade_stream = TradeStream(
+            connection,
+            keys=self._keys,
+            events=self._trade_events,
+            faults=self.faults,
+            later=self.timeline.later,
+            is_taken=self._is_taken,
+        )
+        self._trade_streams.add(trade_stream)
         try:
-            await TradeStream(
-                connection,
-                keys=self._keys,
-                events=self._trade_events,
-                faults=self.faults,
-                later=self.timeline.later,
-                is_taken=self._is_taken,
-            ).serve()
+            await trade_stream.serve()
         finally:
-            self._trade_connections.discard(connection)
+            self._trade_streams.discard(trade_stream)
         return socket
 
     def _is_full(self, shown: KeyPair | None) -> bool:
@@ -255,14 +257,14 @@ class ExchangeServer:
         """
         if not self._options.streams.one_per_key:
             return False
-        taken = {each.key_id for each in self._trade_connections if each.key_id}
+        taken = {each.connection.key_id for each in self._trade_streams if each.connection.key_id}
         if shown is not None:
             return shown.key_id in taken
         return len(taken) > 0 and len(taken) >= len(self._keys.accounts())
 
     def _is_taken(self, key_id: str) -> bool:
         return self._options.streams.one_per_key and any(
-            each.key_id == key_id for each in self._trade_connections
+            each.connection.key_id == key_id for each in self._trade_streams
         )
 
     async def _events_over_sse(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -345,15 +347,26 @@ class ExchangeServer:
     def _reads_are_stale(self) -> bool:
         return any(isinstance(each.terms, StaleReads) for each in self.faults.at(Seam.ARRIVAL))
 
+    def streams(self) -> list[dict[str, Any]]:
+        """Every open stream: whose it is, and what it listens to."""
+        trades = [
+            {"stream": "trades", "key_id": each.connection.key_id, "listens": each.listens}
+            for each in self._trade_streams
+        ]
+        return [*trades, *self._streams.described()]
+
+    def _connections(self) -> list[StreamConnection]:
+        return [*(each.connection for each in self._trade_streams), *self._streams.connections]
+
     # -- output --------------------------------------------------------------------------------------------
 
     def flushed(self) -> Coroutine[None, None, None] | None:
         """What to wait for until clients have taken what was sent; None when nothing waits."""
-        waiting = [each for each in (*self._trade_connections, *self._streams.connections) if each.is_waiting]
+        waiting = [each for each in self._connections() if each.is_waiting]
         return self._all_flushed() if waiting else None
 
     async def _all_flushed(self) -> None:
-        for connection in (*self._trade_connections, *self._streams.connections):
+        for connection in self._connections():
             if connection.is_waiting:
                 await connection.drained()
 

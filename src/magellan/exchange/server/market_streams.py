@@ -123,6 +123,21 @@ class MarketStreams:
     def connections(self) -> list[StreamConnection]:
         return [client.connection for client in self._clients]
 
+    def described(self) -> list[dict[str, Any]]:
+        """Every open connection: whose it is, and what it is subscribed to."""
+        return [
+            {
+                "stream": "data",
+                "key_id": client.connection.key_id,
+                "channels": {
+                    channel: list(client.session.subscriptions(channel))
+                    for channel in client.feed.kind.channels
+                    if client.listens(channel)
+                },
+            }
+            for client in self._clients
+        ]
+
     def serves(self, path: str) -> bool:
         """Whether there is a data stream at a path."""
         return path.rstrip("/") in FEEDS

@@ -50,7 +50,7 @@ class TradeStream:
         later: Callable[[int, Callable[[], None]], None],
         is_taken: Callable[[str], bool],
     ) -> None:
-        self._connection = connection
+        self.connection = connection
         self._keys = keys
         self._events = events
         self._faults = faults
@@ -59,11 +59,16 @@ class TradeStream:
         self._held_back: deque[bytes] = deque()
         self._stop: Callable[[], None] | None = None
 
+    @property
+    def listens(self) -> bool:
+        """Whether the client gets trade updates."""
+        return self._stop is not None
+
     async def serve(self) -> None:
         """Answer the client until it leaves."""
-        writing = asyncio.get_running_loop().create_task(self._connection.write())
+        writing = asyncio.get_running_loop().create_task(self.connection.write())
         try:
-            while (data := await self._connection.receive()) is not None:
+            while (data := await self.connection.receive()) is not None:
                 self._take(data)
         finally:
             self._listen(False)
@@ -73,7 +78,7 @@ class TradeStream:
         try:
             message = read_message(data)
         except ValueError:
-            self._connection.answer(error_message(400))
+            self.connection.answer(error_message(400))
             return
         action = message.get("action") if isinstance(message, dict) else None
         if action in ("authenticate", "auth"):
@@ -81,7 +86,7 @@ class TradeStream:
         elif action == "listen":
             self._set_streams(message)
         else:
-            self._connection.answer(error_message(400))
+            self.connection.answer(error_message(400))
 
     def _authenticate(self, message: dict[str, Any]) -> None:
         """Old form: action authenticate with data {key_id, secret_key}; new form: action auth with key and secret."""
@@ -99,43 +104,43 @@ class TradeStream:
         )
         account = self._keys.account_of(pair)
         if pair is None or isinstance(account, Refusal):
-            self._connection.answer(_authorization("unauthorized", "authenticate"))
+            self.connection.answer(_authorization("unauthorized", "authenticate"))
             return
         if self._is_taken(pair.key_id):
-            self._connection.answer(error_message(406))
-            self._connection.end(1008)
+            self.connection.answer(error_message(406))
+            self.connection.end(1008)
             return
-        self._connection.key_id, self._connection.account_id = pair.key_id, account
-        self._connection.answer(_authorization("authorized", "authenticate"))
-        self._connection.begin()
+        self.connection.key_id, self.connection.account_id = pair.key_id, account
+        self.connection.answer(_authorization("authorized", "authenticate"))
+        self.connection.begin()
 
     def _set_streams(self, message: dict[str, Any]) -> None:
-        if not self._connection.account_id:
-            self._connection.answer(_authorization("unauthorized", "listen"))
+        if not self.connection.account_id:
+            self.connection.answer(_authorization("unauthorized", "listen"))
             return
         data = message.get("data")
         asked = data.get("streams") if isinstance(data, dict) else None
         if not isinstance(asked, list):
-            self._connection.answer(error_message(400))
+            self.connection.answer(error_message(400))
             return
         listens = TRADE_UPDATES in asked
         self._listen(listens)
         streams = [TRADE_UPDATES] if listens else []
-        self._connection.answer({"stream": "listening", "data": {"streams": streams}})
+        self.connection.answer({"stream": "listening", "data": {"streams": streams}})
 
     def _listen(self, listens: bool) -> None:
         if self._stop is not None:
             self._stop()
             self._stop = None
         if listens:
-            self._stop = self._events.listen(self._connection.account_id, self._publish)
+            self._stop = self._events.listen(self.connection.account_id, self._publish)
 
     def _publish(self, event: TradeEvent) -> None:
-        data = _frame(event, self._connection.encoding)
+        data = _frame(event, self.connection.encoding)
         if not self._faults.at(Seam.EVENT):
-            self._connection.publish(data)
+            self.connection.publish(data)
             return
-        armed = self._faults.first(Seam.EVENT, occasion_of(event, self._connection.key_id))
+        armed = self._faults.first(Seam.EVENT, occasion_of(event, self.connection.key_id))
         terms = None if armed is None else armed.terms
         match terms:
             case LostEvent():
@@ -144,19 +149,19 @@ class TradeStream:
                 self._held_back.append(data)
                 return
             case LateEvent(delay_s=delay_s):
-                self._later(event.at_ns + int(delay_s * SECOND_NS), lambda: self._connection.publish(data))
+                self._later(event.at_ns + int(delay_s * SECOND_NS), lambda: self.connection.publish(data))
                 return
             case DuplicateEvent(copies=copies):
                 for _ in range(copies):
-                    self._connection.publish(data)
+                    self.connection.publish(data)
             case ReplayedEvents():
-                self._connection.publish(data)
+                self.connection.publish(data)
                 for earlier in self._events.of_order(event.account_id, event.order["id"]):
-                    self._connection.publish(_frame(earlier, self._connection.encoding))
+                    self.connection.publish(_frame(earlier, self.connection.encoding))
             case _:
-                self._connection.publish(data)
+                self.connection.publish(data)
         while self._held_back:
-            self._connection.publish(self._held_back.popleft())
+            self.connection.publish(self._held_back.popleft())
 
 
 def occasion_of(event: TradeEvent, key_id: str) -> Occasion:

@@ -382,7 +382,7 @@ def test_lost_data_is_a_gap(client) -> None:
     client.fault("lost_data", when={"event": "bars", "symbol": "AAPL", "nth": 1})
     with bars(client) as socket:
         client.step(90)
-        seen = [each for each in bar_messages(socket, 3)]
+        seen = bar_messages(socket, 3)
     assert [(each["S"], each["t"]) for each in seen] == [
         ("MSFT", "2024-03-11T13:31:00Z"),
         ("AAPL", "2024-03-11T13:32:00Z"),
@@ -398,7 +398,7 @@ def test_late_data_comes_after_newer_data(client) -> None:
         client.step(60)
         seen = [each["t"] for each in bar_messages(socket, 4) if each["S"] == "AAPL"]
     assert sorted(seen) == ["2024-03-11T13:31:00Z", "2024-03-11T13:32:00Z"]
-    assert [each["at"] for each in client.log() if each["what"] == "bars"][0] == "2024-03-11T13:32:00Z"
+    assert next(each["at"] for each in client.log() if each["what"] == "bars") == "2024-03-11T13:32:00Z"
 
 
 @covers("duplicate_data")
