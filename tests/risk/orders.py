@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from magellan.risk.limits import Hours, RiskLimits, RiskView
+from magellan.risk.limits import EntryHours, Hours, RiskLimits, RiskView
 from magellan.trading.order import OrderRequest, OrderSide, OrderType
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -37,6 +37,7 @@ ALL_SET = RiskLimits(
     trades_per_day_max=10,
     loss_per_day_fraction_max=Decimal("0.03"),
     loss_per_day_usd_max=Decimal(3000),
+    entry_hours=EntryHours.OPEN,
 )
 
 

@@ -79,7 +79,7 @@ ORDER_CASES: dict[str, OrderCase] = {
         tight=59.9, kept=60.0, state={"reconciled_at": NOW - timedelta(seconds=60)}
     ),
     "clock_skew_s_max": OrderCase(tight=1.4, kept=1.5, state={"clock_skew_s": Decimal("-1.5")}),
-    "entry_hours": OrderCase(tight="regular", kept="extended", state={"hours": Hours.EXTENDED}),
+    "entry_hours": OrderCase(tight="open", kept="regular", state={"hours": Hours.EXTENDED}),
 }  # fmt: skip
 
 # Rules without a key: they always hold.
@@ -180,7 +180,7 @@ _WIDE_RISK: dict[str, Any] = {
     "account_age_s_max": 1e9,
     "reconciliation_age_s_max": 1e9,
     "clock_skew_s_max": 1e9,
-    "entry_hours": "any",
+    "entry_hours": "extended",
 }
 _WIDE_BREAKERS: dict[str, Any] = {
     name: None for name in BreakerTerms.model_fields if name != "win_rate_trades"
@@ -305,9 +305,9 @@ def test_the_tightest_holds_whoever_says_it() -> None:
         said = {each: {"position_usd_max": 50.0 if each == tight else 500.0} for each in keys}
         assert limits_with(**said).orders.position_usd_max == 50
     hours = limits_with(
-        risk={"entry_hours": "any"}, stage={"entry_hours": "regular"}, account={"entry_hours": "extended"}
+        risk={"entry_hours": "extended"}, stage={"entry_hours": "open"}, account={"entry_hours": "regular"}
     )
-    assert hours.orders.entry_hours is EntryHours.REGULAR
+    assert hours.orders.entry_hours is EntryHours.OPEN
     rates = limits_with(breakers={"win_rate_min": 0.3}, account={"breakers": {"win_rate_min": 0.4}})
     assert rates.breakers.win_rate_min == Decimal("0.4")
 

@@ -21,7 +21,7 @@ from magellan.risk.limits import (
     check_order,
     entry_usd,
 )
-from magellan.trading.order import OrderSide, OrderType, TimeInForce
+from magellan.trading.order import OrderSide, OrderType
 from risk.orders import ALL_SET, NOW, WIDE, order, view
 
 LEAVING = [purpose for purpose in Purpose if purpose.reduces]
@@ -269,21 +269,26 @@ def test_a_price_that_has_moved_far_since_the_decision_lets_nothing_in(last, let
 
 
 @pytest.mark.parametrize(
-    ("allowed", "hours", "time_in_force", "let_in"),
+    ("allowed", "hours", "extended", "let_in"),
     [
-        (EntryHours.REGULAR, Hours.REGULAR, TimeInForce.DAY, True),
-        (EntryHours.REGULAR, Hours.EXTENDED, TimeInForce.DAY, False),
-        (EntryHours.REGULAR, Hours.CLOSED, TimeInForce.DAY, False),
-        (EntryHours.REGULAR, Hours.CLOSED, TimeInForce.OPG, True),
-        (EntryHours.EXTENDED, Hours.EXTENDED, TimeInForce.DAY, True),
-        (EntryHours.EXTENDED, Hours.CLOSED, TimeInForce.DAY, False),
-        (EntryHours.ANY, Hours.CLOSED, TimeInForce.DAY, True),
-        (EntryHours.ANY, None, TimeInForce.DAY, True),
+        (EntryHours.OPEN, Hours.REGULAR, False, True),
+        (EntryHours.OPEN, Hours.EXTENDED, False, False),
+        (EntryHours.OPEN, Hours.CLOSED, False, False),
+        (EntryHours.OPEN, Hours.REGULAR, True, False),
+        (EntryHours.REGULAR, Hours.REGULAR, False, True),
+        (EntryHours.REGULAR, Hours.EXTENDED, False, True),  # it waits for the opening
+        (EntryHours.REGULAR, Hours.CLOSED, False, True),
+        (EntryHours.REGULAR, None, False, True),
+        (EntryHours.REGULAR, Hours.EXTENDED, True, False),
+        (EntryHours.REGULAR, Hours.REGULAR, True, False),
+        (EntryHours.EXTENDED, Hours.EXTENDED, True, True),
+        (EntryHours.EXTENDED, Hours.CLOSED, True, True),
     ],
 )
-def test_entries_keep_to_their_hours(allowed, hours, time_in_force, let_in) -> None:
+def test_entries_keep_to_their_hours(allowed, hours, extended, let_in) -> None:
     limits = replace(WIDE, entry_hours=allowed)
-    answer = check_order(order(time_in_force=time_in_force), Purpose.ENTRY, view(hours=hours), limits)
+    asked = order(type=OrderType.LIMIT, limit_price=Decimal(100), extended_hours=extended)
+    answer = check_order(asked, Purpose.ENTRY, view(hours=hours), limits)
     assert (answer == Allow()) is let_in
 
 

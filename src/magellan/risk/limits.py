@@ -21,7 +21,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from magellan.trading.order import OrderRequest, OrderSide, OrderType, TimeInForce
+from magellan.trading.order import OrderRequest, OrderSide, OrderType
 
 
 class Purpose(StrEnum):
@@ -47,11 +47,11 @@ class Hours(StrEnum):
 
 
 class EntryHours(StrEnum):
-    """When entries may be sent."""
+    """In which hours entries may be sent and filled."""
 
-    REGULAR = "regular"  # in the regular session, and orders for its opening at any time
+    OPEN = "open"  # sent and filled while the regular session is open
+    REGULAR = "regular"  # filled in the regular session; what is sent before it waits for its opening
     EXTENDED = "extended"  # premarket and after hours too
-    ANY = "any"  # at any time: what is sent while the market is closed waits for its opening
 
 
 class Rule(StrEnum):
@@ -266,16 +266,20 @@ def _gates(request: OrderRequest, view: RiskView, limits: RiskLimits) -> Iterato
 
 
 def _hours(request: OrderRequest, view: RiskView, limits: RiskLimits) -> Iterator[Breach]:
-    if limits.entry_hours is EntryHours.ANY or request.time_in_force is TimeInForce.OPG:
+    """An order that is not marked for extended hours is filled in the regular session, whenever it is sent."""
+    if request.extended_hours and limits.entry_hours is not EntryHours.EXTENDED:
+        yield Breach(
+            rule=Rule.ENTRY_HOURS,
+            reason="the order may be filled outside of the regular session, and entries may not",
+        )
+    if limits.entry_hours is not EntryHours.OPEN:
         return
     if view.hours is None:
         yield _unknown(Rule.ENTRY_HOURS, "whether the market is open is unknown")
-    elif view.hours is Hours.CLOSED or (
-        view.hours is Hours.EXTENDED and limits.entry_hours is EntryHours.REGULAR
-    ):
+    elif view.hours is not Hours.REGULAR:
         yield Breach(
             rule=Rule.ENTRY_HOURS,
-            reason=f"entries are sent in {limits.entry_hours} hours, and it is {view.hours} hours",
+            reason=f"entries are sent while the regular session is open, and it is {view.hours} hours",
         )
 
 

@@ -20,7 +20,7 @@ from magellan.workspace.config import StrategyConfig
 from magellan.workspace.risk_terms import RiskCaps
 from magellan.workspace.workspace import Stage, WorkspaceSettings
 
-_TIGHTEST_HOURS: Final = (EntryHours.REGULAR, EntryHours.EXTENDED, EntryHours.ANY)
+_TIGHTEST_HOURS: Final = (EntryHours.OPEN, EntryHours.REGULAR, EntryHours.EXTENDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from magellan.workspace.section import Section
 
-EntryHoursTerm = Literal["regular", "extended", "any"]
+EntryHoursTerm = Literal["open", "regular", "extended"]
 
 
 class BreakerTerms(Section):
@@ -76,8 +76,8 @@ class RiskTerms(Section):
     clock_skew_s_max: float = Field(2.0, gt=0, description="our clock against the broker's, either way")
     entry_hours: EntryHoursTerm = Field(
         "regular",
-        description="regular: in the regular session, and orders for its opening at any time; extended: premarket and "
-        "after hours too; any: what is sent while the market is closed waits for its opening",
+        description="open: sent while the regular session is open; regular: filled in it, and what is sent before "
+        "waits for its opening; extended: premarket and after hours too",
     )
     breakers: BreakerTerms = BreakerTerms()
 
