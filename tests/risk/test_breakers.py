@@ -296,6 +296,18 @@ def test_money_that_is_brought_or_taken_out_is_neither_a_loss_nor_a_profit(told,
         assert breakers.profit_today_usd == told[0] - 100_000
 
 
+def test_what_an_account_is_opened_with_is_no_deposit() -> None:
+    first: list[BreakerEvent] = [
+        equity(100_000),
+        CashMoved(at=at(1), amount_usd=Decimal(100_000)),
+        day(0),
+        equity(100_000),
+    ]
+    breakers, trips = run(first, BreakerLimits())
+    assert trips == []
+    assert (breakers.peak_equity_usd, breakers.profit_today_usd) == (100_000, 0)
+
+
 def test_a_deposit_hides_no_drawdown_and_a_withdrawal_makes_none() -> None:
     fallen = [day(0, 100_000), equity(100_000), day(1, 85_000), equity(85_000)]
     for usd in (1_000_000, -50_000):

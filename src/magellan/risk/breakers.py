@@ -398,6 +398,8 @@ def _counting_trade(breakers: Breakers, profit_usd: Decimal) -> Breakers:
 
 def _with_cash(breakers: Breakers, amount_usd: Decimal) -> Breakers:
     """The highest equity is scaled as equity is: a withdrawal makes no drawdown, and a deposit hides none."""
+    if breakers.session_on is None:
+        return breakers  # what the account was opened with: no day has begun that it could be compared with
     equity, peak = breakers.equity_usd, breakers.peak_equity_usd
     if equity is not None and peak is not None:
         scaled = peak * (equity + amount_usd) / equity if equity > 0 else peak + amount_usd
