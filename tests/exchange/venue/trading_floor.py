@@ -113,6 +113,7 @@ class Floor:
 
     def to(self, now_ns: int) -> None:
         """Let exchange time pass until an instant."""
+        assert now_ns >= self.now_ns, "time does not go back"
         self.venue.advance(now_ns)
         self.now_ns = now_ns
 

@@ -12,6 +12,9 @@ from magellan.exchange.venue.order import SHARES_PER_CONTRACT, Order
 from magellan.exchange.venue.terms import AccountTerms
 from magellan.exchange.venue.wire_format import NANO, ZERO
 
+# Finer than the average price that is shown, so that a sale in parts leaves it where it was.
+_COST_STEP = Decimal("1e-15")
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Position:
@@ -25,8 +28,6 @@ class Position:
     cost_usd: Decimal
     opened_ns: int
     qty_at_close: Decimal = ZERO  # held when the last session ended
-    bought_today: Decimal = ZERO  # units
-    sold_today: Decimal = ZERO
     today_usd: Decimal = ZERO  # spent on today's units, net; below zero when more was sold
 
     @property
@@ -54,7 +55,7 @@ class Position:
             cost = (
                 self.cost_usd
                 if closing == abs(self.qty)
-                else (self.cost_usd * closing / abs(self.qty)).quantize(NANO)
+                else (self.cost_usd * closing / abs(self.qty)).quantize(_COST_STEP)
             )
             received = closing * self.point_value * price * (1 if self.qty > 0 else -1)
             realised = received - cost
@@ -63,10 +64,6 @@ class Position:
         sign = 1 if signed_qty > 0 else -1
         self.qty += signed_qty
         self.cost_usd += sign * opening * self.point_value * price
-        if sign > 0:
-            self.bought_today += signed_qty
-        else:
-            self.sold_today -= signed_qty
         self.today_usd += signed_qty * self.point_value * price
         return realised
 
@@ -143,6 +140,7 @@ class Account:
     activities: list[Activity] = field(default_factory=list)
     watchlists: dict[str, Watchlist] = field(default_factory=dict)
     equity_history: list[tuple[int, Decimal]] = field(default_factory=list)  # (instant, equity), bar by bar
+    opened_today: set[str] = field(default_factory=set)  # symbols bought or sold short since the last day trade
     day_trades: list[DayTrade] = field(default_factory=list)
     do_not_exercise: set[str] = field(default_factory=set)
     trading_blocked: bool = False

@@ -363,11 +363,12 @@ class Book:
             position = Position(asset=asset, qty=ZERO, cost_usd=ZERO, opened_ns=self.now_ns)
             account.positions[asset.symbol] = position
             self.holders.setdefault(asset.symbol, {})[account.id] = account
-        opened_today = position.bought_today if position.qty > 0 else position.sold_today
-        if position.qty * signed < 0 and opened_today > 0:
-            trade = DayTrade(on=day_of(self.now_ns), symbol=asset.symbol)
-            if trade not in account.day_trades:
-                account.day_trades.append(trade)
+        if position.qty * signed >= 0:
+            account.opened_today.add(asset.symbol)
+        elif asset.symbol in account.opened_today:
+            # Opened and closed on one day; parts of one closing count together.
+            account.opened_today.discard(asset.symbol)
+            account.day_trades.append(DayTrade(on=day_of(self.now_ns), symbol=asset.symbol))
         account.realised_usd += position.take(signed, price)
         account.cash_usd -= signed * position.point_value * price
         self.drop_if_flat(account, position)

@@ -44,8 +44,6 @@ def _split_position(book: Book, account: Account, position: Position, factor: De
     before = position.qty
     position.qty = (position.qty * factor).quantize(NANO, ROUND_FLOOR)
     position.qty_at_close = (position.qty_at_close * factor).quantize(NANO)
-    position.bought_today = (position.bought_today * factor).quantize(NANO)
-    position.sold_today = (position.sold_today * factor).quantize(NANO)
     book.note_other(account, "SPLIT", net_usd=ZERO, symbol=symbol, qty=position.qty - before)
     fraction = position.qty - int(position.qty)
     bar = book.bar(symbol)

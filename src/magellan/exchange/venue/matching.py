@@ -212,6 +212,7 @@ def _in_turn(
         for order in book.working.get(symbol, {}).values()
         if order.matchable
         and order.due_ns is None
+        and order.order_class != "mleg"  # legs fill with their parent
         and may_fill(order, bar)
         and (auctions or order.tif != "cls")
     ]
@@ -359,6 +360,13 @@ def fill_from(
     taken = book.volume_taken(order, bar.start_ns)
     room = _room(book, order, bar, taken)
     wanted = _wanted(order, price)
+    if order.position_intent in ("buy_to_close", "sell_to_close"):
+        # What it was to close may have gone without it: by an assignment, a split, or the broker's hand.
+        held = max(ZERO, -order.sign * book.accounts[order.account_id].held(order.symbol))
+        if held == 0:
+            end(book, order, Happening.CANCEL)
+            return
+        wanted = min(wanted, held)
     if room is not None and (room <= 0 or (order.tif == "fok" and room < wanted)):
         return
     qty = wanted if room is None else min(wanted, room)

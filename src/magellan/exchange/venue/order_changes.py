@@ -25,7 +25,12 @@ _AT_THE_EXCHANGE = frozenset({State.NEW, State.PARTIALLY_FILLED})
 
 
 def ask_cancel(book: Book, order: Order) -> Refusal | None:
-    """Ask for an order's cancel; None when the request was taken. What has not reached the exchange ends at once."""
+    """Ask for an order's cancel; None when the request was taken. What has not reached the exchange ends at once.
+
+    A leg of an mleg order is cancelled with all of it.
+    """
+    if order.order_class == "mleg" and order.parent is not None:
+        order = order.parent
     if order.ended:
         return refusal("not_cancelable", status=order.state.value)
     if order.state is State.PENDING_REPLACE:

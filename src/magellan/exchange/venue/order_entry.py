@@ -355,9 +355,7 @@ def _day_trade_refused(book: Book, account: Account, order: Order, reduces: bool
     check = account.settings.pdt_check
     if not reduces:
         return refusal("pattern_day_trading") if check in ("entry", "both") else None
-    position = account.positions[order.symbol]
-    opened_today = position.bought_today if position.qty > 0 else position.sold_today
-    if opened_today and check in ("exit", "both"):
+    if order.symbol in account.opened_today and check in ("exit", "both"):
         return refusal("pattern_day_trading")
     return None
 

@@ -19,6 +19,7 @@ from magellan.exchange.venue.api.routes import answer
 from magellan.exchange.venue.book import Book, Task
 from magellan.exchange.venue.broker_side import Happened, happen
 from magellan.exchange.venue.corporate_events import take_effect
+from magellan.exchange.venue.invariants import broken
 from magellan.exchange.venue.margin import standing
 from magellan.exchange.venue.options import expire_contracts
 from magellan.exchange.venue.order import Order, order_body
@@ -100,6 +101,10 @@ class Venue:
             },
         }
 
+    def broken_invariants(self) -> list[str]:
+        """What does not hold of the venue's own books, in words; always empty unless the venue has a defect."""
+        return broken(self._book)
+
     # Time
 
     def _reach(self, to_ns: int) -> None:
@@ -173,6 +178,7 @@ class Venue:
             account.last_maintenance_usd = now.maintenance_usd
             account.balance_on = day_of(book.now_ns)
             account.equity_history.append((book.now_ns, now.equity_usd))
+            account.opened_today.clear()
             for position in account.positions.values():
                 position.qty_at_close = position.qty
-                position.bought_today = position.sold_today = position.today_usd = ZERO
+                position.today_usd = ZERO
