@@ -35,7 +35,9 @@ from magellan.ledger.entries import (
     SplitApplied,
     TradeClosed,
     TradeIdea,
+    TradeMarked,
     TradeOpened,
+    TradePlanned,
     WorkDone,
 )
 from magellan.ledger.trade_record import Outcome, TradeRecord
@@ -51,6 +53,14 @@ from magellan.trading.order import (
     TimeInForce,
 )
 from magellan.trading.purpose import OrderPurpose
+from magellan.trading.trade_terms import (
+    EntryTerms,
+    LevelTerms,
+    TargetTerms,
+    TradeMarks,
+    TradeTerms,
+    TrailTerms,
+)
 
 OPEN_AT = datetime(2026, 1, 20, 14, 30, tzinfo=UTC)
 SESSION_ON = date(2026, 1, 20)
@@ -82,6 +92,33 @@ IDEA = TradeIdea(
     reasoning="reclaimed the low on rising volume",
     indicators_used=("day_low", "volume_ratio"),
 )
+
+PLANNED = TradePlanned(
+    plan_id="mg1",
+    strategy="bear_trap",
+    symbol="AMC",
+    side=1,
+    signal_bar_at=OPEN_AT,
+    reference_price=5.0,
+    units=Decimal(100),
+    terms=TradeTerms(
+        entry=EntryTerms(type=OrderType.MARKET, time_in_force=TimeInForce.DAY),
+        stop=LevelTerms(base=4.5, follows=True),
+        trail=TrailTerms(fraction=0.02),
+        targets=(
+            TargetTerms(
+                level=LevelTerms(base=6.0, part_way=0.5), fraction=0.4, then_stop=LevelTerms(base=None)
+            ),
+        ),
+        hold_minutes=30,
+        hold_bars=None,
+        cooldown_bars=1,
+        exits_with_session=True,
+        exit_minutes_before_close=5,
+    ),
+)
+
+MARKS = TradeMarks(bar_ns=1_768_919_400_000_000_000, stop=4.75, best=5.4375, risk=0.5125, targets_done=(1,))
 
 
 def entry(payload: Payload, *, minutes: float = 0, session: str = "s-1") -> NewEntry:
@@ -318,6 +355,8 @@ def one_of_every_kind() -> list[NewEntry]:
             event=OrderEventKind.FILL, order=told(status=OrderStatus.FILLED), source="stream", event_id="e-9"
         ),
         ExecutionSeen(execution=execution("x-1", "100", "5.0125", commission="0.50"), source="stream"),
+        PLANNED,
+        TradeMarked(plan_id="mg1", marks=MARKS),
         TradeOpened(record=closed_trade("x-1", None)),
         ReplaceIntended(
             client_order_id="mg1-stop-2",

@@ -37,7 +37,9 @@ class MemoryLedger:
     ) -> Iterator[LedgerEntry]:
         stored = tuple(self._stored.get(account, ()))
         wanted = None if kinds is None else frozenset(kinds)
-        start = EMPTY if not after or not stored else Head(number=after, hash=stored[after - 1].hash)
+        if after > len(stored):
+            raise AskOperator(f"the ledger of {account} is damaged: it has no entry {after}")
+        start = Head(number=after, hash=stored[after - 1].hash) if after else EMPTY
         try:
             yield from walk(stored[after:], account, after=start, kinds=wanted)
         except (ChainBroken, UnreadableRecord) as error:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from magellan.adapters.ledger_schema import ENTRIES, HEADS
 from magellan.errors import AskOperator, MagellanError
@@ -48,7 +48,7 @@ _MOVE_HEAD = (
     .values(number=bindparam("to_number"), hash=bindparam("to_hash"))
 )
 _HEAD = select(HEADS.c.number, HEADS.c.hash).where(HEADS.c.account == bindparam("of"))
-_ACCOUNTS = select(HEADS.c.account).order_by(HEADS.c.account)
+_ACCOUNTS = select(HEADS.c.account)
 
 
 class Database(Protocol):
@@ -76,7 +76,7 @@ class Database(Protocol):
 
     def holder(self, account: str) -> Holder | None: ...
 
-    def refusal(self, error: SQLAlchemyError, *, kept: str) -> MagellanError:
+    def refusal(self, error: DBAPIError, *, kept: str) -> MagellanError:
         """What went wrong, in words."""
         ...
 
@@ -97,7 +97,8 @@ class SqlLedger:
         with self._reading() as connection:
             if connection is None:
                 return ()
-            return tuple(account for (account,) in connection.execute(_ACCOUNTS))
+            # Sorted here: databases differ about the order of letters.
+            return tuple(sorted(account for (account,) in connection.execute(_ACCOUNTS)))
 
     def head(self, account: str) -> Head:
         with self._reading() as connection:
@@ -160,7 +161,7 @@ class SqlLedger:
                 return
             with engine.connect() as connection, connection.begin():
                 yield connection
-        except SQLAlchemyError as error:
+        except DBAPIError as error:
             raise self._database.refusal(error, kept="the ledger, as it is") from error
 
     def _stored(self, connection: Connection, account: str, *, after: int) -> Iterator[StoredEntry]:
@@ -214,7 +215,7 @@ class _Writer:
             try:
                 with self._connection.begin():
                     self._head = _head(self._connection, self._account) or EMPTY
-            except SQLAlchemyError as error:
+            except DBAPIError as error:
                 raise self._database.refusal(error, kept=_KEPT) from error
         return self._head
 
@@ -230,7 +231,7 @@ class _Writer:
             with self._connection.begin():
                 self._connection.execute(_ADD, [_row(each, self._account) for each in stored])
                 self._move_head(before, after)
-        except SQLAlchemyError as error:
+        except DBAPIError as error:
             raise self._database.refusal(error, kept=_KEPT) from error
         self._head = after
         return read

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, LargeBinary, cast, create_engine, event, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from magellan.adapters.durable_file import cannot_write, make_folder_durably, sync_folder
@@ -34,8 +34,15 @@ _BUSY_MS: Final = 2000  # how long a commit of another account is waited for
 _LOCK_TRIES: Final = 10
 _LOCK_PAUSE_S: Final = 0.02  # long enough for somebody who only looked who holds it
 
+_DAMAGED: Final = (
+    "it is damaged",
+    "keep it and its -wal file aside, and restore a backup; nobody trades until then",
+)
 _WHY: Final = MappingProxyType(
     {
+        sqlite3.SQLITE_CORRUPT: _DAMAGED,
+        sqlite3.SQLITE_NOTADB: _DAMAGED,
+        sqlite3.SQLITE_ERROR: _DAMAGED,  # a table or column of ours is missing
         sqlite3.SQLITE_FULL: (
             "the disk is full, or the file as large as it may be",
             "free some space, then start again",
@@ -63,10 +70,7 @@ _WHY: Final = MappingProxyType(
         ),
     }
 )
-_DAMAGED: Final = (
-    "it is damaged",
-    "keep it and its -wal file aside, and restore a backup; nobody trades until then",
-)
+_OTHERWISE: Final = ("it cannot be used", "look at the file and its disk, then start again")
 
 
 class SqliteDatabase:
@@ -122,10 +126,10 @@ class SqliteDatabase:
             os.close(descriptor)
         return None
 
-    def refusal(self, error: SQLAlchemyError, *, kept: str) -> MagellanError:
-        original = error.orig if isinstance(error, DBAPIError) else None
+    def refusal(self, error: DBAPIError, *, kept: str) -> MagellanError:
+        original = error.orig
         code = getattr(original, "sqlite_errorcode", 0) & 0xFF  # the primary code; the rest is detail
-        why, next_step = _WHY.get(code, _DAMAGED)
+        why, next_step = _WHY.get(code, _OTHERWISE)
         detail = str(original or error).splitlines()[0]
         return AskOperator(f"the ledger {self._path}: {why} ({detail})", kept=kept, next_step=next_step)
 
@@ -152,7 +156,7 @@ class SqliteDatabase:
                             connection.execute(SCHEMA.insert().values(version=VERSION))
                 with connection.begin():
                     version = connection.execute(select(SCHEMA.c.version)).scalar_one()
-        except SQLAlchemyError as error:
+        except DBAPIError as error:
             raise self.refusal(error, kept="the file, as it is") from error
         if version > VERSION:
             raise FixInput(

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from magellan.ledger.entries import LedgerEntry, NewEntry
-from magellan.ledger.json_form import UnreadableRecord, json_bytes, payload_from
+from magellan.ledger.json_form import UnreadableRecord, json_bytes, payload_from, storable
 
 _BEFORE_THE_FIRST: Final = "0" * 64
 
@@ -85,7 +85,7 @@ def sealed(
     head = after
     for entry in entries:
         number = head.number + 1
-        payload = entry.payload
+        payload = storable(entry.payload)
         line = json_bytes(
             {
                 "previous_hash": head.hash,

@@ -22,16 +22,12 @@ from magellan.ledger.migration import upgraded
 Read = Callable[[Any], Any]
 
 _OPTIONS: Final = orjson.OPT_UTC_Z
+_WITH_FLOATS: Final[dict[type, bool]] = {}
 _READERS: Final[dict[type, Read]] = {}  # made when a kind is first read
 
 
 class UnreadableRecord(ValueError):
     """A stored record is not what its kind and version promise."""
-
-
-def payload_json(payload: Payload) -> bytes:
-    """The payload as one line of JSON. Raises ValueError for a Decimal that is no number."""
-    return json_bytes(payload)
 
 
 def payload_from(kind: str, version: int, stored: Mapping[str, Any]) -> Payload:
@@ -53,7 +49,7 @@ def payload_from(kind: str, version: int, stored: Mapping[str, Any]) -> Payload:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Any value that entries are made of, as JSON."""
+    """Any value that entries are made of, as JSON. Raises ValueError for a Decimal that is no number."""
     try:
         return orjson.dumps(value, default=_plain, option=_OPTIONS)
     except orjson.JSONEncodeError as error:
@@ -62,14 +58,71 @@ def json_bytes(value: Any) -> bytes:
         raise
 
 
+def storable(payload: Payload) -> Payload:
+    """The payload as a ledger can hold it.
+
+    Text from outside may hold half of a character, which no file in UTF-8 can: it is written out, as \\ud83d.
+    Raises ValueError for a number that is none, which would otherwise be stored as missing.
+    """
+    try:
+        line = json_bytes(payload)
+    except orjson.JSONEncodeError:
+        payload = _written_out(payload)
+        line = json_bytes(payload)
+    if _holds_floats(type(payload)):
+        try:
+            read = payload_from(payload.kind, payload.version, orjson.loads(line))
+        except UnreadableRecord as error:
+            raise ValueError(f"an entry that could not be read again: {error}") from error
+        if read != payload:
+            raise ValueError(
+                f"an entry of kind {payload.kind} that would not read as it was written: {payload}"
+            )
+    return payload
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError(f"{value} is no number that a ledger can hold")
         return f"{value:f}"
+    if isinstance(value, float):  # of NumPy's
+        return float(value)
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"an entry holds no {type(value).__name__}")
+
+
+def _written_out(value: Any) -> Any:
+    """The value with every half of a character written out."""
+    if isinstance(value, str) and type(value) is str:
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, tuple):
+        return tuple(_written_out(each) for each in value)
+    if isinstance(value, Mapping):
+        return {_written_out(name): _written_out(each) for name, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value)(**{each.name: _written_out(getattr(value, each.name)) for each in fields(value)})
+    return value
+
+
+def _holds_floats(cls: type) -> bool:
+    """Whether a payload of that class may hold a float, of which JSON cannot write every one."""
+    known = _WITH_FLOATS.get(cls)
+    if known is None:
+        known = _WITH_FLOATS[cls] = _mentions_floats(cls, set())
+    return known
+
+
+def _mentions_floats(hint: Any, seen: set[Any]) -> bool:
+    if hint is float:
+        return True
+    if hint in seen:
+        return False
+    if isinstance(hint, type) and is_dataclass(hint):
+        seen.add(hint)
+        return any(_mentions_floats(each, seen) for each in get_type_hints(hint).values())
+    return any(_mentions_floats(each, seen) for each in get_args(hint))
 
 
 def _reader(cls: type) -> Read:
