@@ -17,7 +17,7 @@ class Tally:
 
 
 class Pace(Protocol):
-    """Kept by `adapters/local/real_time.py` and `adapters/local/stepped_exchange.py`."""
+    """Kept by `adapters/local/real_time.py` and `adapters/local/exchange_time.py`."""
 
     def now(self) -> datetime:
         """The present instant; aware, UTC. Never earlier than what it said before."""
@@ -33,3 +33,5 @@ class Pace(Protocol):
         Raises AskOperator when time cannot go on.
         """
         ...
+
+    async def close(self) -> None: ...

@@ -172,6 +172,7 @@ class _Driver:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._world.bars.close()
         await self._world.broker.close()
+        await self._world.pace.close()
 
     # -- the loop ------------------------------------------------------------------------------------------
 

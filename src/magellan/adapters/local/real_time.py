@@ -32,3 +32,6 @@ class RealTime:
             await asyncio.wait_for(arrived.wait(), min(rest_s, _LONGEST_S))
         except TimeoutError:
             return
+
+    async def close(self) -> None:
+        return None

@@ -156,7 +156,7 @@ class Control:
 
     async def _stepped(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
         """To an instant, by a span, or to the next bar's close or the next happening, several times if wanted."""
-        _only(body, ("to", "by_s", "next", "times"))
+        _only(body, ("to", "by_s", "next", "times", "at_most"))
         if self._clock.mode in RUNNING:
             raise FixInput(
                 f"a {self._clock.mode} clock runs by itself",
@@ -201,7 +201,7 @@ class Control:
             case "bar":
                 return self._timeline.next_close_of_bar_ns()
             case "instant":
-                return self._timeline.next_due_ns()
+                return _earlier(self._timeline.next_due_ns(), body.get("at_most"))
         raise FixInput(f"next is 'bar' or 'instant', not {body['next']!r}")
 
     # -- faults --------------------------------------------------------------------------------------------
@@ -390,6 +390,14 @@ def _whole(text: str, name: str) -> int:
     if not text.isdecimal():
         raise FixInput(f"{name} is a whole number, not '{text}'")
     return int(text)
+
+
+def _earlier(due_ns: int | None, at_most: Any) -> int | None:
+    """The next happening, or the instant up to which a client wants to wait for one."""
+    if at_most is None:
+        return due_ns
+    most_ns = _instant(at_most, "at_most")
+    return most_ns if due_ns is None else min(due_ns, most_ns)
 
 
 def _instant(text: Any, name: str) -> int:

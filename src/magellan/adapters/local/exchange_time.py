@@ -1,0 +1,192 @@
+"""The time of a local paper exchange, as a session there lives it.
+
+A shifted exchange keeps this machine's time. A paced one's passes N times as fast. A stepped one's passes when the
+session has nothing left to do: so it lives through an archived day as fast as it can think, and always in the same
+order, since before each step everything that the exchange has published for it has arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import orjson
+
+from magellan.adapters.local.real_time import RealTime
+from magellan.errors import AskOperator, FixInput
+from magellan.ports.pace import Pace, Tally
+
+_PATIENCE_S: Final = 5.0  # for what was published and has not arrived: by then it is lost
+_ANSWER_S: Final = 30.0
+_LONGEST_S: Final = 1.0  # of wall time, in which a paced exchange's clock is not looked at
+
+
+async def exchange_time(base_url: str, *, key_id: str, symbols: frozenset[str]) -> Pace:
+    """The pace of the exchange at an address, by the mode of its clock.
+
+    key_id:  of the account that the session trades, whose order events are waited for.
+    symbols: whose minute bars the session streams; empty: none.
+    Raises: AskOperator when it cannot be reached; FixInput for a clock that no session can follow.
+    """
+    control = _Control(base_url)
+    clock = await control.ask("GET", "clock")
+    at = datetime.fromisoformat(clock["now"]).astimezone(UTC)
+    match clock["mode"]:
+        case "shifted":
+            await control.close()
+            return RealTime()
+        case "paced":
+            await control.close()
+            return PacedExchange(at, speed=float(clock["speed"]))
+        case "stepped":
+            served = frozenset((await control.ask("GET", "overview"))["symbols"])
+            if symbols and served != symbols:
+                raise FixInput(
+                    f"the stepped exchange at {base_url} serves {', '.join(sorted(served))}, and the session reads "
+                    f"{', '.join(sorted(symbols))}",
+                    next_step="start it with exactly the symbols of the strategy's config",
+                )
+            return SteppedExchange(control, at, key_id=key_id, streams_bars=bool(symbols))
+    raise FixInput(
+        f"the exchange at {base_url} has a {clock['mode']} clock, which no session can follow",
+        next_step="start it with --clock shifted, paced or stepped",
+    )
+
+
+class PacedExchange:
+    """Keeps `ports.pace.Pace`: exchange time passes `speed` times as fast as ours."""
+
+    def __init__(self, at: datetime, *, speed: float) -> None:
+        self._at, self._speed = at, speed
+        self._began_s = time.monotonic()
+
+    def now(self) -> datetime:
+        return self._at + timedelta(seconds=(time.monotonic() - self._began_s) * self._speed)
+
+    async def rest(
+        self, arrived: asyncio.Event, until: datetime | None, *, waiting: bool, tally: Tally
+    ) -> None:
+        rest_s = _LONGEST_S if until is None else (until - self.now()).total_seconds() / self._speed
+        if rest_s > 0:
+            await _within(arrived, min(rest_s, _LONGEST_S))
+
+    async def close(self) -> None:
+        return None
+
+
+class SteppedExchange:
+    """Keeps `ports.pace.Pace` over the exchange's control API."""
+
+    def __init__(self, control: _Control, at: datetime, *, key_id: str, streams_bars: bool) -> None:
+        self._control = control
+        self._at = at
+        self._key_id = key_id
+        self._streams_bars = streams_bars
+        self._account = ""  # by which the exchange's log names it; not opened before the first request
+        self._line = 0  # the newest line of the log that was read
+        self._published = Tally()
+        self._lost = Tally()  # published, and given up
+
+    def now(self) -> datetime:
+        return self._at
+
+    async def rest(
+        self, arrived: asyncio.Event, until: datetime | None, *, waiting: bool, tally: Tally
+    ) -> None:
+        if waiting:
+            await _within(arrived, _ANSWER_S)
+            return
+        await self._read_log()
+        if arrived.is_set():
+            return
+        if self._is_owed(tally):
+            if not await _within(arrived, _PATIENCE_S):
+                self._lost = Tally(
+                    bars=self._published.bars - tally.bars,
+                    order_events=self._published.order_events - tally.order_events,
+                )
+            return
+        await self._step(until)
+
+    async def close(self) -> None:
+        await self._control.close()
+
+    def _is_owed(self, tally: Tally) -> bool:
+        """Whether something that was published for us has not arrived."""
+        return (
+            self._published.bars > tally.bars + self._lost.bars
+            or self._published.order_events > tally.order_events + self._lost.order_events
+        )
+
+    async def _step(self, until: datetime | None) -> None:
+        """To the next instant at which anything happens there, or to `until` if that is earlier."""
+        at = datetime.fromisoformat(
+            (
+                await self._control.ask(
+                    "POST",
+                    "clock/step",
+                    {"next": "instant"}
+                    if until is None
+                    else {"next": "instant", "at_most": until.isoformat()},
+                )
+            )["now"]
+        ).astimezone(UTC)
+        self._at = max(self._at, at)
+
+    async def _read_log(self) -> None:
+        """Count what has been published for us since the log was read last."""
+        if not self._account:
+            accounts = (await self._control.ask("GET", "accounts"))["accounts"]
+            self._account = next((each["id"] for each in accounts if each["key_id"] == self._key_id), "")
+        for line in await self._control.lines(self._line):
+            self._line = line["n"]
+            if line["what"] == "bars" and self._streams_bars:
+                self._published.bars += line["symbols"]
+            elif line["what"] == "trade_update" and line["account_id"] == self._account:
+                self._published.order_events += 1
+
+
+class _Control:
+    """The exchange's control API."""
+
+    def __init__(self, base_url: str) -> None:
+        import aiohttp
+
+        self._url = f"{base_url.rstrip('/')}/_magellan/"
+        self._unreachable = (aiohttp.ClientError, TimeoutError)
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_S))
+
+    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        answer = orjson.loads(await self._raw(method, path, body))
+        if "message" in answer:
+            raise AskOperator(f"the exchange refuses {method} {self._url}{path}: {answer['message']}")
+        return answer
+
+    async def lines(self, since: int) -> list[Any]:
+        raw = await self._raw("GET", f"events?since={since}", None)
+        return [orjson.loads(line) for line in raw.splitlines()]
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _raw(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
+        try:
+            async with self._http.request(method, self._url + path, json=body) as answer:
+                return await answer.read()
+        except self._unreachable as error:
+            raise AskOperator(
+                f"the exchange's control API at {self._url} cannot be reached: {type(error).__name__}: {error}",
+                kept="the session's ledger; protective orders rest at the exchange",
+                next_step="start the exchange, then start the session again",
+            ) from error
+
+
+async def _within(arrived: asyncio.Event, wait_s: float) -> bool:
+    try:
+        await asyncio.wait_for(arrived.wait(), wait_s)
+    except TimeoutError:
+        return False
+    return True
