@@ -33,7 +33,8 @@ from magellan.risk.breakers import (
     fold,
     folded,
 )
-from magellan.risk.limits import Allow, Deny, Purpose, Rule, check_order
+from magellan.risk.limits import Allow, Deny, Rule, check_order
+from magellan.trading.purpose import OrderPurpose
 from risk.orders import ALL_SET, order, view
 
 START = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -160,12 +161,12 @@ def test_a_breaker_trips_at_its_limit_and_not_before_incident_37(kind: BreakerKi
 def test_a_tripped_breaker_refuses_entries_and_no_exit(kind: BreakerKind) -> None:
     tripped, _ = run([*CASES[kind][0], *CASES[kind][1]])
     state = view(breakers_tripped=tuple(map(str, tripped.tripped)))
-    answer = check_order(order(), Purpose.ENTRY, state, ALL_SET)
+    answer = check_order(order(), OrderPurpose.ENTRY, state, ALL_SET)
     assert isinstance(answer, Deny)
     assert answer.rule is Rule.BREAKERS
     assert kind in answer.reason
     leaving = view(breakers_tripped=(str(kind),), position_units=Decimal(-10))
-    assert check_order(order(), Purpose.EXIT, leaving, ALL_SET) == Allow()
+    assert check_order(order(), OrderPurpose.EXIT, leaving, ALL_SET) == Allow()
 
 
 @pytest.mark.parametrize("kind", BreakerKind)

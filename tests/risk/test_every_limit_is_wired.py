@@ -29,8 +29,9 @@ from magellan.risk.breakers import (
     TradeEnded,
     after,
 )
-from magellan.risk.limits import Allow, Deny, EntryHours, Hours, Purpose, RiskLimits, Rule, check_order
+from magellan.risk.limits import Allow, Deny, EntryHours, Hours, RiskLimits, Rule, check_order
 from magellan.trading.order import OrderRequest, OrderType
+from magellan.trading.purpose import OrderPurpose
 from magellan.usecases.session_limits import SessionLimits, session_limits
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.config import Limits, StrategyConfig
@@ -83,15 +84,15 @@ ORDER_CASES: dict[str, OrderCase] = {
 }  # fmt: skip
 
 # Rules without a key: they always hold.
-ALWAYS: dict[Rule, tuple[dict[str, Any], Purpose]] = {
-    Rule.HALTED: ({"halted": True}, Purpose.ENTRY),
-    Rule.BREAKERS: ({"breakers_tripped": ("drawdown",)}, Purpose.ENTRY),
-    Rule.TRADING_BLOCKED: ({"trading_blocked": True}, Purpose.ENTRY),
-    Rule.SYMBOL_HALTED: ({"symbol_halted": True}, Purpose.ENTRY),
-    Rule.DUPLICATE_INTENT: ({"same_intent_pending": True}, Purpose.ENTRY),
-    Rule.BUYING_POWER: ({"buying_power_usd": Decimal("999.99")}, Purpose.ENTRY),
-    Rule.NOT_REDUCING: ({"position_units": Decimal(0)}, Purpose.EXIT),
-    Rule.OVERSELL: ({"position_units": Decimal(-9)}, Purpose.EXIT),
+ALWAYS: dict[Rule, tuple[dict[str, Any], OrderPurpose]] = {
+    Rule.HALTED: ({"halted": True}, OrderPurpose.ENTRY),
+    Rule.BREAKERS: ({"breakers_tripped": ("drawdown",)}, OrderPurpose.ENTRY),
+    Rule.TRADING_BLOCKED: ({"trading_blocked": True}, OrderPurpose.ENTRY),
+    Rule.SYMBOL_HALTED: ({"symbol_halted": True}, OrderPurpose.ENTRY),
+    Rule.DUPLICATE_INTENT: ({"same_intent_pending": True}, OrderPurpose.ENTRY),
+    Rule.BUYING_POWER: ({"buying_power_usd": Decimal("999.99")}, OrderPurpose.ENTRY),
+    Rule.NOT_REDUCING: ({"position_units": Decimal(0)}, OrderPurpose.EXIT),
+    Rule.OVERSELL: ({"position_units": Decimal(-9)}, OrderPurpose.EXIT),
 }
 
 
@@ -261,7 +262,7 @@ BREAKER_KEYS = [
 
 def answer(case: OrderCase, limits: RiskLimits) -> Allow | Deny:
     asked: OrderRequest = order(**case.asks)
-    return check_order(asked, Purpose.ENTRY, view(**case.state), limits)
+    return check_order(asked, OrderPurpose.ENTRY, view(**case.state), limits)
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,16 @@ from magellan.risk.limits import (
     Deny,
     EntryHours,
     Hours,
-    Purpose,
     RiskView,
     Rule,
     check_order,
     entry_usd,
 )
 from magellan.trading.order import OrderSide, OrderType
+from magellan.trading.purpose import OrderPurpose
 from risk.orders import ALL_SET, NOW, WIDE, order, view
 
-LEAVING = [purpose for purpose in Purpose if purpose.reduces]
+LEAVING = [purpose for purpose in OrderPurpose if purpose.reduces]
 
 
 def rules(answer: Allow | Deny) -> set[Rule]:
@@ -32,7 +32,7 @@ def rules(answer: Allow | Deny) -> set[Rule]:
 
 
 def test_an_entry_that_keeps_every_limit_is_let_in() -> None:
-    assert check_order(order(), Purpose.ENTRY, view(), ALL_SET) == Allow()
+    assert check_order(order(), OrderPurpose.ENTRY, view(), ALL_SET) == Allow()
 
 
 # What each field means for an entry when nobody knows it.
@@ -68,7 +68,7 @@ UNKNOWN = {
     "name", [f.name for f in fields(RiskView) if f.name not in ("at", "working_reducing_units")]
 )
 def test_what_nobody_knows_is_a_no_to_an_entry_incident_40(name: str) -> None:
-    answer = check_order(order(), Purpose.ENTRY, view(**{name: None}), ALL_SET)
+    answer = check_order(order(), OrderPurpose.ENTRY, view(**{name: None}), ALL_SET)
     assert UNKNOWN[name] in rules(answer)
     assert isinstance(answer, Deny)
     assert "unknown" in answer.reason or "does not say" in answer.reason
@@ -79,12 +79,12 @@ def test_what_nobody_knows_is_a_no_to_an_entry_incident_40(name: str) -> None:
 )
 def test_a_number_that_is_none_counts_as_unknown(name: str) -> None:
     assert UNKNOWN[name] in rules(
-        check_order(order(), Purpose.ENTRY, view(**{name: Decimal("NaN")}), ALL_SET)
+        check_order(order(), OrderPurpose.ENTRY, view(**{name: Decimal("NaN")}), ALL_SET)
     )
 
 
 def test_a_sum_that_cannot_be_negative_counts_as_unknown() -> None:
-    answer = check_order(order(), Purpose.ENTRY, view(gross_exposure_usd=Decimal(-5)), ALL_SET)
+    answer = check_order(order(), OrderPurpose.ENTRY, view(gross_exposure_usd=Decimal(-5)), ALL_SET)
     assert rules(answer) == {Rule.GROSS_EXPOSURE}
 
 
@@ -117,7 +117,7 @@ EVERYTHING_WRONG = {
 @pytest.mark.parametrize(
     "state", [NOTHING_KNOWN, EVERYTHING_WRONG], ids=["nothing known", "everything wrong"]
 )
-def test_an_order_that_only_leaves_passes_everything_incident_39(purpose: Purpose, state) -> None:
+def test_an_order_that_only_leaves_passes_everything_incident_39(purpose: OrderPurpose, state) -> None:
     held = {"position_units": Decimal(1000), "working_reducing_units": Decimal(0)}
     leave = order(side=OrderSide.SELL, quantity=Decimal(1000))
     assert check_order(leave, purpose, view(**(state | held)), ALL_SET) == Allow()
@@ -151,7 +151,9 @@ def test_no_more_leaves_than_is_held_incident_38(purpose, held, working, side, u
 
 def test_an_order_for_an_amount_is_none_that_only_leaves() -> None:
     sell = order(side=OrderSide.SELL, quantity=None, notional_usd=Decimal(5))
-    assert rules(check_order(sell, Purpose.EXIT, view(position_units=Decimal(100)), WIDE)) == {Rule.OVERSELL}
+    assert rules(check_order(sell, OrderPurpose.EXIT, view(position_units=Decimal(100)), WIDE)) == {
+        Rule.OVERSELL
+    }
 
 
 @given(
@@ -194,7 +196,7 @@ def test_what_is_let_in_keeps_the_caps(price, units, held, equity) -> None:
         equity_usd=Decimal(equity),
         gross_exposure_usd=abs(held) * price,
     )
-    answer = check_order(order(quantity=Decimal(units)), Purpose.ENTRY, state, ALL_SET)
+    answer = check_order(order(quantity=Decimal(units)), OrderPurpose.ENTRY, state, ALL_SET)
     if answer == Allow():
         assert units * price <= 1000
         assert units <= 10
@@ -204,13 +206,13 @@ def test_what_is_let_in_keeps_the_caps(price, units, held, equity) -> None:
 
 def test_an_order_sized_to_the_cap_is_not_refused_because_the_price_moved_a_cent() -> None:
     limits = replace(WIDE, position_fraction_max=Decimal("0.01"), position_usd_max=Decimal(1000))
-    assert check_order(order(), Purpose.ENTRY, view(last_price=Decimal("100.01")), limits) == Allow()
+    assert check_order(order(), OrderPurpose.ENTRY, view(last_price=Decimal("100.01")), limits) == Allow()
 
 
 def test_a_working_entry_counts_as_if_it_were_filled() -> None:
     limits = replace(WIDE, position_usd_max=Decimal(1500))
     busy = view(working_entry_usd=Decimal(501), working_entries_usd=Decimal(501))
-    assert rules(check_order(order(), Purpose.ENTRY, busy, limits)) == {Rule.POSITION_USD}
+    assert rules(check_order(order(), OrderPurpose.ENTRY, busy, limits)) == {Rule.POSITION_USD}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,7 @@ def test_an_entry_comes_to_its_units_at_the_dearest_price_it_may_pay(changed, la
 
 def test_equity_that_is_gone_lets_nothing_in() -> None:
     for equity in (Decimal(0), Decimal(-1)):
-        answer = check_order(order(), Purpose.ENTRY, view(equity_usd=equity), WIDE)
+        answer = check_order(order(), OrderPurpose.ENTRY, view(equity_usd=equity), WIDE)
         assert {Rule.POSITION_FRACTION, Rule.GROSS_EXPOSURE} <= rules(answer)
 
 
@@ -254,7 +256,7 @@ def test_equity_that_is_gone_lets_nothing_in() -> None:
 def test_an_orders_own_price_may_be_off_only_where_that_costs_nothing(side, price, let_in, kind) -> None:
     limits = replace(WIDE, price_collar_fraction_max=Decimal("0.05"))
     asked = order(side=side, type=OrderType(kind), **{f"{kind}_price": Decimal(price)})
-    answer = check_order(asked, Purpose.ENTRY, view(), limits)
+    answer = check_order(asked, OrderPurpose.ENTRY, view(), limits)
     assert (answer == Allow()) is let_in
     assert rules(answer) <= {Rule.PRICE_COLLAR}
 
@@ -262,7 +264,9 @@ def test_an_orders_own_price_may_be_off_only_where_that_costs_nothing(side, pric
 @pytest.mark.parametrize(("last", "let_in"), [(95, True), (105, True), (94, False), (106, False)])
 def test_a_price_that_has_moved_far_since_the_decision_lets_nothing_in(last, let_in) -> None:
     limits = replace(WIDE, price_collar_fraction_max=Decimal("0.05"))
-    assert (check_order(order(), Purpose.ENTRY, view(last_price=Decimal(last)), limits) == Allow()) is let_in
+    assert (
+        check_order(order(), OrderPurpose.ENTRY, view(last_price=Decimal(last)), limits) == Allow()
+    ) is let_in
 
 
 # --- Hours, ages and counts ------------------------------------------------------------------------------------
@@ -288,30 +292,32 @@ def test_a_price_that_has_moved_far_since_the_decision_lets_nothing_in(last, let
 def test_entries_keep_to_their_hours(allowed, hours, extended, let_in) -> None:
     limits = replace(WIDE, entry_hours=allowed)
     asked = order(type=OrderType.LIMIT, limit_price=Decimal(100), extended_hours=extended)
-    answer = check_order(asked, Purpose.ENTRY, view(hours=hours), limits)
+    answer = check_order(asked, OrderPurpose.ENTRY, view(hours=hours), limits)
     assert (answer == Allow()) is let_in
 
 
 def test_what_is_told_from_the_future_is_as_bad_as_what_is_old() -> None:
     later = NOW + timedelta(seconds=1)
     for name, rule in (("account_told_at", Rule.ACCOUNT_AGE), ("reconciled_at", Rule.RECONCILIATION_AGE)):
-        assert rules(check_order(order(), Purpose.ENTRY, view(**{name: later}), ALL_SET)) == {rule}
+        assert rules(check_order(order(), OrderPurpose.ENTRY, view(**{name: later}), ALL_SET)) == {rule}
 
 
 def test_a_second_order_in_a_symbol_that_is_held_opens_no_further_position() -> None:
     limits = replace(WIDE, open_positions_max=1)
-    assert check_order(order(), Purpose.ENTRY, view(open_symbols=frozenset({"AMC"})), limits) == Allow()
-    other = check_order(order(), Purpose.ENTRY, view(open_symbols=frozenset({"GME"})), limits)
+    assert check_order(order(), OrderPurpose.ENTRY, view(open_symbols=frozenset({"AMC"})), limits) == Allow()
+    other = check_order(order(), OrderPurpose.ENTRY, view(open_symbols=frozenset({"GME"})), limits)
     assert rules(other) == {Rule.OPEN_POSITIONS}
 
 
 @given(profit=st.decimals("0", "1e12", places=2))
 def test_a_profit_of_any_size_is_no_loss_incident_45(profit: Decimal) -> None:
-    assert check_order(order(), Purpose.ENTRY, view(realised_today_usd=profit), ALL_SET) == Allow()
+    assert check_order(order(), OrderPurpose.ENTRY, view(realised_today_usd=profit), ALL_SET) == Allow()
 
 
 def test_a_refusal_tells_every_reason() -> None:
-    answer = check_order(order(), Purpose.ENTRY, view(halted=True, breakers_tripped=("drawdown",)), ALL_SET)
+    answer = check_order(
+        order(), OrderPurpose.ENTRY, view(halted=True, breakers_tripped=("drawdown",)), ALL_SET
+    )
     assert isinstance(answer, Deny)
     assert answer.rule is Rule.HALTED
     assert answer.reason == "trading is halted; tripped: drawdown"

@@ -22,7 +22,7 @@ from magellan.engine.risk_view import risk_view
 from magellan.engine.state import steps, target_units
 from magellan.engine.trades import CurrentPlan
 from magellan.ledger.entries import AnswerIs, AnswerTo, OrderAnswered, TradeDropped, TradeIdea, TradePlanned
-from magellan.risk.limits import Deny, Purpose, check_order
+from magellan.risk.limits import Deny, check_order
 from magellan.strategy.plan_arithmetic import (
     TRAIL_COLUMN,
     TRAIL_FRACTION,
@@ -110,7 +110,7 @@ class Entries:
         )
         verdict = check_order(
             whole,
-            Purpose.ENTRY,
+            OrderPurpose.ENTRY,
             risk_view(
                 self._desk,
                 wish.symbol,

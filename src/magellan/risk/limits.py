@@ -22,20 +22,7 @@ from enum import StrEnum
 from typing import Final
 
 from magellan.trading.order import OrderRequest, OrderSide, OrderType
-
-
-class Purpose(StrEnum):
-    """What an order is for."""
-
-    ENTRY = "entry"  # opens a position, or adds to one
-    PROTECT = "protect"  # rests at the broker to leave a position: stop, target
-    EXIT = "exit"  # leaves a position because the strategy or the clock says so
-    FLATTEN = "flatten"  # leaves a position because a person or the kill switch says so
-
-    @property
-    def reduces(self) -> bool:
-        """Whether the order can only make a position smaller."""
-        return self is not Purpose.ENTRY
+from magellan.trading.purpose import OrderPurpose
 
 
 class Hours(StrEnum):
@@ -198,7 +185,9 @@ class Deny:
         return "; ".join(breach.reason for breach in self.breaches)
 
 
-def check_order(request: OrderRequest, purpose: Purpose, view: RiskView, limits: RiskLimits) -> Allow | Deny:
+def check_order(
+    request: OrderRequest, purpose: OrderPurpose, view: RiskView, limits: RiskLimits
+) -> Allow | Deny:
     """Whether an order may be sent now. Called for every order, straight before its intent is recorded.
 
     For a replacement, hand in the order as it would be, and a view that leaves out the one it replaces.
