@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.data_api.asking import CALL, NOW_NS, api, ask, body
+from magellan.exchange.data_api import stocks
 from magellan.exchange.data_api.entitlement import BASIC, SIP_DELAY_NS, Feed, volume_share
 from magellan.exchange.data_api.reply import error_catalogue
 from magellan.exchange.data_api.wire_time import parse_instant, rfc3339
@@ -81,10 +82,7 @@ def test_a_parameter_given_twice_is_refused():
 
 
 @given(
-    name=st.sampled_from(
-        ["symbols", "timeframe", "start", "end", "limit", "adjustment"]
-        + ["asof", "feed", "currency", "page_token", "sort", "unknown"]
-    ),
+    name=st.sampled_from(sorted(stocks.BARS | stocks.SYMBOLS | {"unknown"})),
     value=st.text(max_size=12),
     path=st.sampled_from(
         ["/v2/stocks/bars", "/v1beta3/crypto/us/bars", "/v1beta1/options/bars", "/v2/stocks/quotes"]
