@@ -42,7 +42,7 @@ def rfc3339(at_ns: int) -> str:
     """An instant as Alpaca writes it, for example 2024-03-11T13:30:00.5Z; trailing zeros are left out."""
     seconds, rest = divmod(at_ns, SECOND_NS)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}{fraction}Z"
 
 
 def read_message(data: str | bytes) -> Any:
