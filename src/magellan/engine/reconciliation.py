@@ -1,8 +1,9 @@
 """Reconciliation: what the broker tells beside our own book.
 
-What explains itself is taken in; the rest is a difference. Executions that were missed are taken in, whoever's they are: positions come from executions alone. What an order has
-become is taken in. Then positions and open orders are compared. A difference must last for a while before it is one,
-since the broker's answers were given one after the other while trading went on.
+What explains itself is taken in; the rest is a difference. Executions that were missed are taken in, whoever's they
+are: positions come from executions alone. What an order has become is taken in. Then positions and open orders are
+compared. A difference must last for a while before it is one, since the broker's answers were given one after the other
+while trading went on.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ from magellan.ledger.entries import (
     ExecutionSeen,
     FailureSeen,
     LedgerEntry,
+    NewEntry,
     OrderAnswered,
     OrderEventSeen,
     SplitApplied,
@@ -54,7 +55,7 @@ class Session:
     recorded: the account's ledger, oldest first. All that a session remembers is a fold of it.
     """
 
-    def __init__(self, setup: SessionSetup, recorded: Iterable[LedgerEntry]) -> None:
+    def __init__(self, setup: SessionSetup, recorded: Iterable[LedgerEntry | NewEntry]) -> None:
         schedule = Schedule(setup.calendar, setup.timeframe)
         state = State(
             book=Book(account=setup.account),

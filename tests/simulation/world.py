@@ -1,0 +1,368 @@
+"""A world for a session: a market, a simulated broker, a wire between them, a ledger, and one clock for all.
+
+Everything is in this process and happens in the order of its instants. One seed decides everything.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from magellan.adapters.simulated.bar_tape import BarTape
+from magellan.adapters.simulated.broker_core import BrokerCore
+from magellan.adapters.simulated.faults import NO_FAULTS, BrokerFaults
+from magellan.engine import commands as c
+from magellan.engine import events as e
+from magellan.engine.session import Session
+from magellan.engine.setup import SessionSetup
+from magellan.ledger.entries import AnswerTo, NewEntry
+from magellan.trading.answer import Unknown
+from magellan.trading.bar import Bar, Bars, instant, nanoseconds
+from magellan.trading.corporate_action import CorporateAction
+from magellan.trading.order import OrderEvent
+from magellan.trading.timeframe import SECOND_NS
+
+MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireFaults:
+    """What goes wrong between session and broker, and to the session itself. Rates between 0 and 1."""
+
+    request_lost: float = 0.0  # a submit, replace or cancel never arrives; the answer is Unknown
+    answer_lost: float = 0.0  # it arrives, and its answer does not
+    answer_late: float = 0.0  # the answer comes seconds later
+    question_lost: float = 0.0  # a look-up or a question gets no answer
+    event_lost: float = 0.0  # of order events
+    event_twice: float = 0.0
+    event_late: float = 0.0  # seconds later, so that events overtake each other
+    bar_lost: float = 0.0
+    bar_twice: float = 0.0
+    bar_late: float = 0.0
+    bar_forming: float = 0.0  # told half-way through, in the shape of a closed one
+    killed: float = 0.0  # between any two commands
+    torn: float = 0.0  # in the middle of a record: nothing of it is durable
+    stream_lost: float = 0.0  # per bar: the order stream goes down for a while
+
+
+NO_WIRE_FAULTS = WireFaults()
+
+
+@dataclass(slots=True)
+class World:
+    """One session's whole surroundings."""
+
+    make_setup: Callable[[int], SessionSetup]  # of the n-th start
+    tape: BarTape
+    core: BrokerCore
+    future: Mapping[str, Bars]  # bars still to come, by symbol
+    past: Mapping[str, Bars]  # warm-up history
+    start_ns: int
+    chance: random.Random
+    wire: WireFaults = NO_WIRE_FAULTS
+    actions: tuple[CorporateAction, ...] = ()
+    check: Callable[[World], None] | None = None
+    ledger: list[NewEntry] = field(default_factory=list)
+    alerts: list[c.Alert] = field(default_factory=list)
+    stopped: c.Stop | None = None
+    sent: dict[str, int] = field(default_factory=dict)  # submits and replaces per name
+    now_ns: int = 0
+    starts: int = 0
+    kills: int = 0
+    session: Session | None = None
+    revive: bool = True
+    _queue: list[tuple[int, int, str, Any]] = field(default_factory=list)
+    _number: int = 0
+    _wakes: dict[str, int] = field(default_factory=dict)
+    _told: dict[str, list[Bar]] = field(default_factory=dict)  # bars the feed has closed so far
+    _generation: int = 0
+    _stream_up_ns: int = 0
+    touched_inputs: bool = False
+
+    # --- Running ----------------------------------------------------------------------------------------------
+
+    def run(self, until_ns: int) -> None:
+        """Let time pass until an instant."""
+        if self.session is None and self.stopped is None and self.starts == 0:
+            self.now_ns = self.start_ns
+            self.core.advance(self.start_ns)
+            self._feed()
+            self._start()
+        while True:
+            at_ns = self._next_ns()
+            if at_ns is None or at_ns > until_ns:
+                break
+            self._step(at_ns)
+        self.now_ns = max(self.now_ns, until_ns)
+        self.core.advance(self.now_ns)
+
+    def _next_ns(self) -> int | None:
+        due = [self._queue[0][0]] if self._queue else []
+        broker = self.core.next_due_ns()
+        if broker is not None:
+            due.append(broker)
+        if self.session is not None and self._wakes:
+            due.append(max(min(self._wakes.values()), self.now_ns))
+        return min(due, default=None)
+
+    def _step(self, at_ns: int) -> None:
+        self.now_ns = max(self.now_ns, at_ns)
+        if self._queue and self._queue[0][0] <= self.now_ns:
+            _, _, kind, payload = heapq.heappop(self._queue)
+            self.core.advance(self.now_ns)
+            self._broker_events()
+            self._happen(kind, payload)
+            return
+        broker = self.core.next_due_ns()
+        if broker is not None and broker <= self.now_ns:
+            self.core.advance(self.now_ns)
+            self._broker_events()
+            return
+        due = [name for name, ns in self._wakes.items() if ns <= self.now_ns]
+        if self.session is not None and due:
+            name = min(due, key=lambda each: (self._wakes[each], each))
+            del self._wakes[name]
+            self.tell(e.Woke(at=self.now, name=name))
+
+    @property
+    def now(self) -> datetime:
+        return instant(self.now_ns)
+
+    def later(self, delay_ns: int, kind: str, payload: Any) -> None:
+        self.at(self.now_ns + delay_ns, kind, payload)
+
+    def at(self, at_ns: int, kind: str, payload: Any) -> None:
+        self._number += 1
+        heapq.heappush(self._queue, (at_ns, self._number, kind, payload))
+
+    def _happen(self, kind: str, payload: Any) -> None:
+        if kind == "start":
+            if self.session is None and self.stopped is None:
+                self._start()
+        elif kind == "do":
+            payload()
+        elif kind == "bar":
+            symbol, bar, forming = payload
+            if not forming:
+                told = self._told[symbol]
+                if bar not in told:
+                    told.append(bar)
+                    told.sort(key=lambda each: each.opened_at)
+            self.tell(e.BarClosed(at=self.now, symbol=symbol, bar=bar, source="sim"))
+        elif kind == "closed":  # the bar exists from now on for whoever asks the history, told or not
+            symbol, bar = payload
+            if bar not in self._told[symbol]:
+                self._told[symbol].append(bar)
+        elif kind == "event":
+            generation, event = payload
+            if generation == self._generation:
+                self.tell(replace(event, at=self.now))
+
+    # --- The session ------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        setup = self.make_setup(self.starts)
+        self.starts += 1
+        self._generation += 1
+        self._wakes = {}
+        self.session = Session(setup, list(self.ledger))
+        since = self.session.asks_since or self.now - timedelta(days=1)
+        history = {symbol: self._history(symbol) for symbol in self.past}
+        self.tell(
+            e.Started(
+                at=self.now,
+                facts=self._facts(since),
+                broker_at=self.now,
+                history=history,
+                source="sim",
+                actions=self.actions,
+            )
+        )
+        self.later(1 * MS, "event", (self._generation, e.OrdersUp(at=self.now)))
+
+    def _history(self, symbol: str) -> Bars:
+        past = self.past[symbol]
+        told = self._told.get(symbol, [])
+        if not told:
+            return past
+        import numpy as np
+
+        return Bars(
+            symbol=symbol,
+            timeframe=past.timeframe,
+            opened_at_ns=np.concatenate(
+                (past.opened_at_ns, np.array([nanoseconds(bar.opened_at) for bar in told], dtype=np.int64))
+            ),
+            **{
+                name: np.concatenate((getattr(past, name), np.array([getattr(bar, name) for bar in told])))
+                for name in ("open", "high", "low", "close", "volume")
+            },
+        )
+
+    def tell(self, event: e.Event) -> None:
+        """Hand an event to the session, and carry its commands out."""
+        if self.session is None:
+            return
+        commands = self.session.handle(event)
+        for at, command in enumerate(commands):
+            if isinstance(command, c.Record) and self._strikes(self.wire.torn):
+                self.kill()
+                return
+            self._carry_out(command)
+            if self.session is None:
+                return
+            if at + 1 < len(commands) and self._strikes(self.wire.killed):
+                self.kill()
+                return
+        if self.check is not None:
+            self.check(self)
+
+    def kill(self) -> None:
+        """The process is gone, and starts again a few seconds later."""
+        self.kills += 1
+        self.session = None
+        self._generation += 1
+        self._wakes = {}
+        self.later(int(self.chance.uniform(0.5, 8.0) * SECOND_NS), "start", None)
+
+    def _carry_out(self, command: c.Command) -> None:
+        match command:
+            case c.Record(entries=entries):
+                self.ledger.extend(entries)
+            case c.Submit(request=request):
+                self.sent[request.client_order_id] = self.sent.get(request.client_order_id, 0) + 1
+                self._change(
+                    AnswerTo.SUBMIT, request.client_order_id, lambda: self.core.submit(request)
+                )
+            case c.Replace(broker_order_id=broker_id, change=change):
+                self._change(
+                    AnswerTo.REPLACE, change.client_order_id, lambda: self.core.replace(broker_id, change)
+                )
+            case c.Cancel(broker_order_id=broker_id, client_order_id=name):
+                self._change(AnswerTo.CANCEL, name, lambda: self.core.cancel(broker_id))
+            case c.LookUp(client_order_id=name):
+                if self._strikes(self.wire.question_lost):
+                    event: Any = e.NotTold(at=self.now, why="lost", client_order_id=name)
+                    self._answer(event, 5 * SECOND_NS)
+                else:
+                    self._answer(e.LookedUp(at=self.now, client_order_id=name, order=self.core.order(name)))
+            case c.AskBroker(since=since):
+                if self._strikes(self.wire.question_lost):
+                    self._answer(e.NotTold(at=self.now, why="lost"), 5 * SECOND_NS)
+                else:
+                    self._answer(e.BrokerTold(at=self.now, facts=self._facts(since)))
+            case c.WakeAt(at=at, name=name):
+                self._wakes[name] = nanoseconds(at)
+            case c.Alert():
+                self.alerts.append(command)
+            case c.Stop():
+                self.stopped = command
+                self.session = None
+
+    def _change(self, to: AnswerTo, name: str, act: Callable[[], Any]) -> None:
+        self.core.advance(self.now_ns)
+        if self._strikes(self.wire.request_lost):
+            self._touch()
+            lost = e.Answered(at=self.now, to=to, client_order_id=name, answer=Unknown(why="lost"))
+            self._answer(lost, int(self.chance.uniform(1, 10) * SECOND_NS))
+            return
+        answer = act()
+        self._broker_events()
+        told = e.Answered(at=self.now, to=to, client_order_id=name, answer=answer)
+        if self._strikes(self.wire.answer_lost):
+            self._touch()
+            lost = e.Answered(at=self.now, to=to, client_order_id=name, answer=Unknown(why="lost"))
+            self._answer(lost, int(self.chance.uniform(1, 10) * SECOND_NS))
+        elif self._strikes(self.wire.answer_late):
+            self._touch()
+            self._answer(told, int(self.chance.uniform(0.5, 8) * SECOND_NS))
+        else:
+            self._answer(told)
+
+    def _answer(self, event: e.Event, delay_ns: int = 2 * MS) -> None:
+        self.later(delay_ns, "event", (self._generation, event))
+
+    def _facts(self, since: datetime) -> e.BrokerFacts:
+        self.core.advance(self.now_ns)
+        since_ns = nanoseconds(since)
+        orders = {order.broker_order_id: order for order in self.core.orders_since(since_ns)}
+        orders |= {order.broker_order_id: order for order in self.core.open_orders()}
+        return e.BrokerFacts(
+            account=self.core.account(),
+            positions=self.core.positions_told(),
+            orders=tuple(orders.values()),
+            executions=self.core.executions_since(since_ns),
+        )
+
+    def _broker_events(self) -> None:
+        """Send what happened at the broker over the stream."""
+        for at_ns, event in self.core.take_events():
+            del at_ns
+            if self.now_ns < self._stream_up_ns or self._strikes(self.wire.event_lost):
+                self._touch()
+                continue
+            delay_ns = 1 * MS
+            if self._strikes(self.wire.event_late):
+                self._touch()
+                delay_ns = int(self.chance.uniform(0.1, 6) * SECOND_NS)
+            self._tell_later(event, delay_ns)
+            if self._strikes(self.wire.event_twice):
+                self._tell_later(event, delay_ns + int(self.chance.uniform(0, 3) * SECOND_NS))
+
+    def _tell_later(self, event: OrderEvent, delay_ns: int) -> None:
+        self.later(delay_ns, "event", (self._generation, e.OrderTold(at=self.now, event=event)))
+
+    def stream_down(self, for_ns: int) -> None:
+        """The order stream is lost for a while."""
+        self._touch()
+        self._stream_up_ns = self.now_ns + for_ns
+        self._answer(e.OrdersDown(at=self.now, why="connection reset"))
+        generation = self._generation
+        self.at(self._stream_up_ns, "event", (generation, e.OrdersUp(at=self.now)))
+
+    # --- The feed ---------------------------------------------------------------------------------------------
+
+    def _feed(self) -> None:
+        """Put every bar to come into the queue."""
+        for symbol, bars in self.future.items():
+            self._told[symbol] = []
+            for row, tape_bar in enumerate(self.tape.bars[symbol][-len(bars) :] if len(bars) else []):
+                bar = bars.bar(row)
+                end_ns = tape_bar.end_ns
+                self.at(end_ns, "closed", (symbol, bar))
+                if self._strikes(self.wire.bar_forming):
+                    middle_ns = (tape_bar.start_ns + end_ns) // 2
+                    forming = replace(bar, close=bar.low, high=max(bar.open, bar.low))
+                    self.at(middle_ns, "bar", (symbol, forming, True))
+                if self._strikes(self.wire.bar_lost):
+                    self._touch()
+                    continue
+                delay_ns = 50 * MS
+                if self._strikes(self.wire.bar_late):
+                    self._touch()
+                    delay_ns = int(self.chance.uniform(1, 120) * SECOND_NS)
+                self.at(end_ns + delay_ns, "bar", (symbol, bar, False))
+                if self._strikes(self.wire.bar_twice):
+                    self.at(end_ns + delay_ns + 700 * MS, "bar", (symbol, bar, False))
+
+    def _strikes(self, rate: float) -> bool:
+        return rate > 0 and self.chance.random() < rate
+
+    def _touch(self) -> None:
+        self.touched_inputs = True
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def units(value: float | str) -> Decimal:
+    return Decimal(str(value))
+
+
+__all__ = ["NO_FAULTS", "NO_WIRE_FAULTS", "BrokerFaults", "WireFaults", "World"]
