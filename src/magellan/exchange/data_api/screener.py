@@ -26,10 +26,9 @@ def most_actives(market: Market, query: Query, now_ns: int, entitlement: Entitle
     for symbol in market.symbols:
         if not is_share(market, symbol):
             continue
-        today = market.days(symbol, now_ns)
-        if len(today):
-            volume, trades = int(today.volume[-1]), int(today.trades[-1])
-            rows.append({"symbol": symbol, "volume": volume, "trade_count": trades})
+        for today in market.newest_days(symbol, now_ns, 1):
+            row = {"symbol": symbol, "volume": int(today.volume), "trade_count": today.trades}
+            rows.append(row)
     rows.sort(key=lambda row: (-row["volume" if by == "volume" else "trade_count"], row["symbol"]))
     return Reply(status=200, body={"most_actives": rows[:top], "last_updated": _updated(now_ns)})
 

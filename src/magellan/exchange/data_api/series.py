@@ -13,6 +13,7 @@ from magellan.exchange.market.adjustment import RAW, Adjustment
 from magellan.exchange.market.asset import Asset, AssetClass
 from magellan.exchange.market.bar_span import BarSpan
 from magellan.exchange.market.market import Market
+from magellan.exchange.market.published_bar import PublishedBar
 from magellan.exchange.market.quote import Quote
 from magellan.exchange.market.shown_bars import ShownBars
 from magellan.exchange.market.spread import mixed
@@ -130,15 +131,8 @@ def latest_quote_row(market: Market, symbol: str, now_ns: int, *, iex: bool = Fa
 def latest_bar_row(market: Market, symbol: str, now_ns: int, *, iex: bool = False) -> Row | None:
     """The newest minute bar that has closed (the newest bar, where they are longer); None before the first."""
     asset = market.asset(symbol)
-    last = None if asset is None else market.last_bar(symbol, now_ns)
-    if asset is None or last is None:
-        return None
-    span = market.finest_span
-    # A feed that sees little may have seen nothing in the newest minute.
-    since_ns = last.label_ns - DAY_NS if iex or market.timeframe.is_daily else last.label_ns
-    bars = market.closed_bars(symbol, span, since_ns, now_ns, now_ns, volume_share=feed_share(symbol, iex))
-    rows = bar_rows(bars.chosen(slice(-1, None)), whole_units=_whole_units(asset))
-    return rows[0] if rows else None
+    bar = None if asset is None else market.newest_bar(symbol, now_ns, feed_share(symbol, iex))
+    return None if asset is None or bar is None else _published_row(bar, whole_units=_whole_units(asset))
 
 
 def day_rows(market: Market, symbol: str, now_ns: int, *, iex: bool = False) -> list[Row]:
@@ -146,8 +140,8 @@ def day_rows(market: Market, symbol: str, now_ns: int, *, iex: bool = False) -> 
     asset = market.asset(symbol)
     if asset is None:
         return []
-    days = market.days(symbol, now_ns, back=1, volume_share=feed_share(symbol, iex))
-    return bar_rows(days, whole_units=_whole_units(asset))
+    days = market.newest_days(symbol, now_ns, 2, feed_share(symbol, iex))
+    return [_published_row(day, whole_units=_whole_units(asset)) for day in days]
 
 
 def venue_of(asset: Asset, iex: bool) -> Venue:
@@ -160,6 +154,19 @@ def venue_of(asset: Asset, iex: bool) -> Venue:
 def feed_share(symbol: str, iex: bool) -> float:
     """The part of the volume that a feed sees."""
     return volume_share(Feed.IEX if iex else Feed.SIP, symbol)
+
+
+def _published_row(bar: PublishedBar, *, whole_units: bool) -> Row:
+    return {
+        "t": rfc3339(bar.label_ns),
+        "o": bar.open,
+        "h": bar.high,
+        "l": bar.low,
+        "c": bar.close,
+        "v": int(bar.volume) if whole_units else round(bar.volume, 9),
+        "n": bar.trades,
+        "vw": bar.vwap,
+    }
 
 
 def _bars(

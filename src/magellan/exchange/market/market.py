@@ -80,11 +80,6 @@ class Market:
         self._instants_of = lru_cache(maxsize=8)(self._day_instants)
 
     @property
-    def finest_span(self) -> BarSpan:
-        """The shortest span that bars of this market can be shown in."""
-        return BarSpan.parse(str(self.timeframe))
-
-    @property
     def first_ns(self) -> int:
         """No bar is labelled earlier."""
         return self._source.first_ns
@@ -131,8 +126,8 @@ class Market:
         A session trades from its first minute before the open on. None before the second session.
         """
         if self._never_closes(symbol):
-            before = self.days(symbol, now_ns - now_ns % DAY_NS - 1)
-            return float(before.close[-1]) if len(before) else None
+            before = self.newest_days(symbol, now_ns - now_ns % DAY_NS, 1)
+            return before[0].close if before else None
         started = self.hours.extended_session_at(now_ns) or self.hours.last_session(now_ns)
         if started is None:
             return None
@@ -191,19 +186,16 @@ class Market:
         inside = (whole.label_ns >= start_ns) & (whole.label_ns <= end_ns)
         return whole.chosen(inside)
 
-    def days(self, symbol: str, now_ns: int, back: int = 0, volume_share: float = 1.0) -> ShownBars:
-        """The newest `back + 1` days that have begun to trade, oldest first; fewer where there are fewer."""
-        span = BarSpan(1, SpanUnit.DAY)
-        for reach in (2 * back + 1, 2 * back + 4, back + _LOOK_BACK_DAYS):
-            since_ns = now_ns - reach * DAY_NS
-            found = self.closed_bars(symbol, span, since_ns, now_ns, now_ns, volume_share=volume_share)
-            if len(found) > back:
-                break
-        return found.chosen(slice(-1 - back, None))
+    def newest_days(
+        self, symbol: str, now_ns: int, count: int, volume_share: float = 1.0
+    ) -> tuple[PublishedBar, ...]:
+        """The newest days that have begun to trade, oldest first, each as far as it has come; fewer where none are."""
+        return self._newest(symbol, now_ns, count, volume_share, days_so_far=True)
 
-    def last_bar(self, symbol: str, now_ns: int) -> LiveBar | None:
-        """The newest bar that has closed; None before the first."""
-        return self._last_closed(symbol, now_ns)
+    def newest_bar(self, symbol: str, now_ns: int, volume_share: float = 1.0) -> PublishedBar | None:
+        """The newest bar that has closed, as it was published; None before the first."""
+        found = self._newest(symbol, now_ns, 1, volume_share, days_so_far=False)
+        return found[0] if found else None
 
     def published_bars(
         self,
@@ -218,6 +210,7 @@ class Market:
         volume_share: what the feed sees of each symbol's volume. days_so_far: instead of each bar, its day up to
         its close; none before the regular session has traded.
         """
+        # What closes at midnight belongs to the day that ends.
         exchange_on, utc_on = day_of(closed_ns - 1), day_date((closed_ns - 1) // DAY_NS)
         published = self._published
         for symbol in symbols:
@@ -387,6 +380,20 @@ class Market:
         if volume_share < 1.0:
             volume = _seen(volume, volume_share, self._lot(symbol))
         return day_tape(day, volume, self._tick(symbol), self._lot(symbol))
+
+    def _newest(
+        self, symbol: str, now_ns: int, count: int, volume_share: float, *, days_so_far: bool
+    ) -> tuple[PublishedBar, ...]:
+        on = day_date(now_ns // DAY_NS) if self._never_closes(symbol) else day_of(now_ns)
+        found: list[PublishedBar] = []
+        for back in range(count + _LOOK_BACK_DAYS):
+            day = self._published(symbol, on - timedelta(days=back), volume_share)
+            newest = day.newest(now_ns, days_so_far)
+            if newest is not None:
+                found.insert(0, newest)
+            if len(found) == count:
+                break
+        return tuple(found)
 
     def _published_day(self, symbol: str, on: date, volume_share: float) -> PublishedDay:
         if self._never_closes(symbol):

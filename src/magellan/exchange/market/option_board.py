@@ -75,10 +75,6 @@ class OptionBoard:
                         underlying=underlying, expires_on=expires_on, right=right, strike=strike
                     )
 
-    def is_listed(self, contract: OptionContract, today: date) -> bool:
-        """Whether the contract can trade on a date."""
-        return is_listed(contract, today)
-
     def was_listed(self, contract: OptionContract, today: date) -> bool:
         """Whether the contract trades on a date or has expired before it: its history can be asked for."""
         return is_listed(contract, min(today, contract.expires_on))

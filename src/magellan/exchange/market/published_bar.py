@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
 from typing import NamedTuple
 
 import numpy as np
@@ -24,16 +24,23 @@ class PublishedBar(NamedTuple):
     vwap: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedDay:
     """One symbol's bars of one day by the instant at which they close."""
 
-    bars: dict[int, PublishedBar]
-    days_so_far: dict[int, PublishedBar]
+    def __init__(self, bars: dict[int, PublishedBar], days_so_far: dict[int, PublishedBar]) -> None:
+        """Both by the instant at which they are published, in its order."""
+        self._by_kind = (bars, days_so_far)
+        self._instants = (tuple(bars), tuple(days_so_far))
 
     def at(self, closed_ns: int, day_so_far: bool) -> PublishedBar | None:
-        """What is published at an instant."""
-        return (self.days_so_far if day_so_far else self.bars).get(closed_ns)
+        """What is published at an instant: the bar that closes, or the day up to it."""
+        return self._by_kind[day_so_far].get(closed_ns)
+
+    def newest(self, now_ns: int, day_so_far: bool) -> PublishedBar | None:
+        """What was published last, at or before an instant."""
+        instants = self._instants[day_so_far]
+        place = bisect_right(instants, now_ns)
+        return self._by_kind[day_so_far][instants[place - 1]] if place else None
 
 
 def published_day(columns: ShownBars, end_ns: Instants, regular: Mask, day_label_ns: int) -> PublishedDay:
@@ -42,9 +49,7 @@ def published_day(columns: ShownBars, end_ns: Instants, regular: Mask, day_label
     columns: its bars; end_ns: when each closes; regular: which belong to the regular session; day_label_ns: the
     start of the day.
     """
-    return PublishedDay(
-        bars=_by_close(columns, end_ns), days_so_far=_so_far(columns, end_ns, regular, day_label_ns)
-    )
+    return PublishedDay(_by_close(columns, end_ns), _so_far(columns, end_ns, regular, day_label_ns))
 
 
 def _so_far(
