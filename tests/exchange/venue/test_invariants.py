@@ -143,7 +143,9 @@ class Run:
 
     def bust(self, order_id: str) -> None:
         order = self.floor.look(order_id)
-        if Decimal(order["filled_qty"]) and not self.floor.position(order["symbol"]):
+        # What a trade taken back leaves may be less than open orders mean to close: their owner has to look.
+        others = self.floor.get("/orders", symbols=order["symbol"])
+        if Decimal(order["filled_qty"]) and not others and not self.floor.position(order["symbol"]):
             self.floor.venue.external(self.floor.account_id, BustTrade(order_id=order_id))
 
     def take(self, reply: Reply) -> None:

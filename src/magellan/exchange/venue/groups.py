@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from magellan.exchange.venue.book import Book
+from magellan.exchange.venue.held_shares import held_for_orders
 from magellan.exchange.venue.order import Order, Woken
 from magellan.exchange.venue.order_states import Happening, State
 from magellan.exchange.venue.wire_format import ZERO
@@ -49,7 +50,17 @@ def _wake(book: Book, entry: Order, woken: Woken | None) -> None:
     group = entry.group
     assert group is not None
     exits = [exit_ for exit_ in group.exits if not exit_.ended]
+    account = book.accounts[entry.account_id]
+    others = {key: order for key, order in book.working[entry.symbol].items() if order.group is not group}
+    free = max(ZERO, abs(account.held(entry.symbol)) - held_for_orders(account, entry.symbol, others))
     for exit_ in exits:
+        if exit_.qty is not None and exit_.qty > free:
+            # Some of what was entered has been closed, or promised to others, while the entry still worked.
+            if free == 0:
+                book.move(exit_, Happening.CANCEL)
+                continue
+            exit_.qty = free
+            book.move(exit_, Happening.RESTATE)
         exit_.woken = woken
         # Of two exits the target goes to the exchange, and the stop stays held: the shares can be sold only once.
         if exit_.role == "take_profit" or len(exits) == 1:

@@ -199,9 +199,9 @@ def _fixed_body(order: Order, era: Era) -> dict[str, Any]:
         "replaced_at": None,
         "replaced_by": None,
         "replaces": order.replaces.id if order.replaces else None,
-        "asset_id": str(asset.id) if asset else "",
-        "symbol": asset.symbol if asset else "",
-        "asset_class": asset.asset_class.value if asset else "",
+        "asset_id": str(asset.id) if asset else None,
+        "symbol": asset.symbol if asset else None,
+        "asset_class": asset.asset_class.value if asset else None,
         "notional": optional_text(order.notional),
         "qty": None,
         "filled_qty": "0",
@@ -210,7 +210,7 @@ def _fixed_body(order: Order, era: Era) -> dict[str, Any]:
         "order_type": order.type,
         "type": order.type,
         "side": order.side,
-        "position_intent": order.position_intent or "",
+        "position_intent": order.position_intent,
         "time_in_force": order.tif,
         "limit_price": None,
         "stop_price": None,
@@ -222,6 +222,10 @@ def _fixed_body(order: Order, era: Era) -> dict[str, Any]:
         "hwm": None,
         "ratio_qty": optional_text(order.ratio_qty),
     }
+    if asset is None:
+        # An order of several legs is in no asset of its own.
+        for name in ("asset_id", "symbol", "asset_class", "side", "position_intent"):
+            del body[name]
     if order.group is not None and era.order_groups:
         body["group_id"] = order.group.id
         body["group_role"] = order.role

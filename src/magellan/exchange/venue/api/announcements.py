@@ -83,7 +83,7 @@ def _announcement(
         "initiating_original_cusip": "",
         "target_symbol": symbol,
         "target_original_cusip": "",
-        "declaration_date": None,
+        "declaration_date": on.isoformat(),
         "effective_date": on.isoformat(),
         "ex_date": on.isoformat(),
         "record_date": on.isoformat(),

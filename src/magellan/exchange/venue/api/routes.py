@@ -69,7 +69,7 @@ UNAVAILABLE = {
     "/wallets": "crypto wallets",
     "/tokenization": "tokenization",
     "/v1/locates": "locates",
-    "/v2beta1/events": "activity events",
+    "/v2beta1": "activity events",
 }
 
 
