@@ -88,8 +88,9 @@ NEEDED = {
     "walkforward": ["moods", "--grid", "fast=3"],
     "replay": ["last"],
     "gate": ["moods"],
+    "run": ["moods"],
 }
-NEEDS_NO_WORKSPACE = ("demo", "init", "doctor")
+NEEDS_NO_WORKSPACE = ("demo", "init", "doctor", "exchange")
 
 
 @pytest.mark.parametrize("row", commands(), ids=lambda row: row.words)
