@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from magellan.engine.commands import Severity
 from magellan.engine.desk import Desk
-from magellan.trading.timeframe import HOUR_NS, SECOND_NS
+from magellan.trading.timeframe import HOUR_NS, MINUTE_NS, SECOND_NS
 
+_AGAIN_NS = MINUTE_NS  # between two looks at a silence
 _DAILY_GRACE_NS = HOUR_NS  # a daily bar is late so long after its session's close
 
 
@@ -33,23 +34,47 @@ class DataWatch:
             if desk.now_ns < late_ns:
                 self._late.discard(symbol)
                 earliest = late_ns if earliest is None else min(earliest, late_ns)
-            elif symbol not in self._late:
-                self._late.add(symbol)
-                self._tell(symbol)
+            else:
+                if symbol not in self._late:
+                    self._late.add(symbol)
+                    self._tell(symbol)
+                self._judge(symbol)
+                again_ns = self._again_ns()
+                if again_ns is not None:
+                    earliest = again_ns if earliest is None else min(earliest, again_ns)
         desk.due("data", earliest)
+
+    def _judge(self, symbol: str) -> None:
+        """How long the silence has lasted may trip a breaker, now or later."""
+        desk = self._desk
+        for tripped in desk.safety.silent(desk.now, self._silent_s(symbol), desk.setup.began.bar_source):
+            desk.note(tripped)
+            desk.alert(Severity.CRITICAL, f"the breaker '{tripped.breaker}' tripped: {tripped.reason}")
+
+    def _again_ns(self) -> int | None:
+        """When a silence is looked at again: it grows in hours of trading only."""
+        desk = self._desk
+        if desk.schedule.session_at(desk.now_ns) is not None:
+            return desk.now_ns + _AGAIN_NS
+        after = desk.schedule.next_session(desk.now_ns)
+        return None if after is None else after.opens_ns
+
+    def _silent_s(self, symbol: str) -> float:
+        """Seconds of trading since the newest bar closed; before a first one, since this session opened."""
+        desk = self._desk
+        newest = desk.histories[symbol].newest_ns
+        if newest is not None:
+            return desk.schedule.trading_s(desk.schedule.ends_ns(newest), desk.now_ns)
+        session = desk.schedule.session_at(desk.now_ns)
+        return 0.0 if session is None else (desk.now_ns - session.opens_ns) / SECOND_NS
 
     def _tell(self, symbol: str) -> None:
         desk = self._desk
-        newest = desk.histories[symbol].newest_ns
-        silent_s = (
-            0.0 if newest is None else desk.schedule.trading_s(desk.schedule.ends_ns(newest), desk.now_ns)
-        )
+        silent_s = self._silent_s(symbol)
         desk.alert(
             Severity.CRITICAL,
             f"no bar of {symbol} for {silent_s / 60:.0f} minutes of trading; nothing is entered in it until one comes",
         )
-        for tripped in desk.safety.silent(desk.now, silent_s, desk.setup.began.bar_source):
-            desk.note(tripped)
 
     def _late_from(self, symbol: str) -> int | None:
         """When the next bar of the symbol is late; None where the calendar ends."""

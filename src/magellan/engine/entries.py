@@ -115,9 +115,9 @@ class Entries:
                 self._desk,
                 wish.symbol,
                 side,
-                Decimal(repr(reference)),
+                Decimal(repr(close)),
                 unresolved=wish.symbol in self._lookups.unresolved_symbols,
-                trades_today=self._trades_today(wish.bar_ns),
+                trades_today=self._trades_today(wish.bar_ns) + len(self._engaged_elsewhere(wish.symbol)),
             ),
             self._desk.setup.limits,
         )
@@ -154,11 +154,7 @@ class Entries:
             since = len(desk.histories[wish.symbol].rows_after(left_ns))
             if since < wish.plan.cooldown_bars:
                 return Blocked(reason="cooling down after an exit")
-        elsewhere = {
-            each
-            for each in state.active
-            if each != wish.symbol and any(state.working(plan, Role.ENTRY) for plan in state.under_way(each))
-        } - state.book.positions.keys()
+        elsewhere = self._engaged_elsewhere(wish.symbol)
         trades = self._trades_today(wish.bar_ns)
         if limits.trades_per_day_max is not None and trades + len(elsewhere) >= limits.trades_per_day_max:
             return Blocked(reason="trades per day used up")
@@ -182,6 +178,16 @@ class Entries:
         ):
             return Blocked(reason="cannot be borrowed")
         return None
+
+    def _engaged_elsewhere(self, symbol: str) -> set[str]:
+        """Other symbols that may be entered today by an order that works."""
+        state = self._desk.state
+        working = {
+            each
+            for each in state.active
+            if each != symbol and any(state.working(plan, Role.ENTRY) for plan in state.under_way(each))
+        }
+        return working - state.book.positions.keys()
 
     def _units(self, wish: Wish, terms: TradeTerms, reference: float) -> Decimal | Blocked:
         """Size by the plan, reduced to what money allows, rounded to the quantity step."""

@@ -1,0 +1,364 @@
+"""Every limit, from the file that states it to the order that is not sent: each is breached in a whole session.
+
+The first half of each case keeps the limit and trades; the second breaches it, and nothing is entered (incident 37).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from magellan.engine import events as e
+from magellan.ledger.entries import BreakerReset
+from magellan.risk.breakers import BreakerKind, BreakerLimits
+from magellan.risk.limits import RiskLimits, Rule
+from magellan.strategy.trade_plan import Limit, at_price
+from magellan.trading.purpose import OrderPurpose
+from risk.small_session import OPEN, SESSION, BuysEveryThirdMinute, SmallSession
+
+Happens = Callable[[SmallSession], None]
+
+
+class BuysAtALimit(BuysEveryThirdMinute):
+    """Its orders ask for 110 $ while the market is at 100 $."""
+
+    entry = Limit(price=at_price(110.0))
+
+
+def bars(*closes: float) -> Happens:
+    def happen(small: SmallSession) -> None:
+        for close in closes:
+            small.bar(close)
+
+    return happen
+
+
+def start_and(then: Happens, **at: Any) -> Happens:
+    def happen(small: SmallSession) -> None:
+        small.start(**at)
+        then(small)
+
+    return happen
+
+
+def a_late_bar(small: SmallSession) -> None:
+    small.start().bar(100, late_s=10)
+
+
+def a_bar_at_the_close(small: SmallSession) -> None:
+    """The newest decision of the day: its order waits for the next opening."""
+    small.start(OPEN + SESSION - timedelta(minutes=1))
+    small.bar(100)
+
+
+def a_loss_and_a_bar(usd: int) -> Happens:
+    def happen(small: SmallSession) -> None:
+        small.start()
+        small.trade(-usd)
+        small.sent.clear()
+        small.bar(100)
+
+    return happen
+
+
+FIRST_BAR = start_and(bars(100))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A limit that is breached and one that is kept, and what happens either time."""
+
+    tight: Any
+    kept: Any
+    happens: Happens = FIRST_BAR
+    symbols: tuple[str, ...] = ("AMC",)
+    allowed: int = 0  # entries that are sent all the same when the limit is breached: those before it
+    setup: dict[str, Any] = field(default_factory=dict)
+
+
+BOTH = ("AMC", "GME")
+
+CASES: dict[str, Case] = {
+    "order_usd_max": Case(tight=999.0, kept=1000.0),
+    "order_units_max": Case(tight=9.0, kept=10.0),
+    "price_collar_fraction_max": Case(tight=0.05, kept=0.2, setup={"strategy": BuysAtALimit()}),
+    "position_usd_max": Case(tight=999.0, kept=1000.0),
+    "position_fraction_max": Case(tight=0.0099, kept=0.01),
+    "symbol_exposure_usd_max": Case(tight=999.0, kept=1000.0),
+    "gross_exposure_fraction_max": Case(tight=0.019, kept=0.02, symbols=BOTH, allowed=1),
+    "open_positions_max": Case(tight=1, kept=2, symbols=BOTH, allowed=1),
+    "trades_per_day_max": Case(tight=1, kept=2, symbols=BOTH, allowed=1),
+    "orders_per_minute_max": Case(tight=1, kept=2, symbols=BOTH, allowed=1),
+    "orders_per_second_max": Case(tight=1, kept=2, symbols=BOTH, allowed=1),
+    "loss_per_day_fraction_max": Case(tight=0.002, kept=0.003, happens=a_loss_and_a_bar(200)),
+    "loss_per_day_usd_max": Case(tight=200.0, kept=201.0, happens=a_loss_and_a_bar(200)),
+    "bar_age_s_max": Case(tight=9.0, kept=11.0, happens=a_late_bar),
+    "account_age_s_max": Case(
+        tight=60.0, kept=61.0
+    ),  # the broker spoke at the open, a minute before the close
+    "reconciliation_age_s_max": Case(tight=60.0, kept=61.0),
+    "clock_skew_s_max": Case(
+        tight=4.0, kept=5.0, happens=start_and(bars(100), broker_at=OPEN + timedelta(seconds=5))
+    ),
+    "entry_hours": Case(tight="open", kept="regular", happens=a_bar_at_the_close),
+}
+
+
+def stated(key: str, value: Any, case: Case, layer: str) -> SmallSession:
+    """A session on an account whose file states the limit, or whose strategy does."""
+    # Wider than the defaults, so that what an account says is the tightest.
+    risk: dict[str, Any] = {"price_collar_fraction_max": 1.0, "clock_skew_s_max": 10.0}
+    workspace: dict[str, Any] = {}
+    if layer == "account":
+        workspace = {"accounts": {"paper": {"kind": "paper", "number": "PA3", "risk": {key: value}}}}
+    else:
+        risk[key] = value
+    return SmallSession(config={"risk": risk}, workspace=workspace, symbols=case.symbols, **case.setup)
+
+
+STATED = [(key, layer) for key in CASES for layer in ("account", "strategy")]
+OF_LIMITS = {"position_usd_max", "open_positions_max", "trades_per_day_max"} | {
+    "loss_per_day_fraction_max",
+    "loss_per_day_usd_max",
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "layer"), [each for each in STATED if each[1] == "account" or each[0] not in OF_LIMITS]
+)
+def test_an_entry_that_breaches_a_limit_is_recorded_as_denied_and_never_sent(key: str, layer: str) -> None:
+    case = CASES[key]
+    keeps = stated(key, case.kept, case, layer)
+    case.happens(keeps)
+    assert keeps.denied == []
+    assert len(keeps.bought) == len(case.symbols)
+    breaches = stated(key, case.tight, case, layer)
+    case.happens(breaches)
+    assert [denied.rule for denied in breaches.denied] == [key]
+    assert breaches.denied[0].purpose is OrderPurpose.ENTRY
+    assert len(breaches.bought) == case.allowed
+
+
+@pytest.mark.parametrize("key", sorted(OF_LIMITS))
+def test_a_strategys_own_limits_hold_in_a_session_as_in_a_backtest(key: str) -> None:
+    case = CASES[key]
+    units = {}
+    for value in (case.kept, case.tight):
+        small = SmallSession(config={"limits": {key: value}}, symbols=case.symbols)
+        case.happens(small)
+        units[value] = sum(request.quantity or 0 for request in small.bought)
+    assert units[case.kept] == 10 * len(case.symbols)
+    # A backtest makes an order smaller where its position would be too large, and skips it for the other limits.
+    assert units[case.tight] == (9 if key == "position_usd_max" else 10 * case.allowed)
+
+
+# --- What has no key ---------------------------------------------------------------------------------------------
+
+
+def halted(small: SmallSession) -> None:
+    small.tell(
+        e.Operator(at=small.now, asks=e.OperatorAsks.HALT, person="Ada", reason="news", source="command")
+    )
+
+
+def symbol_halted(small: SmallSession) -> None:
+    small.tell(e.SymbolHalted(at=small.now, symbol="AMC", halted=True, reason="T1"))
+
+
+def account_blocked(small: SmallSession) -> None:
+    small.blocked = True
+    small.broker_tells()
+
+
+def account_silent(small: SmallSession) -> None:
+    small.blocked = small.buying_power = None
+    small.broker_tells()
+
+
+def out_of_buying_power(small: SmallSession) -> None:
+    small.buying_power = Decimal(999)
+    small.broker_tells()
+
+
+@pytest.mark.parametrize(
+    ("before", "rule"),
+    [
+        (halted, Rule.HALTED),
+        (symbol_halted, Rule.SYMBOL_HALTED),
+        (account_blocked, Rule.TRADING_BLOCKED),
+        (account_silent, Rule.TRADING_BLOCKED),
+        (out_of_buying_power, Rule.BUYING_POWER),
+    ],
+)
+def test_what_closes_the_door_to_every_entry_closes_it_in_a_session(before: Happens, rule: Rule) -> None:
+    small = SmallSession().start()
+    before(small)
+    small.bar(100)
+    assert small.bought == []
+    assert [denied.rule for denied in small.denied] == [rule]
+
+
+# --- Breakers ----------------------------------------------------------------------------------------------------
+
+
+def equity_falls(small: SmallSession) -> None:
+    small.equity = Decimal(98_000)
+    small.broker_tells()
+    small.equity = None
+
+
+def trades(*profits: int) -> Happens:
+    def happen(small: SmallSession) -> None:
+        for profit in profits:
+            small.trade(profit)
+
+    return happen
+
+
+def refused(small: SmallSession) -> None:
+    small.refuses = "insufficient buying power"
+    small.bar(100)
+    small.refuses = None
+    small.bar(100)
+    small.bar(100)
+
+
+def failures(small: SmallSession) -> None:
+    for _ in range(2):
+        small.tell(e.Failed(at=small.now, where="bars", error="ValueError: no"))
+
+
+def silence(small: SmallSession) -> None:
+    small.bar(100)
+    small.bar(100)
+    for _ in range(5):
+        small.wait(60)
+    small.now += timedelta(minutes=1)  # the next bar but two is one to buy at
+
+
+def foreign_position(small: SmallSession) -> None:
+    small.held["AMC"] += 5
+    for _ in range(3):
+        small.broker_tells(after_s=8)
+    small.held["AMC"] -= 5
+    small.broker_tells()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakerCase:
+    """What trips a breaker by one of its keys. Without a key it always watches."""
+
+    kind: BreakerKind
+    happens: Happens
+    tight: Any = None
+    kept: Any = None
+    beside: dict[str, Any] = field(default_factory=dict)
+
+
+BREAKER_CASES: dict[str, BreakerCase] = {
+    "daily_loss_fraction_max": BreakerCase(
+        kind=BreakerKind.DAILY_LOSS, happens=equity_falls, tight=0.02, kept=0.021
+    ),
+    "daily_loss_usd_max": BreakerCase(
+        kind=BreakerKind.DAILY_LOSS, happens=equity_falls, tight=2000.0, kept=2001.0
+    ),
+    "drawdown_fraction_max": BreakerCase(
+        kind=BreakerKind.DRAWDOWN, happens=equity_falls, tight=0.02, kept=0.021
+    ),
+    "losing_trades_max": BreakerCase(
+        kind=BreakerKind.LOSING_TRADES, happens=trades(-10, -10), tight=2, kept=3
+    ),
+    "win_rate_min": BreakerCase(
+        kind=BreakerKind.WIN_RATE,
+        happens=trades(10, -10, 10, -10, -10),
+        tight=0.5,
+        kept=0.4,
+        beside={"win_rate_trades": 5},
+    ),
+    "win_rate_trades": BreakerCase(
+        kind=BreakerKind.WIN_RATE,
+        happens=trades(10, -10, 10, -10, -10),
+        tight=5,
+        kept=6,
+        beside={"win_rate_min": 0.5},
+    ),
+    "rejects_per_hour_max": BreakerCase(kind=BreakerKind.REJECTS, happens=refused, tight=0, kept=1),
+    "exceptions_per_hour_max": BreakerCase(kind=BreakerKind.EXCEPTIONS, happens=failures, tight=1, kept=2),
+    "data_silence_s_max": BreakerCase(kind=BreakerKind.STALE_DATA, happens=silence, tight=250.0, kept=400.0),
+    "books differ": BreakerCase(kind=BreakerKind.BOOKS_DIFFER, happens=foreign_position),
+}
+QUIET: dict[str, Any] = dict.fromkeys(
+    (each.name for each in fields(BreakerLimits) if each.name != "win_rate_trades"), None
+)
+
+
+def watched(key: str, value: Any, case: BreakerCase) -> SmallSession:
+    breakers = {**QUIET, **case.beside}
+    if value is not None:
+        breakers[key] = value
+    return SmallSession(config={"risk": {"breakers": breakers}}).start()
+
+
+@pytest.mark.parametrize("key", BREAKER_CASES)
+def test_what_breaches_a_breakers_limit_ends_entries_until_a_person_resumes(key: str) -> None:
+    case = BREAKER_CASES[key]
+    if case.kept is not None:
+        keeps = watched(key, case.kept, case)
+        case.happens(keeps)
+        assert keeps.tripped == []
+    small = watched(key, case.tight, case)
+    case.happens(small)
+    assert small.tripped == [case.kind]
+    small.sent.clear()
+    small.broker_tells()
+    for _ in range(3):
+        small.bar(100)
+    assert small.bought == []
+    assert {denied.rule for denied in small.denied} == {Rule.BREAKERS}
+    # A restart from the ledger finds it tripped; only a person lets go of it.
+    again = SmallSession(config={"risk": {"breakers": QUIET}}, recorded=tuple(small.entries))
+    again.cash, again.held = small.cash, small.held
+    again.start(small.now + timedelta(seconds=20))
+    assert again.session.entries_refused == f"tripped: {case.kind}"
+    again.tell(
+        e.Operator(
+            at=again.now, asks=e.OperatorAsks.RESUME, person="Ada", reason="looked at it", source="command"
+        )
+    )
+    assert "tripped" not in (again.session.entries_refused or "")
+    resets = [entry.payload for entry in again.entries if isinstance(entry.payload, BreakerReset)]
+    assert [(reset.breaker, reset.person, reset.reason) for reset in resets] == [
+        (case.kind, "Ada", "looked at it")
+    ]
+
+
+def test_an_open_trade_is_left_though_everything_is_halted_and_tripped_incident_39() -> None:
+    small = SmallSession(config={"risk": {"breakers": {**QUIET, "exceptions_per_hour_max": 0}}}).start()
+    small.bar(100)
+    assert small.held == {"AMC": Decimal(10)}
+    failures(small)
+    halted(small)
+    symbol_halted(small)
+    account_silent(small)
+    small.bar(100)
+    small.bar(100)
+    assert small.held == {"AMC": Decimal(0)}
+
+
+def test_a_profit_of_any_size_trips_nothing_in_a_session_incident_45() -> None:
+    small = SmallSession().start()
+    for profit in (10, 5_000, 50_000):
+        small.trade(profit)
+    assert small.tripped == []
+
+
+# --- Nothing is left out -----------------------------------------------------------------------------------------
+
+
+def test_every_limit_is_breached_in_a_whole_session() -> None:
+    assert set(CASES) == {each.name for each in fields(RiskLimits)}
