@@ -59,7 +59,9 @@ def busy_floor() -> Floor:
         {"symbol": CALL, "ratio_qty": "1", "side": "buy"},
         {"symbol": "AAPL261113C00105000", "ratio_qty": "1", "side": "sell"},
     ]
-    floor.order(symbol=None, side=None, order_class="mleg", legs=legs, qty="1", type="limit", limit_price="0.01")
+    floor.order(
+        symbol=None, side=None, order_class="mleg", legs=legs, qty="1", type="limit", limit_price="0.01"
+    )
     resting = floor.order(type="limit", limit_price="80")
     floor.patch(resting, limit_price="81")
     floor.cancel(floor.order(type="limit", limit_price="70"))
@@ -91,7 +93,10 @@ ASKS: list[tuple[str, Ask]] = [
     ("/v2/calendar", ("GET", "/calendar", None, {})),
     ("/v2/clock", ("GET", "/clock", None, {})),
     ("/v3/clock", ("GET", "/v3/clock", None, {})),
-    ("/v3/calendar/{market}", ("GET", "/v3/calendar/NYSE", None, {"start": "2026-11-09", "end": "2026-11-20"})),
+    (
+        "/v3/calendar/{market}",
+        ("GET", "/v3/calendar/NYSE", None, {"start": "2026-11-09", "end": "2026-11-20"}),
+    ),
     (
         "/v2/corporate_actions/announcements",
         ("GET", "/corporate_actions/announcements", None, {"since": "2026-11-01", "until": "2026-11-30"}),
@@ -102,7 +107,12 @@ ASKS: list[tuple[str, Ask]] = [
     ("/v2/orders", ("GET", "/orders", None, {"status": "all"})),
     (
         "/v2/orders",
-        ("POST", "/orders", {"symbol": "AAPL", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"}, {}),
+        (
+            "POST",
+            "/orders",
+            {"symbol": "AAPL", "qty": 1, "side": "buy", "type": "market", "time_in_force": "day"},
+            {},
+        ),
     ),
     ("/v2/orders", ("DELETE", "/orders", None, {})),
     ("/v2/positions", ("GET", "/positions", None, {})),
@@ -129,7 +139,10 @@ def faults(document: Any, path: str, method: str, reply: Reply) -> list[str]:
         # The document capitalises what alpaca-py, and the answers that users quote, write small.
         answer = [{**each, "ca_type": each["ca_type"].title()} for each in answer]
     validator = Draft202012Validator(schema | {"components": document["components"]})
-    return [f"{'/'.join(map(str, fault.absolute_path))}: {fault.message[:200]}" for fault in validator.iter_errors(answer)]
+    return [
+        f"{'/'.join(map(str, fault.absolute_path))}: {fault.message[:200]}"
+        for fault in validator.iter_errors(answer)
+    ]
 
 
 @pytest.mark.parametrize(("path", "ask"), ASKS, ids=[f"{ask[0]} {ask[1]}" for _, ask in ASKS])
@@ -163,11 +176,16 @@ def test_every_published_path_is_served_or_known_to_be_unavailable(document: Any
 
 
 def test_every_published_method_of_a_served_path_is_answered(document: Any) -> None:
-    by_shape = {_shape(route if route.startswith("/v3") else f"/v2{route}"): methods for route, methods in ROUTES.items()}
+    by_shape = {
+        _shape(route if route.startswith("/v3") else f"/v2{route}"): methods
+        for route, methods in ROUTES.items()
+    }
     for path, described in document["paths"].items():
         methods = by_shape.get(_shape(path))
         if methods is not None:
-            published = {each.upper() for each in described if each in ("get", "post", "put", "patch", "delete")}
+            published = {
+                each.upper() for each in described if each in ("get", "post", "put", "patch", "delete")
+            }
             assert published <= set(methods), path
 
 

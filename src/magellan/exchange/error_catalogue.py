@@ -1,9 +1,9 @@
 """The error catalogue: every error answer of the exchange, as data in error_catalogue.json.
 
-Each entry has a name, the HTTP status, Alpaca's code (null where Alpaca sends none), a message with places for values,
-the names of further members of the body, and where it is known from: `observed` in payloads that users quoted,
-`documented` by Alpaca, `ours` where neither source says what the answer is. `from` and `until` bound the days of the API
-on which it is given; `made_by` says who answers it: the venue, the server, or the market data API.
+Each entry has a name, the HTTP status, Alpaca's code (null where Alpaca sends none), a message with places for
+values, the names of further members of the body, and where it is known from: `observed` in payloads that users quoted,
+`documented` by Alpaca, `ours` where neither source says what the answer is. `from` and `until` bound the days of the
+API on which it is given; `made_by` says who answers it: the venue, the server, or the market data API.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The backtester and a client of the venue who sends the same orders have the same fills.
 
-Random minute markets; a market entry with a stop and one target. The backtester decides at a bar's close and fills at the
-next open; the client sends a bracket right after that close. Every fill has the same bar, reason, quantity, price and
-commission. A time exit is sent a second before the close that it is decided on.
+Random minute markets; a market entry with a stop and one target. The backtester decides at a bar's close and fills at
+the next open; the client sends a bracket right after that close. Every fill has the same bar, reason, quantity, price
+and commission. A time exit is sent a second before the close that it is decided on.
 """
 
 from dataclasses import dataclass

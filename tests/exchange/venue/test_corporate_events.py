@@ -70,7 +70,12 @@ def test_the_exits_of_a_bracket_follow_a_split() -> None:
     )
     floor.at(2, 1)
     target, stop = floor.look(order, nested=True)["legs"]
-    assert (target["qty"], target["limit_price"], stop["qty"], stop["stop_price"]) == ("40", "30", "40", "22.5")
+    assert (target["qty"], target["limit_price"], stop["qty"], stop["stop_price"]) == (
+        "40",
+        "30",
+        "40",
+        "22.5",
+    )
     assert floor.get("/positions/AAPL")["qty_available"] == "0"
 
 

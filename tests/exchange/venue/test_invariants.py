@@ -52,7 +52,9 @@ class Run:
         self.floor = Floor(
             BARS,
             terms=VenueTerms(
-                costs=Costs(slippage=0.0003, volume_share_max=0.1, commission_per_unit_usd=0.005, impact=0.01),
+                costs=Costs(
+                    slippage=0.0003, volume_share_max=0.1, commission_per_unit_usd=0.005, impact=0.01
+                ),
                 partial_fill_probability=0.3,
                 latency_jitter_ns=9_000_000,
             ),
@@ -83,7 +85,8 @@ class Run:
             self.fill_now(self.open_order(a), b)
         elif what < 248:
             self.floor.venue.external(
-                self.floor.account_id, SplitNow(symbol=SYMBOLS[a % 2], new_shares=1 + b % 3, old_shares=1 + c % 2)
+                self.floor.account_id,
+                SplitNow(symbol=SYMBOLS[a % 2], new_shares=1 + b % 3, old_shares=1 + c % 2),
             )
         elif what < 250 and self.ids:
             self.bust(self.ids[a % len(self.ids)])

@@ -30,7 +30,9 @@ BUYING_POWER = [
 ]
 
 
-@pytest.mark.parametrize(("multiplier", "side", "qty", "power", "regt", "initial", "maintenance"), BUYING_POWER)
+@pytest.mark.parametrize(
+    ("multiplier", "side", "qty", "power", "regt", "initial", "maintenance"), BUYING_POWER
+)
 def test_buying_power_by_multiplier_and_position(
     multiplier: Any, side: str, qty: str, power: str, regt: str, initial: str, maintenance: str
 ) -> None:
@@ -57,7 +59,9 @@ RESERVED = [
 @pytest.mark.parametrize(("order", "reserved"), RESERVED)
 def test_an_open_order_reserves_what_it_may_cost(order: dict[str, Any], reserved: Decimal) -> None:
     floor = Floor()
-    floor.wait(2 - floor.now_ns % 2_000_000_000 / 1e9)  # the model's spread lies on the other side every second
+    floor.wait(
+        2 - floor.now_ns % 2_000_000_000 / 1e9
+    )  # the model's spread lies on the other side every second
     taken = floor.order(**order)
     assert abs(400_000 - floor.money("buying_power") - reserved) < 1
     floor.cancel(taken)
@@ -104,13 +108,16 @@ def test_a_sale_frees_its_money_when_it_is_filled() -> None:
     assert floor.order(qty="200")
 
 
-@pytest.mark.parametrize(("cash", "as_of", "expected"), [
-    (1_999, date(2026, 11, 1), "1"),
-    (2_000, date(2026, 11, 1), "4"),
-    (24_999, date(2026, 7, 6), "4"),
-    (24_999, date(2026, 7, 5), "2"),
-    (25_000, date(2026, 7, 5), "4"),
-])
+@pytest.mark.parametrize(
+    ("cash", "as_of", "expected"),
+    [
+        (1_999, date(2026, 11, 1), "1"),
+        (2_000, date(2026, 11, 1), "4"),
+        (24_999, date(2026, 7, 6), "4"),
+        (24_999, date(2026, 7, 5), "2"),
+        (25_000, date(2026, 7, 5), "4"),
+    ],
+)
 def test_the_least_equity_for_margin_by_era(cash: int, as_of: date, expected: str) -> None:
     floor = Floor(account=AccountTerms(cash_usd=Decimal(cash)), as_of=as_of)
     assert floor.account()["multiplier"] == expected
@@ -225,7 +232,8 @@ def test_the_sales_of_a_waiting_bracket_hold_nothing_and_of_a_filled_one_hold_it
 
 
 @pytest.mark.parametrize(
-    ("query", "left"), [({}, "0"), ({"qty": "3"}, "7"), ({"percentage": "50"}, "5"), ({"percentage": "25"}, "8")]
+    ("query", "left"),
+    [({}, "0"), ({"qty": "3"}, "7"), ({"percentage": "50"}, "5"), ({"percentage": "25"}, "8")],
 )
 def test_a_position_is_closed_whole_or_in_part(query: dict[str, str], left: str) -> None:
     floor = Floor()

@@ -112,7 +112,9 @@ def test_an_order_of_several_legs_fills_all_of_them_or_none() -> None:
 
 def test_coins_trade_around_the_clock_in_fractions() -> None:
     always = bars_of("BTC/USD", {0: flat(50_000.0, 1440)}, before_open={0: flat(50_000.0, 1440)})
-    floor = Floor([bars_of("AAPL", {0: flat(100.0)}), always], now_ns=OPENS_NS[0] - 300 * MINUTE_NS + 20 * 10**9)
+    floor = Floor(
+        [bars_of("AAPL", {0: flat(100.0)}), always], now_ns=OPENS_NS[0] - 300 * MINUTE_NS + 20 * 10**9
+    )
     order = floor.filled(symbol="BTC/USD", qty="0.25", time_in_force="gtc")
     assert (order["asset_class"], order["filled_qty"]) == ("crypto", "0.25")
     position = floor.get("/positions/BTCUSD")

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from exchange.venue.trading_floor import OPENS_NS, TODAY, Floor, alpaca_models, bars_of, flat
 from magellan.exchange.market.halt import Halt
 from magellan.exchange.venue.broker_side import (

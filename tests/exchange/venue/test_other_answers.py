@@ -59,7 +59,9 @@ def test_assets_are_found_by_symbol_and_id_and_parse_in_alpaca_py() -> None:
 
 
 # A day of the API, and which fields an asset has then; easy_to_borrow stays for clients that cannot do without it.
-@pytest.mark.parametrize(("on", "borrow_status"), [(date(2026, 6, 4), False), (date(2026, 6, 5), True), (TODAY, True)])
+@pytest.mark.parametrize(
+    ("on", "borrow_status"), [(date(2026, 6, 4), False), (date(2026, 6, 5), True), (TODAY, True)]
+)
 def test_how_an_asset_says_that_it_can_be_borrowed(on: date, borrow_status: bool) -> None:
     asset = Floor(as_of=on).get("/assets/AAPL")
     assert asset["easy_to_borrow"] is True
@@ -103,7 +105,11 @@ def test_an_activity_event_is_what_the_list_shows() -> None:
 
 
 def test_the_history_of_equity_by_day_and_by_minute() -> None:
-    floor = Floor(bars_of("AAPL", {0: flat(100.0), 1: [*flat(100.0, 6), *flat(110.0, 384)], 2: flat(120.0), 3: flat(90.0)}))
+    floor = Floor(
+        bars_of(
+            "AAPL", {0: flat(100.0), 1: [*flat(100.0, 6), *flat(110.0, 384)], 2: flat(120.0), 3: flat(90.0)}
+        )
+    )
     floor.filled()
     floor.at(3, 10)
     daily = floor.get("/account/portfolio/history", period="1W", timeframe="1D")
@@ -113,7 +119,9 @@ def test_the_history_of_equity_by_day_and_by_minute() -> None:
     alpaca_models().PortfolioHistory(**daily)
     minutes = floor.get("/account/portfolio/history", start="2026-11-10", end="2026-11-11", timeframe="1Min")
     assert (len(minutes["timestamp"]), minutes["equity"][4], minutes["equity"][-1]) == (390, 100_000, 100_100)
-    assert len({len(minutes[name]) for name in ("timestamp", "equity", "profit_loss", "profit_loss_pct")}) == 1
+    assert (
+        len({len(minutes[name]) for name in ("timestamp", "equity", "profit_loss", "profit_loss_pct")}) == 1
+    )
 
 
 def test_watchlists_are_made_changed_and_deleted_by_id_and_by_name() -> None:
@@ -125,7 +133,9 @@ def test_watchlists_are_made_changed_and_deleted_by_id_and_by_name() -> None:
     assert "assets" not in listed
     path = f"/watchlists/{made['id']}"
     assert floor.call("DELETE", f"{path}/AAPL").body["assets"] == []
-    assert [each["symbol"] for each in floor.call("POST", path, {"symbol": "AAPL"}).body["assets"]] == ["AAPL"]
+    assert [each["symbol"] for each in floor.call("POST", path, {"symbol": "AAPL"}).body["assets"]] == [
+        "AAPL"
+    ]
     renamed = floor.call("PUT", "/watchlists:by_name", {"name": "ours"}, name="mine").body
     assert (renamed["name"], len(renamed["assets"])) == ("ours", 1)
     assert floor.get("/watchlists:by_name", name="ours") == floor.get(path)

@@ -140,7 +140,9 @@ class Account:
     activities: list[Activity] = field(default_factory=list)
     watchlists: dict[str, Watchlist] = field(default_factory=dict)
     equity_history: list[tuple[int, Decimal]] = field(default_factory=list)  # (instant, equity), bar by bar
-    opened_today: set[str] = field(default_factory=set)  # symbols bought or sold short since the last day trade
+    opened_today: set[str] = field(
+        default_factory=set
+    )  # symbols bought or sold short since the last day trade
     day_trades: list[DayTrade] = field(default_factory=list)
     do_not_exercise: set[str] = field(default_factory=set)
     trading_blocked: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from magellan.errors import FixInput
 from magellan.exchange.market.asset import Asset
@@ -46,15 +46,6 @@ class Task(StrEnum):
     EXPIRE = "expire"
 
 
-class _Seen(NamedTuple):
-    """What the market shows of one symbol at one instant."""
-
-    bar: LiveBar | None
-    path_price: float | None
-    price: Decimal | None
-    quote: Quote | None
-
-
 class Book:
     """State of the venue. Time never goes back; `now_ns` is the instant that is being worked on."""
 
@@ -66,7 +57,9 @@ class Book:
         self.identities = Identities(seed)
         self.chance = random.Random(f"fills {seed}")
         self.now_ns = 0
-        self._seen: dict[str, _Seen] = {}
+        self._bars: dict[str, LiveBar] = {}  # the newest that was looked at
+        self._prices: dict[str, float | None] = {}  # now, as are the quotes
+        self._quotes: dict[str, Quote | None] = {}
         self._seen_at_ns = -1
         self._session: Session | None = None
         self.accounts: dict[str, Account] = {}
@@ -137,38 +130,44 @@ class Book:
 
     # What the market shows now; asked once per instant, as one request looks at it from many sides.
 
-    def _look(self, symbol: str) -> _Seen:
+    def _forget_the_past(self) -> None:
         if self._seen_at_ns != self.now_ns:
-            self._seen.clear()
+            self._prices.clear()
+            self._quotes.clear()
             self._seen_at_ns = self.now_ns
-        seen = self._seen.get(symbol)
-        if seen is None:
-            market, now_ns = self.market, self.now_ns
-            bar, asset = market.bar(symbol, now_ns), market.asset(symbol)
-            if bar is not None and asset is not None:
-                found: float | None = bar.price(now_ns, float(asset.tick))
-            else:
-                found = market.price(symbol, now_ns)
-            price = None if found is None else marked(found)
-            seen = _Seen(bar, found, price, market.quote(symbol, now_ns))
-            self._seen[symbol] = seen
-        return seen
 
     def bar(self, symbol: str) -> LiveBar | None:
         """The bar that trades now."""
-        return self._look(symbol).bar
+        known = self._bars.get(symbol)
+        if known is not None and known.start_ns <= self.now_ns < known.end_ns:
+            return known
+        found = self.market.bar(symbol, self.now_ns)
+        if found is not None:
+            self._bars[symbol] = found
+        return found
 
     def path_price(self, symbol: str) -> float | None:
         """The market's price now, as bars have it."""
-        return self._look(symbol).path_price
+        self._forget_the_past()
+        if symbol not in self._prices:
+            bar, asset = self.bar(symbol), self.market.asset(symbol)
+            if bar is not None and asset is not None:
+                self._prices[symbol] = bar.price(self.now_ns, float(asset.tick))
+            else:
+                self._prices[symbol] = self.market.price(symbol, self.now_ns)
+        return self._prices[symbol]
 
     def price(self, symbol: str) -> Decimal | None:
         """The market's price now."""
-        return self._look(symbol).price
+        found = self.path_price(symbol)
+        return None if found is None else marked(found)
 
     def quote(self, symbol: str) -> Quote | None:
         """Best bid and offer now."""
-        return self._look(symbol).quote
+        self._forget_the_past()
+        if symbol not in self._quotes:
+            self._quotes[symbol] = self.market.quote(symbol, self.now_ns)
+        return self._quotes[symbol]
 
     def session(self) -> Session | None:
         """The regular session that now lies in; None between sessions."""

@@ -58,7 +58,7 @@ def _split_position(book: Book, account: Account, position: Position, factor: De
 
 
 def _split_order(book: Book, order: Order, factor: Decimal) -> None:
-    """Reprice an order; one that would ask for less than a share, or for a fraction that it did not have, is cancelled."""
+    """Reprice an order; one that would come to ask for a fraction of a share is cancelled."""
     if order.qty is not None:
         qty = order.qty * factor
         if qty % 1 != 0 and order.qty % 1 == 0:

@@ -1,9 +1,9 @@
 """Margin: what an account is worth, what its positions tie up, and what it may still buy.
 
-Documented rules of Alpaca: Reg T asks 50 % when a position is opened; maintenance is 30 % of a long position (all of it
-below 2.50 $) and 30 % of a short one, at least 5.00 $ a share (2.50 $ below 5.00 $). Buying power of a 4x account is four
-times what the last close left above maintenance; outside the session Reg T's twofold holds. Two of our own: a 4x account
-never buys beyond four times its equity now, and below the least equity for margin it is a cash account.
+Documented rules of Alpaca: Reg T asks 50 % when a position is opened; maintenance is 30 % of a long position (all of
+it below 2.50 $) and 30 % of a short one, at least 5.00 $ a share (2.50 $ below 5.00 $). Buying power of a 4x account is
+four times what the last close left above maintenance; outside the session Reg T's twofold holds. Two of our own: a 4x
+account never buys beyond four times its equity now, and below the least equity for margin it is a cash account.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def standing(book: Book, account: Account) -> Standing:
 def multiplier_in_force(book: Book, account: Account, equity_usd: Decimal) -> int:
     """The account's multiplier, as far as its equity allows it.
 
-    Until 2026-07-05 fourfold buying power asked for 25,000 $ (or for no more than three day trades); since then 2,000 $.
+    Until 2026-07-05 fourfold buying power asked for 25,000 $; since then for 2,000 $.
     """
     if equity_usd < MARGIN_EQUITY_MIN_USD:
         return 1

@@ -1,7 +1,8 @@
 """Matching: when a price fills an order. The time inside one bar, and the order of work, equal to the backtester's.
 
-docs/guides/exchange.md has the convention in words: OPEN at a bar's start, RANGE at half of its span, CLOSE one millisecond
-before its end; marketable orders in between fill at the path price. Prices come from `backtest/fill_model.py`.
+OPEN is at a bar's start, RANGE at half of its span, CLOSE one millisecond before its end; marketable orders in between
+fill at the path price. Prices come from `backtest/fill_model.py`; docs/assumptions.md, "One bar, step by step", has the
+order of work, and tests/exchange/venue/test_agreement.py holds this file to it.
 """
 
 from __future__ import annotations
@@ -69,11 +70,11 @@ def plan_tick(book: Book, order: Order) -> None:
             _tick_at(book, order)
         return
     into_ns = book.now_ns - bar.start_ns
-    if into_ns < book.terms.open_grace * (bar.end_ns - bar.start_ns):
-        if _marketable(order, bar.open, bar.open, bar.open):
-            order.gets_open = True
-            _tick_at(book, order)
-            return
+    in_time = into_ns < book.terms.open_grace * (bar.end_ns - bar.start_ns)
+    if in_time and _marketable(order, bar.open, bar.open, bar.open):
+        order.gets_open = True
+        _tick_at(book, order)
+        return
     if bar.end_ns - book.now_ns <= book.terms.close_grace_ns:
         if at_once:
             _tick_at(book, order, bar.end_ns - CLOSE_BEFORE_END_NS)
@@ -82,7 +83,7 @@ def plan_tick(book: Book, order: Order) -> None:
     price = book.path_price(order.symbol)
     if quote is None or price is None:
         return
-    if order.gets_open or at_once or _marketable(order, price, quote.bid, quote.ask):
+    if at_once or _marketable(order, price, quote.bid, quote.ask):
         _tick_at(book, order)
 
 
@@ -176,11 +177,8 @@ def at_close(book: Book) -> None:
                     late and order.tif not in ("cls", "opg")
                 ):
                     _at_one_price(book, order, bar, bar.close, at_open=False)
-        for order in list(book.working.get(symbol, {}).values()):
-            if order.type == "trailing_stop" and order.state in (State.NEW, State.PARTIALLY_FILLED):
-                if bar.in_regular_session:
-                    best = marked(bar.high if order.sign < 0 else bar.low)
-                    _follow(order, best)
+        if bar.in_regular_session:
+            _trail(book, symbol, bar)
 
 
 def _busy(book: Book) -> list[tuple[str, LiveBar]]:
@@ -314,16 +312,22 @@ def _inside(book: Book, order: Order, bar: LiveBar) -> None:
     )
     if math.isnan(price):
         return
-    if woken is not None and woken.by_limit and order.role == "take_profit":
-        # The bar's best price may have come before the entry; only its close surely came after.
-        if (side < 0 and bar.close < limit) or (side > 0 and bar.close > limit):
-            return
+    came_by_limit = woken is not None and woken.by_limit and order.role == "take_profit"
+    if came_by_limit and ((side < 0 and bar.close < limit) or (side > 0 and bar.close > limit)):
+        return  # the bar's best price may have come before the entry; only its close surely came after
     fill_from(book, order, bar, price, slips=False, came_in=None, by_limit=True)
 
 
 def _within_limit(order: Order, price: float) -> bool:
     limit = float(order.limit_price or 0)
     return price <= limit if order.sign > 0 else price >= limit
+
+
+def _trail(book: Book, symbol: str, bar: LiveBar) -> None:
+    """Let the symbol's trailing stops follow a bar that is over; what moves counts from the next bar on."""
+    for order in book.working.get(symbol, {}).values():
+        if order.type == "trailing_stop" and order.state in (State.NEW, State.PARTIALLY_FILLED):
+            _follow(order, marked(bar.high if order.sign < 0 else bar.low))
 
 
 def _follow(order: Order, price: Decimal) -> None:

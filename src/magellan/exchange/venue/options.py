@@ -74,10 +74,9 @@ def _written_calls(account: Account, underlying: str) -> Decimal:
         if contract and contract.underlying == underlying and contract.right is Right.CALL:
             total += max(ZERO, -position.qty)
     for order in account.live.values():
-        contract = OptionContract.parse(order.symbol)
+        contract = OptionContract.parse(order.symbol) if order.position_intent == "sell_to_open" else None
         if contract and contract.underlying == underlying and contract.right is Right.CALL:
-            if order.position_intent == "sell_to_open":
-                total += order.left
+            total += order.left
     return total
 
 

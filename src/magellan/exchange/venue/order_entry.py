@@ -1,4 +1,4 @@
-"""Order entry: every check between a ticket and an order, in the order in which Alpaca answers, and the order's birth."""
+"""Order entry: every check between a ticket and an order, as Alpaca answers them, and the order's birth."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def find_asset(book: Book, symbol_or_id: str) -> Asset | None:
 
 
 def asset_refused(asset: Asset) -> Refusal | None:
+    """Whether the asset can be traded at all."""
     if not asset.active:
         return refusal("asset_not_active", symbol=asset.symbol)
     if not asset.tradable:

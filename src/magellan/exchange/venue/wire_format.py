@@ -28,6 +28,7 @@ def text(number: Decimal) -> str:
 
 
 def optional_text(number: Decimal | None) -> str | None:
+    """A number as Alpaca sends it, or none."""
     return None if number is None else text(number)
 
 
@@ -43,6 +44,7 @@ def instant_text(at_ns: int) -> str:
 
 
 def optional_instant_text(at_ns: int | None) -> str | None:
+    """An instant in RFC 3339, or none."""
     return None if at_ns is None else instant_text(at_ns)
 
 

@@ -87,6 +87,7 @@ def account_body(book: Book, account: Account) -> dict[str, Any]:
 
 
 def get_account(call: Call) -> Answer:
+    """The account as it stands now."""
     return ok(account_body(call.book, call.account))
 
 
@@ -99,6 +100,7 @@ def _settings_body(call: Call) -> dict[str, Any]:
 
 
 def get_settings(call: Call) -> Answer:
+    """The configurations that the account's owner may change."""
     return ok(_settings_body(call))
 
 

@@ -41,6 +41,7 @@ def list_announcements(call: Call) -> Answer:
 
 
 def get_announcement(call: Call, announcement_id: str) -> Answer:
+    """One announcement by its id."""
     for body in _all(call, None, 0, _ALL_TIME_NS):
         if body["id"] == announcement_id:
             return ok(body)

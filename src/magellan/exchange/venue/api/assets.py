@@ -71,6 +71,7 @@ def list_assets(call: Call) -> Answer:
 
 
 def get_asset(call: Call, symbol_or_id: str) -> Answer:
+    """One asset by symbol or id."""
     asset = find_asset(call.book, symbol_or_id)
     if asset is None:
         return refusal("asset_not_found", symbol=symbol_or_id)
@@ -119,6 +120,7 @@ def contract_body(call: Call, contract: OptionContract) -> dict[str, Any]:
 
 
 def get_contract(call: Call, symbol_or_id: str) -> Answer:
+    """One contract by symbol or id."""
     contract = OptionContract.parse(symbol_or_id)
     if contract is None:
         contract = next((each for each in _listed(call) if each.id == symbol_or_id), None)

@@ -36,8 +36,10 @@ Endpoint = Callable[..., Answer]
 
 
 def ok(body: Any) -> Reply:
+    """An answer with a body."""
     return Reply(status=200, body=body)
 
 
 def no_content() -> Reply:
+    """An answer without one."""
     return Reply(status=204)

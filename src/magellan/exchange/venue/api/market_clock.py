@@ -15,6 +15,7 @@ _MARKETS = ("NYSE", "NASDAQ", "XNYS", "XNAS")
 
 
 def get_clock(call: Call) -> Answer:
+    """The time, and the next open and close."""
     book = call.book
     now = book.now_ns
     return ok(
@@ -126,6 +127,7 @@ def _market(market: str) -> dict[str, str]:
 
 
 def get_calendar_v3(call: Call, market: str) -> Answer:
+    """The sessions of one market, a week ahead unless asked otherwise."""
     if market not in _MARKETS:
         return refusal("invalid_parameter", name="market", value=market)
     start = date_of(call.value("start") or day_of(call.book.now_ns).isoformat())

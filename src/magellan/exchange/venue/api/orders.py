@@ -128,6 +128,7 @@ def find_order(call: Call, order_id: str) -> Order | Refusal:
 
 
 def get_order(call: Call, order_id: str) -> Answer:
+    """One order by its id."""
     order = find_order(call, order_id)
     if isinstance(order, Refusal):
         return order
@@ -135,6 +136,7 @@ def get_order(call: Call, order_id: str) -> Answer:
 
 
 def get_by_client_id(call: Call) -> Answer:
+    """One order by the id that its client gave it."""
     client_order_id = call.value("client_order_id")
     if client_order_id is None:
         return refusal("invalid_parameter", name="client_order_id", value="")
@@ -145,6 +147,7 @@ def get_by_client_id(call: Call) -> Answer:
 
 
 def patch_order(call: Call, order_id: str) -> Answer:
+    """Ask for a replacement; the answer is the new order."""
     order = find_order(call, order_id)
     if isinstance(order, Refusal):
         return order
@@ -153,6 +156,7 @@ def patch_order(call: Call, order_id: str) -> Answer:
 
 
 def delete_order(call: Call, order_id: str) -> Answer:
+    """Ask for a cancel."""
     order = find_order(call, order_id)
     if isinstance(order, Refusal):
         return order
@@ -160,4 +164,5 @@ def delete_order(call: Call, order_id: str) -> Answer:
 
 
 def delete_all(call: Call) -> Answer:
+    """Ask for every open order's cancel."""
     return Reply(status=207, body=cancel_all(call.book, call.account))

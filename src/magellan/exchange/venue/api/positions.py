@@ -63,10 +63,12 @@ def _ratio(part: Decimal, whole: Decimal) -> str:
 
 
 def list_positions(call: Call) -> Answer:
+    """Every position, by symbol."""
     return ok([position_body(call, each) for _, each in sorted(call.account.positions.items())])
 
 
 def find_position(call: Call, symbol_or_id: str) -> Position | Refusal:
+    """The position in that asset."""
     asset = find_asset(call.book, symbol_or_id)
     if asset is None:
         return refusal("asset_not_found", symbol=symbol_or_id)
@@ -74,6 +76,7 @@ def find_position(call: Call, symbol_or_id: str) -> Position | Refusal:
 
 
 def get_position(call: Call, symbol_or_id: str) -> Answer:
+    """One position by symbol or id."""
     position = find_position(call, symbol_or_id)
     return position if isinstance(position, Refusal) else ok(position_body(call, position))
 
@@ -141,6 +144,7 @@ def close_all(call: Call) -> Answer:
 
 
 def exercise(call: Call, symbol_or_id: str) -> Answer:
+    """Exercise a contract now."""
     asset = find_asset(call.book, symbol_or_id)
     return options.exercise(call.book, call.account, asset.symbol if asset else symbol_or_id) or Reply(
         status=200
@@ -148,5 +152,6 @@ def exercise(call: Call, symbol_or_id: str) -> Answer:
 
 
 def do_not_exercise(call: Call, symbol_or_id: str) -> Answer:
+    """Keep a contract from exercising itself."""
     asset = find_asset(call.book, symbol_or_id)
     return options.do_not_exercise(call.account, asset.symbol if asset else symbol_or_id) or Reply(status=200)

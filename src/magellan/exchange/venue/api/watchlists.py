@@ -30,10 +30,12 @@ def _body(call: Call, watchlist: Watchlist, *, with_assets: bool = True) -> dict
 
 
 def list_watchlists(call: Call) -> Answer:
+    """Every watchlist, without its assets."""
     return ok([_body(call, each, with_assets=False) for each in call.account.watchlists.values()])
 
 
 def create_watchlist(call: Call) -> Answer:
+    """A new watchlist."""
     terms = _terms(call, None)
     if isinstance(terms, Refusal):
         return terms
@@ -59,6 +61,7 @@ def _find(call: Call, watchlist_id: str | None) -> Watchlist | Refusal:
 
 
 def get_watchlist(call: Call, watchlist_id: str | None = None) -> Answer:
+    """One watchlist by id or name."""
     watchlist = _find(call, watchlist_id)
     return watchlist if isinstance(watchlist, Refusal) else ok(_body(call, watchlist))
 
@@ -79,6 +82,7 @@ def put_watchlist(call: Call, watchlist_id: str | None = None) -> Answer:
 
 
 def add_to_watchlist(call: Call, watchlist_id: str | None = None) -> Answer:
+    """Put an asset at the end."""
     watchlist = _find(call, watchlist_id)
     if isinstance(watchlist, Refusal):
         return watchlist
@@ -97,6 +101,7 @@ def add_to_watchlist(call: Call, watchlist_id: str | None = None) -> Answer:
 
 
 def delete_watchlist(call: Call, watchlist_id: str | None = None) -> Answer:
+    """Delete the list."""
     watchlist = _find(call, watchlist_id)
     if isinstance(watchlist, Refusal):
         return watchlist
@@ -105,6 +110,7 @@ def delete_watchlist(call: Call, watchlist_id: str | None = None) -> Answer:
 
 
 def remove_from_watchlist(call: Call, watchlist_id: str, symbol: str) -> Answer:
+    """Take an asset off the list."""
     watchlist = _find(call, watchlist_id)
     if isinstance(watchlist, Refusal):
         return watchlist
