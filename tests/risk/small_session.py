@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from magellan.engine import events as e
-from magellan.engine.commands import Cancel, Command, Record, Submit
+from magellan.engine.commands import Alert, AskBroker, Cancel, Command, Record, Submit
 from magellan.engine.session import Session
 from magellan.engine.setup import SessionSetup
 from magellan.ledger.entries import AnswerTo, BreakerTripped, NewEntry, OrderDenied, SessionBegan, TradeClosed
@@ -109,6 +109,8 @@ class SmallSession:
         )
         self.entries: list[NewEntry] = list(recorded)
         self.sent: list[OrderRequest] = []
+        self.alerts: list[str] = []
+        self.asked = 0  # how often the broker was asked; `broker_tells` answers
         self.cash, self.held = Decimal(100_000), dict.fromkeys(symbols, Decimal(0))
         self.price = dict.fromkeys(symbols, Decimal(100))
         self.equity: Decimal | None = None  # told instead of what it comes to
@@ -236,6 +238,10 @@ class SmallSession:
         if isinstance(command, Submit):
             self.sent.append(command.request)
             self._answer(command.request)
+        elif isinstance(command, AskBroker):
+            self.asked += 1
+        elif isinstance(command, Alert):
+            self.alerts.append(command.text)
         elif isinstance(command, Cancel):
             raise AssertionError(f"{command.client_order_id} is filled at once: there is nothing to cancel")
 

@@ -18,6 +18,7 @@ from magellan.ledger.entries import BreakerReset
 from magellan.risk.breakers import BreakerKind, BreakerLimits
 from magellan.risk.limits import RiskLimits, Rule
 from magellan.strategy.trade_plan import Limit, at_price
+from magellan.trading.order import OrderSide
 from magellan.trading.purpose import OrderPurpose
 from risk.small_session import OPEN, SESSION, BuysEveryThirdMinute, SmallSession
 
@@ -348,6 +349,59 @@ def test_an_open_trade_is_left_though_everything_is_halted_and_tripped_incident_
     small.bar(100)
     small.bar(100)
     assert small.held == {"AMC": Decimal(0)}
+
+
+def operator(small: SmallSession, asks: e.OperatorAsks) -> None:
+    small.tell(e.Operator(at=small.now, asks=asks, person="Ada", reason="news", source="command"))
+
+
+def test_a_flatten_is_over_when_the_broker_shows_nothing_and_only_a_person_lets_entries_in_again() -> None:
+    small = SmallSession().start()
+    small.bar(100)
+    operator(small, e.OperatorAsks.FLATTEN)
+    assert small.held == {"AMC": Decimal(0)}
+    assert small.sent[-1].side is OrderSide.SELL
+    assert "flat: the broker shows neither a position nor an open order" not in small.alerts
+    small.wait(10)
+    assert small.asked > 0
+    small.broker_tells()
+    assert "flat: the broker shows neither a position nor an open order" in small.alerts
+    small.sent.clear()
+    for _ in range(4):
+        small.bar(100)
+    assert small.bought == []
+    operator(small, e.OperatorAsks.RESUME)
+    small.broker_tells()
+    for _ in range(3):
+        small.bar(100)
+    assert len(small.bought) == 1
+
+
+def test_the_first_resume_during_a_flatten_holds_what_is_left_and_the_second_lets_entries_in() -> None:
+    small = SmallSession().start()
+    small.bar(100)
+    small.refuses = "the symbol is halted"
+    operator(small, e.OperatorAsks.FLATTEN)
+    assert small.held == {"AMC": Decimal(10)}
+    operator(small, e.OperatorAsks.RESUME)
+    assert small.session.entries_refused == "halted"
+    again = SmallSession(recorded=tuple(small.entries))
+    again.cash, again.held = small.cash, small.held
+    again.start(small.now + timedelta(seconds=20))
+    assert again.session.entries_refused == "halted"
+    operator(again, e.OperatorAsks.RESUME)
+    assert again.session.entries_refused is None
+
+
+def test_what_is_not_ours_keeps_a_flatten_going_and_the_broker_is_not_pestered() -> None:
+    small = SmallSession().start()
+    operator(small, e.OperatorAsks.FLATTEN)
+    small.held["AMC"] += 3  # somebody else's
+    small.asked = 0
+    for _ in range(100):
+        small.broker_tells(after_s=0.1)
+    assert small.asked <= 10
+    assert "flat: the broker shows neither a position nor an open order" not in small.alerts
 
 
 def test_a_profit_of_any_size_trips_nothing_in_a_session_incident_45() -> None:

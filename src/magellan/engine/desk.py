@@ -136,7 +136,7 @@ class Desk:
 
     def entries_end(self, plan: PlanState) -> bool:
         """Whether working entries of this plan are to be withdrawn: nobody enters any more."""
-        return self.state.book.is_halted or self.ending is not None
+        return self.safety.switch.refuses_entries or self.ending is not None
 
     # --- What is said -----------------------------------------------------------------------------------------
 

@@ -44,6 +44,14 @@ class Operations:
                 self._halt(event, flattens=False)
             case OperatorAsks.FLATTEN:
                 self._halt(event, flattens=True)
+            case OperatorAsks.RESUME if desk.safety.switch.wants_flat:
+                # The first resume only stops the flattening: what is left is held, and nothing is entered.
+                desk.note(Resumed(person=event.person, reason=event.reason))
+                desk.note(Halted(source=event.source, person=event.person, reason=event.reason))
+                desk.alert(
+                    Severity.CRITICAL,
+                    f"{event.person} stopped the flattening, and the session stays halted: {event.reason}",
+                )
             case OperatorAsks.RESUME:
                 desk.note(Resumed(person=event.person, reason=event.reason))
                 for breaker in desk.safety.tripped:
@@ -61,8 +69,10 @@ class Operations:
     def go_on(self) -> None:
         """Carry on with what takes more than one event: flattening, and ending."""
         desk, state = self._desk, self._desk.state
-        if state.flattening or desk.ending_flat:
+        if desk.safety.switch.wants_flat or desk.ending_flat:
             self._leave_everything("flattened")
+        if desk.safety.switch.wants_flat and state.book.is_flat:
+            self._ask_whether_flat()
         for symbol in list(desk.flatten_unexplained):
             plan = state.open_plan(symbol)
             if plan is None:
@@ -86,6 +96,15 @@ class Operations:
             self._entries.drop_waiting(symbol)
         words = "leaves everything" if flattens else "enters nothing"
         desk.alert(Severity.CRITICAL, f"halted by {event.person}: the session {words}: {event.reason}")
+
+    def _ask_whether_flat(self) -> None:
+        """Flat is what the broker shows: it is asked now, and again after a pause while it shows something."""
+        desk = self._desk
+        pause_s = desk.setup.timings.refused_pause_s
+        if desk.told_at is None or (desk.now - desk.told_at).total_seconds() >= pause_s:
+            desk.ask()
+        else:
+            desk.due("ask", desk.ns(desk.told_at) + int(pause_s * SECOND_NS))
 
     def _leave_everything(self, reason: str) -> None:
         state = self._desk.state

@@ -127,7 +127,7 @@ class Protection:
         if not self._is_certain(plan) or not self._may_try(plan, Role.LEAVE):
             return False
         assert plan.marks is not None and plan.marks.leaving is not None, "it is being left"
-        flattens = state.flattening or desk.ending_flat
+        flattens = desk.safety.switch.wants_flat or desk.ending_flat
         letter = names.FLATTEN if flattens else names.EXIT
         desk.submit(
             OrderRequest(

@@ -140,6 +140,9 @@ class Reconciler:
                     # The broker shows every open order: one that it does not show is over, or its answer is older.
                     if ours.name not in shown and state.is_known(ours) and state.may_fill(ours):
                         self._lookups.begin(ours.name)
+        working = any(not order.status.is_terminal for order in facts.orders)
+        if desk.safety.broker_shows(desk.now, flat=not facts.positions and not working):
+            desk.alert(Severity.WARNING, "flat: the broker shows neither a position nor an open order")
         if facts.account.equity_usd is not None:
             for tripped in desk.safety.equity(desk.now, facts.account.equity_usd):
                 desk.note(tripped)

@@ -48,7 +48,7 @@ def risk_view(
     today = book.by_day.get(exchange_date(desk.now))
     return RiskView(
         at=desk.now,
-        halted=book.is_halted,
+        halted=desk.safety.switch.refuses_entries,
         breakers_tripped=desk.safety.tripped,
         reference_price=reference,
         last_price=desk.last_price(symbol),

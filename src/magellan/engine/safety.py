@@ -14,12 +14,15 @@ from magellan.ledger.entries import (
     BreakerTripped,
     CashMoved,
     FailureSeen,
+    Halted,
     LedgerEntry,
     NewEntry,
     OrderAnswered,
+    Resumed,
     TradeClosed,
 )
 from magellan.risk import breakers as b
+from magellan.risk import kill_switch as k
 
 
 class Safety:
@@ -28,15 +31,25 @@ class Safety:
     def __init__(self, limits: b.BreakerLimits) -> None:
         self._limits = limits
         self.breakers = b.Breakers()
+        self.switch = k.KillSwitch()
 
     def fold(self, entry: NewEntry | LedgerEntry) -> None:
         """Take in what was recorded. Judges nothing."""
+        self._throw(entry)
         for event in _events(entry):
             self.breakers = b.folded(self.breakers, event)
 
     def happened(self, entry: NewEntry) -> tuple[BreakerTripped, ...]:
         """Take in what is being recorded now; what it trips is to be recorded beside it."""
+        self._throw(entry)
         return self._judged(_events(entry))
+
+    def broker_shows(self, at: datetime, *, flat: bool) -> bool:
+        """The broker showed whether a position or an open order is left. True: by that the flattening is over."""
+        kind = k.SwitchEventKind.TOLD_FLAT if flat else k.SwitchEventKind.TOLD_NOT_FLAT
+        was = self.switch.state
+        self.switch = k.after(self.switch, k.SwitchEvent(kind=kind, at=at, source=k.SwitchSource.SESSION))
+        return was is not self.switch.state and flat
 
     def equity(self, at: datetime, equity_usd: Decimal) -> tuple[BreakerTripped, ...]:
         """The broker told the account's equity."""
@@ -53,6 +66,27 @@ class Safety:
     @property
     def tripped(self) -> tuple[str, ...]:
         return tuple(str(kind) for kind in self.breakers.tripped)
+
+    def _throw(self, entry: NewEntry | LedgerEntry) -> None:
+        """What an entry means to the kill switch."""
+        told = entry.payload
+        if isinstance(told, Halted):
+            kind = k.SwitchEventKind.FLATTEN if told.flattens else k.SwitchEventKind.HALT
+            source = k.SwitchSource(told.source)
+            event = k.SwitchEvent(
+                kind=kind, at=entry.at, source=source, who=told.person or "", why=told.reason
+            )
+        elif isinstance(told, Resumed):
+            event = k.SwitchEvent(
+                kind=k.SwitchEventKind.RESUME,
+                at=entry.at,
+                source=k.SwitchSource.COMMAND,
+                who=told.person,
+                why=told.reason,
+            )
+        else:
+            return
+        self.switch = k.after(self.switch, event)
 
     def _judged(self, events: Iterable[b.BreakerEvent]) -> tuple[BreakerTripped, ...]:
         found: list[BreakerTripped] = []

@@ -96,7 +96,7 @@ class Session:
     @property
     def entries_refused(self) -> str | None:
         """Why nothing would be entered now; None: entries are open, as far as the session itself goes."""
-        if self._state.book.is_halted:
+        if self._desk.safety.switch.refuses_entries:
             return "halted"
         if self._desk.safety.tripped:
             return f"tripped: {', '.join(self._desk.safety.tripped)}"

@@ -23,7 +23,6 @@ from magellan.ledger.entries import (
     CancelIntended,
     Decision,
     ExecutionSeen,
-    Halted,
     LedgerEntry,
     NewEntry,
     OrderAnswered,
@@ -32,7 +31,6 @@ from magellan.ledger.entries import (
     Payload,
     PositionAdopted,
     ReplaceIntended,
-    Resumed,
     SplitApplied,
     TradeDropped,
     TradeMarked,
@@ -72,7 +70,6 @@ class State:
     day_equity: dict[date, float] = field(
         default_factory=dict
     )  # by our own book, at the start of each session
-    flattening: bool = False
     change_settles_s: float = (
         20.0  # an order that shows no trace of a change so long after it was asked for has none
     )
@@ -370,12 +367,6 @@ class State:
         if told.name == DAY_START:
             self.day_equity[told.session_on] = float(told.detail)
 
-    def _halted(self, entry: NewEntry | LedgerEntry, told: Halted) -> None:
-        self.flattening = self.flattening or told.flattens
-
-    def _resumed(self, entry: NewEntry | LedgerEntry, told: Resumed) -> None:
-        self.flattening = False
-
     # --- Details ----------------------------------------------------------------------------------------------
 
     def _add(self, order: OurOrder) -> None:
@@ -442,7 +433,5 @@ _FOLDS: Final[dict[type[Payload], _Fold]] = {
     ExecutionSeen: State._execution,
     PositionAdopted: State._position_adopted,
     SplitApplied: State._split_applied,
-    Halted: State._halted,
-    Resumed: State._resumed,
     WorkDone: State._work_done,
 }
