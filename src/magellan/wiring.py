@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from magellan.adapters.parquet.foreign_file import ENDINGS, read_foreign
 from magellan.errors import FixInput
 
 if TYPE_CHECKING:
+    from magellan.ports.ledger import Ledger
     from magellan.archive.actions import CorporateActionTable
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
@@ -252,3 +253,25 @@ def strategy_costs(config: StrategyConfig) -> Costs:
         commission_rate=terms.commission_bps / 10_000,
         commission_min_usd=terms.commission_min_usd,
     )
+
+
+def ledger(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> Ledger:
+    """The ledger that MAGELLAN_LEDGER_URL names, for several hosts; otherwise the workspace's own file."""
+    from magellan.adapters.sql_ledger import SqlLedger
+
+    address = environment.get("MAGELLAN_LEDGER_URL")
+    if address:
+        from magellan.adapters.postgres_ledger import PostgresDatabase
+
+        return SqlLedger(PostgresDatabase(address), clock=lambda: datetime.now(UTC))
+    from magellan.adapters.sqlite_ledger import SqliteDatabase
+
+    path = workspace.state_folder / "ledger.sqlite"
+    return SqlLedger(SqliteDatabase(path), clock=lambda: datetime.now(UTC))
+
+
+def row_form(name: str) -> Callable[[type, Sequence[object]], bytes]:
+    """How rows of one kind become a file of that format: csv, jsonl or parquet."""
+    from magellan.adapters.row_file import FORMATS
+
+    return FORMATS[name]

@@ -1,11 +1,17 @@
-"""Entries to write down: one of every kind, and trades of a given shape."""
+"""Entries to write down: one of every kind, and trades of a given shape.
+
+As a program (`PYTHONPATH=tests .venv/bin/python -m ledger.samples`) it writes today's golden file anew, for a kind that
+was added. A kind that is in use changes with its version, and keeps its old golden file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
+from magellan.ledger.chain import EMPTY, sealed
 from magellan.ledger.entries import (
     AccountMarked,
     AlertRaised,
@@ -34,6 +40,7 @@ from magellan.ledger.entries import (
     SessionEnded,
     SplitApplied,
     TradeClosed,
+    TradeDropped,
     TradeIdea,
     TradeMarked,
     TradeOpened,
@@ -357,6 +364,7 @@ def one_of_every_kind() -> list[NewEntry]:
         ExecutionSeen(execution=execution("x-1", "100", "5.0125", commission="0.50"), source="stream"),
         PLANNED,
         TradeMarked(plan_id="mg1", marks=MARKS),
+        TradeDropped(plan_id="mg2"),
         TradeOpened(record=closed_trade("x-1", None)),
         ReplaceIntended(
             client_order_id="mg1-stop-2",
@@ -380,3 +388,9 @@ def one_of_every_kind() -> list[NewEntry]:
         SessionEnded(reason="SIGTERM", flat=False),
     )
     return [entry(payload, minutes=at) for at, payload in enumerate(payloads)]
+
+
+if __name__ == "__main__":
+    stored, _ = sealed(one_of_every_kind(), "PA1", EMPTY)
+    golden = Path(__file__).parent.parent / "golden/ledger/version_1.jsonl"
+    golden.write_bytes(b"".join(each.line + b"\n" for each in stored))

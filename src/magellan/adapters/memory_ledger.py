@@ -8,7 +8,18 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from magellan.errors import AskOperator
-from magellan.ledger.chain import EMPTY, Broken, ChainBroken, Head, Sound, StoredEntry, sealed, verify, walk
+from magellan.ledger.chain import (
+    EMPTY,
+    Broken,
+    ChainBroken,
+    Head,
+    Sound,
+    StoredEntry,
+    checked,
+    sealed,
+    verify,
+    walk,
+)
 from magellan.ledger.entries import LedgerEntry, NewEntry
 from magellan.ledger.json_form import UnreadableRecord
 from magellan.ports.ledger import AccountHeld, Holder
@@ -43,6 +54,13 @@ class MemoryLedger:
         try:
             yield from walk(stored[after:], account, after=start, kinds=wanted)
         except (ChainBroken, UnreadableRecord) as error:
+            raise AskOperator(f"the ledger of {account} cannot be read: {error}") from error
+
+    def lines(self, account: str) -> Iterator[bytes]:
+        try:
+            for each in checked(self._stored.get(account, ()), account, EMPTY):
+                yield each.line
+        except ChainBroken as error:
             raise AskOperator(f"the ledger of {account} cannot be read: {error}") from error
 
     def verify(self, account: str) -> Sound | Broken:

@@ -24,6 +24,7 @@ from magellan.ledger.chain import (
     Sound,
     StoredEntry,
     break_at_end,
+    checked,
     sealed,
     verify,
     walk,
@@ -111,27 +112,28 @@ class SqlLedger:
         with self._reading() as connection:
             if connection is None:
                 return
-            start, head = EMPTY, _head(connection, account)
+            start = EMPTY
             if after:
                 before = next(self._stored(connection, account, after=after - 1), None)
                 if before is None or before.number != after:
                     raise self._damaged(account, f"it has no entry {after}")
                 start = Head(number=after, hash=before.hash)
-            reached = start
-
-            def noted() -> Iterator[StoredEntry]:
-                nonlocal reached
-                for stored in self._stored(connection, account, after=after):
-                    yield stored
-                    reached = Head(number=stored.number, hash=stored.hash)
-
             try:
-                yield from walk(noted(), account, after=start, kinds=wanted)
+                yield from walk(
+                    self._up_to_head(connection, account, start), account, after=start, kinds=wanted
+                )
             except (ChainBroken, UnreadableRecord) as error:
                 raise self._damaged(account, str(error)) from error
-            broken = break_at_end(reached, head)
-            if broken is not None:
-                raise self._damaged(account, f"entry {broken.number}: {broken.reason}")
+
+    def lines(self, account: str) -> Iterator[bytes]:
+        with self._reading() as connection:
+            if connection is None:
+                return
+            try:
+                for each in checked(self._up_to_head(connection, account, EMPTY), account, EMPTY):
+                    yield each.line
+            except ChainBroken as error:
+                raise self._damaged(account, str(error)) from error
 
     def verify(self, account: str) -> Sound | Broken:
         with self._reading() as connection:
@@ -163,6 +165,17 @@ class SqlLedger:
                 yield connection
         except DBAPIError as error:
             raise self._database.refusal(error, kept="the ledger, as it is") from error
+
+    def _up_to_head(self, connection: Connection, account: str, start: Head) -> Iterator[StoredEntry]:
+        """What is stored after `start`. Raises ChainBroken when it does not end where the store says that it does."""
+        head = _head(connection, account)
+        reached = start
+        for stored in self._stored(connection, account, after=start.number):
+            yield stored
+            reached = Head(number=stored.number, hash=stored.hash)
+        broken = break_at_end(reached, head)
+        if broken is not None:
+            raise ChainBroken(broken.number, broken.reason)
 
     def _stored(self, connection: Connection, account: str, *, after: int) -> Iterator[StoredEntry]:
         page = (

@@ -251,7 +251,9 @@ class TradePlanned:
     reference_price: float  # that sizes and levels were computed from
     units: Decimal  # of all its entry orders together
     terms: TradeTerms
-    adopted_price: Decimal | None = None  # the units are held already, by no order of ours; at this price each
+    adopted_price: Decimal | None = (
+        None  # the units are held already, by no order of ours; at this price each
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

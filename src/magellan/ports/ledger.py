@@ -73,6 +73,13 @@ class Ledger(Protocol):
         """
         ...
 
+    def lines(self, account: str) -> Iterator[bytes]:
+        """The account's entries as the lines that were hashed (`ledger/chain.py`), checked as they are read.
+
+        Raises AskOperator where the chain breaks.
+        """
+        ...
+
     def verify(self, account: str) -> Sound | Broken:
         """Walk the account's whole chain. Raises AskOperator when the store itself cannot be read."""
         ...

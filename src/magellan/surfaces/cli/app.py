@@ -62,6 +62,7 @@ START: Final = "Start here"
 DATA: Final = "Archived bars"
 BACKTEST: Final = "Backtest"
 EXCHANGE: Final = "Paper exchange"
+LEDGER: Final = "Ledger"
 
 COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     START: (
@@ -177,11 +178,44 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan exchange --port 8931 --symbols AAPL,MSFT --generated",
         ),
     ),
+    LEDGER: (
+        Command(
+            words="audit list",
+            help="Show the accounts of the ledger and what our book holds.",
+            example="magellan audit list",
+        ),
+        Command(
+            words="audit verify",
+            help="Check that no entry was changed, removed, added or moved.",
+            example="magellan audit verify",
+        ),
+        Command(
+            words="audit show",
+            help="Show entries as they were written.",
+            example="magellan audit show execution --last 50",
+        ),
+        Command(
+            words="audit trades",
+            help="Show trades, and what they say together.",
+            example="magellan audit trades --from 2026-01-02 --symbol AMC --outcome loss",
+        ),
+        Command(
+            words="audit day",
+            help="Sum up one date.",
+            example="magellan audit day 2026-01-20",
+        ),
+        Command(
+            words="audit export",
+            help="Write trades, orders, executions, decisions or entries to a file.",
+            example="magellan audit export trades --out trades.parquet",
+        ),
+    ),
 }
 
 GROUPS: Final[dict[str, tuple[str, str]]] = {
     # word: (panel, help line)
     "data": (DATA, "Import, fetch, check and list archived bars."),
+    "audit": (LEDGER, "Read, check and export what was recorded."),
 }
 
 

@@ -1,0 +1,142 @@
+"""The summary of one day: what an account did on one date of the exchange's clock, from its entries alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from magellan.ledger.book import Book, DayResult
+from magellan.ledger.chain import Head
+from magellan.ledger.entries import (
+    AccountMarked,
+    AnswerIs,
+    BreakerReset,
+    BreakerTripped,
+    Decision,
+    ExecutionSeen,
+    FailureSeen,
+    Halted,
+    LedgerEntry,
+    OrderAnswered,
+    OrderDenied,
+    OrderIntended,
+    Reconciliation,
+    Resumed,
+    SessionBegan,
+)
+from magellan.ledger.performance import Performance, performance_of
+from magellan.trading.session import exchange_date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailySummary:
+    """One account on one date. None: nothing was recorded that says."""
+
+    account: str
+    on: date
+    sessions: tuple[str, ...]  # that wrote something
+    began: int  # how often a runner was started
+    decisions: Mapping[str, int]  # by what was decided
+    intents: int
+    denied: Mapping[str, int]  # orders refused by our own limits, by rule
+    refused: int  # orders refused by the broker
+    unknown: int  # answers that did not come
+    executions: int
+    result: DayResult
+    trades: Performance  # those closed on that date
+    equity_first_usd: Decimal | None  # as marked
+    equity_last_usd: Decimal | None
+    positions: Mapping[str, Decimal]  # units at the day's last entry
+    unresolved_intents: tuple[str, ...]  # at the day's last entry
+    safety: tuple[str, ...]  # breakers, halts and differences, in their order
+    failures: int
+    head: Head | None  # where the chain stood: what to note elsewhere
+
+
+def summary_of(account: str, on: date, entries: Iterable[LedgerEntry]) -> DailySummary:
+    """Summarise a date. entries: the account's, of all kinds, from the first on; those after the date are ignored."""
+    book = Book(account=account)
+    sessions: dict[str, None] = {}
+    counts: Counter[str] = Counter()
+    decisions: Counter[str] = Counter()
+    denied: Counter[str] = Counter()
+    equity: list[Decimal] = []
+    safety: list[str] = []
+    head = None
+    for entry in entries:
+        day = exchange_date(entry.at)
+        if day > on:
+            break
+        book.apply(entry)
+        head = Head(number=entry.number, hash=entry.hash)
+        if day < on:
+            continue
+        sessions[entry.session] = None
+        match entry.payload:
+            case SessionBegan():
+                counts["began"] += 1
+            case Decision(action=action):
+                decisions[action] += 1
+            case OrderDenied(rule=rule):
+                denied[rule] += 1
+            case OrderIntended():
+                counts["intents"] += 1
+            case OrderAnswered(answer=AnswerIs.REFUSED):
+                counts["refused"] += 1
+            case OrderAnswered(answer=AnswerIs.UNKNOWN):
+                counts["unknown"] += 1
+            case ExecutionSeen():
+                counts["executions"] += 1
+            case FailureSeen():
+                counts["failures"] += 1
+            case AccountMarked(equity_usd=Decimal() as marked):
+                equity.append(marked)
+            case payload:
+                words = _safety(payload)
+                if words:
+                    safety.append(f"{entry.at:%H:%M:%S}Z {words}")
+    closed = [
+        trade
+        for trade in book.closed_trades
+        if trade.exit_timestamp and exchange_date(trade.exit_timestamp) == on
+    ]
+    return DailySummary(
+        account=account,
+        on=on,
+        sessions=tuple(sessions),
+        began=counts["began"],
+        decisions=dict(decisions),
+        intents=counts["intents"],
+        denied=dict(denied),
+        refused=counts["refused"],
+        unknown=counts["unknown"],
+        executions=counts["executions"],
+        result=book.by_day.get(on, DayResult()),
+        trades=performance_of(closed),
+        equity_first_usd=equity[0] if equity else None,
+        equity_last_usd=equity[-1] if equity else None,
+        positions={symbol: position.quantity for symbol, position in sorted(book.positions.items())},
+        unresolved_intents=tuple(order.client_order_id for order in book.unresolved_intents),
+        safety=tuple(safety),
+        failures=counts["failures"],
+        head=head,
+    )
+
+
+def _safety(payload: object) -> str:
+    match payload:
+        case BreakerTripped(breaker=name, reason=reason):
+            return f"breaker {name} tripped: {reason}"
+        case BreakerReset(breaker=name, person=person, reason=reason):
+            return f"breaker {name} let go by {person}: {reason}"
+        case Halted(source=source, reason=reason):
+            return f"halted by {source}: {reason}"
+        case Resumed(person=person, reason=reason):
+            return f"resumed by {person}: {reason}"
+        case Reconciliation(differences=differences, result=result) if differences:
+            what = ", ".join(f"{each.what} {each.name}" for each in differences)
+            return f"book and broker differ ({what}): {result}"
+    return ""

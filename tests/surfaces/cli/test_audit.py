@@ -1,0 +1,238 @@
+"""The `audit` commands as a person types them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from ledger.samples import OPEN_AT, entry, execution, intended, one_of_every_kind, seen
+from magellan.adapters.sql_ledger import SqlLedger
+from magellan.adapters.sqlite_ledger import SqliteDatabase
+from magellan.ledger.entries import AlertRaised, NewEntry
+from magellan.surfaces.cli.app import run
+from magellan.trading.order import OrderSide
+from magellan.trading.purpose import OrderPurpose
+from reference.plain_chain import head_of
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "magellan.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MAGELLAN_WORKSPACE", raising=False)
+    monkeypatch.delenv("MAGELLAN_LEDGER_URL", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def call(desk: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
+    def called(*words: str) -> tuple[int, str, str]:
+        code = run(["audit", *words])
+        out, err = capsysbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return called
+
+
+def write(desk: Path, entries: list[NewEntry], account: str = "PA1") -> None:
+    ledger = SqlLedger(SqliteDatabase(desk / ".magellan/ledger.sqlite"), lambda: OPEN_AT)
+    with ledger.writer(account) as writer:
+        writer.append(entries)
+    ledger.close()
+
+
+def one_win_and_one_loss() -> list[NewEntry]:
+    leave = intended("out", purpose=OrderPurpose.EXIT, side=OrderSide.SELL, reason="session end", idea=None)
+    return [
+        entry(intended()),
+        *seen(execution("x-1", "100", "5.01", commission="0.50")),
+        entry(leave, minutes=2),
+        *seen(execution("x-2", "-100", "5.51", order="out", commission="0.50", minutes=3)),
+        entry(intended("mg1-later"), minutes=4),
+        *seen(execution("x-3", "100", "5", order="mg1-later", minutes=5)),
+        *seen(execution("x-4", "-100", "4.75", order="out", minutes=6)),
+    ]
+
+
+def test_a_sound_ledger_verifies_and_prints_its_head(desk: Path, call: Call) -> None:
+    write(desk, one_of_every_kind())
+    code, out, _ = call("verify")
+    assert code == 0 and out.startswith("PA1: sound, 28 entries, head 28:")
+    head = out.split()[-1]
+    assert call("verify", "--head", head)[0] == 0
+    code, out, _ = call("verify", "--head", head, "--json")
+    assert json.loads(out) == {"PA1": {"sound": True, "entries": 28, "head": head}}
+
+
+def test_a_changed_entry_is_named_and_the_command_ends_with_1(desk: Path, call: Call) -> None:
+    write(desk, one_of_every_kind())
+    with sqlite3.connect(desk / ".magellan/ledger.sqlite") as connection:
+        connection.execute(
+            "UPDATE ledger_entries SET line = replace(line, '5.0125', '5.0124') WHERE number = 12"
+        )
+    connection.close()
+    assert call("verify") == (1, "PA1: BROKEN at entry 12: its line does not have its hash\n", "")
+    code, _, err = call("trades")
+    assert code == 1 and "damaged: entry 12" in err and "magellan audit verify" in err
+
+
+def test_a_ledger_that_was_written_anew_shows_against_a_head_that_was_noted(desk: Path, call: Call) -> None:
+    write(desk, one_of_every_kind())
+    head = call("verify")[1].split()[-1]
+    (desk / ".magellan/ledger.sqlite").unlink()
+    write(
+        desk, [*one_of_every_kind()[1:], entry(AlertRaised(severity="info", text="")), *one_of_every_kind()]
+    )
+    assert call("verify")[0] == 0
+    code, out, _ = call("verify", "--head", head)
+    assert code == 1 and "entry 28: it had another hash when it was noted" in out
+    code, out, _ = call("verify", "--head", f"900:{'0' * 64}")
+    assert code == 1 and "an entry 900 was noted elsewhere" in out
+    assert call("verify", "--head", "what")[0] == 2
+
+
+def test_trades_are_shown_with_what_they_say_together(desk: Path, call: Call) -> None:
+    write(desk, one_win_and_one_loss())
+    code, out, _ = call("trades")
+    assert code == 0
+    assert "2 closed: 1 won, 1 lost, 0 even, net +24.00 USD after 1.00 of commission, win rate 50.0%" in out
+    assert "session end" in out and "+49.00" in out and "-25.00" in out
+    code, out, _ = call("trades", "--outcome", "loss", "--json")
+    document = json.loads(out)
+    assert [each["trade_id"] for each in document["trades"]] == ["x-3"]
+    assert document["performance"]["net_usd"] == "-25.00"
+    assert document["performance"]["missing"]["payoff_ratio"] == "no trade gained"
+
+
+@pytest.mark.parametrize(
+    ("options", "trades"),
+    [
+        ([], ["x-1", "x-3"]),
+        (["--symbol", "AMC"], ["x-1", "x-3"]),
+        (["--symbol", "GME"], []),
+        (["--strategy", "bear_trap"], ["x-1", "x-3"]),
+        (["--strategy", "other"], []),
+        (["--outcome", "win"], ["x-1"]),
+        (["--outcome", "open"], []),
+        (["--from", "2026-01-20", "--to", "2026-01-20"], ["x-1", "x-3"]),
+        (["--from", "2026-01-21"], []),
+        (["--to", "2026-01-19"], []),
+    ],
+)
+def test_trades_are_found_by_date_symbol_outcome_and_strategy(
+    desk: Path, call: Call, options: list[str], trades: list[str]
+) -> None:
+    write(desk, one_win_and_one_loss())
+    found = json.loads(call("trades", "--json", *options)[1])["trades"]
+    assert [each["trade_id"] for each in found] == trades
+
+
+def test_the_same_rows_are_exported_to_csv_json_lines_and_parquet(desk: Path, call: Call) -> None:
+    write(desk, one_win_and_one_loss())
+    for ending in ("csv", "jsonl", "parquet"):
+        assert call("export", "trades", "--out", f"trades.{ending}")[0] == 0
+    in_csv = list(csv.DictReader(io.StringIO((desk / "trades.csv").read_text())))
+    in_lines = [json.loads(line) for line in (desk / "trades.jsonl").read_text().splitlines()]
+    in_parquet = pq.read_table(desk / "trades.parquet").to_pylist()
+    assert [row["trade_id"] for row in in_csv] == ["x-1", "x-3"]
+    for one, two, three in zip(in_csv, in_lines, in_parquet, strict=True):
+        assert one.keys() == two.keys() == three.keys()
+        for name in ("net_profit_loss", "price", "slippage", "r_multiple", "total_value"):
+            assert Decimal(one[name]) == Decimal(two[name]) == three[name]
+        assert one["outcome"] == two["outcome"] == three["outcome"]
+        assert one["timestamp"] == two["timestamp"] == three["timestamp"].isoformat().replace("+00:00", "Z")
+        assert two["indicators_used"] == three["indicators_used"] == json.loads(one["indicators_used"])
+        assert one["release_id"] == "" and two["release_id"] is None and three["release_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("what", "rows", "column"),
+    [("orders", 4, "client_order_id"), ("executions", 2, "execution_id"), ("decisions", 1, "indicators")],
+)
+def test_orders_executions_and_decisions_are_exported(
+    desk: Path, call: Call, what: str, rows: int, column: str
+) -> None:
+    write(desk, one_of_every_kind())
+    code, out, _ = call("export", what)
+    table = list(csv.DictReader(io.StringIO(out)))
+    assert code == 0 and len(table) == rows and all(row[column] for row in table)
+    assert call("export", what, "--out", "rows.parquet")[0] == 0
+    assert pq.read_table(desk / "rows.parquet").num_rows == rows
+
+
+def test_exported_entries_are_checked_by_a_program_that_knows_nothing_of_ours(desk: Path, call: Call) -> None:
+    write(desk, one_of_every_kind())
+    head = call("verify")[1].split()[-1]
+    assert call("export", "entries", "--out", "entries.jsonl")[0] == 0
+    program = Path(__file__).parents[2] / "reference/plain_chain.py"
+    done = subprocess.run(
+        [sys.executable, "-I", str(program), "entries.jsonl"], cwd=desk, capture_output=True, text=True
+    )
+    assert done.stdout == head + "\n"
+    lines = (desk / "entries.jsonl").read_bytes().splitlines()
+    with pytest.raises(ValueError, match="entry 13 does not follow"):
+        head_of([*lines[:11], lines[11].replace(b"5.0125", b"5.0124"), *lines[12:]])
+    assert call("export", "entries", "--from", "2026-01-20")[0] == 2
+    assert call("export", "entries", "--format", "csv")[0] == 2
+
+
+def test_a_day_is_summed_up_from_its_entries(desk: Path, call: Call) -> None:
+    write(desk, one_of_every_kind())
+    code, out, _ = call("day", "2026-01-20")
+    assert code == 0
+    for words in (
+        "PA1 on 2026-01-20",
+        "1 enter_long",
+        "denied by our limits: 1 max_order_notional_usd",
+        "held at the end: BRK.B 2",
+        "breaker daily_loss tripped: lost 3.1 % of 3 %",
+        "breaker daily_loss let go by Ada",
+        "book and broker differ (position BRK.B): adopted",
+        "exceptions: 1",
+        "head 28:",
+    ):
+        assert words in out
+    assert "nothing was recorded" in call("day", "2026-01-19")[1]
+    assert json.loads(call("day", "2026-01-20", "--json")[1])["net_usd"] == "47.897777777833"
+
+
+def test_entries_are_shown_as_they_were_written(desk: Path, call: Call) -> None:
+    write(desk, one_of_every_kind())
+    code, out, _ = call("show", "execution", "--last", "1")
+    assert code == 0 and "execution_id x-2" in out and "x-1" not in out
+    (shown,) = json.loads(call("show", "breaker_reset", "--json")[1])
+    assert shown["payload"]["person"] == "Ada" and len(shown["hash"]) == 64
+    code, _, err = call("show", "wishes")
+    assert code == 2 and "there is no kind wishes" in err
+
+
+def test_accounts_are_listed_with_what_our_book_holds(desk: Path, call: Call) -> None:
+    write(desk, one_of_every_kind())
+    write(desk, one_win_and_one_loss()[:2], account="PA2")
+    code, out, _ = call("list")
+    assert code == 0 and "BRK.B 2" in out and "AMC 100" in out
+    lines = json.loads(call("list", "--json")[1])
+    assert [(each["account"], each["head"]["number"]) for each in lines] == [("PA1", 28), ("PA2", 2)]
+    code, _, err = call("trades")
+    assert code == 1 and "several accounts: PA1, PA2" in err and "--account" in err
+    assert call("trades", "--account", "PA2")[0] == 0
+    assert "no account PA9; there are: PA1, PA2" in call("trades", "--account", "PA9")[2]
+
+
+def test_a_workspace_without_a_ledger_says_so_and_gets_none(desk: Path, call: Call) -> None:
+    assert call("list") == (0, "the ledger is empty; it fills when a strategy runs\n", "")
+    code, _, err = call("verify")
+    assert code == 1 and "the ledger is empty" in err
+    assert not (desk / ".magellan").exists()
