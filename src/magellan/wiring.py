@@ -16,7 +16,8 @@ from magellan.adapters.parquet.foreign_file import ENDINGS, read_foreign
 from magellan.errors import FixInput
 
 if TYPE_CHECKING:
-    from magellan.ports.ledger import Ledger
+    from magellan.adapters.local.control_folder import ControlFolder
+    from magellan.adapters.local.heartbeat_file import HeartbeatFile
     from magellan.archive.actions import CorporateActionTable
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
     from magellan.ports.corporate_actions import CorporateActionStore
     from magellan.ports.executor import Executor
     from magellan.ports.import_journal import ImportJournal
+    from magellan.ports.ledger import Ledger
     from magellan.ports.machine import Machine
+    from magellan.ports.pace import Pace
     from magellan.ports.run_store import RunStore
+    from magellan.ports.secrets import SecretProvider
     from magellan.ports.sweeps import SweepStore
     from magellan.ports.vendor import BarVendor
+    from magellan.settings import Decided, KeyPair
+    from magellan.trading.session import ExchangeCalendar
     from magellan.usecases.gate_strategy import GateSources
+    from magellan.usecases.trade import Market
     from magellan.workspace.config import StrategyConfig
     from magellan.workspace.workspace import Workspace
 
@@ -275,3 +282,79 @@ def row_form(name: str) -> Callable[[type, Sequence[object]], bytes]:
     from magellan.adapters.row_file import FORMATS
 
     return FORMATS[name]
+
+
+def control_folder(workspace: Workspace, account: str) -> ControlFolder:
+    """Where requests for the session of a ledger's account are left."""
+    from magellan.adapters.local.control_folder import ControlFolder
+
+    return ControlFolder(workspace.state_folder / "control" / account)
+
+
+def heartbeat_file(workspace: Workspace, account: str) -> HeartbeatFile:
+    """Where the session of a ledger's account leaves its state of health."""
+    from magellan.adapters.local.heartbeat_file import HeartbeatFile
+
+    return HeartbeatFile(workspace.state_folder / "heartbeats" / f"{account}.json")
+
+
+def secret_providers(workspace: Workspace, environment: Mapping[str, str]) -> tuple[SecretProvider, ...]:
+    """Whoever may know a key, in the order in which they are asked."""
+    from magellan.adapters.env_file import EnvFile
+    from magellan.adapters.environment_secrets import EnvironmentSecrets
+
+    return (EnvironmentSecrets(environment), EnvFile(workspace.root / ".env"))
+
+
+async def open_market(
+    decided: Decided, keys: KeyPair | None, config: StrategyConfig, calendar: ExchangeCalendar
+) -> Market:
+    """Broker, bars and time of a session, by its mode. None of it can reach the archive.
+
+    Raises: FixInput for keys that are missing; AskOperator for a local exchange that cannot be reached.
+    """
+    from decimal import Decimal
+
+    from magellan.adapters.alpaca.broker import AlpacaAccess, AlpacaBroker
+    from magellan.adapters.alpaca.live_bars import AlpacaLiveBars
+    from magellan.adapters.local.exchange_time import exchange_time
+    from magellan.adapters.local.no_broker import NoBroker
+    from magellan.adapters.local.real_time import RealTime
+    from magellan.settings import Mode
+    from magellan.usecases.trade import Market
+
+    account = decided.account
+    if account is not None and account.broker != "alpaca":
+        raise FixInput(f"sessions do not trade at {account.broker}", next_step="name an account at Alpaca")
+    if keys is None:
+        raise FixInput(
+            "there are no keys, and nobody tells bars without one",
+            next_step="put ALPACA_API_KEY and ALPACA_API_SECRET into the environment or the workspace's .env",
+        )
+    address = None if account is None else account.address
+    pace: Pace = RealTime()
+    if address is not None:
+        streams = config.data.timeframe == "1Min"
+        symbols = frozenset((*config.symbols, *config.data.reference_symbols)) if streams else frozenset()
+        pace = await exchange_time(address, key_id=keys.key_id.get_secret_value(), symbols=symbols)
+    bars = AlpacaLiveBars(
+        keys.key_id,
+        keys.secret,
+        feed="iex" if account is None else account.data.feed,
+        data_url=address,
+        clock=pace.now,
+    )
+    if decided.mode is Mode.DRY and account is None:
+        cash = Decimal(repr(config.account.cash_usd))
+        return Market(broker=NoBroker(cash, calendar, pace.now), bars=bars, pace=pace)
+    assert account is not None, "only a dry run trades no account"
+    broker = AlpacaBroker(
+        AlpacaAccess(
+            key_id=keys.key_id,
+            secret_key=keys.secret,
+            live=decided.mode is Mode.LIVE,
+            base_url=address,
+        ),
+        clock=pace.now,
+    )
+    return Market(broker=broker, bars=bars, pace=pace)

@@ -31,8 +31,6 @@ class BrokerClock:
 
     at: datetime  # aware, UTC
     is_open: bool
-    next_open_at: datetime
-    next_close_at: datetime
 
 
 class Broker(Protocol):

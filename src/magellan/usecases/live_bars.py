@@ -40,6 +40,7 @@ class BarsOfSession:
     put:          takes an event that wants to know the present.
     at:           calls back at an instant.
     begin:        carries out a coroutine beside.
+    arrived:      told of every message, of those that no event follows from too.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class BarsOfSession:
         put: Put,
         at: At,
         begin: Begin,
+        arrived: Callable[[], None],
         tally: Tally,
     ) -> None:
         if terms.hours == "by-clock" or terms.clock == "utc":
@@ -71,6 +73,7 @@ class BarsOfSession:
         self._put = put
         self._at = at
         self._begin = begin
+        self._arrived = arrived
         self._tally = tally
         self._newest_ns: dict[str, int] = {}  # start of the newest bar told, per symbol
         self._held: list[LiveBar] | None = []  # what the stream tells while older bars are being asked for
@@ -109,6 +112,7 @@ class BarsOfSession:
             match told:
                 case LiveBar():
                     self._tally.bars += 1
+                    self._arrived()
                     self._take(told)
                 case FeedUp():
                     self._put(lambda at: e.FeedUp(at=at, source=self._source.source))

@@ -74,15 +74,17 @@ async def run_session(
     world: World,
     *,
     history_from: datetime,
+    account_number: str | None,
     actions: tuple[CorporateAction, ...] = (),
 ) -> c.Stop:
     """Run until the session stops, and say how it ended.
 
-    history_from: the first bar that features may read.
+    history_from:   the first bar that features may read.
+    account_number: that the broker must name; None for a dry run without an account.
     Raises: what starting needs and does not get (FixInput, TryAgain, AskOperator); AskOperator when the ledger can
     no longer be written. Whatever was intended is in the ledger, and protective orders stay at the broker.
     """
-    driver = _Driver(session, setup, world, history_from, actions)
+    driver = _Driver(session, setup, world, history_from, account_number, actions)
     try:
         return await driver.run()
     finally:
@@ -124,11 +126,13 @@ class _Driver:
         setup: SessionSetup,
         world: World,
         history_from: datetime,
+        account_number: str | None,
         actions: tuple[CorporateAction, ...],
     ) -> None:
         self._session = session
         self._setup = setup
         self._world = world
+        self._account_number = account_number
         self._actions = actions
         self._inbox: asyncio.Queue[tuple[EventAt, Callable[[], None]]] = asyncio.Queue()
         self._arrived = asyncio.Event()
@@ -152,6 +156,7 @@ class _Driver:
             put=self._put,
             at=self._at,
             begin=lambda work: self._begin(work, "bars"),
+            arrived=self._arrived.set,
             tally=self._tally,
         )
 
@@ -254,6 +259,13 @@ class _Driver:
         """Gather what the session must know before its first decision, and tell it."""
         broker = self._world.broker
         clock = await broker.clock()
+        told = (await broker.account()).account_id
+        if self._account_number is not None and told != self._account_number:
+            raise FixInput(
+                f"these keys open the account {told}, and magellan.toml pins {self._account_number}",
+                kept="nothing was sent",
+                next_step="correct the account's number in magellan.toml, or use the keys of that account",
+            )
         deadline = self._now() + ORDERS_UP_WITHIN
         while not self._orders_listening.is_set():
             self._arrived.clear()

@@ -53,6 +53,13 @@ class DataTerms(Section):
     vendor: str | None = Field(None, description="use only this vendor's bars; null: the only one there is")
     feed: str | None = Field(None, description="use only this feed; null: the only one there is")
     warmup_bars: int = Field(0, ge=0, description="bars before the first on which an entry may be decided")
+    history_days: int | None = Field(
+        None,
+        ge=1,
+        le=7300,
+        description="calendar days of bars that a session reads before its first decision; null: 10 for minutes, "
+        "180 for hours, 1500 for days. A backtest reads what the archive holds",
+    )
     reference_symbols: tuple[str, ...] = Field(
         (), description="symbols that features read but that are not traded"
     )

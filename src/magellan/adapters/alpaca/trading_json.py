@@ -150,10 +150,10 @@ def asset_of(told: Any) -> TradableAsset:
 def clock_of(told: Any) -> BrokerClock:
     """The market's clock. Raises Unreadable."""
     with _reading("a clock", told):
-        at, opens, closes = (_instant(told[name]) for name in ("timestamp", "next_open", "next_close"))
-        if at is None or opens is None or closes is None:
-            raise KeyError("timestamp, next_open, next_close")
-        return BrokerClock(at=at, is_open=bool(told["is_open"]), next_open_at=opens, next_close_at=closes)
+        at = _instant(told["timestamp"])
+        if at is None:
+            raise KeyError("timestamp")
+        return BrokerClock(at=at, is_open=bool(told["is_open"]))
 
 
 def request_json(request: OrderRequest) -> dict[str, Any]:

@@ -42,14 +42,16 @@ async def exchange_time(base_url: str, *, key_id: str, symbols: frozenset[str]) 
             await control.close()
             return PacedExchange(at, speed=float(clock["speed"]))
         case "stepped":
-            served = frozenset((await control.ask("GET", "overview"))["symbols"])
+            overview = await control.ask("GET", "overview")
+            served = frozenset(overview["symbols"])
             if symbols and served != symbols:
                 raise FixInput(
                     f"the stepped exchange at {base_url} serves {', '.join(sorted(served))}, and the session reads "
                     f"{', '.join(sorted(symbols))}",
                     next_step="start it with exactly the symbols of the strategy's config",
                 )
-            return SteppedExchange(control, at, key_id=key_id, streams_bars=bool(symbols))
+            newest = max((line["n"] for line in overview["events"]), default=0)
+            return SteppedExchange(control, at, key_id=key_id, streams_bars=bool(symbols), since=newest)
     raise FixInput(
         f"the exchange at {base_url} has a {clock['mode']} clock, which no session can follow",
         next_step="start it with --clock shifted, paced or stepped",
@@ -80,13 +82,15 @@ class PacedExchange:
 class SteppedExchange:
     """Keeps `ports.pace.Pace` over the exchange's control API."""
 
-    def __init__(self, control: _Control, at: datetime, *, key_id: str, streams_bars: bool) -> None:
+    def __init__(
+        self, control: _Control, at: datetime, *, key_id: str, streams_bars: bool, since: int
+    ) -> None:
         self._control = control
         self._at = at
         self._key_id = key_id
         self._streams_bars = streams_bars
         self._account = ""  # by which the exchange's log names it; not opened before the first request
-        self._line = 0  # the newest line of the log that was read
+        self._line = since  # the newest line of the log that was read
         self._published = Tally()
         self._lost = Tally()  # published, and given up
 

@@ -63,6 +63,7 @@ DATA: Final = "Archived bars"
 BACKTEST: Final = "Backtest"
 EXCHANGE: Final = "Paper exchange"
 LEDGER: Final = "Ledger"
+TRADE: Final = "Trade"
 
 COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     START: (
@@ -169,6 +170,13 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             words="gate",
             help="Gather evidence on a strategy and answer open or shut, with reasons.",
             example="magellan gate bear_trap",
+        ),
+    ),
+    TRADE: (
+        Command(
+            words="run",
+            help="Trade a strategy: dry, on a local exchange, on paper, or live.",
+            example="magellan run bear_trap --account local",
         ),
     ),
     EXCHANGE: (

@@ -1,0 +1,52 @@
+"""`magellan run`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+from magellan.surfaces.cli.run_options import StrategyArgument
+
+
+def run(
+    strategy: StrategyArgument,
+    account: Annotated[
+        str | None,
+        typer.Option("--account", metavar="NAME", help="In magellan.toml; otherwise the stage's own."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Follow the market, decide and record; send nothing.")
+    ] = False,
+    live_number: Annotated[
+        str | None,
+        typer.Option("--live", metavar="NUMBER", help="The number of the live account, typed by you."),
+    ] = None,
+    armed_by: Annotated[
+        str | None,
+        typer.Option(
+            "--armed-by", metavar="PERSON", help="Who arms live trading without an approved release."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Trade a strategy: on a local exchange, a paper account or, armed, with real money.
+
+    The mode follows from the strategy's stage, the account and the environment; what contradicts itself is refused.
+    Ctrl-C or `magellan halt` stop it in order; after a kill, the same command goes on where the ledger stands.
+    """
+    from magellan.settings import Asked
+    from magellan.surfaces.cli.run_options import chosen_strategy
+    from magellan.surfaces.cli.session_run import run_session_and_show
+    from magellan.workspace.workspace import Workspace
+
+    found = Workspace.at(workspace_folder(workspace))
+    loaded = chosen_strategy(found, strategy, None, {})
+    asked = Asked(dry_run=dry_run, account=account, typed_number=live_number, armed_by=armed_by)
+    stopped = asyncio.run(run_session_and_show(found, loaded, asked, os.environ, as_json=as_json))
+    if not stopped.in_order:
+        raise typer.Exit(1)

@@ -1,0 +1,102 @@
+"""What `magellan run` and a strategy's runner.py do alike: decide the mode, trade, and show how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from magellan.errors import FixInput
+from magellan.surfaces.cli.output import emit, note
+
+if TYPE_CHECKING:
+    from magellan.engine.commands import Stop
+    from magellan.settings import Asked
+    from magellan.usecases.load_strategy import LoadedStrategy
+    from magellan.workspace.workspace import Workspace
+
+
+async def run_session_and_show(
+    workspace: Workspace,
+    loaded: LoadedStrategy,
+    asked: Asked,
+    environment: Mapping[str, str],
+    *,
+    as_json: bool,
+) -> Stop:
+    """Trade until the session stops. Raises what refuses: contradictions, keys, a second session."""
+    from magellan.adapters.local.log_notifier import LogNotifier
+    from magellan.settings import KeysFound, Mode, Refusal, decide_mode, find_keys, run_settings
+    from magellan.usecases.start_session import Trades, ledger_account
+    from magellan.usecases.trade import trade
+    from magellan.wiring import (
+        calendar_of,
+        control_folder,
+        corporate_actions,
+        heartbeat_file,
+        ledger,
+        open_market,
+        secret_providers,
+    )
+    from magellan.workspace.broker_account import KeyNames
+
+    providers = secret_providers(workspace, environment)
+    looked_up: dict[str, KeysFound] = {}
+
+    def keys_of(names: KeyNames) -> KeysFound:
+        return looked_up.setdefault("keys", find_keys(names, providers))
+
+    decided = decide_mode(
+        stage=loaded.folder.stage,
+        said=run_settings(environment),
+        workspace=workspace.settings,
+        asked=asked,
+        keys_of=keys_of,
+    )
+    if isinstance(decided, Refusal):
+        raise decided.as_error()
+    if decided.mode is Mode.ARCHIVED:
+        raise FixInput(
+            "a session does not replay archived bars",
+            next_step="use `magellan backtest`, or serve them with `magellan exchange --archive` and trade there",
+        )
+    keys = keys_of(KeyNames() if decided.account is None else decided.account.keys)
+    trades = Trades(
+        mode=decided.mode.value,
+        sends=decided.mode.sends,
+        account=decided.account,
+        armed_by=asked.armed_by,
+        release_id=asked.approved_release,
+    )
+    name = ledger_account(loaded.folder.name, trades)
+    calendar = calendar_of(loaded.config.data.calendar)
+    note(
+        f"{loaded.folder.label}: {decided.mode.value}, account {name}; `magellan halt` stops entries, Ctrl-C ends it"
+    )
+    records = ledger(workspace)
+    try:
+        stopped = await trade(
+            loaded,
+            trades=trades,
+            settings=workspace.settings,
+            calendar=calendar,
+            actions=tuple(corporate_actions(workspace).actions),
+            ledger=records,
+            open_market=lambda: open_market(decided, keys.pair, loaded.config, calendar),
+            operator=control_folder(workspace, name),
+            heartbeat=heartbeat_file(workspace, name),
+            notifier=LogNotifier(),
+        )
+    finally:
+        records.close()
+    answer: dict[str, Any] = {
+        "account": name,
+        "reason": stopped.reason,
+        "flat": stopped.flat,
+        "in_order": stopped.in_order,
+    }
+    emit(
+        answer,
+        as_json=as_json,
+        human=lambda: note(f"ended: {stopped.reason}; {'flat' if stopped.flat else 'not flat'}"),
+    )
+    return stopped

@@ -1,0 +1,157 @@
+"""Start a session: everything that a strategy needs to trade one account, checked before anything is opened."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import magellan
+from magellan.engine.session import Session
+from magellan.engine.setup import AtTheEnd, Differing, SessionSetup, Timings
+from magellan.errors import FixInput
+from magellan.ledger.book import Book
+from magellan.ledger.entries import LedgerEntry, SessionBegan
+from magellan.trading.capabilities import Capabilities
+from magellan.trading.order import OrderClass, OrderType, TimeInForce
+from magellan.trading.session import ExchangeCalendar
+from magellan.trading.timeframe import HOUR, Timeframe
+from magellan.usecases.load_strategy import LoadedStrategy
+from magellan.usecases.session_limits import session_limits
+from magellan.workspace.broker_account import BrokerAccount
+from magellan.workspace.workspace import WorkspaceSettings
+
+# Days of bars that features read before the first decision, where the config does not say: enough for recursive
+# indicators of some hundred bars to have forgotten where they began.
+_HISTORY_DAYS: Final[Mapping[str, int]] = {"minutes": 10, "hours": 180, "days": 1500}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trades:
+    """Which account a session trades, and as what."""
+
+    mode: str  # as `settings.Mode`
+    sends: bool  # False: it decides and records, and sends nothing
+    account: BrokerAccount | None  # None only where nothing is sent
+    armed_by: str | None = None
+    release_id: str | None = None
+
+
+def ledger_account(strategy: str, trades: Trades) -> str:
+    """The name under which the ledger keeps an account: its broker and its number, whatever a file calls it.
+
+    A dry run has one of its own per strategy, so that what it supposes is never taken for what was done.
+    """
+    if trades.account is None or not trades.sends:
+        return f"dry-{strategy}"
+    return f"{trades.account.broker}-{trades.account.kind}-{trades.account.number}"
+
+
+def new_session(
+    loaded: LoadedStrategy,
+    *,
+    trades: Trades,
+    settings: WorkspaceSettings,
+    calendar: ExchangeCalendar,
+    capabilities: Capabilities,
+    bar_source: str,
+    recorded: tuple[LedgerEntry, ...],
+    at: datetime,
+    timings: Timings | None = None,
+) -> tuple[Session, SessionSetup]:
+    """A session that goes on where the account's ledger stands.
+
+    recorded: the account's entries, oldest first.
+    Raises: FixInput when the broker cannot do what the strategy needs.
+    """
+    config, stage, account = loaded.config, loaded.folder.stage, trades.account
+    must_be_able(loaded, capabilities)
+    limits = session_limits(config, settings, stage=stage, account=account)
+    name = ledger_account(loaded.folder.name, trades)
+    before = Book.of(name, recorded).last_session
+    session_id = f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    setup = SessionSetup(
+        session_id=session_id,
+        account=name,
+        began=SessionBegan(
+            run_id=session_id,
+            strategy=loaded.folder.name,
+            stage="" if stage is None else stage.value,
+            mode=trades.mode,
+            magellan_version=magellan.__version__,
+            config_hash=loaded.config_sha256,
+            release_id=trades.release_id,
+            data_id=None,
+            bar_source=bar_source,
+            symbols=config.symbols,
+            timeframe=config.data.timeframe,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            continues=None if before is None or before.ended_at is not None else before.session,
+            armed_by=trades.armed_by,
+        ),
+        config=config,
+        strategy=loaded.strategy,
+        parameters=loaded.parameters,
+        calendar=calendar,
+        capabilities=capabilities,
+        sends=trades.sends,
+        timings=timings or _timings(account),
+        differing=Differing(account.reconcile) if account is not None else Differing.ADOPT,
+        at_the_end=AtTheEnd(account.on_stop) if account is not None else AtTheEnd.HOLD,
+        limits=limits.orders,
+        breaker_limits=limits.breakers,
+    )
+    return Session(setup, recorded), setup
+
+
+def history_from(loaded: LoadedStrategy, at: datetime) -> datetime:
+    """The first bar that a session asks for."""
+    terms = loaded.config.data
+    timeframe = Timeframe.parse(terms.timeframe)
+    kind = "days" if timeframe.is_daily else "minutes" if timeframe < HOUR else "hours"
+    return at - timedelta(days=terms.history_days or _HISTORY_DAYS[kind])
+
+
+def must_be_able(loaded: LoadedStrategy, can: Capabilities) -> None:
+    """Refuse a strategy whose instruments or account this broker does not have.
+
+    Raises FixInput naming what is missing.
+    """
+    config = loaded.config
+    lacks = []
+    if not can.fractions and any(config.instrument(each).quantity_step % 1 for each in config.symbols):
+        lacks.append("fractions of a unit (instruments.SYMBOL.quantity_step)")
+    futures = [each for each in config.symbols if config.instrument(each).point_value != 1.0]
+    if futures:
+        lacks.append(f"contracts worth more than their price ({', '.join(futures)}: point_value)")
+    if config.account.kind == "margin" and not can.shorts and _goes_short(loaded):
+        lacks.append("short positions")
+    for what, needed, there in (
+        ("order types", {OrderType.MARKET, OrderType.STOP, OrderType.LIMIT}, can.order_types),
+        ("times in force", {TimeInForce.DAY}, can.times_in_force),
+        ("order classes", {OrderClass.SIMPLE}, can.order_classes),
+    ):
+        if not needed <= there:
+            lacks.append(f"{what} {', '.join(sorted(needed - there))}")
+    if lacks:
+        raise FixInput(
+            f"{can.name} cannot trade {loaded.folder.label}: it has no {'; no '.join(lacks)}",
+            kept="nothing was sent",
+            next_step="choose another broker, or change the strategy's config",
+        )
+
+
+def _goes_short(loaded: LoadedStrategy) -> bool:
+    from magellan.strategy.contract import Strategy
+
+    kind = type(loaded.strategy)
+    return kind.enter_short is not Strategy.enter_short
+
+
+def _timings(account: BrokerAccount | None) -> Timings:
+    return Timings() if account is None else Timings(reconcile_every_s=account.reconcile_every_s)

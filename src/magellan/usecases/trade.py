@@ -1,0 +1,80 @@
+"""Trade: run a strategy's session on one account, from taking the ledger to giving it back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from magellan.engine.commands import Stop
+from magellan.ports.broker import Broker
+from magellan.ports.heartbeat import HeartbeatSink
+from magellan.ports.ledger import Ledger
+from magellan.ports.live_bars import LiveBars
+from magellan.ports.notifier import Notifier
+from magellan.ports.operator import OperatorRequests
+from magellan.ports.pace import Pace
+from magellan.trading.corporate_action import CorporateAction
+from magellan.trading.session import ExchangeCalendar
+from magellan.usecases.load_strategy import LoadedStrategy
+from magellan.usecases.run_session import World, run_session
+from magellan.usecases.start_session import Trades, history_from, ledger_account, new_session
+from magellan.workspace.workspace import WorkspaceSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """What a session reaches the outside by. Made in the loop that uses it."""
+
+    broker: Broker
+    bars: LiveBars
+    pace: Pace
+
+
+async def trade(
+    loaded: LoadedStrategy,
+    *,
+    trades: Trades,
+    settings: WorkspaceSettings,
+    calendar: ExchangeCalendar,
+    actions: tuple[CorporateAction, ...],
+    ledger: Ledger,
+    open_market: Callable[[], Awaitable[Market]],
+    operator: OperatorRequests,
+    heartbeat: HeartbeatSink,
+    notifier: Notifier,
+) -> Stop:
+    """Run until the session stops, and say how it ended.
+
+    Raises: AccountHeld when another process trades this account; what `new_session` and `run_session` raise.
+    """
+    name = ledger_account(loaded.folder.name, trades)
+    # The account before anything else: whoever holds it is the only one that speaks to the broker.
+    with ledger.writer(name) as writer:
+        recorded = tuple(ledger.entries(name))
+        market = await open_market()
+        session, setup = new_session(
+            loaded,
+            trades=trades,
+            settings=settings,
+            calendar=calendar,
+            capabilities=market.broker.capabilities,
+            bar_source=market.bars.source,
+            recorded=recorded,
+            at=market.pace.now(),
+        )
+        return await run_session(
+            session,
+            setup,
+            World(
+                broker=market.broker,
+                bars=market.bars,
+                writer=writer,
+                pace=market.pace,
+                operator=operator,
+                heartbeat=heartbeat,
+                notifier=notifier,
+            ),
+            history_from=history_from(loaded, market.pace.now()),
+            account_number=None if trades.account is None else trades.account.number,
+            actions=actions,
+        )
