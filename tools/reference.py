@@ -21,6 +21,7 @@ import typer
 
 import magellan
 from magellan.errors import MagellanError
+from magellan.exchange.server.faults.reference_page import fault_page
 from magellan.exchange.venue.order_reference import order_page
 from magellan.surfaces.cli.app import COMMANDS, Command, function_of
 
@@ -56,11 +57,12 @@ def pages() -> dict[str, str]:
         "magellan-toml.md": workspace_page(),
         "errors.md": errors_page(),
         "exchange-orders.md": WRITTEN + order_page(),
+        "faults.md": WRITTEN + fault_page(),
     }
 
 
 def schemas() -> dict[Path, str]:
-    """{file: text} of the JSON Schema of every reference strategy's config.json."""
+    """{file: text} of the JSON Schema of every reference strategy's config.json, and of fault plans."""
     from magellan.usecases.load_strategy import load_strategy
     from magellan.workspace.config_file import config_schema
 
@@ -69,6 +71,11 @@ def schemas() -> dict[Path, str]:
         loaded = load_strategy(strategy_file.parent)
         schema = config_schema(type(loaded.strategy).Parameters)
         found[loaded.folder.schema_file] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    from magellan.exchange.server.faults.plan_file import plan_schema
+
+    found[REFERENCE / "fault-plan.schema.json"] = (
+        json.dumps(plan_schema(), indent=2, ensure_ascii=False) + "\n"
+    )
     return found
 
 

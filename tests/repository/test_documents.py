@@ -33,7 +33,7 @@ def shown_command_lines() -> list[tuple[Path, str]]:
     return found
 
 
-@pytest.mark.parametrize("page", ["commands.md", "config.md", "magellan-toml.md", "errors.md"])
+@pytest.mark.parametrize("page", ["commands.md", "config.md", "magellan-toml.md", "errors.md", "faults.md"])
 def test_the_reference_says_what_the_code_says(page: str) -> None:
     written = (ROOT / "docs/reference" / page).read_text()
     assert written == reference_pages()[page], "run `make reference`"

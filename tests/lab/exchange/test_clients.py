@@ -2,11 +2,8 @@
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.lab.exchange.conftest import CLIENTS, node_with, python_with
-
-GUIDE = Path(__file__).parents[3] / "docs/guides/exchange.md"
 
 
 def test_alpaca_trade_api_trades_and_hears_of_its_fill(exchange: dict[str, str], session: Callable) -> None:

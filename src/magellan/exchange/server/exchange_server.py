@@ -28,7 +28,7 @@ from magellan.exchange.server.market_streams import MarketStreams
 from magellan.exchange.server.options import ServerOptions
 from magellan.exchange.server.page import page_response
 from magellan.exchange.server.rate_limit import RateLimit
-from magellan.exchange.server.rest import ENDPOINT_NOT_FOUND, Rest
+from magellan.exchange.server.rest import Rest, catalogued
 from magellan.exchange.server.timeline import Timeline
 from magellan.exchange.server.trade_events import TradeEvent, TradeEvents
 from magellan.exchange.server.trade_stream import TradeStream
@@ -197,12 +197,12 @@ class ExchangeServer:
             return await self._control.answer(request)
         if path == "/" and request.method in ("GET", "HEAD"):
             return page_response()
-        return _answer(ENDPOINT_NOT_FOUND)
+        return _answer(catalogued("endpoint_not_found"))
 
     async def _upgraded(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         is_trades = path in _TRADE_STREAM_PATHS
         if not is_trades and not self._streams.serves(path):
-            return _answer(ENDPOINT_NOT_FOUND)
+            return _answer(catalogued("endpoint_not_found"))
         stream = "trades" if is_trades else "data"
         shown = shown_pair(request.headers)
         occasion = Occasion(
@@ -270,7 +270,7 @@ class ExchangeServer:
     async def _events_over_sse(self, request: web.BaseRequest) -> web.StreamResponse:
         account = self._keys.account_of(shown_pair(request.headers))
         if isinstance(account, Refusal):
-            return _answer(Reply(status=account.status, body=account.body))
+            return _answer(catalogued(account.value))
         self.timeline.now()
         try:
             wanted = event_source.Range(request.query)

@@ -19,18 +19,10 @@ class KeyPair:
 
 
 class Refusal(Enum):
-    """Why a request is not let in; the values are HTTP status and body as Alpaca answers."""
+    """Why a request is not let in; the values are entries of the error catalogue."""
 
-    UNAUTHORIZED = (401, {"message": "unauthorized."})  # nothing was shown
-    FORBIDDEN = (403, {"message": "forbidden."})  # what was shown opens nothing
-
-    @property
-    def status(self) -> int:
-        return self.value[0]
-
-    @property
-    def body(self) -> dict[str, str]:
-        return self.value[1]
+    UNAUTHORIZED = "unauthorized"  # nothing was shown
+    FORBIDDEN = "forbidden"  # what was shown opens nothing
 
 
 class KeyRing:

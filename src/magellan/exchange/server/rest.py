@@ -16,6 +16,7 @@ from aiohttp import web
 from magellan.exchange.data_api.data_api import DataApi
 from magellan.exchange.data_api.entitlement import Entitlement
 from magellan.exchange.data_api.reply import Reply as DataReply
+from magellan.exchange.error_catalogue import refusal
 from magellan.exchange.server.event_log import EventLog
 from magellan.exchange.server.faults import wire
 from magellan.exchange.server.faults.injector import FaultInjector, Occasion
@@ -64,28 +65,30 @@ _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _ORDER_PATH = "/v2/orders/"
 _POSITION_PATH = "/v2/positions/"
 
-ENDPOINT_NOT_FOUND = Reply(status=404, body={"code": 40410000, "message": "endpoint not found."})
-_BODY_INVALID = Reply(status=400, body={"code": 40010000, "message": "request body format is invalid"})
-_TOO_MANY_TRADING = {"code": 42910000, "message": "rate limit exceeded"}
-_TOO_MANY_DATA = {"message": "too many requests."}
-
-# Why an order can be refused at submission: status, code, message and extra fields, as observed or documented.
-REASONS: Mapping[str, tuple[int, int, str, Mapping[str, str]]] = {
-    "insufficient_buying_power": (
-        403, 40310000, "insufficient buying power", {"buying_power": "0", "cost_basis": "1"},
-    ),
-    "not_shortable": (422, 42210000, 'asset "{symbol}" cannot be sold short', {}),
-    "not_fractionable": (403, 40310000, 'asset "{symbol}" is not fractionable', {}),
-    "inactive_asset": (422, 40010001, "asset {symbol} is not active", {}),
+# Why an order can be refused at submission: entries of the error catalogue, and the values that they need.
+REASONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "insufficient_buying_power": ("insufficient_buying_power", {"buying_power": "0", "cost_basis": "1"}),
+    "not_shortable": ("cannot_be_sold_short", {}),
+    "not_fractionable": ("not_fractionable", {}),
+    "inactive_asset": ("asset_not_active", {}),
     "wash_trade": (
-        403, 40310000, "potential wash trade detected. use complex orders",
-        {"reject_reason": "opposite side market/stop order exists"},
+        "wash_trade",
+        {
+            "existing_order_id": "00000000-0000-4000-8000-000000000000",
+            "reject_reason": "opposite side market/stop order exists",
+        },
     ),
-    "pattern_day_trading": (403, 40310100, "trade denied due to pattern day trading protection", {}),
-    "trading_suspended": (403, 40310000, "new orders are rejected by user request", {}),
-    "closing_only": (403, 40310000, "account is restricted to closing positions only", {}),
-    "hard_to_borrow": (422, 42210000, "only day orders are allowed for hard-to-borrow asset {symbol}", {}),
-}  # fmt: skip
+    "pattern_day_trading": ("pattern_day_trading", {}),
+    "trading_suspended": ("suspended_by_user", {}),
+    "closing_only": ("closing_only", {"times": "6"}),
+    "hard_to_borrow": ("hard_to_borrow_day", {}),
+}
+
+
+def catalogued(entry: str, /, **values: str) -> Reply:
+    """An error answer from the catalogue."""
+    refused = refusal(entry, **values)
+    return Reply(status=refused.status, body=dict(refused.body))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +165,7 @@ class Rest:
         account = self._keys.account_of(pair)
         now_ns = self._timeline.now()
         if isinstance(account, Refusal):
-            return self._response(Reply(status=account.status, body=account.body), headers, now_ns)
+            return self._response(catalogued(account.value), headers, now_ns)
         if self._limit is not None:
             allowance = self._limit.spend(pair.key_id if pair else "", self._wall_ns())
             headers.update(allowance.headers)
@@ -171,7 +174,7 @@ class Rest:
         try:
             body = orjson.loads(raw) if raw else None
         except orjson.JSONDecodeError:
-            return self._response(_BODY_INVALID, headers, now_ns)
+            return self._response(catalogued("malformed_body"), headers, now_ns)
         call = _Call(
             method=request.method,
             path=path,
@@ -216,14 +219,14 @@ class Rest:
     def _carried_out(self, call: _Call, now_ns: int) -> Reply:
         if call.is_data:
             if call.method != "GET":
-                return ENDPOINT_NOT_FOUND
+                return catalogued("endpoint_not_found")
             query = call.query
             if self._feed is not None and call.path.startswith(_STOCKS) and "/meta/" not in call.path:
                 query = {"feed": [self._feed], **query}
             return _as_reply(self._data.answer(call.path, query, now_ns, self._entitlement))
         request = _venue_request(call)
         if request is None:
-            return ENDPOINT_NOT_FOUND
+            return catalogued("endpoint_not_found")
         reply = self._venue.request(call.account_id, request, now_ns)
         if call.method in _WRITES:
             self._past.remember(now_ns)
@@ -306,15 +309,13 @@ class Rest:
             case HtmlPage(status=status):
                 return wire.html_page(status)
             case RejectedOrder(reason=reason) if is_order:
-                status, code, message, extras = REASONS[reason]
+                entry, values = REASONS[reason]
                 symbol = call.body.get("symbol", "") if isinstance(call.body, dict) else ""
-                body = {"code": code, "message": message.format(symbol=symbol), **extras}
-                return Reply(status=status, body=body)
+                return catalogued(entry, **{"symbol": symbol, **values})
             case CancelRefused(state=state) if is_cancel:
-                message = f'order is already in "{state}" state'
-                return Reply(status=422, body={"code": 42210000, "message": message})
+                return catalogued("not_cancelable", status=state)
             case ReplaceRefused(message=message) if call.method == "PATCH":
-                return Reply(status=422, body={"code": 42210000, "message": message})
+                return _replace_refused(message)
             case StuckPendingCancel() if is_cancel:
                 self._interventions.stick_cancel(call.account_id, order_id)
             case FillBeatsCancel() if is_cancel:
@@ -368,10 +369,8 @@ class Rest:
             case NoAnswer():
                 await wire.silence(request.transport)
             case ErrorAfterAccept(status=status):
-                message = "gateway timeout" if status == 504 else "internal server error occurred"
-                return self._response(
-                    Reply(status=status, body={"code": 50010000, "message": message}), headers, now_ns
-                )
+                error = catalogued("gateway_timeout" if status == 504 else "internal_error")
+                return self._response(Reply(status=status, body=error.body), headers, now_ns)
             case HtmlAfterAccept():
                 return wire.html_page(502)
             case TruncatedJson():
@@ -416,7 +415,13 @@ def _as_reply(reply: DataReply) -> Reply:
 
 
 def _too_many(is_data: bool) -> Reply:
-    return Reply(status=429, body=_TOO_MANY_DATA if is_data else _TOO_MANY_TRADING)
+    return catalogued("data_rate_limited" if is_data else "rate_limited")
+
+
+def _replace_refused(message: str) -> Reply:
+    if message == "order chain not fully replaced":
+        return catalogued("replace_chain")
+    return catalogued("replace_accepted", status="accepted")
 
 
 def _skewed(timestamp: str, skew_s: float) -> str:

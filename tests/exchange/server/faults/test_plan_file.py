@@ -89,5 +89,10 @@ def test_the_schema_accepts_and_refuses_what_the_reader_does() -> None:
         jsonschema.validate({"faults": [{"kind": "disconnect", "after": 5}]}, schema)
 
 
+def test_the_published_schema_is_the_one_that_the_code_has() -> None:
+    published = Path(__file__).parents[4] / "docs/reference/fault-plan.schema.json"
+    assert json.loads(published.read_text()) == plan_schema(), "run `make reference`"
+
+
 def test_every_kind_says_what_it_does() -> None:
     assert [name for name, kind in KINDS.items() if not (kind.__doc__ or "").strip().endswith(".")] == []
