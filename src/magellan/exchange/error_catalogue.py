@@ -1,9 +1,10 @@
-"""The error catalogue: every error answer of the exchange, as data in error_catalogue.json.
+"""The error catalogue: every error answer of the trading API, as data in error_catalogue.json.
 
 Each entry has a name, the HTTP status, Alpaca's code (null where Alpaca sends none), a message with places for
 values, the names of further members of the body, and where it is known from: `observed` in payloads that users quoted,
 `documented` by Alpaca, `ours` where neither source says what the answer is. `from` and `until` bound the days of the
-API on which it is given; `made_by` says who answers it: the venue, the server, or the market data API.
+API on which it is given; `made_by` says who answers it: the venue or the server. The market data API
+has a catalogue of its own.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class ErrorEntry:
     message: str
     extras: tuple[str, ...]
     source: Source
-    made_by: Literal["venue", "server", "data"]
+    made_by: Literal["venue", "server"]
     from_on: date | None
     until_on: date | None  # the first day without it
 

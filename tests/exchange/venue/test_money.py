@@ -188,6 +188,7 @@ def test_commission_and_slippage_are_the_backtesters() -> None:
     order = floor.filled()
     assert order["filled_avg_price"] == "100.08"
     assert floor.money("cash") == Decimal("100000") - Decimal("1000.80") - Decimal("0.10")
+    assert floor.get("/account/activities/FEE")[0]["net_amount"] == "-0.1"
 
 
 # Held shares

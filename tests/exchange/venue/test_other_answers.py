@@ -7,6 +7,7 @@ import pytest
 
 from exchange.venue.trading_floor import OPENS_NS, SESSIONS, TODAY, Floor, alpaca_models, bars_of, flat
 from magellan.exchange.venue.era import FEATURES, Era
+from magellan.exchange.venue.terms import VenueTerms
 from magellan.trading.timeframe import MINUTE_NS
 
 
@@ -66,6 +67,12 @@ def test_how_an_asset_says_that_it_can_be_borrowed(on: date, borrow_status: bool
     asset = Floor(as_of=on).get("/assets/AAPL")
     assert asset["easy_to_borrow"] is True
     assert ("borrow_status" in asset) == borrow_status
+
+
+def test_easy_to_borrow_ends_on_its_day_where_the_terms_say_so() -> None:
+    strict = VenueTerms(keeps_easy_to_borrow=False)
+    assert "easy_to_borrow" in Floor(as_of=date(2026, 9, 21), terms=strict).get("/assets/AAPL")
+    assert "easy_to_borrow" not in Floor(as_of=date(2026, 9, 22), terms=strict).get("/assets/AAPL")
 
 
 def test_each_feature_comes_and_goes_on_its_day() -> None:

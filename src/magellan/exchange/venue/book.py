@@ -24,7 +24,7 @@ from magellan.exchange.venue.order_states import Happening, State, after
 from magellan.exchange.venue.terms import AccountTerms, VenueTerms
 from magellan.exchange.venue.venue_market import VenueMarket
 from magellan.exchange.venue.wire import EventKind, VenueEvent
-from magellan.exchange.venue.wire_format import ZERO, instant_text, money_text, text
+from magellan.exchange.venue.wire_format import HUNDREDTH_CENT, ZERO, instant_text, text
 from magellan.trading.bar import instant
 
 _STAMPS = {
@@ -53,7 +53,7 @@ class Book:
         self.market = market
         self.terms = terms
         self.hours = TradingHours(market.calendar)
-        self.era = Era(api_as_of)
+        self.era = Era(api_as_of, keeps_easy_to_borrow=terms.keeps_easy_to_borrow)
         self.identities = Identities(seed)
         self.chance = random.Random(f"fills {seed}")
         self.now_ns = 0
@@ -250,7 +250,7 @@ class Book:
         body: dict[str, Any] = {
             "date": day_of(self.now_ns).isoformat(),
             "created_at": instant_text(self.now_ns),
-            "net_amount": money_text(net_usd),
+            "net_amount": text(net_usd.quantize(HUNDREDTH_CENT)),
             "description": description,
             "status": "executed",
             "currency": "USD",
@@ -354,6 +354,8 @@ class Book:
             },
             order.id,
         )
+        if fee:
+            self.note_other(account, "FEE", net_usd=-fee, symbol=order.symbol, description="commission")
 
     def change_position(self, account: Account, asset: Asset, signed: Decimal, price: Decimal) -> None:
         """Move units and their money; notes a day trade where the day's own units are given back."""

@@ -154,11 +154,7 @@ def happen(book: Book, account: Account, what: Happened) -> None:
         case StuckPendingCancel():
             _stick(book, _open(account, what.order_id), released=what.released)
         case FillNow():
-            order = _open(account, what.order_id)
-            if not order.matchable:
-                raise FixInput(f"order {order.id} is {order.state}: nothing can fill it now")
-            book.fill(order, order.left if what.qty is None else what.qty, what.price)
-            after_fill(book, order, None)
+            _fill(book, _open(account, what.order_id), what)
         case CancelNow():
             end(book, _open(account, what.order_id), Happening.CANCEL)
         case BustTrade():
@@ -204,6 +200,16 @@ def _force_close(book: Book, account: Account, symbol: str) -> None:
     tif = "gtc" if "/" in symbol else "day"
     body = {"symbol": symbol, "side": side, "qty": abs(position.qty), "type": "market", "time_in_force": tif}
     _entered(submit(book, account, body))
+
+
+def _fill(book: Book, order: Order, what: FillNow) -> None:
+    qty = order.left if what.qty is None else what.qty
+    if not order.matchable or order.asset is None:
+        raise FixInput(f"order {order.id} is {order.state}: nothing can fill it now")
+    if not 0 < qty <= order.left:
+        raise FixInput(f"order {order.id} has {order.left} left, not {qty}")
+    book.fill(order, qty, what.price)
+    after_fill(book, order, None)
 
 
 def _stick(book: Book, order: Order, *, released: bool) -> None:

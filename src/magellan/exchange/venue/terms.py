@@ -41,6 +41,7 @@ class VenueTerms:
     close_grace_ns:     an order that arrives so shortly before a bar's end gets that bar's close.
     partial_fill_probability: chance that a fill is split in two, seeded; Alpaca's paper engine has 0.1.
     market_collar:      what a market or stop buy reserves beyond the price: (below 50 $, from 50 $ on).
+    keeps_easy_to_borrow: assets go on saying easy_to_borrow after its announced end, since alpaca-py 0.44 needs it.
     position_equity_max: a position beyond so many times the equity may only be closed.
     """
 
@@ -59,6 +60,7 @@ class VenueTerms:
     short_collar: Decimal = Decimal("1.03")
     position_equity_max: Decimal = Decimal(6)
     gtc_days: int = 90
+    keeps_easy_to_borrow: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

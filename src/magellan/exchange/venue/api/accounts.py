@@ -12,7 +12,7 @@ from magellan.exchange.venue.account import Account
 from magellan.exchange.venue.api.call import Answer, Call, ok
 from magellan.exchange.venue.book import Book
 from magellan.exchange.venue.margin import standing
-from magellan.exchange.venue.order_entry import day_trade_count
+from magellan.exchange.venue.order_money import day_trade_count
 from magellan.exchange.venue.wire import EventKind
 from magellan.exchange.venue.wire_format import ZERO, instant_text, money_text, text
 
