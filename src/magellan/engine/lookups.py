@@ -24,6 +24,7 @@ class Lookups:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._open: dict[str, Inquiry] = {}
+        self._answered_ns: dict[str, int] = {}  # when the newest question about an order was settled
 
     def begin(self, name: str) -> None:
         """Ask for an order's fate, from now on until it is known."""
@@ -50,7 +51,8 @@ class Lookups:
                 since = self._waits_since(order)
                 if since is None:
                     continue
-                at_ns = since + stuck_ns
+                # What the broker has just told it is not asked again before as long a wait.
+                at_ns = max(since, self._answered_ns.get(order.name, since)) + stuck_ns
                 if at_ns <= desk.now_ns:
                     self.begin(order.name)
                 else:
@@ -65,6 +67,7 @@ class Lookups:
         for name, inquiry in list(self._open.items()):
             if self._is_settled(name, inquiry):
                 del self._open[name]
+                self._answered_ns[name] = desk.now_ns
                 continue
             if inquiry.next_at <= desk.now:
                 desk.look_up(name)
@@ -123,9 +126,22 @@ class Lookups:
         if state.status(order) in _WAITING and desk.schedule.session_at(desk.now_ns) is not None:
             return desk.ns(order.asked_at)
         root = state.orders[order.group]
-        if order.is_leg and not state.may_fill(root) and state.status(order) is OrderStatus.HELD:
+        asleep = order.is_leg and not state.may_fill(root) and state.status(order) is OrderStatus.HELD
+        if asleep and not self._twin_works(order):
             return desk.ns(order.asked_at)  # its entry is over, and nobody told whether it woke or went
         return None
+
+    def _twin_works(self, leg: OurOrder) -> bool:
+        """Whether the other leg rests at the broker: of a pair, one is shown as held for as long as the other works."""
+        state = self._desk.state
+        return any(
+            each.group == leg.group
+            and each.is_leg
+            and each.name != leg.name
+            and state.may_fill(each)
+            and state.status(each) is not OrderStatus.HELD
+            for each in state.orders.values()
+        )
 
     def _is_settled(self, name: str, inquiry: Inquiry) -> bool:
         state = self._desk.state
