@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -262,19 +262,26 @@ def strategy_costs(config: StrategyConfig) -> Costs:
     )
 
 
-def ledger(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> Ledger:
-    """The ledger that MAGELLAN_LEDGER_URL names, for several hosts; otherwise the workspace's own file."""
-    from magellan.adapters.sql_ledger import SqlLedger
+def ledger(
+    workspace: Workspace, environment: Mapping[str, str] = os.environ, *, secrets: Iterable[str] = ()
+) -> Ledger:
+    """The ledger that MAGELLAN_LEDGER_URL names, for several hosts; otherwise the workspace's own file.
 
+    secrets: values that no entry may repeat.
+    """
+    from magellan.adapters.sql_ledger import SqlLedger
+    from magellan.ledger.known_secrets import KnownSecrets
+
+    hidden = KnownSecrets(secrets)
     address = environment.get("MAGELLAN_LEDGER_URL")
     if address:
         from magellan.adapters.postgres_ledger import PostgresDatabase
 
-        return SqlLedger(PostgresDatabase(address), clock=lambda: datetime.now(UTC))
+        return SqlLedger(PostgresDatabase(address), clock=lambda: datetime.now(UTC), secrets=hidden)
     from magellan.adapters.sqlite_ledger import SqliteDatabase
 
     path = workspace.state_folder / "ledger.sqlite"
-    return SqlLedger(SqliteDatabase(path), clock=lambda: datetime.now(UTC))
+    return SqlLedger(SqliteDatabase(path), clock=lambda: datetime.now(UTC), secrets=hidden)
 
 
 def row_form(name: str) -> Callable[[type, Sequence[object]], bytes]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from magellan.adapters.live_log import HIDDEN, Redaction, RotatedLines, live_log
+from magellan.adapters.live_log import Redaction, RotatedLines, live_log
 from magellan.errors import AskOperator
+from magellan.ledger.known_secrets import HIDDEN, KnownSecrets
 
 NOW = datetime(2026, 1, 20, 14, 30, 1, 500_000, tzinfo=UTC)
 CANARY = "canary-key-5417"
@@ -27,7 +28,10 @@ class Desk:
         self.path = folder / "logs/session.jsonl"
         self.file = RotatedLines(self.path, largest=largest, kept=kept)
         self.log = live_log(
-            console=self.console, file=self.file, redaction=Redaction([CANARY, "ab", ""]), clock=lambda: NOW
+            console=self.console,
+            file=self.file,
+            redaction=Redaction(KnownSecrets([CANARY, "ab", ""])),
+            clock=lambda: NOW,
         )
 
     @property

@@ -127,6 +127,20 @@ PLANNED = TradePlanned(
 
 MARKS = TradeMarks(bar_ns=1_768_919_400_000_000_000, stop=4.75, best=5.4375, risk=0.5125, targets_done=(1,))
 
+DECISION = Decision(
+    decision_id="d-1",
+    strategy="bear_trap",
+    symbol="AMC",
+    bar_opened_at=OPEN_AT,
+    bar_closed_at=OPEN_AT + timedelta(minutes=1),
+    bar_received_at=OPEN_AT + timedelta(minutes=1, microseconds=250_000),
+    bar_source="alpaca sip",
+    action="enter_long",
+    price=Decimal("5.00"),
+    reasoning="reclaimed the low on rising volume – “twice”",
+    indicators={"day_low": 4.97, "volume_ratio": 2.125, "vwap": None},
+)
+
 
 def entry(payload: Payload, *, minutes: float = 0, session: str = "s-1") -> NewEntry:
     """An entry so many minutes after the opening."""
@@ -331,19 +345,7 @@ def one_of_every_kind() -> list[NewEntry]:
             at=OPEN_AT,
             is_profit=True,
         ),
-        Decision(
-            decision_id="d-1",
-            strategy="bear_trap",
-            symbol="AMC",
-            bar_opened_at=OPEN_AT,
-            bar_closed_at=OPEN_AT + timedelta(minutes=1),
-            bar_received_at=OPEN_AT + timedelta(minutes=1, microseconds=250_000),
-            bar_source="alpaca sip",
-            action="enter_long",
-            price=Decimal("5.00"),
-            reasoning="reclaimed the low on rising volume – “twice”",
-            indicators={"day_low": 4.97, "volume_ratio": 2.125, "vwap": None},
-        ),
+        DECISION,
         OrderDenied(
             strategy="bear_trap",
             purpose=OrderPurpose.ENTRY,

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.samples import IDEA, OPEN_AT, PLANNED, entry, intended, one_of_every_kind
+from ledger.samples import DECISION, IDEA, OPEN_AT, PLANNED, entry, intended, one_of_every_kind
 from magellan.ledger.chain import EMPTY, Head, Sound, StoredEntry, entry_from, sealed, verify
 from magellan.ledger.entries import PAYLOADS, AlertRaised, CashMoved, Decision
 from magellan.ledger.json_form import UnreadableRecord, payload_from, storable
@@ -127,9 +127,6 @@ def test_a_float_that_is_no_number_is_refused_before_it_is_written() -> None:
                 "indicators": {"rsi": float("inf")},
             }
         )
-
-
-DECISION = next(each.payload for each in one_of_every_kind() if isinstance(each.payload, Decision))
 
 
 def test_an_entry_is_stamped_in_utc() -> None:

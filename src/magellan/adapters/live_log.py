@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,27 +21,20 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from magellan.adapters.durable_file import cannot_write, make_folder_durably
-
-HIDDEN: Final = "[hidden]"
+from magellan.ledger.known_secrets import HIDDEN, KnownSecrets
 
 # Names of fields whose values nobody may read, whatever they are.
 _SECRET_NAME: Final = re.compile(
     r"secret|password|passwd|passphrase|token|api[_-]?key|apikey|key[_-]?id|authorization|credential|cookie|private[_-]?key",
     re.IGNORECASE,
 )
-_SHORTEST: Final = 6  # characters of a known key that are looked for; shorter ones would hide ordinary words
 
 
 class Redaction:
-    """Hides secrets in whatever is logged.
+    """Hides secrets in whatever is logged, by the name of a field and by value."""
 
-    known: the values of the keys that this process holds. They are hidden wherever they stand, also inside a longer
-           text such as an address or an error of a library.
-    """
-
-    def __init__(self, known: Iterable[str]) -> None:
-        values = sorted({value for value in known if len(value) >= _SHORTEST}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, values))) if values else None
+    def __init__(self, secrets: KnownSecrets) -> None:
+        self._text = secrets.hidden_in
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         return {self._text(name): self._value(name, value) for name, value in event.items()}
@@ -62,9 +55,6 @@ class Redaction:
             return [self._hidden(each) for each in value]
         # Anything else is only ever shown as its words, which are searched as well.
         return self._text(str(value))
-
-    def _text(self, text: str) -> str:
-        return text if self._known is None else self._known.sub(HIDDEN, text)
 
 
 class RotatedLines:

@@ -22,17 +22,20 @@ from magellan.ledger.chain import (
 )
 from magellan.ledger.entries import LedgerEntry, NewEntry
 from magellan.ledger.json_form import UnreadableRecord
+from magellan.ledger.known_secrets import NO_SECRETS, KnownSecrets
 from magellan.ports.ledger import AccountHeld, Holder
 
 
 class MemoryLedger:
     """Keeps the stored form, so that what was written is read back as from a disk.
 
-    clock: now, aware, UTC; only says since when an account is held.
+    clock:   now, aware, UTC; only says since when an account is held.
+    secrets: values that no entry may repeat.
     """
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], secrets: KnownSecrets = NO_SECRETS) -> None:
         self._clock = clock
+        self._secrets = secrets
         self._stored: dict[str, list[StoredEntry]] = {}
         self._heads: dict[str, Head] = {}
         self._holders: dict[str, Holder] = {}
@@ -85,7 +88,7 @@ class MemoryLedger:
         self._heads.clear()
 
     def _append(self, account: str, entries: Sequence[NewEntry]) -> tuple[LedgerEntry, ...]:
-        stored, read = sealed(entries, account, self.head(account))
+        stored, read = sealed(entries, account, self.head(account), self._secrets)
         if stored:
             self._stored.setdefault(account, []).extend(stored)
             self._heads[account] = Head(number=stored[-1].number, hash=stored[-1].hash)

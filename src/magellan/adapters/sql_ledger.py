@@ -31,6 +31,7 @@ from magellan.ledger.chain import (
 )
 from magellan.ledger.entries import LedgerEntry, NewEntry
 from magellan.ledger.json_form import UnreadableRecord
+from magellan.ledger.known_secrets import NO_SECRETS, KnownSecrets
 from magellan.ports.ledger import Holder, LedgerWriter
 
 _PAGE: Final = 4096  # rows that are read at a time
@@ -87,12 +88,16 @@ class Database(Protocol):
 class SqlLedger:
     """A ledger in a database.
 
-    clock: now, aware, UTC; only says since when an account is held.
+    clock:   now, aware, UTC; only says since when an account is held.
+    secrets: values that no entry may repeat.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], secrets: KnownSecrets = NO_SECRETS
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._secrets = secrets
 
     def accounts(self) -> tuple[str, ...]:
         with self._reading() as connection:
@@ -148,7 +153,7 @@ class SqlLedger:
     @contextmanager
     def writer(self, account: str) -> Iterator[LedgerWriter]:
         with self._database.writing(account, self._clock) as connection:
-            yield _Writer(self._database, connection, account)
+            yield _Writer(self._database, connection, account, self._secrets)
 
     def close(self) -> None:
         self._database.close()
@@ -212,10 +217,13 @@ class SqlLedger:
 class _Writer:
     """Adds to one account's chain."""
 
-    def __init__(self, database: Database, connection: Connection, account: str) -> None:
+    def __init__(
+        self, database: Database, connection: Connection, account: str, secrets: KnownSecrets
+    ) -> None:
         self._database = database
         self._connection = connection
         self._account = account
+        self._secrets = secrets
         self._head: Head | None = None  # None: to be read again
 
     @property
@@ -236,7 +244,7 @@ class _Writer:
         if not entries:
             return ()
         before = self.head
-        stored, read = sealed(entries, self._account, before)
+        stored, read = sealed(entries, self._account, before, self._secrets)
         # Until the transaction has ended well nobody knows where the chain ends.
         self._head = None
         after = Head(number=stored[-1].number, hash=stored[-1].hash)

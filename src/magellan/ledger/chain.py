@@ -22,6 +22,7 @@ import orjson
 
 from magellan.ledger.entries import LedgerEntry, NewEntry
 from magellan.ledger.json_form import UnreadableRecord, json_bytes, payload_from, storable
+from magellan.ledger.known_secrets import NO_SECRETS, KnownSecrets
 
 _BEFORE_THE_FIRST: Final = "0" * 64
 
@@ -75,17 +76,18 @@ class ChainBroken(ValueError):
 
 
 def sealed(
-    entries: Sequence[NewEntry], account: str, after: Head
+    entries: Sequence[NewEntry], account: str, after: Head, secrets: KnownSecrets = NO_SECRETS
 ) -> tuple[tuple[StoredEntry, ...], tuple[LedgerEntry, ...]]:
     """Entries as they are to be stored after `after`, and as they read from there.
 
+    secrets: what is hidden in them.
     Raises ValueError for a payload that has no JSON form.
     """
     stored, read = [], []
     head = after
     for entry in entries:
         number = head.number + 1
-        payload = storable(entry.payload)
+        payload = storable(entry.payload, secrets)
         line = json_bytes(
             {
                 "previous_hash": head.hash,

@@ -17,6 +17,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 import orjson
 
 from magellan.ledger.entries import PAYLOADS, Payload
+from magellan.ledger.known_secrets import NO_SECRETS, KnownSecrets
 from magellan.ledger.migration import upgraded
 
 Read = Callable[[Any], Any]
@@ -58,8 +59,8 @@ def json_bytes(value: Any) -> bytes:
         raise
 
 
-def storable(payload: Payload) -> Payload:
-    """The payload as a ledger can hold it.
+def storable(payload: Payload, secrets: KnownSecrets = NO_SECRETS) -> Payload:
+    """The payload as a ledger can hold it: without secrets, and so that it can be read again.
 
     Text from outside may hold half of a character, which no file in UTF-8 can: it is written out, as \\ud83d.
     Raises ValueError for a number that is none, which would otherwise be stored as missing.
@@ -68,6 +69,9 @@ def storable(payload: Payload) -> Payload:
         line = json_bytes(payload)
     except orjson.JSONEncodeError:
         payload = _written_out(payload)
+        line = json_bytes(payload)
+    if secrets.occur_in(line):
+        payload = secrets.hidden_within(payload)
         line = json_bytes(payload)
     if _holds_floats(type(payload)):
         try:
