@@ -11,6 +11,7 @@ from datetime import timedelta
 from magellan.engine.commands import Severity
 from magellan.engine.desk import Desk
 from magellan.engine.our_order import Inquiry, OurOrder
+from magellan.engine.plan_state import PlanState
 from magellan.ledger.entries import AnswerIs, AnswerTo, OrderAnswered
 from magellan.trading.order import BrokerOrder, OrderStatus
 from magellan.trading.timeframe import SECOND_NS
@@ -48,7 +49,7 @@ class Lookups:
         earliest: int | None = None
         for plan in state.under_way(symbol):
             for order in state.orders_of(plan):
-                since = self._waits_since(order)
+                since = self._waits_since(order, plan)
                 if since is None:
                     continue
                 # What the broker has just told it is not asked again before as long a wait.
@@ -111,7 +112,7 @@ class Lookups:
             )
             desk.alert(Severity.WARNING, f"{name} never reached the broker; it is not sent again")
 
-    def _waits_since(self, order: OurOrder) -> int | None:
+    def _waits_since(self, order: OurOrder, plan: PlanState) -> int | None:
         """Since when (ns) something about an order has been waited for; None: nothing is."""
         desk, state = self._desk, self._desk.state
         if order.name in self._open or not state.may_fill(order):
@@ -127,11 +128,11 @@ class Lookups:
             return desk.ns(order.asked_at)
         root = state.orders[order.group]
         asleep = order.is_leg and not state.may_fill(root) and state.status(order) is OrderStatus.HELD
-        if asleep and not self._twin_works(order):
+        if asleep and not self._twin_works(order, plan):
             return desk.ns(order.asked_at)  # its entry is over, and nobody told whether it woke or went
         return None
 
-    def _twin_works(self, leg: OurOrder) -> bool:
+    def _twin_works(self, leg: OurOrder, plan: PlanState) -> bool:
         """Whether the other leg rests at the broker: of a pair, one is shown as held for as long as the other works."""
         state = self._desk.state
         return any(
@@ -140,7 +141,7 @@ class Lookups:
             and each.name != leg.name
             and state.may_fill(each)
             and state.status(each) is not OrderStatus.HELD
-            for each in state.orders.values()
+            for each in state.orders_of(plan)
         )
 
     def _is_settled(self, name: str, inquiry: Inquiry) -> bool:
