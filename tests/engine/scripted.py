@@ -54,7 +54,7 @@ ANYTHING_GOES = RiskLimits(
     account_age_s_max=Decimal(10**9),
     reconciliation_age_s_max=Decimal(10**9),
     clock_skew_s_max=Decimal(10**9),
-    entry_hours=EntryHours.ANY,
+    entry_hours=EntryHours.EXTENDED,
 )
 
 NEVER_TRIPS = BreakerLimits(

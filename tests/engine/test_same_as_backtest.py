@@ -202,7 +202,7 @@ def level(picks: Picks, column: np.ndarray) -> Price:
 
 
 def tif(picks: Picks) -> tp.TimeInForce:
-    return picks.one_of(tp.TimeInForce.DAY, tp.TimeInForce.GTC, tp.TimeInForce.IOC)
+    return picks.one_of(tp.TimeInForce.DAY, tp.TimeInForce.GTC)
 
 
 def size_of(picks: Picks, rows: tuple[Row, ...], *, has_stop: bool) -> tp.Size:

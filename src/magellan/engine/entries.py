@@ -283,9 +283,13 @@ class Entries:
                 price = self._level(
                     terms.targets[at - 1].level, plan.symbol, plan.side, reference, risk=risk, target=at
                 )
-                if share <= 0 or math.isnan(price) or plan.side * (price - reference) <= 0:
-                    continue  # it rests as soon as its price is known, or sells when the entry has filled
-                portions.append((at, share, limit_price(-plan.side, price, tick, setup.price_step_usd)))
+                if share <= 0:
+                    continue
+                target = None
+                if plan.side * (price - reference) > 0:
+                    target = limit_price(-plan.side, price, tick, setup.price_step_usd)
+                # Else it rests once its price is known, or sells as soon as the entry has filled.
+                portions.append((at, share, target))
                 left -= share
             if left > 0:
                 portions.append((0, left, None))

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from magellan.engine.commands import Severity
 from magellan.engine.desk import Desk
-from magellan.engine.our_order import Inquiry, OurOrder
+from magellan.engine.our_order import Group, Inquiry, OurOrder
 from magellan.engine.plan_state import PlanState
 from magellan.ledger.entries import AnswerIs, AnswerTo, OrderAnswered
 from magellan.trading.order import BrokerOrder, OrderStatus
@@ -126,8 +126,8 @@ class Lookups:
             return desk.ns(order.change.asked_at)
         if state.status(order) in _WAITING and desk.schedule.session_at(desk.now_ns) is not None:
             return desk.ns(order.asked_at)
-        root = state.orders[order.group]
-        asleep = order.is_leg and not state.may_fill(root) and state.status(order) is OrderStatus.HELD
+        entry = state.entry_of(Group(root=order.group, portion=order.portion))
+        asleep = order.is_leg and entry is None and state.status(order) is OrderStatus.HELD
         if asleep and not self._twin_works(order, plan):
             return desk.ns(order.asked_at)  # its entry is over, and nobody told whether it woke or went
         return None

@@ -178,10 +178,10 @@ class Protection:
         """Units of entries that are filled in part, whose protection sleeps; for a bounded time, then it ends."""
         desk, state = self._desk, self._desk.state
         units = ZERO
-        for root in {group.root for group in groups}:
-            entry = state.orders[root]
-            filled = state.record(entry).filled_quantity
-            if filled == 0:
+        for group in {each.root: each for each in groups}.values():
+            entry = state.entry_of(group)
+            filled = state.entered_units(plan, group.root)
+            if entry is None or filled == 0:
                 continue
             units += filled
             assert plan.first_fill_at is not None, "units were filled"
@@ -285,11 +285,23 @@ class Protection:
             if stop is not None and not has_stop:
                 self._cancel_group(group, "it has no stop, and the plan has one now")
                 continue
+            if target is not None and self._lacks_target(plan, group):
+                self._cancel_group(group, "its target has a price now")
+                continue
             for order in group.orders:
                 if order.role is Role.STOP and stop is not None and order.stop != stop:
                     self._move(order, plan.stop_reason, stop=stop)
                 elif order.role is Role.TARGET and target is not None and order.limit != target:
                     self._move(order, "the target moved", limit=target)
+
+    def _lacks_target(self, plan: PlanState, group: Group) -> bool:
+        assert plan.marks is not None, "it was entered"
+        return (
+            all(order.role is not Role.TARGET for order in group.orders)
+            and group.portion not in plan.marks.targets_done
+            and OrderClass.OCO in self._desk.setup.capabilities.order_classes
+            and self._desk.state.open_units(plan, group) % 1 == 0
+        )
 
     def _move(
         self, order: OurOrder, why: str, *, limit: Decimal | None = None, stop: Decimal | None = None
@@ -353,7 +365,7 @@ class Protection:
         state = self._desk.state
         for name in reversed(plan.orders):
             order = state.orders[name]
-            if order.role in roles and not order.is_leg:
+            if order.role in roles and not order.is_leg and order.replaces is None:
                 record = state.record(order)
                 refused = record.status is OrderStatus.REJECTED or (
                     record.status is None and not state.may_fill(order)

@@ -63,22 +63,29 @@ class Reconciler:
 
     def at_start(self, facts: BrokerFacts) -> bool:
         """Take the facts in and compare. False: the session must not begin."""
+        first = self._desk.state.book.last_mark is None
+        if not first:
+            self._mark(facts, "start")
         self._take(facts)
-        book = self._desk.state.book
         # Before the first entry was ever written, the account is as it is: money is no difference then.
-        self._settle_cash(facts, first=book.last_mark is None)
+        self._settle_cash(facts, first=first)
         found = self._differences(facts)
         result = "agreed"
         if found:
             result = self._apply_policy(found)
         self._note("start", found, result)
-        self._mark(facts, "start")
+        if first:
+            self._mark(facts, "start")
         self.refused = result == "refused"
         return not self.refused
 
     def at_any_time(self, facts: BrokerFacts, occasion: str) -> None:
         """Take the facts in and compare, while trading goes on."""
         desk = self._desk
+        session = desk.schedule.session_at(desk.now_ns)
+        if session is not None and session.on not in desk.state.book.marks_by_day:
+            # Before today's equity is judged: what was lost by yesterday's close is not today's loss.
+            self._mark(facts, "open")
         self._take(facts)
         found = self._differences(facts)
         if not found:

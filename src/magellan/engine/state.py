@@ -144,15 +144,33 @@ class State:
 
     def sleeps(self, group: Group) -> bool:
         """Whether the group's orders wait for their entry to be filled whole."""
+        return self.entry_of(group) is not None
+
+    def entry_of(self, group: Group) -> OurOrder | None:
+        """The group's entry, if that may still fill; a replacement has taken the place of the one before."""
         root = self.orders[group.root]
-        return root.role is Role.ENTRY and self.may_fill(root)
+        if root.role is not Role.ENTRY:
+            return None
+        for order in self.orders_of(self.plans[root.plan_id]):
+            if order.group == group.root and order.role is Role.ENTRY and self.may_fill(order):
+                return order
+        return None
+
+    def entered_units(self, plan: PlanState, root: str) -> Decimal:
+        """Units that a group's entry has bought, replacements included."""
+        filled = (
+            self.book.orders[order.name].filled_quantity
+            for order in self.orders_of(plan)
+            if order.group == root and order.role is Role.ENTRY
+        )
+        return sum(filled, ZERO)
 
     def open_units(self, plan: PlanState, group: Group) -> Decimal:
         """Units that the group's orders may still take from the position, however many orders they are."""
         root = self.orders[group.root]
         units = root.quantity
         if root.role is Role.ENTRY:
-            units = self.book.orders[root.name].filled_quantity
+            units = self.entered_units(plan, root.name)
         for order in self.orders_of(plan):
             if order.group == group.root and order.role in (Role.TARGET, Role.STOP):
                 units -= self.book.orders[order.name].filled_quantity
