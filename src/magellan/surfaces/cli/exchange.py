@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,7 +123,7 @@ def exchange(
         typer.Option(
             "--terms-of",
             metavar="STRATEGY",
-            help="Fill on the terms of this strategy's config (slippage, commission), as its backtest does.",
+            help="Trade this strategy's symbols, on its config's cash, slippage and commission, as its backtest does.",
         ),
     ] = None,
     latency_ms: Annotated[
@@ -167,7 +168,7 @@ def exchange(
     from magellan.exchange.server.serve import serve
     from magellan.exchange.server.served_market import MarketAsked
     from magellan.exchange.server.websocket import StreamTerms
-    from magellan.exchange.venue.terms import Costs, VenueTerms
+    from magellan.exchange.venue.terms import AccountTerms, Costs, VenueTerms
     from magellan.trading.bar import instant
     from magellan.trading.session import exchange_date
     from magellan.wiring import archived_market, generated_market, strategy_costs
@@ -201,6 +202,9 @@ def exchange(
         start_ns=served.start_ns,
         end_ns=served.end_ns,
         accounts=_known_accounts(accounts),
+        opening=AccountTerms(cash_usd=Decimal(str(strategy.account.cash_usd)))
+        if strategy
+        else AccountTerms(),
         plan=_plan(faults),
         requests_per_minute=rate_limit,
         streams=StreamTerms(deflate=deflate, one_per_key=one_stream_per_key, trades_as_text=text_frames),
@@ -281,12 +285,12 @@ def _tell(symbols: Sequence[str], options: ServerOptions, port: int, *, as_json:
         return
     shown = ", ".join(symbols[:12]) + (", ..." if len(symbols) > 12 else "")
     paced = f", {options.speed:g} times as fast" if options.mode is ClockMode.PACED else ""
-    known = options.accounts is not None
+    pairs = f"any; each opens an account with {options.opening.cash_usd:,} $"
+    if options.accounts is not None:
+        pairs = "those of the accounts file"
     say(f"magellan exchange trades {shown}")
     say(f"  clock        {options.mode}{paced}")
-    say(
-        f"  key pairs    {'those of the accounts file' if known else 'any; each opens an account with 100,000 $'}"
-    )
+    say(f"  key pairs    {pairs}")
     say(f"  rate limit   {options.requests_per_minute or 'off'} (Alpaca: 200 a minute and key)")
     say(f"  faults       {len(options.plan.faults) if options.plan else 'none'}")
     say(f"  page         {http}/")
