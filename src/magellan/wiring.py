@@ -18,10 +18,12 @@ from magellan.errors import FixInput
 if TYPE_CHECKING:
     from magellan.adapters.local.control_folder import ControlFolder
     from magellan.adapters.local.heartbeat_file import HeartbeatFile
+    from magellan.adapters.local.side_record import SideRecord
     from magellan.archive.actions import CorporateActionTable
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
     from magellan.ports.bars import BarArchive
+    from magellan.ports.broker import Broker
     from magellan.ports.corporate_actions import CorporateActionStore
     from magellan.ports.executor import Executor
     from magellan.ports.import_journal import ImportJournal
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from magellan.trading.session import ExchangeCalendar
     from magellan.usecases.gate_strategy import GateSources
     from magellan.usecases.trade import Market
+    from magellan.workspace.broker_account import BrokerAccount
     from magellan.workspace.config import StrategyConfig
     from magellan.workspace.workspace import Workspace
 
@@ -311,6 +314,43 @@ def secret_providers(workspace: Workspace, environment: Mapping[str, str]) -> tu
     from magellan.adapters.environment_secrets import EnvironmentSecrets
 
     return (EnvironmentSecrets(environment), EnvFile(workspace.root / ".env"))
+
+
+def side_record(workspace: Workspace, account: str, name: str) -> SideRecord:
+    """Where it is kept what is done to an account while another process holds its ledger."""
+    from magellan.adapters.local.side_record import SideRecord
+
+    return SideRecord(workspace.state_folder / "control" / account / "done" / f"{name}.jsonl")
+
+
+def account_broker(
+    account: BrokerAccount, keys: KeyPair | None, *, attempts: int = 3, answer_s: float = 10.0
+) -> Broker:
+    """The broker of an account, for whoever looks at it or flattens it without a session.
+
+    attempts: of a question; whoever repeats by itself wants 1. answer_s: how long an answer is waited for.
+    Raises: FixInput for keys that are missing, and for a broker that cannot be reached from here.
+    """
+    from magellan.adapters.alpaca.broker import AlpacaAccess, AlpacaBroker
+
+    if account.broker != "alpaca":
+        raise FixInput(f"{account.broker} cannot be reached from here", next_step="use its own application")
+    if keys is None:
+        raise FixInput(
+            "there are no keys for this account",
+            next_step="put ALPACA_API_KEY and ALPACA_API_SECRET into the environment or the workspace's .env",
+        )
+    return AlpacaBroker(
+        AlpacaAccess(
+            key_id=keys.key_id,
+            secret_key=keys.secret,
+            live=account.kind == "live",
+            base_url=account.address,
+            connect_timeout_s=min(5.0, answer_s),
+            read_timeout_s=answer_s,
+            attempts=attempts,
+        )
+    )
 
 
 async def open_market(

@@ -18,8 +18,20 @@ class OperatorRequest:
     source: str  # command, file, signal, http or watchdog
 
 
+class OperatorDesk(Protocol):
+    """Whoever asks. Kept by `adapters/local/control_folder.py`."""
+
+    def leave(self, request: OperatorRequest) -> None:
+        """Leave a request for the session that runs, or the next one. Raises AskOperator when it cannot be kept."""
+        ...
+
+    def is_acknowledged(self, request: OperatorRequest) -> bool:
+        """Whether a session has acted on it."""
+        ...
+
+
 class OperatorRequests(Protocol):
-    """Kept by `adapters/local/control_folder.py`."""
+    """The session that is asked. Kept by `adapters/local/control_folder.py`."""
 
     def requests(self) -> AsyncIterator[OperatorRequest]:
         """Requests as they come, those that were left while no session ran included."""

@@ -21,6 +21,7 @@ from magellan.trading.order import OrderClass, OrderType, TimeInForce
 from magellan.trading.session import ExchangeCalendar
 from magellan.trading.timeframe import HOUR, Timeframe
 from magellan.usecases.load_strategy import LoadedStrategy
+from magellan.usecases.named_account import ledger_name
 from magellan.usecases.session_limits import session_limits
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.workspace import WorkspaceSettings
@@ -48,7 +49,7 @@ def ledger_account(strategy: str, trades: Trades) -> str:
     """
     if trades.account is None or not trades.sends:
         return f"dry-{strategy}"
-    return f"{trades.account.broker}-{trades.account.kind}-{trades.account.number}"
+    return ledger_name(trades.account)
 
 
 def new_session(

@@ -1,8 +1,9 @@
 """The control folder: how a person, a watchdog or another process reaches a running session, and how it hears them.
 
 One folder per account. A request is a JSON file in `requests/`, put there whole; the session moves it to `done/` when
-it has acted on it. One that cannot be read halts the session, since somebody wanted something. Two plain files do the
-same without any tool: `touch HALT` and `touch FLATTEN` in the account's folder. SIGTERM and SIGINT stop the session,
+it has acted on it. One that cannot be read, and a resume without a person or a reason, halts the session: somebody
+wanted something, and a halt does the least harm. Two plain files do the same without any tool: `touch HALT` and
+`touch FLATTEN` in the account's folder. SIGTERM and SIGINT stop the session in order, and the second of them at once;
 SIGUSR1 halts it, SIGUSR2 flattens.
 """
 
@@ -15,9 +16,10 @@ import secrets
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -34,11 +36,13 @@ _SIGNALS: Final = {
     signal.SIGUSR2: "flatten",
 }
 _ASKS: Final = frozenset({"halt", "resume", "flatten", "stop", "stop_flat"})
+_SOURCES: Final = frozenset({"command", "file", "http", "watchdog"})
+_LONGEST: Final = 500  # characters of a name or a reason that are kept
 _FIELDS: Final = ("request_id", "asks", "person", "reason", "source")
 
 
 class ControlFolder:
-    """Keeps `ports.operator.OperatorRequests` for the session of one account, and leaves requests for it."""
+    """Keeps `ports.operator.OperatorRequests` for one account's session, and `OperatorDesk` for who asks."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -46,7 +50,7 @@ class ControlFolder:
         self._done = folder / "done"
 
     def leave(self, request: OperatorRequest) -> None:
-        """Leave a request for the session that runs, or that will run. Raises AskOperator when it cannot be kept."""
+        """See the port."""
         document = {name: getattr(request, name) for name in _FIELDS}
         write_durably(
             self._requests / f"{request.request_id}.json",
@@ -55,7 +59,7 @@ class ControlFolder:
         )
 
     def is_acknowledged(self, request: OperatorRequest) -> bool:
-        """Whether the session has acted on it."""
+        """See the port."""
         return (self._done / f"{request.request_id}.json").exists()
 
     def acknowledge(self, request: OperatorRequest) -> None:
@@ -72,9 +76,7 @@ class ControlFolder:
     async def requests(self) -> AsyncIterator[OperatorRequest]:
         """See the port. Signals are heard from the first request on."""
         heard: asyncio.Queue[OperatorRequest] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        for number, asks in _SIGNALS.items():
-            loop.add_signal_handler(number, heard.put_nowait, _by_signal(number, asks))
+        before = _listen(heard, asyncio.get_running_loop())
         told: set[str] = set()
         make_folder_durably(self._requests, kept=_KEPT)
         try:
@@ -89,8 +91,8 @@ class ControlFolder:
                 with suppress(TimeoutError):
                     yield await asyncio.wait_for(heard.get(), LOOKS_EVERY_S)
         finally:
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _waiting(self) -> list[OperatorRequest]:
         """Requests that nobody has acted on, oldest first."""
@@ -117,6 +119,23 @@ def new_request(asks: str, *, person: str, reason: str, source: str) -> Operator
     )
 
 
+def _listen(heard: asyncio.Queue[OperatorRequest], loop: asyncio.AbstractEventLoop) -> dict[int, Any]:
+    """Hear signals from now on; returns who heard them before.
+
+    Not by the loop's own means: a strategy that never returns keeps the loop from hearing anything, and then the
+    second SIGTERM has to end the process all the same.
+    """
+
+    def hear(number: int, frame: object) -> None:
+        asks = _SIGNALS[signal.Signals(number)]
+        if asks == "stop":
+            for each in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(each, signal.SIG_DFL)
+        loop.call_soon_threadsafe(heard.put_nowait, _by_signal(signal.Signals(number), asks))
+
+    return {number: signal.signal(number, hear) for number in _SIGNALS}
+
+
 def _read(file: Path) -> OperatorRequest:
     try:
         document = orjson.loads(file.read_bytes())
@@ -124,7 +143,11 @@ def _read(file: Path) -> OperatorRequest:
         if request.request_id != file.stem:
             raise ValueError(f"it holds the request {request.request_id}")
         if request.asks not in _ASKS:
-            raise ValueError(f"it asks for '{request.asks}'")
+            raise ValueError(f"it asks for '{request.asks[:_LONGEST]}'")
+        if request.source not in _SOURCES:
+            raise ValueError(f"it comes from '{request.source[:_LONGEST]}'")
+        if request.asks == "resume" and not (request.person.strip() and request.reason.strip()):
+            raise ValueError("a resume names a person and a reason")
     except (ValueError, KeyError, TypeError) as error:
         return OperatorRequest(
             request_id=file.stem,
@@ -133,7 +156,11 @@ def _read(file: Path) -> OperatorRequest:
             reason=f"{file.name} is no request that can be read ({type(error).__name__}: {error})",
             source="file",
         )
-    return request
+    return replace(
+        request,
+        person=request.person.strip()[:_LONGEST] or _owner(file),
+        reason=request.reason.strip()[:_LONGEST] or "no reason was given",
+    )
 
 
 def _by_file(file: Path, name: str, asks: str) -> OperatorRequest:
@@ -141,7 +168,7 @@ def _by_file(file: Path, name: str, asks: str) -> OperatorRequest:
         request_id=name,
         asks=asks,
         person=_owner(file),
-        reason=file.read_text("utf-8", "replace").strip()[:500] or f"the file {name} was put there",
+        reason=file.read_text("utf-8", "replace").strip()[:_LONGEST] or f"the file {name} was put there",
         source="file",
     )
 

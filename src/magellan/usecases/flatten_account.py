@@ -1,0 +1,329 @@
+"""Flatten an account at its broker, with no session's help: cancel every order, leave every position, look.
+
+It needs nothing but the broker: it works while the session hangs, while the ledger is held, and while the broker
+refuses every other request. Each order has a name that follows from the request, the symbol and a count, so that an
+order whose answer was lost is looked up, and sent again under the same name at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from magellan.engine import names
+from magellan.errors import FixInput, TryAgain
+from magellan.ledger.entries import (
+    AnswerIs,
+    AnswerTo,
+    CancelIntended,
+    ExecutionSeen,
+    NewEntry,
+    OrderAnswered,
+    OrderIntended,
+    Payload,
+)
+from magellan.ports.broker import Accepted, Broker, Refused, Requested, Unknown
+from magellan.trading.account import BrokerPosition
+from magellan.trading.bar import nanoseconds
+from magellan.trading.order import BrokerOrder, OrderRequest, OrderSide, OrderStatus
+from magellan.trading.purpose import OrderPurpose
+
+FIRST_PAUSE_S: Final = 0.25
+LONGEST_PAUSE_S: Final = 5.0
+KEYS_REFUSED: Final = 3  # as often in a row, and they are wrong
+REASON: Final = "flattened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flattened:
+    """What a flatten came to. `positions` and `open_orders` as the broker last told them; None: it never did."""
+
+    flat: bool
+    positions: tuple[BrokerPosition, ...] | None
+    open_orders: tuple[BrokerOrder, ...] | None
+    cancelled: int  # orders whose cancel was asked for
+    sent: tuple[str, ...]  # client_order_id of each order sent
+    trouble: str  # the last thing that went wrong; "" when nothing did
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flattening:
+    """One request to flatten, and everything that it is carried out with."""
+
+    broker: Broker
+    account: str  # of the ledger
+    number: str  # that the broker must name
+    strategy: str  # whose positions these are, for the record; "" where nobody knows
+    asked_at: datetime  # aware, UTC: the names of orders follow from it
+    record: Callable[[Sequence[Payload]], None]  # keeps what is about to be done, durably
+    known_executions: frozenset[str] = frozenset()
+    executions_since: datetime | None = None  # None: since it was asked
+    tell: Callable[[str], None] = lambda text: None
+    monotonic_s: Callable[[], float] = lambda: asyncio.get_running_loop().time()
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def carry_out(self, within_s: float) -> Flattened:
+        """Go on until the broker shows neither a position nor an open order, or the time is over.
+
+        Raises: FixInput when the broker refuses the keys again and again, or they open another account; AskOperator
+        when what is about to be done cannot be recorded.
+        """
+        return await _Rounds(self, within_s).run()
+
+
+class _Trouble(Exception):
+    """This round cannot go on."""
+
+
+@dataclass(slots=True)
+class _Sent:
+    """The newest order for a symbol."""
+
+    request: OrderRequest
+    count: int
+    arrived: bool | None  # None: nobody knows
+    refused: bool = False
+
+
+@dataclass(slots=True)
+class _Rounds:
+    asked: Flattening
+    within_s: float
+    positions: tuple[BrokerPosition, ...] | None = None
+    open_orders: tuple[BrokerOrder, ...] | None = None
+    is_ours: bool = False  # the broker has named the account
+    cancelled: set[str] = field(default_factory=set)
+    sent: dict[str, _Sent] = field(default_factory=dict)  # by symbol
+    names: list[str] = field(default_factory=list)
+
+    async def run(self) -> Flattened:
+        asked = self.asked
+        began_s = asked.monotonic_s()
+        pause_s, trouble, keys_refused = FIRST_PAUSE_S, "", 0
+        shown: object = None
+        while True:
+            left_s = began_s + self.within_s - asked.monotonic_s()
+            try:
+                flat = await asyncio.wait_for(self._round(), max(left_s, 0.001))
+                trouble, keys_refused = "", 0
+                if flat:
+                    break
+                if shown != (shown := self._shown()):
+                    pause_s = FIRST_PAUSE_S  # it goes on
+            except FixInput as error:
+                keys_refused += 1
+                trouble = error.message
+                if keys_refused == KEYS_REFUSED:
+                    raise
+            except (TryAgain, _Trouble) as error:
+                keys_refused = 0
+                trouble = str(error).splitlines()[0]
+                asked.tell(f"not yet: {trouble}; again in {pause_s:g} s")
+            except TimeoutError:
+                flat, trouble = False, trouble or "the broker does not answer"
+                break
+            if asked.monotonic_s() - began_s + pause_s >= self.within_s:
+                flat = False
+                break
+            await asked.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        await self._note_executions()
+        return Flattened(
+            flat=flat,
+            positions=self.positions,
+            open_orders=self.open_orders,
+            cancelled=len(self.cancelled),
+            sent=tuple(self.names),
+            trouble="" if flat else trouble,
+            took_s=asked.monotonic_s() - began_s,
+        )
+
+    async def _round(self) -> bool:
+        """Ask, cancel, send. True: the broker shows an account that is flat."""
+        broker = self.asked.broker
+        if not self.is_ours:
+            told = (await broker.account()).account_id
+            if told != self.asked.number:
+                raise _another_account(told, self.asked.number)
+            self.is_ours = True
+        # Orders first: one that fills between the two answers shows as a position.
+        self.open_orders = await broker.open_orders()
+        self.positions = await broker.positions()
+        ours = {each.request.client_order_id for each in self.sent.values()}
+        foreign = [order for order in _each(self.open_orders) if order.client_order_id not in ours]
+        if not self.positions and not foreign and not self.open_orders:
+            return True
+        for order in foreign:
+            if order.status is not OrderStatus.PENDING_CANCEL:
+                await self._cancel(order)
+        for position in self.positions:
+            await self._leave(position)
+        return False
+
+    def _shown(self) -> object:
+        """What the broker shows, without its prices and times."""
+        return (
+            [(each.symbol, each.quantity, each.available) for each in self.positions or ()],
+            [(each.broker_order_id, each.status) for each in _each(self.open_orders or ())],
+        )
+
+    async def _cancel(self, order: BrokerOrder) -> None:
+        if order.broker_order_id not in self.cancelled:
+            self.cancelled.add(order.broker_order_id)
+            self.asked.record(
+                (
+                    CancelIntended(
+                        client_order_id=order.client_order_id,
+                        broker_order_id=order.broker_order_id,
+                        reason=REASON,
+                    ),
+                )
+            )
+        answer = await self.asked.broker.cancel(order.broker_order_id)
+        # Refused for what it is: it has filled or gone, which the next round sees.
+        if not isinstance(answer, Requested) and not (
+            isinstance(answer, Refused) and not answer.rate_limited
+        ):
+            raise _Trouble(f"the cancel of {order.client_order_id} was not taken: {_why(answer)}")
+
+    async def _leave(self, position: BrokerPosition) -> None:
+        symbol = position.symbol
+        before = self.sent.get(symbol)
+        if before is not None and await self._is_under_way(before):
+            return
+        free = abs(position.quantity if position.available is None else position.available)
+        quantity = min(free, abs(position.quantity))
+        if quantity == 0:
+            return  # orders hold all of it until their cancels are done
+        if before is not None and before.arrived is False and _units(before) <= quantity:
+            again = before  # it never arrived: the same order, under the same name
+        else:
+            again = self._next(position, quantity, 1 if before is None else before.count + 1)
+            self.sent[symbol] = again
+            self.names.append(again.request.client_order_id)
+            self.asked.record(
+                (
+                    OrderIntended(
+                        strategy=self.asked.strategy,
+                        purpose=OrderPurpose.FLATTEN,
+                        request=again.request,
+                        reason=REASON,
+                    ),
+                )
+            )
+        await self._send(again)
+
+    def _next(self, position: BrokerPosition, quantity: Decimal, count: int) -> _Sent:
+        sells = position.quantity > 0
+        plan = names.plan_id(
+            "flatten",
+            self.asked.account,
+            position.symbol,
+            nanoseconds(self.asked.asked_at),
+            1 if sells else -1,
+        )
+        request = OrderRequest(
+            client_order_id=names.order_name(plan, names.FLATTEN, 0, count),
+            symbol=position.symbol,
+            side=OrderSide.SELL if sells else OrderSide.BUY,
+            quantity=quantity,
+        )
+        return _Sent(request=request, count=count, arrived=None)
+
+    async def _send(self, order: _Sent) -> None:
+        name = order.request.client_order_id
+        answer = await self.asked.broker.submit(order.request)
+        match answer:
+            case Accepted(order=told):
+                order.arrived = True
+                self._answered(name, AnswerIs.ACCEPTED, told)
+            case Refused(rate_limited=True):
+                order.arrived = False
+                raise _Trouble(f"{name} was refused unread: {answer.message}")
+            case Refused():
+                order.arrived, order.refused = True, True
+                self._answered(name, AnswerIs.REFUSED, None, answer)
+                raise _Trouble(f"{name} was refused: {answer.message}")
+            case _:
+                order.arrived = None
+                self._answered(name, AnswerIs.UNKNOWN, None, answer)
+                raise _Trouble(f"nobody knows whether {name} arrived: {answer.why}")
+
+    async def _is_under_way(self, sent: _Sent) -> bool:
+        """Whether the newest order of a symbol may still fill. Says of one whose answer was lost whether it arrived."""
+        if sent.arrived is False or sent.refused:
+            return False
+        told = await self.asked.broker.order(sent.request.client_order_id)
+        if told is None:
+            # The broker says that it has none of that name. If it is wrong, it refuses the name a second time.
+            sent.arrived = False
+            return False
+        if sent.arrived is None:
+            sent.arrived = True
+            self._answered(sent.request.client_order_id, AnswerIs.ACCEPTED, told)
+        return not told.status.is_terminal
+
+    def _answered(
+        self, name: str, answer: AnswerIs, order: BrokerOrder | None, said: Refused | Unknown | None = None
+    ) -> None:
+        self.asked.record(
+            (
+                OrderAnswered(
+                    client_order_id=name,
+                    to=AnswerTo.SUBMIT,
+                    answer=answer,
+                    order=order,
+                    code=said.code if isinstance(said, Refused) else "",
+                    message="" if said is None else _why(said),
+                ),
+            )
+        )
+
+    async def _note_executions(self) -> None:
+        """Record what changed hands, so that the book is right at once; the next session would find it too."""
+        asked = self.asked
+        try:
+            found = await asyncio.wait_for(
+                asked.broker.executions_since(asked.executions_since or asked.asked_at), LONGEST_PAUSE_S
+            )
+        except (TryAgain, FixInput, TimeoutError) as error:
+            asked.tell(f"what changed hands is not known yet; the next session asks: {error}")
+            return
+        news = [each for each in found if each.execution_id not in asked.known_executions]
+        if news:
+            asked.record(tuple(ExecutionSeen(execution=each, source="flatten") for each in news))
+
+
+def entries_of(
+    payloads: Sequence[Payload], *, session: str, now: Callable[[], datetime]
+) -> tuple[NewEntry, ...]:
+    """The payloads as entries of one command."""
+    at = now()
+    return tuple(NewEntry(at=at, session=session, payload=each) for each in payloads)
+
+
+def _each(orders: Sequence[BrokerOrder]) -> list[BrokerOrder]:
+    """Orders and legs that may still fill."""
+    return [each for order in orders for each in (order, *order.legs) if not each.status.is_terminal]
+
+
+def _units(sent: _Sent) -> Decimal:
+    assert sent.request.quantity is not None, "a flatten sells units"
+    return sent.request.quantity
+
+
+def _why(answer: object) -> str:
+    return answer.message if isinstance(answer, Refused) else getattr(answer, "why", "")
+
+
+def _another_account(told: str, pinned: str) -> FixInput:
+    return FixInput(
+        f"these keys open the account {told}, and magellan.toml pins {pinned}",
+        kept="nothing was sent",
+        next_step="use the keys of that account",
+    )

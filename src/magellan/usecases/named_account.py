@@ -1,0 +1,59 @@
+"""Which account a person means: by its name in magellan.toml, or by the ledger's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from magellan.errors import FixInput
+from magellan.ports.ledger import Ledger
+from magellan.workspace.broker_account import BrokerAccount
+from magellan.workspace.workspace import WorkspaceSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedAccount:
+    """An account, whether or not it has been traded yet."""
+
+    ledger: str  # its name in the ledger
+    name: str | None  # in magellan.toml; None for a dry run's, and for one that is not there any more
+    terms: BrokerAccount | None
+
+
+def ledger_name(account: BrokerAccount) -> str:
+    """The name under which the ledger keeps an account: its broker and its number, whatever a file calls it."""
+    return f"{account.broker}-{account.kind}-{account.number}"
+
+
+def known_accounts(settings: WorkspaceSettings, ledger: Ledger) -> tuple[NamedAccount, ...]:
+    """Every account of magellan.toml and of the ledger."""
+    found = {
+        ledger_name(terms): NamedAccount(ledger=ledger_name(terms), name=name, terms=terms)
+        for name, terms in settings.accounts.items()
+    }
+    for account in ledger.accounts():
+        found.setdefault(account, NamedAccount(ledger=account, name=None, terms=None))
+    return tuple(found.values())
+
+
+def named_account(settings: WorkspaceSettings, ledger: Ledger, named: str | None) -> NamedAccount:
+    """The account that is meant; unnamed, the one whose session runs, or the only one there is. Raises FixInput."""
+    accounts = known_accounts(settings, ledger)
+    known = ", ".join(each.name or each.ledger for each in accounts)
+    if named is not None:
+        for account in accounts:
+            if named in (account.name, account.ledger):
+                return account
+        raise FixInput(
+            f"there is no account '{named}'; there are: {known or 'none'}",
+            next_step="name one of magellan.toml, or one that `magellan audit list` shows",
+        )
+    running = [each for each in accounts if ledger.holder(each.ledger) is not None]
+    for candidates in (running, accounts):
+        if len(candidates) == 1:
+            return candidates[0]
+    if not accounts:
+        raise FixInput(
+            "magellan.toml names no account, and the ledger is empty",
+            next_step="write a section [accounts.NAME] into magellan.toml; docs/guides/running.md shows one",
+        )
+    raise FixInput(f"there are several accounts: {known}", next_step="name one with --account")
