@@ -79,8 +79,8 @@ def test_an_older_record_goes_through_each_version_in_turn() -> None:
         ("alert", 1, {"severity": "info"}, "['text'] missing or unknown"),
         ("alert", 1, {"severity": "info", "text": "x", "more": 1}, "['more'] missing or unknown"),
         ("alert", 1, {"severity": "info", "words": "x"}, "text"),
-        ("alert", 1, {"severity": "info", "text": 5}, "5 is no text"),
-        ("session_ended", 1, {"reason": "x", "flat": 1}, "1 is neither true nor false"),
+        ("alert", 1, {"severity": "info", "text": 5}, "text cannot be a JSON int"),
+        ("session_ended", 1, {"reason": "x", "flat": 1}, "flat cannot be a JSON int"),
         ("work_done", 1, {"name": "x", "session_on": "yesterday", "detail": ""}, "yesterday"),
     ],
 )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, Self
 
+from magellan.ledger.changed import changed
 from magellan.ledger.entries import (
     AccountMarked,
     AnswerTo,
@@ -227,7 +228,7 @@ class Book:
 
     def _session_ended(self, entry: NewEntry | LedgerEntry, told: SessionEnded) -> None:
         if self.last_session is not None and self.last_session.session == entry.session:
-            self.last_session = replace(self.last_session, ended_at=entry.at)
+            self.last_session = changed(self.last_session, ended_at=entry.at)
 
     def _work_done(self, entry: NewEntry | LedgerEntry, told: WorkDone) -> None:
         self.work_done.add((told.name, told.session_on))
@@ -265,7 +266,7 @@ class Book:
     def _cancel_intended(self, entry: NewEntry | LedgerEntry, told: CancelIntended) -> None:
         order = self.orders.get(told.client_order_id)
         if order is not None:
-            self.orders[told.client_order_id] = replace(order, cancel_asked=True)
+            self.orders[told.client_order_id] = changed(order, cancel_asked=True)
 
     def _order_answered(self, entry: NewEntry | LedgerEntry, told: OrderAnswered) -> None:
         order = self.orders.get(told.client_order_id)
@@ -297,7 +298,7 @@ class Book:
         else:
             # Units that changed hands prove that the broker has the order, whatever became of its answer.
             self.client_order_ids[execution.broker_order_id] = order.client_order_id
-            self.orders[order.client_order_id] = replace(
+            self.orders[order.client_order_id] = changed(
                 order,
                 broker_order_id=execution.broker_order_id,
                 filled_quantity=plus(order.filled_quantity, execution.quantity),
@@ -426,12 +427,12 @@ class Book:
         """A leg belongs to the order it hangs on, and what replaces an order to the one that it replaced."""
         if parent is not None and self.orders[parent].ours:
             above = self.orders[parent]
-            return replace(
+            return changed(
                 record, ours=True, parent=parent, strategy=above.strategy, purpose=purpose_of_leg(order)
             )
         before = None if order.replaces is None else self.order_of(order.replaces)
         if before is not None and before.ours:
-            return replace(
+            return changed(
                 record,
                 ours=True,
                 parent=before.parent,

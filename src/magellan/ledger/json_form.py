@@ -21,6 +21,7 @@ from magellan.ledger.known_secrets import NO_SECRETS, KnownSecrets
 from magellan.ledger.migration import upgraded
 
 Read = Callable[[Any], Any]
+Form = Mapping[type, Read | None]
 
 _OPTIONS: Final = orjson.OPT_UTC_Z
 _WITH_FLOATS: Final[dict[type, bool]] = {}
@@ -139,73 +140,77 @@ def _reader(cls: type) -> Read:
 
 def _made_reader(cls: type) -> Read:
     hints = get_type_hints(cls)
-    readers = tuple((each.name, _read(hints[each.name])) for each in fields(cls))
-    needed = len(readers)
+    names = tuple(each.name for each in fields(cls))
+    forms = tuple(_form(hints[name]) for name in names)
+    # What must be converted depends on which values are missing. There are few such patterns, so each is worked out
+    # once, and a recovery reads a hundred thousand records by them.
+    plans: dict[tuple[type, ...], tuple[tuple[int, Read], ...]] = {}
 
     def read(stored: dict[str, Any]) -> Any:
-        if len(stored) != needed:
-            names = {name for name, _ in readers}
-            raise ValueError(f"{cls.__name__}: {sorted(names ^ stored.keys())} missing or unknown")
-        return cls(**{name: convert(stored[name]) for name, convert in readers})
+        if len(stored) != len(names):
+            raise ValueError(f"{cls.__name__}: {sorted(set(names) ^ stored.keys())} missing or unknown")
+        values = [stored[name] for name in names]
+        found = tuple(map(type, values))
+        plan = plans.get(found)
+        if plan is None:
+            plan = plans[found] = _plan(cls, names, forms, found)
+        for at, convert in plan:
+            values[at] = convert(values[at])
+        return cls(**dict(zip(names, values, strict=True)))
 
     return read
 
 
-def _read(hint: Any) -> Read:
+def _plan(
+    cls: type, names: tuple[str, ...], forms: tuple[Form, ...], found: tuple[type, ...]
+) -> tuple[tuple[int, Read], ...]:
+    """Which fields to convert, and how, when their JSON values are of these types."""
+    plan = []
+    for at, (name, form, kind) in enumerate(zip(names, forms, found, strict=True)):
+        if kind not in form:
+            raise TypeError(f"{cls.__name__}: {name} cannot be a JSON {kind.__name__}")
+        convert = form[kind]
+        if convert is not None:
+            plan.append((at, convert))
+    return tuple(plan)
+
+
+def _form(hint: Any) -> Form:
+    """By the type of a JSON value: how it becomes what the hint says; None where it is that already."""
     if hint in _SCALARS:
         return _SCALARS[hint]
-    if get_origin(hint) in (Union, UnionType):
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
         (inner,) = (each for each in get_args(hint) if each is not NoneType)
-        present = _read(inner)
-        return lambda value: None if value is None else present(value)
-    if get_origin(hint) is tuple:
-        each = _read(get_args(hint)[0])
-        return lambda value: tuple([each(item) for item in value])
-    if isinstance(get_origin(hint), type) and issubclass(get_origin(hint), Mapping):
-        of = _read(get_args(hint)[1])
-        return lambda value: {name: of(item) for name, item in value.items()}
+        return {**_form(inner), NoneType: None}
+    if origin is tuple:
+        each = _form(get_args(hint)[0])
+        return {list: lambda value: tuple([_converted(each, item) for item in value])}
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        of = _form(get_args(hint)[1])
+        return {dict: lambda value: {name: _converted(of, item) for name, item in value.items()}}
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return {str(each): each for each in hint}.__getitem__
+        return {str: {str(each): each for each in hint}.__getitem__}
     assert isinstance(hint, type) and is_dataclass(hint), f"{hint} has no JSON form"
     of_class: type = hint
     # Looked up when it is first read: an order's legs are orders.
-    return lambda value: _reader(of_class)(value)
+    return {dict: lambda value: _reader(of_class)(value)}
 
 
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError(f"{value!r} is no text")
-    return value
+def _converted(form: Form, value: Any) -> Any:
+    kind = type(value)
+    if kind not in form:
+        raise TypeError(f"{value!r} cannot be a JSON {kind.__name__}")
+    convert = form[kind]
+    return value if convert is None else convert(value)
 
 
-def _integer(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is no integer")
-    return value
-
-
-def _truth(value: Any) -> bool:
-    if type(value) is not bool:
-        raise TypeError(f"{value!r} is neither true nor false")
-    return value
-
-
-def _number(value: Any) -> float:
-    if type(value) is not float and type(value) is not int:
-        raise TypeError(f"{value!r} is no number")
-    return float(value)
-
-
-def _decimal(value: Any) -> Decimal:
-    return Decimal(_text(value))
-
-
-_SCALARS: Final[Mapping[Any, Read]] = {
-    str: _text,
-    int: _integer,
-    bool: _truth,
-    float: _number,
-    Decimal: _decimal,
-    datetime: datetime.fromisoformat,
-    date: date.fromisoformat,
+_SCALARS: Final[Mapping[Any, Form]] = {
+    str: {str: None},
+    int: {int: None},
+    bool: {bool: None},
+    float: {float: None, int: float},
+    Decimal: {str: Decimal},
+    datetime: {str: datetime.fromisoformat},
+    date: {str: date.fromisoformat},
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
+from magellan.ledger.changed import changed
 from magellan.ledger.entries import AnswerIs, TradeIdea
 from magellan.ledger.exact import ZERO
 from magellan.trading.order import (
@@ -90,7 +91,7 @@ class OrderRecord:
         """After an answer to its submit or replacement. A yes is never taken back by an answer that comes later."""
         if self.answer is AnswerIs.ACCEPTED:
             return self
-        return replace(self, answer=answer, answer_code=code, answer_message=message)
+        return changed(self, answer=answer, answer_code=code, answer_message=message)
 
     def after_event(self, event: OrderEventKind, order: BrokerOrder) -> OrderRecord:
         """After an event of the broker's stream."""
@@ -113,7 +114,7 @@ class OrderRecord:
 
     def _told(self, status: OrderStatus, order: BrokerOrder) -> OrderRecord:
         newest = order if self.told is None or not _is_newer(self.told, order) else self.told
-        return replace(self, status=status, told=newest, broker_order_id=order.broker_order_id)
+        return changed(self, status=status, told=newest, broker_order_id=order.broker_order_id)
 
 
 def purpose_of_leg(leg: BrokerOrder) -> OrderPurpose:

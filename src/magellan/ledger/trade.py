@@ -6,10 +6,11 @@ execution that turns long into short ends a trade and begins another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from magellan.ledger.changed import changed
 from magellan.ledger.entries import SessionBegan, TradeIdea
 from magellan.ledger.exact import ZERO, minus, plus, quotient, times
 from magellan.ledger.position import rebased
@@ -46,7 +47,7 @@ class Trade:
         self, quantity: Decimal, price: Decimal, commission: Decimal, idea: TradeIdea | None
     ) -> Trade:
         """After more units (> 0) were entered at a price, on an order that meant `idea`."""
-        return replace(
+        return changed(
             self,
             entered=plus(self.entered, quantity),
             entry_usd=plus(self.entry_usd, times(quantity, price)),
@@ -63,7 +64,7 @@ class Trade:
 
     def leaving(self, quantity: Decimal, amount_usd: Decimal, commission: Decimal, reason: str) -> Trade:
         """After units (> 0) left for an amount (> 0)."""
-        return replace(
+        return changed(
             self,
             left=plus(self.left, quantity),
             exit_usd=plus(self.exit_usd, amount_usd),
@@ -74,14 +75,14 @@ class Trade:
 
     def split(self, new_shares: int, old_shares: int) -> Trade:
         """Its units on the new basis. Amounts stay as they are."""
-        return replace(
+        return changed(
             self,
             entered=rebased(self.entered, new_shares, old_shares),
             left=rebased(self.left, new_shares, old_shares),
         )
 
     def closed(self, at: datetime) -> Trade:
-        return replace(self, closed_at=at)
+        return changed(self, closed_at=at)
 
     def record(self) -> TradeRecord:
         """The trade in the fields of the log."""
