@@ -1,7 +1,12 @@
 """Compiled kernels: the cache folder changes with every source that machine code is made from."""
 
+import math
 import shutil
 from pathlib import Path
+
+import pytest
+from numba import njit
+from numba.core.errors import TypingError
 
 from magellan import compiled
 
@@ -39,3 +44,53 @@ def test_the_cache_lies_below_the_folder_that_the_environment_names(tmp_path, mo
     monkeypatch.delenv("NUMBA_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     assert compiled.cache_folder().parent == tmp_path / "user" / "magellan" / "kernels"
+
+
+def test_a_change_in_how_functions_are_compiled_changes_the_cache_folder(tmp_path, monkeypatch):
+    before = compiled.sources_digest()
+    changed = tmp_path / "compiled.py"
+    changed.write_text(Path(compiled.__file__).read_text() + "\n# changed\n")
+    monkeypatch.setattr(compiled, "__file__", str(changed))
+    assert compiled.sources_digest() != before
+
+
+def test_parts_run_inside_the_kernel_that_calls_them_and_have_no_machine_code_of_their_own():
+    @compiled.kernel_part
+    def half(x: float) -> float:
+        return x / 2.0
+
+    @compiled.kernel_part
+    def halved_until(x: float, least: float) -> tuple[float, int]:
+        times = 0
+        while x > least and not math.isnan(x):
+            x = half(x)
+            times += 1
+        return x, times
+
+    @njit
+    def kernel(x: float) -> float:
+        left, times = halved_until(x, 3.0)
+        return half(left) + 100.0 * times
+
+    assert kernel(20.0) == 301.25
+    assert math.isnan(kernel(math.nan))
+    (made,) = kernel.overloads.values()
+    engine = made.library.codegen._engine
+    assert engine.is_symbol_defined(made.fndesc.llvm_func_name)
+    for part in (half, halved_until):
+        (own,) = part.overloads.values()
+        assert not engine.is_symbol_defined(own.fndesc.llvm_func_name)
+        assert own.library.get_pointer_to_function(own.fndesc.llvm_func_name) == 0
+
+
+def test_a_part_that_numba_cannot_type_is_an_error_when_its_kernel_is_compiled():
+    @compiled.kernel_part
+    def wrong(x: float) -> float:
+        return x + "1"
+
+    @njit
+    def kernel(x: float) -> float:
+        return wrong(x)
+
+    with pytest.raises(TypingError, match="wrong"):
+        kernel(1.0)

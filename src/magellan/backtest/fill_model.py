@@ -2,7 +2,7 @@
 
 The rules, and where each misleads, are in docs/assumptions.md: "Market orders", "Stops", "Limits", "Volume", "Impact".
 Sides are +1 to buy and -1 to sell.
-The same functions serve the backtester's compiled replay and the local paper exchange.
+The same functions serve the backtester's replay, which compiles them in, and the local paper exchange.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ import math
 
 import numpy as np
 
-from magellan.compiled import pure_kernel
 
-
-@pure_kernel
 def stop_price(
     side: float, stop: float, open_: float, high: float, low: float, at_level: bool
 ) -> tuple[float, bool]:
@@ -37,7 +34,6 @@ def stop_price(
     return np.nan, False
 
 
-@pure_kernel
 def limit_price(
     side: float, limit: float, open_: float, high: float, low: float, at_level: bool, through: bool
 ) -> tuple[float, bool]:
@@ -60,7 +56,6 @@ def limit_price(
     return np.nan, False
 
 
-@pure_kernel
 def slipped(
     side: float, price: float, half_spread: float, slippage: float, impact: float, share: float, tick: float
 ) -> float:
@@ -79,7 +74,6 @@ def slipped(
     return worse
 
 
-@pure_kernel
 def whole_steps(units: float, step: float) -> float:
     """`units` rounded towards zero to the instrument's quantity step; step 0 allows any fraction."""
     if step <= 0.0:
@@ -92,7 +86,6 @@ def whole_steps(units: float, step: float) -> float:
     return whole * step
 
 
-@pure_kernel
 def commission(
     units: float, price: float, per_unit: float, rate: float, minimum: float, point_value: float
 ) -> float:

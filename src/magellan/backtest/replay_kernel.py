@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from magellan.backtest import fill_model
 from magellan.backtest import records as r
-from magellan.backtest.fill_model import commission, limit_price, slipped, stop_price, whole_steps
 from magellan.backtest.run_memory import (
     account_of,
     cost_of,
@@ -45,6 +45,12 @@ FAR: Any = np.int64(2**62)
 TRUE: Any = np.bool_(True)
 FALSE: Any = np.bool_(False)
 _EPSILON = 1e-9
+
+stop_price = kernel_part(fill_model.stop_price)
+limit_price = kernel_part(fill_model.limit_price)
+slipped = kernel_part(fill_model.slipped)
+whole_steps = kernel_part(fill_model.whole_steps)
+commission = kernel_part(fill_model.commission)
 
 
 @kernel_part

@@ -9,7 +9,7 @@ from magellan.backtest import records as r
 from magellan.backtest.market import Market
 from magellan.backtest.replay import Replayed
 from magellan.backtest.result import Trades
-from magellan.compiled import kernel
+from magellan.compiled import pure_kernel
 
 
 def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float64]) -> Trades:
@@ -62,7 +62,8 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
     exit_at_close = np.zeros(n, dtype=bool)
     exit_at_close[trade[exit_at]] = fills["at_close"][exit_at] == 1
     exit_at_close |= is_open
-    mae, mfe = excursions(market.high, market.low, entry_row, exit_row, entry_price, side, at_close)
+    mae, mfe = np.zeros(n), np.zeros(n)
+    excursions(market.high, market.low, entry_row, exit_row, entry_price, side, at_close, mae, mfe)
     return Trades(
         symbols=market.symbols,
         symbol=symbol,
@@ -106,7 +107,7 @@ def _reasons(
     return tuple(found)
 
 
-@kernel
+@pure_kernel
 def excursions(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
@@ -115,16 +116,15 @@ def excursions(
     entry_price: NDArray[np.float64],
     side: NDArray[np.float64],
     at_close: NDArray[np.bool_],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Worst and best move of each trade as fractions of its entry price (MAE, MFE), both >= 0; shapes (trades,).
+    worst: NDArray[np.float64],
+    best: NDArray[np.float64],
+) -> None:
+    """Write each trade's worst and best move as fractions of its entry price (MAE, MFE), both >= 0.
 
     Over the bars held, the exit's own bar included; the entry's own bar only when it was entered before its close.
     Source: J. Sweeney, "Maximum Adverse Excursion", 1997.
     """
-    n = len(entry_row)
-    worst = np.zeros(n)
-    best = np.zeros(n)
-    for t in range(n):
+    for t in range(len(entry_row)):
         top = entry_price[t]
         bottom = entry_price[t]
         for row in range(entry_row[t] + (1 if at_close[t] else 0), exit_row[t] + 1):
@@ -134,4 +134,3 @@ def excursions(
         fall = (entry_price[t] - bottom) / abs(entry_price[t])
         worst[t] = fall if side[t] > 0.0 else rise
         best[t] = rise if side[t] > 0.0 else fall
-    return worst, best

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magellan.compiled import kernel
+from magellan.compiled import kernel_part
 from magellan.errors import FixInput
 from magellan.trading.bar import Floats
 
@@ -56,7 +56,7 @@ def period(n: int, *, at_least: int = 1, name: str = "n") -> int:
     return int(n)
 
 
-@kernel
+@kernel_part
 def run_start(values: Any, row: int) -> int:
     """The first row from `row` on that holds a value, else the length."""
     while row < len(values) and not np.isfinite(values[row]):
@@ -64,7 +64,7 @@ def run_start(values: Any, row: int) -> int:
     return row
 
 
-@kernel
+@kernel_part
 def run_end(values: Any, row: int) -> int:
     """The first row from `row` on that is missing, else the length."""
     while row < len(values) and np.isfinite(values[row]):
