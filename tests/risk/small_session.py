@@ -114,6 +114,7 @@ class SmallSession:
         self.cash, self.held = Decimal(100_000), dict.fromkeys(symbols, Decimal(0))
         self.price = dict.fromkeys(symbols, Decimal(100))
         self.equity: Decimal | None = None  # told instead of what it comes to
+        self.last_equity: Decimal | None = Decimal(100_000)  # at the close of the session before
         self.buying_power: Decimal | None = Decimal(100_000)
         self.blocked: bool | None = False
         self.refuses: str | None = None  # why the broker refuses every order
@@ -199,7 +200,7 @@ class SmallSession:
         return e.BrokerFacts(
             account=AccountSnapshot(
                 account_id="PA3", as_of=self.now, cash_usd=self.cash,
-                equity_usd=worth if self.equity is None else self.equity, last_equity_usd=Decimal(100_000),
+                equity_usd=worth if self.equity is None else self.equity, last_equity_usd=self.last_equity,
                 buying_power_usd=self.buying_power, multiplier=Decimal(1), shorting_enabled=False,
                 trading_blocked=self.blocked,
             ),

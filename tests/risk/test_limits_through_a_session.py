@@ -351,6 +351,52 @@ def test_an_open_trade_is_left_though_everything_is_halted_and_tripped_incident_
     assert small.held == {"AMC": Decimal(0)}
 
 
+def next_day(small: SmallSession) -> None:
+    """The market closes at what the account is worth, and opens the next day."""
+    account = small.facts().account
+    small.last_equity = account.equity_usd
+    small.now = (small.now + timedelta(days=1)).replace(hour=14, minute=30, second=0, microsecond=0)
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["one session", "a restart each day"])
+def test_losing_days_in_a_row_end_entries(restarts: bool) -> None:
+    breakers = {**QUIET, "losing_days_max": 2}
+    small = SmallSession(config={"risk": {"breakers": breakers}}).start()
+    for worth in (99_900, 99_800):
+        assert small.tripped == []
+        small.equity = Decimal(worth)
+        small.broker_tells()
+        next_day(small)
+        if restarts:
+            small = _restarted(small, breakers)
+        else:
+            small.broker_tells()
+    assert small.tripped == [BreakerKind.LOSING_DAYS]
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["one session", "a restart each day"])
+def test_what_yesterday_lost_is_not_todays_loss(restarts: bool) -> None:
+    breakers = {**QUIET, "daily_loss_usd_max": 1500.0}
+    small = SmallSession(config={"risk": {"breakers": breakers}}).start()
+    small.equity = Decimal(99_000)
+    small.broker_tells()
+    next_day(small)
+    small.equity = Decimal(98_000)
+    if restarts:
+        small = _restarted(small, breakers)
+    small.broker_tells()
+    assert small.tripped == []
+    small.equity = Decimal(97_500)
+    small.broker_tells()
+    assert small.tripped == [BreakerKind.DAILY_LOSS]
+
+
+def _restarted(small: SmallSession, breakers: dict[str, Any]) -> SmallSession:
+    again = SmallSession(config={"risk": {"breakers": breakers}}, recorded=tuple(small.entries))
+    again.equity, again.last_equity = small.equity, small.last_equity
+    return again.start(small.now)
+
+
 def operator(small: SmallSession, asks: e.OperatorAsks) -> None:
     small.tell(e.Operator(at=small.now, asks=asks, person="Ada", reason="news", source="command"))
 
@@ -416,3 +462,5 @@ def test_a_profit_of_any_size_trips_nothing_in_a_session_incident_45() -> None:
 
 def test_every_limit_is_breached_in_a_whole_session() -> None:
     assert set(CASES) == {each.name for each in fields(RiskLimits)}
+    in_days = {"losing_days_max"}
+    assert set(BREAKER_CASES) - {"books differ"} | in_days == {each.name for each in fields(BreakerLimits)}

@@ -368,12 +368,13 @@ def _next_day(breakers: Breakers, event: DayBegan) -> Breakers:
             return breakers
         # The day began without a word from the broker, which has come now.
         return replace(breakers, day_start_equity_usd=event.equity_usd)
-    day_before, losing_days = breakers.profit_today_usd, breakers.losing_days
+    start = event.equity_usd if event.equity_usd is not None else breakers.equity_usd
+    # By what the day before ended with, not by the last word that we heard in it: nobody may have listened to its end.
+    day_before, losing_days = replace(breakers, equity_usd=start).profit_today_usd, breakers.losing_days
     if day_before is not None and day_before < 0:
         losing_days += 1
     elif day_before is not None and day_before > 0:
         losing_days = 0
-    start = event.equity_usd if event.equity_usd is not None else breakers.equity_usd
     return replace(
         breakers,
         session_on=event.session_on,
