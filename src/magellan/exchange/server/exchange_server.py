@@ -167,6 +167,8 @@ class ExchangeServer:
             for terms in options.plan.faults:
                 self.arm(terms)
         self.log.write(self.clock.now_ns(), "start", seed=options.seed, symbols=len(self._market.symbols))
+        if self._starts_fast:
+            self._streams.prepare()
         self.timeline.clock_changed()
         if self._log_file is not None:
             self._go(self._flush_log())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from aiohttp import web
 
-from magellan.exchange.data_api.entitlement import SIP_DELAY_NS, Entitlement
+from magellan.exchange.data_api.entitlement import SIP_DELAY_NS, Entitlement, volume_share
+from magellan.exchange.data_api.entitlement import Feed as DataFeed
 from magellan.exchange.data_api.stream import publication
 from magellan.exchange.data_api.stream.frame import Encoding as DataEncoding
 from magellan.exchange.data_api.stream.frame import frames
@@ -31,6 +33,7 @@ from magellan.exchange.server.event_log import EventLog
 from magellan.exchange.server.faults.injector import FaultInjector, Occasion
 from magellan.exchange.server.faults.plan import DuplicateData, LateData, LostData, Seam
 from magellan.exchange.server.key_ring import KeyPair, KeyRing, Refusal, shown_pair
+from magellan.exchange.server.packed_bars import PackedBars, packed_frames
 from magellan.exchange.server.timeline import Timeline
 from magellan.exchange.server.websocket import StreamConnection, StreamTerms, wants_msgpack
 from magellan.trading.timeframe import SECOND_NS
@@ -115,6 +118,7 @@ class MarketStreams:
         self._log = log
         self._terms = terms
         self._first_listener = first_listener
+        self._packed = PackedBars(market)
         self._clients: list[_Client] = []
         self._ticked_ns = 0  # trades and quotes until then have been published
         self._ticks = False
@@ -242,6 +246,10 @@ class MarketStreams:
 
     def _publish_bars(self, feed: Feed, clients: Sequence[_Client], instant: Instant) -> None:
         at_ns, iex, market = instant.at_ns, feed.is_iex, self._market
+        packed = [each for each in clients if self._takes_packed(each)]
+        if packed:
+            self._publish_packed(feed, packed, instant)
+            clients = [each for each in clients if each not in packed]
         for channel in ("bars", "updatedBars", "dailyBars", "lulds"):
             symbols = self._wanted(feed, clients, channel, instant.symbols)
             if not symbols:
@@ -256,6 +264,40 @@ class MarketStreams:
                 case _:
                     continue  # updated bars tell of late trades, and here no trade is ever late
             self._send_all(feed, clients, messages, at_ns)
+
+    def _takes_packed(self, client: _Client) -> bool:
+        """Whether a client's bars can be sent as they were packed: no other channel closes with them, no fault acts."""
+        return (
+            self._packed.can_pack
+            and client.connection.encoding is Encoding.MSGPACK
+            and not client.feed.is_test
+            and client.feed.kind is STOCKS
+            and client.listens("bars")
+            and not (client.listens("dailyBars") or client.listens("lulds"))
+            and not self._faults.at(Seam.DATA)
+        )
+
+    def _publish_packed(self, feed: Feed, clients: Sequence[_Client], instant: Instant) -> None:
+        symbols = self._wanted(feed, clients, "bars", instant.symbols)
+        closing = self._packed.closing(symbols, instant.at_ns, _iex_share if feed.is_iex else _whole)
+        shared: dict[tuple[str, ...], list[bytes]] = {}
+        for client in clients:
+            asked = tuple(client.session.subscriptions("bars"))
+            if asked not in shared:
+                everything = "*" in asked
+                chosen = [
+                    message
+                    for symbol, message in closing
+                    if everything or client.session.wants("bars", symbol)
+                ]
+                shared[asked] = list(packed_frames(chosen))
+            for frame in shared[asked]:
+                client.connection.publish(frame)
+
+    def prepare(self) -> None:
+        """Pack the bars of the day beforehand: for a clock that will not wait for them."""
+        if self._packed.can_pack:
+            self._packed.prepare(self._timeline.reached_ns)
 
     def status_changed(self, symbol: str, now_ns: int, halt: Halt | None) -> None:
         """Tell of a halt, or of its end."""
@@ -322,6 +364,8 @@ class MarketStreams:
     ) -> Sequence[str]:
         """Those of the symbols that anybody listens to, in the market's order; options by what was asked for."""
         asked = {symbol for client in clients for symbol in client.session.subscriptions(channel)}
+        if not asked:
+            return ()
         if feed.is_test:
             return symbols[:1] if asked & {TEST_SYMBOL, "*"} else ()
         if feed.kind is OPTIONS:
@@ -385,6 +429,15 @@ class MarketStreams:
                 client.connection.publish(frame)
 
         return send
+
+
+@lru_cache(maxsize=65536)
+def _iex_share(symbol: str) -> float:
+    return volume_share(DataFeed.IEX, symbol)
+
+
+def _whole(symbol: str) -> float:
+    return 1.0
 
 
 def _renamed(message: Message) -> Message:
