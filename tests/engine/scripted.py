@@ -16,7 +16,17 @@ from magellan.engine.setup import SessionSetup, Timings
 from magellan.ledger.entries import SessionBegan
 from magellan.risk.breakers import BreakerLimits
 from magellan.risk.limits import EntryHours, RiskLimits
-from magellan.strategy.contract import Enter, Exit, Features, Intent, Moment, NoParameters, Parameters, Side, Strategy
+from magellan.strategy.contract import (
+    Enter,
+    Exit,
+    Features,
+    Intent,
+    Moment,
+    NoParameters,
+    Parameters,
+    Side,
+    Strategy,
+)
 from magellan.strategy.market_view import MarketView
 from magellan.strategy.trade_plan import EquityFraction, Price, TradePlan
 from magellan.trading.bar import Bars
@@ -39,9 +49,7 @@ EVERYTHING = Capabilities(
     order_stream=True,
     replace=True,
     requests_per_minute=None,
-    bracket_entry_types=frozenset(
-        {OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT}
-    ),
+    bracket_entry_types=frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT}),
 )
 
 ANYTHING_GOES = RiskLimits(

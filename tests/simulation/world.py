@@ -236,9 +236,7 @@ class World:
                 self.ledger.extend(entries)
             case c.Submit(request=request):
                 self.sent[request.client_order_id] = self.sent.get(request.client_order_id, 0) + 1
-                self._change(
-                    AnswerTo.SUBMIT, request.client_order_id, lambda: self.core.submit(request)
-                )
+                self._change(AnswerTo.SUBMIT, request.client_order_id, lambda: self.core.submit(request))
             case c.Replace(broker_order_id=broker_id, change=change):
                 self._change(
                     AnswerTo.REPLACE, change.client_order_id, lambda: self.core.replace(broker_id, change)

@@ -24,7 +24,9 @@ class PlanState:
     fills: list[tuple[Decimal, Decimal]] = field(default_factory=list)  # (units, price) of its entries
     first_fill_at: datetime | None = None
     sold: dict[int, Decimal] = field(default_factory=dict)  # units that each target has sold
-    newest_target: int | None = None  # that has sold its portion since the newest bar closed
+    completed: dict[int, int] = field(
+        default_factory=dict
+    )  # bar (ns) in which each target sold its last unit
     orders: list[str] = field(default_factory=list)  # names, in the order of their intents
     closed_at: datetime | None = None  # the execution that made the position flat
     dropped: bool = False  # given up before anything was sent

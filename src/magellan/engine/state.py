@@ -176,11 +176,6 @@ class State:
                 units -= self.book.orders[order.name].filled_quantity
         return max(units, ZERO)
 
-    def portion_units(self, plan: PlanState, units: Decimal, target: int) -> Decimal:
-        """What target `target` (from 1) is to sell of so many units entered."""
-        step = self.quantity_steps.get(plan.symbol, 1.0)
-        return target_units(plan, units, step)[target - 1]
-
     def is_over(self, plan: PlanState) -> bool:
         """Nothing of the plan is held, and nothing of it may fill."""
         if plan.is_open or (not plan.orders and not plan.entered and not plan.dropped):
@@ -208,10 +203,7 @@ class State:
         self._wake(told.plan_id)
 
     def _trade_marked(self, entry: NewEntry | LedgerEntry, told: TradeMarked) -> None:
-        plan = self.plans[told.plan_id]
-        if plan.marks is None or told.marks.bar_ns > plan.marks.bar_ns:
-            plan.newest_target = None
-        plan.marks = told.marks
+        self.plans[told.plan_id].marks = told.marks
 
     def _trade_dropped(self, entry: NewEntry | LedgerEntry, told: TradeDropped) -> None:
         self.plans[told.plan_id].dropped = True
@@ -279,7 +271,7 @@ class State:
         if order is None:
             return
         if told.order is not None:
-            self._seen(told.order, order.name)
+            self._seen(told.order, order.name, entry.at)
         if told.to is AnswerTo.CANCEL:
             if told.answer in (AnswerIs.REFUSED, AnswerIs.RATE_LIMITED):
                 order.change = None
@@ -302,14 +294,14 @@ class State:
         name = self.book.client_order_ids.get(told.order.broker_order_id)
         if name is None:
             return
-        self._seen(told.order, name)
+        self._seen(told.order, name, entry.at)
         order = self.orders.get(name)
         if order is None:
             return
         if told.event in (OrderEventKind.CANCEL_REJECTED, OrderEventKind.REPLACE_REJECTED):
             order.change = None
 
-    def _seen(self, told: BrokerOrder, name: str) -> None:
+    def _seen(self, told: BrokerOrder, name: str, at: datetime) -> None:
         """What the broker showed of an order: its legs, and whom it took the place of."""
         order = self.orders.get(name)
         if order is None:
@@ -346,7 +338,7 @@ class State:
             )
             filled = self.book.orders[leg_name].filled_quantity
             if filled and role is Role.TARGET:
-                self._sold(self.plans[order.plan_id], order.portion, filled)
+                self._sold(self.plans[order.plan_id], order.portion, filled, at)
 
     def _execution(self, entry: NewEntry | LedgerEntry, told: ExecutionSeen) -> None:
         execution = told.execution
@@ -363,9 +355,10 @@ class State:
                     day = self.schedule.day_of_bar(self.schedule.bar_at(nanoseconds(execution.at)))
                     self.trades_on[day] = self.trades_on.get(day, 0) + 1
                 plan.entered += execution.quantity
+                plan.closed_at = None  # another portion of an entry may fill when the first has left already
                 plan.fills.append((execution.quantity, execution.price))
             elif order.role is Role.TARGET:
-                self._sold(plan, order.portion, execution.quantity)
+                self._sold(plan, order.portion, execution.quantity, execution.at)
             if not self.may_fill(order):
                 order.change = None
         self._position_moved(execution.symbol, execution.at)
@@ -397,12 +390,10 @@ class State:
         if plan_id not in ids:
             ids.append(plan_id)
 
-    def _sold(self, plan: PlanState, target: int, units: Decimal) -> None:
-        before = plan.sold.get(target, ZERO)
-        plan.sold[target] = before + units
-        wanted = self.portion_units(plan, plan.entered, target) if target else ZERO
-        if target and before < wanted <= before + units:
-            plan.newest_target = target
+    def _sold(self, plan: PlanState, target: int, units: Decimal, at: datetime) -> None:
+        plan.sold[target] = plan.sold.get(target, ZERO) + units
+        plan.completed.pop(target, None)
+        plan.completed[target] = self.schedule.bar_at(nanoseconds(at))
 
     def _position_moved(self, symbol: str, at: datetime) -> None:
         if self.book.quantity(symbol) != 0:

@@ -125,18 +125,16 @@ def followed(plan: PlanState, bar: Bar, schedule: Schedule, current: CurrentPlan
 
 def advanced(plan: PlanState, marks: TradeMarks, step: float, bar: Bar, current: CurrentPlan) -> TradeMarks:
     """The marks with the stop that holds for the bar to come: where a target moved it, or its column has gone."""
-    done = list(marks.targets_done)
-    newest = plan.newest_target if plan.newest_target not in done else None
-    for at, wanted in enumerate(target_units(plan, plan.entered, step), start=1):
-        if at in done:
-            continue
-        if wanted > 0 and plan.sold.get(at, 0) >= wanted:
+    done, newest = list(marks.targets_done), None
+    wanted = dict(enumerate(target_units(plan, plan.entered, step), start=1))
+    # What was sold after the bar had closed, before anybody heard of that, belongs to the bar to come.
+    sold = [at for at, bar_ns in plan.completed.items() if bar_ns <= marks.bar_ns and at in wanted]
+    # A portion of less than one unit sells nothing, and moves the stop all the same.
+    sold += [at for at, units in wanted.items() if units == 0 and _reached(plan, at, bar, current)]
+    for at in sold:
+        if at not in done and plan.sold.get(at, 0) >= wanted[at]:
             done.append(at)
-            newest = newest or at
-        elif wanted == 0 and _reached(plan, at, bar, current):
-            # A portion of less than one unit sells nothing, and moves the stop all the same.
-            done.append(at)
-            newest = newest or at
+            newest = at
     slot = marks.stop_slot
     moved = newest is not None and plan.terms.targets[newest - 1].then_stop is not None
     if moved:

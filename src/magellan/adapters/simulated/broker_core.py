@@ -294,7 +294,8 @@ class BrokerCore:
                 orders = [order for order in orders if not self._lost(order)]
             held = self.positions.get(bar.symbol, ZERO)
             reducing = sorted((each for each in orders if self._reduces(each, held)), key=_exit_rank)
-            entering = [each for each in orders if each not in reducing]
+            # Legs that sleep now take part after their entry, in their own order.
+            entering = [each for each in orders if each.works and each not in reducing]
             if tick.phase is Phase.RANGE:
                 self._try(entering, bar, tick.phase)
                 # Legs that the entry has just woken take part.
@@ -355,6 +356,10 @@ class BrokerCore:
             found = Match(price, slips=False, at_open=True)
         elif order.type is OrderType.STOP and order.sign * (price - float(order.stop or 0)) >= 0:
             found = Match(price, slips=True, at_open=True)
+        elif order.type is OrderType.STOP_LIMIT and order.sign * (price - float(order.stop or 0)) >= 0:
+            order.triggered = True
+            if order.sign * (price - float(order.limit or 0)) <= 0:
+                found = Match(price, slips=True, at_open=True)
         if found is not None:
             self._at_once.append((self.now_ns + _LATENCY_NS, order, found))
 
