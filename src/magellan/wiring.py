@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from magellan.archive.actions import CorporateActionTable
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
+    from magellan.ledger.entries import SessionBegan
     from magellan.ports.bars import BarArchive
     from magellan.ports.broker import Broker
     from magellan.ports.corporate_actions import CorporateActionStore
@@ -314,6 +315,17 @@ def secret_providers(workspace: Workspace, environment: Mapping[str, str]) -> tu
     from magellan.adapters.environment_secrets import EnvironmentSecrets
 
     return (EnvironmentSecrets(environment), EnvFile(workspace.root / ".env"))
+
+
+def session_calendar(workspace: Workspace, began: SessionBegan) -> ExchangeCalendar:
+    """The calendar that a session trades by; the New York exchanges' where its strategy is there no more."""
+    from magellan.workspace.config_file import read_config
+
+    try:
+        folder = workspace.strategy(f"{began.stage}/{began.strategy}" if began.stage else began.strategy)
+        return load_calendar(read_config(folder.config_file).data.calendar)
+    except FixInput:
+        return load_calendar()
 
 
 def side_record(workspace: Workspace, account: str, name: str) -> SideRecord:

@@ -126,15 +126,16 @@ def test_a_jump_that_nothing_explains_fails_validation_incident_10(workspace: Pa
     refused(runner(workspace, "--validate"), "data", "FAILED", "GALLEY 2023-06-12")
 
 
-def test_without_the_switch_there_is_nothing_to_run_and_it_says_so(workspace: Path) -> None:
+def test_without_the_switch_it_trades_and_says_when_nothing_says_where(workspace: Path) -> None:
     before = kept(workspace)
-    refused(
-        runner(workspace),
-        "there is nothing to run: USE_ARCHIVED_DATA is not true",
-        "next: USE_ARCHIVED_DATA=true",
-    )
-    refused(runner(workspace, USE_ARCHIVED_DATA="false"), "there is nothing to run")
+    refused(runner(workspace), "nothing says where orders go", "next: ")
+    refused(runner(workspace, USE_ARCHIVED_DATA="false"), "nothing says where orders go")
     assert kept(workspace) == before
+
+
+def test_a_session_trades_the_config_as_it_stands(workspace: Path) -> None:
+    refused(runner(workspace, "--set", "fast=6"), "--set would change it")
+    refused(runner(workspace, "--account", "local", **ARCHIVED), "--account asks for a session")
 
 
 CONTRADICTIONS = {

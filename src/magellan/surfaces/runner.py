@@ -3,8 +3,9 @@
     python runner.py --help         what it takes
     python runner.py --validate     look at code, config, data and indicators; no order, no fill
     USE_ARCHIVED_DATA=true python runner.py      replay the archived bars
+    python runner.py                trade, as `magellan run` does
 
-Without USE_ARCHIVED_DATA there is nothing to run yet: this version has no broker, and says so.
+The archive and a broker are never reached by the same run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,13 +23,21 @@ from magellan.errors import FixInput
 from magellan.surfaces.cli.app import carry_out, interruptible
 from magellan.surfaces.cli.options import JsonOption
 from magellan.surfaces.cli.run_options import (
+    ArmedByOption,
+    DryRunOption,
     FromOption,
+    LiveOption,
     SetOption,
     SymbolsOption,
     ToOption,
+    TradedAccountOption,
+    WatchdogOption,
     chosen_strategy,
     settings_of,
 )
+
+if TYPE_CHECKING:
+    from magellan.settings import Asked
 
 
 def main(file: str, arguments: Sequence[str] | None = None) -> int:
@@ -44,9 +53,14 @@ def main(file: str, arguments: Sequence[str] | None = None) -> int:
         from_: FromOption = None,
         to: ToOption = None,
         set_: SetOption = None,
+        account: TradedAccountOption = None,
+        dry_run: DryRunOption = False,
+        live_number: LiveOption = None,
+        armed_by: ArmedByOption = None,
+        watchdog: WatchdogOption = True,
         as_json: JsonOption = False,
     ) -> None:
-        from magellan.settings import run_settings
+        from magellan.settings import Asked, run_settings
 
         said = run_settings()  # first of all: a contradiction is refused whatever was asked for
         asked = _Asked(
@@ -55,14 +69,19 @@ def main(file: str, arguments: Sequence[str] | None = None) -> int:
             from_on=from_,
             to_on=to,
         )
+        how = Asked(dry_run=dry_run, account=account, typed_number=live_number, armed_by=armed_by)
         if validate:
             _validate(folder, asked, as_json=as_json)
+        elif said.use_archived_data:
+            _must_be_plain(how)
+            _replay(folder, asked, as_json=as_json)
         else:
-            _run(folder, asked, archived=bool(said.use_archived_data), as_json=as_json)
+            _trade(folder, asked, how, watchdog=watchdog, as_json=as_json)
 
     runner.__doc__ = (
         f"Run the strategy {folder.name}.\n\nUSE_ARCHIVED_DATA=true replays the workspace's archived bars and sends "
-        "no order. ENVIRONMENT and ALPACA_PAPER are read too; a combination that contradicts itself is refused."
+        "no order; otherwise it trades, as `magellan run` does. ENVIRONMENT and "
+        "ALPACA_PAPER are read too; a combination that contradicts itself is refused."
     )
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     app.command(epilog="Example: USE_ARCHIVED_DATA=true python runner.py --from 2024-01-02")(
@@ -108,15 +127,10 @@ def _validate(folder: Path, asked: _Asked, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _run(folder: Path, asked: _Asked, *, archived: bool, as_json: bool) -> None:
+def _replay(folder: Path, asked: _Asked, *, as_json: bool) -> None:
     from magellan.surfaces.cli.backtest_run import run_and_show
     from magellan.workspace.workspace import Workspace
 
-    if not archived:
-        raise FixInput(
-            "there is nothing to run: USE_ARCHIVED_DATA is not true, and this version has no broker",
-            next_step="USE_ARCHIVED_DATA=true python runner.py replays archived bars; --validate only looks",
-        )
     run_and_show(
         Workspace.around(folder),
         str(folder),
@@ -127,3 +141,46 @@ def _run(folder: Path, asked: _Asked, *, archived: bool, as_json: bool) -> None:
         keep=True,
         json_file=Path("-") if as_json else None,
     )
+
+
+def _must_be_plain(how: Asked) -> None:
+    """Archived bars trade no account: refuse what asks for one."""
+    given = {
+        "--dry-run": how.dry_run,
+        "--account": how.account,
+        "--live": how.typed_number,
+        "--armed-by": how.armed_by,
+    }
+    named = [option for option, value in given.items() if value]
+    if named:
+        raise FixInput(
+            f"USE_ARCHIVED_DATA is true, and {', '.join(named)} asks for a session: those are two modes",
+            kept="nothing was opened, and no order was sent",
+            next_step="unset USE_ARCHIVED_DATA, or leave the option out",
+        )
+
+
+def _trade(folder: Path, asked: _Asked, how: Asked, *, watchdog: bool, as_json: bool) -> None:
+    import os
+
+    from magellan.surfaces.cli.session_run import run_session_and_show
+    from magellan.workspace.workspace import Workspace
+
+    given = {
+        "--symbols": asked.symbols,
+        "--from": asked.from_on,
+        "--to": asked.to_on,
+        "--set": asked.settings,
+    }
+    named = [option for option, value in given.items() if value]
+    if named:
+        raise FixInput(
+            f"a session trades its config as it stands, and {', '.join(named)} would change it",
+            kept="nothing was opened, and no order was sent",
+            next_step="change config.json, or replay archived bars with USE_ARCHIVED_DATA=true",
+        )
+    workspace = Workspace.around(folder)
+    loaded = chosen_strategy(workspace, str(folder), None, {})
+    stopped = run_session_and_show(workspace, loaded, how, os.environ, watchdog=watchdog, as_json=as_json)
+    if not stopped.in_order:
+        raise typer.Exit(1)

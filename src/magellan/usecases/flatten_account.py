@@ -62,6 +62,7 @@ class Flattening:
     asked_at: datetime  # aware, UTC: the names of orders follow from it
     record: Callable[[Sequence[Payload]], None]  # keeps what is about to be done, durably
     known_executions: frozenset[str] = frozenset()
+    known_orders: frozenset[str] = frozenset()  # by client_order_id: those that the record names
     executions_since: datetime | None = None  # None: since it was asked
     tell: Callable[[str], None] = lambda text: None
     monotonic_s: Callable[[], float] = lambda: asyncio.get_running_loop().time()
@@ -132,7 +133,7 @@ class _Rounds:
                 break
             await asked.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        await self._note_executions()
+        await self._note_what_became_of_it()
         return Flattened(
             flat=flat,
             positions=self.positions,
@@ -284,19 +285,35 @@ class _Rounds:
             )
         )
 
-    async def _note_executions(self) -> None:
-        """Record what changed hands, so that the book is right at once; the next session would find it too."""
+    async def _note_what_became_of_it(self) -> None:
+        """Record fills and orders, so that the book is right at once; the next session would find them too."""
         asked = self.asked
+        since = asked.executions_since or asked.asked_at
         try:
-            found = await asyncio.wait_for(
-                asked.broker.executions_since(asked.executions_since or asked.asked_at), LONGEST_PAUSE_S
-            )
+            async with asyncio.timeout(LONGEST_PAUSE_S):
+                executions = await asked.broker.executions_since(since)
+                orders = await asked.broker.orders_since(since)
         except (TryAgain, FixInput, TimeoutError) as error:
             asked.tell(f"what changed hands is not known yet; the next session asks: {error}")
             return
-        news = [each for each in found if each.execution_id not in asked.known_executions]
-        if news:
-            asked.record(tuple(ExecutionSeen(execution=each, source="flatten") for each in news))
+        ours = {*self.names, *asked.known_orders}
+        found: list[Payload] = [
+            ExecutionSeen(execution=each, source="flatten")
+            for each in executions
+            if each.execution_id not in asked.known_executions
+        ]
+        found += [
+            OrderAnswered(
+                client_order_id=each.client_order_id,
+                to=AnswerTo.LOOK_UP,
+                answer=AnswerIs.ACCEPTED,
+                order=each,
+            )
+            for each in orders
+            if each.client_order_id in ours
+        ]
+        if found:
+            asked.record(tuple(found))
 
 
 def entries_of(

@@ -264,6 +264,7 @@ async def _flattened(
             asked_at=asked_at,
             record=record,
             known_executions=frozenset(book.executions),
+            known_orders=frozenset(book.orders),
             executions_since=None if book.last_at is None else min(book.last_at, asked_at) - _OVERLAP,
             tell=past.tell,
             monotonic_s=around.monotonic_s,

@@ -178,6 +178,31 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             help="Trade a strategy: dry, on a local exchange, on paper, or live.",
             example="magellan run bear_trap --account local",
         ),
+        Command(
+            words="status",
+            help="Show an account: positions, orders, profit, breakers, health.",
+            example="magellan status --account local",
+        ),
+        Command(
+            words="halt",
+            help="Enter nothing from now on; what is held stays, with its protection.",
+            example="magellan halt --account local --by jane --reason 'the feed looks wrong'",
+        ),
+        Command(
+            words="resume",
+            help="Let entries in again, and reset the breakers that tripped.",
+            example="magellan resume --account local --by jane --reason 'the feed was repaired'",
+        ),
+        Command(
+            words="flatten",
+            help="Cancel every order and leave every position, with or without a session.",
+            example="magellan flatten --account local --by jane --reason 'leaving for the weekend'",
+        ),
+        Command(
+            words="watch",
+            help="Watch over a session, and raise the alarm when it goes silent.",
+            example="magellan watch --account local",
+        ),
     ),
     EXCHANGE: (
         Command(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from magellan.settings import KeyPair
     from magellan.usecases.named_account import NamedAccount
     from magellan.usecases.operate_session import Around, Operated
+    from magellan.workspace.broker_account import Watchdog
     from magellan.workspace.workspace import Workspace
 
 AccountOption = Annotated[
@@ -85,6 +86,15 @@ def keys_of(workspace: Workspace, account: NamedAccount) -> KeyPair | None:
     if found.state in (KeyState.HALF, KeyState.CONTRADICTING):
         raise FixInput(found.reason, next_step="correct the keys; nothing was asked with them")
     return found.pair
+
+
+def watch_terms(account: NamedAccount) -> tuple[Watchdog, float]:
+    """What counts as silence of an account, and the seconds between two comparisons with its broker."""
+    from magellan.workspace.broker_account import BrokerAccount, Watchdog
+
+    if account.terms is None:
+        return Watchdog(), float(BrokerAccount.model_fields["reconcile_every_s"].default)
+    return account.terms.watchdog, account.terms.reconcile_every_s
 
 
 def who_acted(operated: Operated, *, done: str) -> str:

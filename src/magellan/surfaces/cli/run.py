@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from typing import Annotated
 
 import typer
 
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
-from magellan.surfaces.cli.run_options import StrategyArgument
+from magellan.surfaces.cli.run_options import (
+    ArmedByOption,
+    DryRunOption,
+    LiveOption,
+    StrategyArgument,
+    TradedAccountOption,
+    WatchdogOption,
+)
 
 
 def run(
     strategy: StrategyArgument,
-    account: Annotated[
-        str | None,
-        typer.Option("--account", metavar="NAME", help="In magellan.toml; otherwise the stage's own."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Follow the market, decide and record; send nothing.")
-    ] = False,
-    live_number: Annotated[
-        str | None,
-        typer.Option("--live", metavar="NUMBER", help="The number of the live account, typed by you."),
-    ] = None,
-    armed_by: Annotated[
-        str | None,
-        typer.Option(
-            "--armed-by", metavar="PERSON", help="Who arms live trading without an approved release."
-        ),
-    ] = None,
+    account: TradedAccountOption = None,
+    dry_run: DryRunOption = False,
+    live_number: LiveOption = None,
+    armed_by: ArmedByOption = None,
+    watchdog: WatchdogOption = True,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -47,6 +40,6 @@ def run(
     found = Workspace.at(workspace_folder(workspace))
     loaded = chosen_strategy(found, strategy, None, {})
     asked = Asked(dry_run=dry_run, account=account, typed_number=live_number, armed_by=armed_by)
-    stopped = asyncio.run(run_session_and_show(found, loaded, asked, os.environ, as_json=as_json))
+    stopped = run_session_and_show(found, loaded, asked, os.environ, watchdog=watchdog, as_json=as_json)
     if not stopped.in_order:
         raise typer.Exit(1)

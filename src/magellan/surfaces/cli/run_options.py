@@ -47,6 +47,29 @@ SetOption = Annotated[
     ),
 ]
 
+TradedAccountOption = Annotated[
+    str | None,
+    typer.Option("--account", metavar="NAME", help="In magellan.toml; otherwise the stage's own."),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Follow the market, decide and record; send nothing.")
+]
+LiveOption = Annotated[
+    str | None,
+    typer.Option("--live", metavar="NUMBER", help="The number of the live account, typed by you."),
+]
+ArmedByOption = Annotated[
+    str | None,
+    typer.Option("--armed-by", metavar="PERSON", help="Who arms live trading without an approved release."),
+]
+WatchdogOption = Annotated[
+    bool,
+    typer.Option(
+        "--watchdog/--no-watchdog",
+        help="Start a process that raises the alarm when this one goes silent; without it, run `magellan watch`.",
+    ),
+]
+
 
 def chosen_strategy(
     workspace: Workspace, named: str, symbols: str | None, settings: Mapping[str, Any]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +15,23 @@ if TYPE_CHECKING:
     from magellan.engine.commands import Stop
     from magellan.settings import Asked
     from magellan.usecases.load_strategy import LoadedStrategy
+    from magellan.usecases.trade import Market
     from magellan.workspace.workspace import Workspace
 
 
-async def run_session_and_show(
+def run_session_and_show(
     workspace: Workspace,
     loaded: LoadedStrategy,
     asked: Asked,
     environment: Mapping[str, str],
     *,
+    watchdog: bool,
     as_json: bool,
 ) -> Stop:
-    """Trade until the session stops. Raises what refuses: contradictions, keys, a second session."""
+    """Trade until the session stops. Raises what refuses: contradictions, keys, a second session.
+
+    watchdog: start a process beside this one that raises the alarm when it goes silent. A dry run needs none.
+    """
     from magellan.adapters.local.log_notifier import LogNotifier
     from magellan.settings import KeysFound, Mode, Refusal, decide_mode, find_keys, run_settings
     from magellan.usecases.start_session import Trades, ledger_account
@@ -73,21 +81,35 @@ async def run_session_and_show(
         f"{loaded.folder.label}: {decided.mode.value}, account {name}; `magellan halt` stops entries, Ctrl-C ends it"
     )
     records = ledger(workspace)
+    watch: subprocess.Popen[bytes] | None = None
+
+    async def opened() -> Market:
+        # Only now is the account ours, so that the watch finds who holds it.
+        nonlocal watch
+        if watchdog and decided.mode.sends:
+            watch = _start_watch(workspace, name, environment)
+        return await open_market(decided, keys.pair, loaded.config, calendar)
+
     try:
-        stopped = await trade(
-            loaded,
-            trades=trades,
-            settings=workspace.settings,
-            calendar=calendar,
-            actions=tuple(corporate_actions(workspace).actions),
-            ledger=records,
-            open_market=lambda: open_market(decided, keys.pair, loaded.config, calendar),
-            operator=control_folder(workspace, name),
-            heartbeat=heartbeat_file(workspace, name),
-            notifier=LogNotifier(),
+        stopped = asyncio.run(
+            trade(
+                loaded,
+                trades=trades,
+                settings=workspace.settings,
+                calendar=calendar,
+                actions=tuple(corporate_actions(workspace).actions),
+                ledger=records,
+                open_market=opened,
+                operator=control_folder(workspace, name),
+                heartbeat=heartbeat_file(workspace, name),
+                notifier=LogNotifier(),
+            )
         )
     finally:
         records.close()
+        if watch is not None:
+            watch.terminate()
+            watch.wait()
     answer: dict[str, Any] = {
         "account": name,
         "reason": stopped.reason,
@@ -100,3 +122,19 @@ async def run_session_and_show(
         human=lambda: note(f"ended: {stopped.reason}; {'flat' if stopped.flat else 'not flat'}"),
     )
     return stopped
+
+
+def _start_watch(
+    workspace: Workspace, account: str, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """A watch that Ctrl-C does not reach, and that outlives this process when it is killed."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "magellan", "watch", "--until-ended"),
+            *("--account", account, "--workspace", str(workspace.root)),
+        ],
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )

@@ -1,0 +1,79 @@
+"""`magellan watch`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from magellan.surfaces.cli.operate_options import AccountOption, Desk, opened_desk, watch_terms
+from magellan.surfaces.cli.options import WorkspaceOption
+
+_FLATTENS_WITHIN_S = 60.0
+
+
+def watch(
+    account: AccountOption = None,
+    until_ended: Annotated[
+        bool,
+        typer.Option(
+            "--until-ended", help="End with the session that runs; otherwise watch every one to come."
+        ),
+    ] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Watch over an account's session, and raise the alarm when it goes silent.
+
+    A session that hangs, is gone without an end, gets no bar in an open session or no answer from its broker has gone
+    silent once that lasts for the account's watchdog.silence_s_max. With watchdog.then = "flatten", everything is then
+    left, past the session. `magellan run` starts a watch by itself; this command is for one that outlives its runner's
+    service. Ctrl-C ends it.
+    """
+    from magellan.adapters.local.only_one import only_one
+    from magellan.surfaces.cli.output import note
+
+    with opened_desk(workspace, account) as desk:
+        folder = desk.workspace.state_folder / "control" / desk.account.ledger
+        with only_one(folder / "watch.lock") as alone:
+            if not alone:
+                note(f"{desk.account.ledger} is watched already, by another process")
+                raise typer.Exit(0 if until_ended else 1)
+            note(f"watching {desk.account.ledger}")
+            asyncio.run(_watch(desk, until_ended=until_ended))
+
+
+async def _watch(desk: Desk, *, until_ended: bool) -> None:
+    from magellan.adapters.local.control_folder import new_request
+    from magellan.adapters.local.log_notifier import LogNotifier
+    from magellan.surfaces.cli.flatten import flattened
+    from magellan.usecases.watch_session import Watch
+    from magellan.wiring import heartbeat_file, session_calendar
+
+    account = desk.account
+    terms, reconcile_every_s = watch_terms(account)
+
+    async def flatten(why: str) -> bool:
+        request = new_request("flatten", person="watchdog", reason=why, source="watchdog")
+        operated = await flattened(desk, request, within_s=_FLATTENS_WITHIN_S)
+        return operated.flattened is not None and operated.flattened.flat
+
+    this = asyncio.current_task()
+    assert this is not None, "it runs in a task"
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await Watch(
+            account=account.ledger,
+            ledger=desk.ledger,
+            newest_beat=heartbeat_file(desk.workspace, account.ledger).newest,
+            terms=terms,
+            reconcile_every_s=reconcile_every_s,
+            calendar_of=lambda began: session_calendar(desk.workspace, began),
+            notifier=LogNotifier(),
+            now=lambda: datetime.now(UTC),
+            flatten=flatten if account.terms is not None and terms.then == "flatten" else None,
+            ends_with=until_ended,
+        ).run()
