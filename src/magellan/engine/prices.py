@@ -1,4 +1,4 @@
-"""Prices as they are sent: exact, on the exchange's steps, and never worse than meant."""
+"""Prices as they are sent: exact, on the exchange's steps; a limit never worse than meant, a stop never reached sooner."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ def limit_price(side: int, price: float, tick_size: float, step_usd: Decimal | N
 
 
 def stop_price(side: int, price: float, tick_size: float, step_usd: Decimal | None) -> Decimal:
-    """A stop: a sale (side -1) rounded up and a buy down, so that it is reached no later than meant."""
-    return _on_step(price, tick_size, step_usd, down=side > 0)
+    """A stop: a sale (side -1) rounded down and a buy up, so that the very trades reach it that reach what was meant.
+
+    No price lies between the two. On the other side lies one that would trigger the order and not the backtest's.
+    """
+    return _on_step(price, tick_size, step_usd, down=side < 0)
 
 
 def _on_step(price: float, tick_size: float, step_usd: Decimal | None, *, down: bool) -> Decimal:

@@ -191,6 +191,7 @@ class Rounds:
         if plan is None or plan.marks is None or plan.marks.entry_bar_ns is None:
             return
         if start_ns < plan.marks.entry_bar_ns:
+            look.marks = plan.marks  # entered while this bar was on its way; columns are read anew all the same
             return
         if start_ns == plan.marks.entry_bar_ns and entered_at_close(plan, desk.schedule):
             look.marks = replace(plan.marks, bar_ns=start_ns, bars_held=plan.marks.bars_held + 1)

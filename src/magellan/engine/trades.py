@@ -130,7 +130,8 @@ def advanced(plan: PlanState, marks: TradeMarks, step: float, bar: Bar, current:
     # What was sold after the bar had closed, before anybody heard of that, belongs to the bar to come.
     sold = [at for at, bar_ns in plan.completed.items() if bar_ns <= marks.bar_ns and at in wanted]
     # A portion of less than one unit sells nothing, and moves the stop all the same.
-    sold += [at for at, units in wanted.items() if units == 0 and _reached(plan, at, bar, current)]
+    if nanoseconds(bar.opened_at) >= (marks.entry_bar_ns or 0):
+        sold += [at for at, units in wanted.items() if units == 0 and _reached(plan, at, bar, current)]
     for at in sold:
         if at not in done and plan.sold.get(at, 0) >= wanted[at]:
             done.append(at)
