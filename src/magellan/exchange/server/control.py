@@ -129,6 +129,7 @@ class Control:
         return {
             "mode": self._clock.mode,
             "now": rfc3339(now_ns),
+            "end": None if self._timeline.end_ns is None else rfc3339(self._timeline.end_ns),
             "speed": self._clock.speed,
             "is_open": self._market.is_open(now_ns),
             "next_open": rfc3339(self._market.next_open(now_ns)),

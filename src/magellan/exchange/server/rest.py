@@ -201,11 +201,8 @@ class Rest:
             if occasion and not reply.is_error:
                 self._after_accept(call, reply, occasion)
         self._note(call, request_id, now_ns, status=reply.status)
-        self._timeline.collect()
-        self._timeline.arm()
-        asyncio.get_running_loop().call_soon(
-            self._release
-        )  # after the answer, which goes out without a pause
+        # Runs after the answer, which goes out without a pause.
+        asyncio.get_running_loop().call_soon(self._settle)
 
         headers.update(reply.headers)
         if occasion is not None:
@@ -231,6 +228,12 @@ class Rest:
         if call.method in _WRITES:
             self._past.remember(now_ns)
         return reply
+
+    def _settle(self) -> None:
+        """What follows a request: its events are logged and told, and the next alarm is set."""
+        self._timeline.collect()
+        self._timeline.arm()
+        self._release()
 
     def _note(self, call: _Call, request_id: str, now_ns: int, *, status: int) -> None:
         """Log a request. Keys are names, not secrets; secrets never get here."""
@@ -384,7 +387,7 @@ class Rest:
             case LateAnswer(delay_s=delay_s):
                 await asyncio.sleep(delay_s)
             case EventBeforeAnswer():
-                self._release()
+                self._settle()
                 await asyncio.sleep(0)  # lets what was released go out
             case SchemaDrift():
                 drifted = Reply(status=reply.status, body=_drifted(reply.body, terms, is_top=True))

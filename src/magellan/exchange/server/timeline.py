@@ -56,6 +56,11 @@ class Timeline:
 
     # -- time ----------------------------------------------------------------------------------------------
 
+    @property
+    def end_ns(self) -> int | None:
+        """Where the served data ends; None: never."""
+        return self._end_ns
+
     def now(self) -> int:
         """What time it is, after everything up to then has been worked through."""
         now_ns = self._clock.now_ns()
