@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from magellan.adapters.sql_ledger import SqlLedger
 from magellan.errors import AskOperator, FixInput
 from magellan.ledger.chain import Broken, Sound
 from magellan.ports.ledger import AccountHeld, Ledger
+from magellan.surfaces.cli.app import run
 
 pytestmark = pytest.mark.skipif(
     programs() is None, reason="no PostgreSQL server: apt-get install postgresql (.ci/run does)"
@@ -150,3 +152,19 @@ def test_a_password_is_in_no_message() -> None:
     with pytest.raises(AskOperator) as told:
         ledger.accounts()
     assert "127.0.0.1" in str(told.value) and "canary-5417" not in str(told.value)
+
+
+def test_one_setting_puts_the_ledger_into_postgresql(
+    ledger: Ledger,
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ledger.writer("PA1") as writer:
+        writer.append(one_of_every_kind())
+    (tmp_path / "magellan.toml").write_text("")
+    monkeypatch.setenv("MAGELLAN_LEDGER_URL", url)
+    assert run(["audit", "verify", "--workspace", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"PA1: sound, 28 entries, head {ledger.head('PA1')}\n"
+    assert not (tmp_path / ".magellan").exists()

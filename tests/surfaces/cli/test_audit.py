@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -236,3 +237,24 @@ def test_a_workspace_without_a_ledger_says_so_and_gets_none(desk: Path, call: Ca
     code, _, err = call("verify")
     assert code == 1 and "the ledger is empty" in err
     assert not (desk / ".magellan").exists()
+
+
+def test_the_check_that_the_guide_prints_works_as_printed(desk: Path, call: Call) -> None:
+    write(desk, one_of_every_kind())
+    head = call("verify")[1].split()[-1]
+    assert call("export", "entries", "--out", "entries.jsonl")[0] == 0
+    guide = (Path(__file__).parents[3] / "docs/guides/ledger.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    checking = [sys.executable, "-I", "-c", program]
+    assert subprocess.run(checking, cwd=desk, capture_output=True, text=True).stdout == head + "\n"
+    lines = (desk / "entries.jsonl").read_bytes()
+    (desk / "entries.jsonl").write_bytes(lines.replace(b"5.0125", b"5.0124", 1))
+    assert "broken at entry 13" in subprocess.run(checking, cwd=desk, capture_output=True, text=True).stderr
+
+
+def test_an_address_of_a_ledger_that_is_none_is_refused_without_being_repeated(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAGELLAN_LEDGER_URL", "canary-5417 is no address")
+    code, _, err = call("list")
+    assert code == 1 and "the ledger's address is no URL" in err and "canary" not in err
