@@ -335,12 +335,10 @@ def side_record(workspace: Workspace, account: str, name: str) -> SideRecord:
     return SideRecord(workspace.state_folder / "control" / account / "done" / f"{name}.jsonl")
 
 
-def account_broker(
-    account: BrokerAccount, keys: KeyPair | None, *, attempts: int = 3, answer_s: float = 10.0
-) -> Broker:
+def account_broker(account: BrokerAccount, keys: KeyPair | None, *, answer_s: float = 10.0) -> Broker:
     """The broker of an account, for whoever looks at it or flattens it without a session.
 
-    attempts: of a question; whoever repeats by itself wants 1. answer_s: how long an answer is waited for.
+    answer_s: how long an answer is waited for.
     Raises: FixInput for keys that are missing, and for a broker that cannot be reached from here.
     """
     from magellan.adapters.alpaca.broker import AlpacaAccess, AlpacaBroker
@@ -360,7 +358,6 @@ def account_broker(
             base_url=account.address,
             connect_timeout_s=min(5.0, answer_s),
             read_timeout_s=answer_s,
-            attempts=attempts,
         )
     )
 

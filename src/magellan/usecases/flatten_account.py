@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from magellan.engine import names
 from magellan.errors import FixInput, TryAgain
@@ -33,9 +33,12 @@ from magellan.trading.order import BrokerOrder, OrderRequest, OrderSide, OrderSt
 from magellan.trading.purpose import OrderPurpose
 
 FIRST_PAUSE_S: Final = 0.25
-LONGEST_PAUSE_S: Final = 5.0
+LONGEST_PAUSE_S: Final = 2.0
+LAST_QUESTIONS_S: Final = 10.0  # for what became of it all, when everything else is over
 KEYS_REFUSED: Final = 3  # as often in a row, and they are wrong
 REASON: Final = "flattened"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,8 @@ class _Rounds:
             except (TryAgain, _Trouble) as error:
                 keys_refused = 0
                 trouble = str(error).splitlines()[0]
+                if shown != (shown := self._shown()):
+                    pause_s = FIRST_PAUSE_S
                 asked.tell(f"not yet: {trouble}; again in {pause_s:g} s")
             except TimeoutError:
                 flat, trouble = False, trouble or "the broker does not answer"
@@ -152,19 +157,24 @@ class _Rounds:
             if told != self.asked.number:
                 raise _another_account(told, self.asked.number)
             self.is_ours = True
-        # Orders first: one that fills between the two answers shows as a position.
-        self.open_orders = await broker.open_orders()
-        self.positions = await broker.positions()
-        ours = {each.request.client_order_id for each in self.sent.values()}
-        foreign = [order for order in _each(self.open_orders) if order.client_order_id not in ours]
-        if not self.positions and not foreign and not self.open_orders:
-            return True
-        for order in foreign:
-            if order.status is not OrderStatus.PENDING_CANCEL:
-                await self._cancel(order)
-        for position in self.positions:
-            await self._leave(position)
-        return False
+        # What fails keeps nothing else from being tried. Orders come first: one that fills between the two answers
+        # shows as a position.
+        troubles: list[str] = []
+        orders = await _tried(broker.open_orders(), troubles)
+        positions = await _tried(broker.positions(), troubles)
+        if orders is not None:
+            self.open_orders = orders
+            ours = {each.request.client_order_id for each in self.sent.values()}
+            for order in _each(orders):
+                if order.client_order_id not in ours and order.status is not OrderStatus.PENDING_CANCEL:
+                    await _tried(self._cancel(order), troubles)
+        if positions is not None:
+            self.positions = positions
+            for position in positions:
+                await _tried(self._leave(position), troubles)
+        if troubles:
+            raise _Trouble("; ".join(dict.fromkeys(troubles)))
+        return not orders and not positions
 
     def _shown(self) -> object:
         """What the broker shows, without its prices and times."""
@@ -290,7 +300,7 @@ class _Rounds:
         asked = self.asked
         since = asked.executions_since or asked.asked_at
         try:
-            async with asyncio.timeout(LONGEST_PAUSE_S):
+            async with asyncio.timeout(LAST_QUESTIONS_S):
                 executions = await asked.broker.executions_since(since)
                 orders = await asked.broker.orders_since(since)
         except (TryAgain, FixInput, TimeoutError) as error:
@@ -322,6 +332,15 @@ def entries_of(
     """The payloads as entries of one command."""
     at = now()
     return tuple(NewEntry(at=at, session=session, payload=each) for each in payloads)
+
+
+async def _tried(step: Awaitable[T], troubles: list[str]) -> T | None:
+    """What a step answers; None, and a word among the troubles, where it got no answer."""
+    try:
+        return await step
+    except (TryAgain, _Trouble) as error:
+        troubles.append(str(error).splitlines()[0])
+        return None
 
 
 def _each(orders: Sequence[BrokerOrder]) -> list[BrokerOrder]:

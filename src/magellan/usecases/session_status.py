@@ -15,7 +15,7 @@ from typing import Final
 from magellan.engine.safety import Safety
 from magellan.errors import MagellanError
 from magellan.ledger.book import FOLDED_KINDS, Book, Halt, RunningSession, TrippedBreaker
-from magellan.ledger.entries import Decision, FailureSeen, LedgerEntry
+from magellan.ledger.entries import Decision, Difference, FailureSeen, LedgerEntry
 from magellan.ledger.exact import minus, times
 from magellan.ledger.trade_record import TradeRecord
 from magellan.ports.broker import Broker
@@ -193,7 +193,7 @@ def session_status(
         reconciled=None if book.last_reconciliation is None else book.last_reconciliation.result,
         differences=tuple(
             f"{each.what} {each.name}: ours {each.ours or 'none'}, broker's {each.brokers}"
-            for each in (book.last_reconciliation.differences if book.last_reconciliation else ())
+            for each in _refused(book)
         ),
         health=_health(seen, now, failures, tuple(silent)),
         decisions=decisions[: -_NEWEST - 1 : -1],
@@ -226,6 +226,12 @@ def running(seen: Seen) -> Running:
     if session is None:
         return Running.NEVER
     return Running.GONE if session.ended_at is None else Running.ENDED
+
+
+def _refused(book: Book) -> tuple[Difference, ...]:
+    """Where the broker and our book differ now; what was adopted differs no more."""
+    last = book.last_reconciliation
+    return last.differences if last is not None and last.result == "refused" else ()
 
 
 def _decisions(ledger: Ledger, account: str) -> tuple[Decision, ...]:

@@ -65,8 +65,7 @@ async def flattened(desk: Desk, request: OperatorRequest, *, within_s: float) ->
 
     def open_broker() -> Broker:
         assert account.terms is not None, "the use case has looked"
-        # It repeats by itself, in its own time.
-        return account_broker(account.terms, keys, attempts=1, answer_s=5.0)
+        return account_broker(account.terms, keys, answer_s=5.0)
 
     return await flatten_it(
         account,
