@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from magellan.ports.executor import Executor
     from magellan.ports.import_journal import ImportJournal
     from magellan.ports.ledger import Ledger
+    from magellan.ports.live_bars import LiveBars
     from magellan.ports.machine import Machine
+    from magellan.ports.notifier import Notifier
     from magellan.ports.pace import Pace
     from magellan.ports.run_store import RunStore
     from magellan.ports.secrets import SecretProvider
@@ -48,6 +51,8 @@ write_file = write_durably
 read_foreign_bars = read_foreign
 FOREIGN_ENDINGS = ENDINGS  # of files that are worth a try
 GENERATED_SYMBOLS = ("AAPL", "MSFT", "SPY")  # of a paper exchange that is not told any
+_LOG_BYTES = 10_000_000  # before a session's log is begun anew
+_LOGS_KEPT = 10
 BAR_VENDORS = ("alpaca", "polygon", "yahoo")
 
 
@@ -288,6 +293,23 @@ def ledger(
     return SqlLedger(SqliteDatabase(path), clock=lambda: datetime.now(UTC), secrets=hidden)
 
 
+def notifier(workspace: Workspace, account: str, secrets: Iterable[str]) -> Notifier:
+    """What tells people: the console, and the account's log, in which no secret shows."""
+    from magellan.adapters.live_log import Redaction, RotatedLines, live_log
+    from magellan.adapters.local.log_notifier import LogNotifier
+    from magellan.ledger.known_secrets import KnownSecrets
+
+    log = live_log(
+        console=sys.stderr,
+        file=RotatedLines(
+            workspace.state_folder / "logs" / f"{account}.jsonl", largest=_LOG_BYTES, kept=_LOGS_KEPT
+        ),
+        redaction=Redaction(KnownSecrets(secrets)),
+        clock=lambda: datetime.now(UTC),
+    )
+    return LogNotifier(log)
+
+
 def row_form(name: str) -> Callable[[type, Sequence[object]], bytes]:
     """How rows of one kind become a file of that format: csv, jsonl or parquet."""
     from magellan.adapters.row_file import FORMATS
@@ -315,6 +337,18 @@ def secret_providers(workspace: Workspace, environment: Mapping[str, str]) -> tu
     from magellan.adapters.environment_secrets import EnvironmentSecrets
 
     return (EnvironmentSecrets(environment), EnvFile(workspace.root / ".env"))
+
+
+def bar_history(account: BrokerAccount, keys: KeyPair | None) -> LiveBars:
+    """The history of bars that sessions of an account read. Raises FixInput for keys that are missing."""
+    from magellan.adapters.alpaca.live_bars import AlpacaLiveBars
+
+    if keys is None:
+        raise FixInput(
+            "there are no keys, and nobody tells bars without one",
+            next_step="put ALPACA_API_KEY and ALPACA_API_SECRET into the environment or the workspace's .env",
+        )
+    return AlpacaLiveBars(keys.key_id, keys.secret, feed=account.data.feed, data_url=account.address)
 
 
 def session_calendar(workspace: Workspace, began: SessionBegan) -> ExchangeCalendar:

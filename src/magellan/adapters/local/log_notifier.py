@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
-
-import structlog
+from typing import Any, Final
 
 _LEVELS: Final = {"info": "info", "warning": "warning", "critical": "critical"}
 
@@ -13,8 +11,8 @@ _LEVELS: Final = {"info": "info", "warning": "warning", "critical": "critical"}
 class LogNotifier:
     """Keeps `ports.notifier.Notifier`."""
 
-    def __init__(self) -> None:
-        self._log = structlog.get_logger("magellan.alert")
+    def __init__(self, log: Any) -> None:
+        self._log = log
 
     def tell(self, severity: str, text: str, at: datetime) -> None:
         """See the port."""

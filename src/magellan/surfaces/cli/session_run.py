@@ -32,7 +32,6 @@ def run_session_and_show(
 
     watchdog: start a process beside this one that raises the alarm when it goes silent. A dry run needs none.
     """
-    from magellan.adapters.local.log_notifier import LogNotifier
     from magellan.settings import KeysFound, Mode, Refusal, decide_mode, find_keys, run_settings
     from magellan.usecases.start_session import Trades, ledger_account
     from magellan.usecases.trade import trade
@@ -42,6 +41,7 @@ def run_session_and_show(
         corporate_actions,
         heartbeat_file,
         ledger,
+        notifier,
         open_market,
         secret_providers,
     )
@@ -80,7 +80,12 @@ def run_session_and_show(
     note(
         f"{loaded.folder.label}: {decided.mode.value}, account {name}; `magellan halt` stops entries, Ctrl-C ends it"
     )
-    records = ledger(workspace)
+    secrets = (
+        ()
+        if keys.pair is None
+        else tuple(each.get_secret_value() for each in (keys.pair.key_id, keys.pair.secret))
+    )
+    records = ledger(workspace, environment, secrets=secrets)
     watch: subprocess.Popen[bytes] | None = None
 
     async def opened() -> Market:
@@ -102,7 +107,7 @@ def run_session_and_show(
                 open_market=opened,
                 operator=control_folder(workspace, name),
                 heartbeat=heartbeat_file(workspace, name),
-                notifier=LogNotifier(),
+                notifier=notifier(workspace, name, secrets),
             )
         )
     finally:

@@ -48,10 +48,9 @@ def watch(
 
 async def _watch(desk: Desk, *, until_ended: bool) -> None:
     from magellan.adapters.local.control_folder import new_request
-    from magellan.adapters.local.log_notifier import LogNotifier
     from magellan.surfaces.cli.flatten import flattened
     from magellan.usecases.watch_session import Watch
-    from magellan.wiring import heartbeat_file, session_calendar
+    from magellan.wiring import heartbeat_file, notifier, session_calendar
 
     account = desk.account
     terms, reconcile_every_s = watch_terms(account)
@@ -72,7 +71,7 @@ async def _watch(desk: Desk, *, until_ended: bool) -> None:
             terms=terms,
             reconcile_every_s=reconcile_every_s,
             calendar_of=lambda began: session_calendar(desk.workspace, began),
-            notifier=LogNotifier(),
+            notifier=notifier(desk.workspace, f"{account.ledger}-watch", ()),
             now=lambda: datetime.now(UTC),
             flatten=flatten if account.terms is not None and terms.then == "flatten" else None,
             ends_with=until_ended,
