@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from magellan.engine.commands import Stop
+from magellan.ledger.entries import PAYLOADS, Decision, LedgerEntry
 from magellan.ports.broker import Broker
 from magellan.ports.heartbeat import HeartbeatSink
 from magellan.ports.ledger import Ledger
@@ -19,6 +22,8 @@ from magellan.usecases.load_strategy import LoadedStrategy
 from magellan.usecases.run_session import World, run_session
 from magellan.usecases.start_session import Trades, history_from, ledger_account, new_session
 from magellan.workspace.workspace import WorkspaceSettings
+
+_DECISIONS_KEPT: Final = 5_000  # of the newest entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ async def trade(
     name = ledger_account(loaded.folder.name, trades)
     # The account before anything else: whoever holds it is the only one that speaks to the broker.
     with ledger.writer(name) as writer:
-        recorded = tuple(ledger.entries(name))
+        recorded = remembered(ledger, name)
         market = await open_market()
         session, setup = new_session(
             loaded,
@@ -78,3 +83,15 @@ async def trade(
             account_number=None if trades.account is None else trades.account.number,
             actions=actions,
         )
+
+
+def remembered(ledger: Ledger, account: str) -> tuple[LedgerEntry, ...]:
+    """What a session remembers of the ledger: everything but old decisions, which are most of it.
+
+    The newest decisions say which bar was decided on last. A bar that is older than those kept is too late to be
+    decided on again.
+    """
+    since = ledger.head(account).number - _DECISIONS_KEPT
+    rest = ledger.entries(account, kinds=PAYLOADS.keys() - {Decision.kind})
+    newest = ledger.entries(account, after=max(0, since), kinds={Decision.kind})
+    return tuple(heapq.merge(rest, newest, key=lambda entry: entry.number))
