@@ -15,7 +15,7 @@ from magellan.adapters.simulated.bar_tape import MILLISECOND_NS, BarTape, Phase,
 from magellan.adapters.simulated.faults import NO_FAULTS, BrokerFaults
 from magellan.adapters.simulated.matching import Match, match
 from magellan.adapters.simulated.sim_order import ZERO, Entered, SimOrder
-from magellan.backtest.fill_model import commission, slipped
+from magellan.backtest.fill_model import commission, on_tick, slipped
 from magellan.errors import FixInput
 from magellan.trading.account import AccountSnapshot, BrokerPosition
 from magellan.trading.answer import Accepted, Answer, Refused, Replacement, Requested
@@ -383,9 +383,8 @@ class BrokerCore:
                 terms.half_spread_bps if terms.half_spread_bps is not None else execution.half_spread_bps
             )
             slippage = terms.slippage_bps if terms.slippage_bps is not None else execution.slippage_bps
-            price = float(
-                slipped(order.sign, price, half_spread * 1e-4, slippage * 1e-4, 0.0, 0.0, terms.tick_size)
-            )
+            worse = slipped(order.sign, price, half_spread * 1e-4, slippage * 1e-4, 0.0, 0.0)
+            price = float(on_tick(order.sign, worse, terms.tick_size))
             if order.type is OrderType.STOP_LIMIT and order.limit is not None:
                 price = min(price, float(order.limit)) if order.sign > 0 else max(price, float(order.limit))
         self._book(order, quantity, price)
