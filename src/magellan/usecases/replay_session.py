@@ -273,12 +273,18 @@ def _changed(began: SessionBegan, loaded: LoadedStrategy) -> tuple[str, ...]:
 
 
 def taking_part(
-    bars: Mapping[str, Bars], calendar: ExchangeCalendar, *, regular: bool, first_at: datetime
+    bars: Mapping[str, Bars],
+    calendar: ExchangeCalendar,
+    *,
+    regular: bool,
+    first_at: datetime,
+    end_at: datetime,
 ) -> dict[str, Bars]:
-    """The bars that a session would have read: in its hours, from its first instant on."""
+    """The bars that a session would have read: in its hours, between its first instant and its end."""
     found = {}
     for symbol, each in bars.items():
-        kept = each.rows(each.opened_at_ns >= nanoseconds(first_at))
+        opened = each.opened_at_ns
+        kept = each.rows((opened >= nanoseconds(first_at)) & (opened < nanoseconds(end_at)))
         found[symbol] = kept.rows(calendar.regular(kept)) if regular and len(kept) else kept
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from magellan.usecases.check_lookahead import LookaheadAnswer
     from magellan.usecases.load_strategy import LoadedStrategy
     from magellan.usecases.replay_run import ReplayedRun
+    from magellan.usecases.replay_session import RecordedSession
     from magellan.workspace.workspace import Workspace
 
 
@@ -29,8 +31,8 @@ def replay(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|STRATEGY",
-            help="A kept run: its id, or last. With --check-lookahead: a strategy's name or folder.",
+            metavar="RUN|SESSION|STRATEGY",
+            help="A kept run (its id, or last), or a session's id. With --check-lookahead: a strategy.",
         ),
     ],
     check_lookahead: Annotated[
@@ -43,6 +45,12 @@ def replay(
         int, typer.Option("--cuts", metavar="N", min=1, help="How many prefixes are checked.")
     ] = 12,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Decides where prefixes end.")] = 0,
+    from_broker: Annotated[
+        bool,
+        typer.Option(
+            "--from-broker", help="Read a session's bars from its broker's history instead of the archive."
+        ),
+    ] = False,
     symbols: SymbolsOption = None,
     from_: FromOption = None,
     to: ToOption = None,
@@ -54,12 +62,15 @@ def replay(
 
     A run is run again from its manifest, and every number is compared to the
     last bit; where something differs, the answer says what has changed since
-    (code, data, versions). With --check-lookahead, history is cut at several
+    (code, data, versions). A session that traded is taken from the ledger: its
+    bars are read again, the strategy computes over all of them at once, and
+    every decision that differs is listed (none should). With --check-lookahead, history is cut at several
     places: what is computed, decided and filled on each part has to be what
     it is on the whole. Ends with 1 when anything differs.
     """
     from magellan.surfaces.cli.backtest_run import note_compiling
     from magellan.surfaces.cli.output import emit
+    from magellan.surfaces.cli.replay_recorded import replay_recorded, session_document, show_session
     from magellan.workspace.workspace import Workspace
 
     note_compiling()
@@ -75,10 +86,33 @@ def replay(
         raise typer.BadParameter(
             "a run is replayed as it was: --symbols, --from, --to and --set do not apply"
         )
+    session = _recorded(opened, what)
+    if session is not None:
+        again = replay_recorded(opened, session, from_broker=from_broker)
+        emit(session_document(again), as_json=as_json, human=lambda: show_session(again))
+        if not again.identical:
+            raise typer.Exit(1)
+        return
+    if from_broker:
+        raise typer.BadParameter(f"'{what}' is no session, and --from-broker reads a session's bars")
     replayed = _replayed(opened, what)
     emit(_replay_document(replayed), as_json=as_json, human=lambda: _show_replayed(replayed))
     if not replayed.identical:
         raise typer.Exit(1)
+
+
+def _recorded(opened: Workspace, named: str) -> RecordedSession | None:
+    """The session of that id in the ledger; None where there is none, or it names a kept run."""
+    from magellan.usecases.replay_session import recorded_session
+    from magellan.wiring import ledger
+
+    if not (opened.state_folder / "ledger.sqlite").exists() and "MAGELLAN_LEDGER_URL" not in os.environ:
+        return None
+    records = ledger(opened)
+    try:
+        return recorded_session(records, named)
+    finally:
+        records.close()
 
 
 def _check(
