@@ -1,0 +1,202 @@
+"""Measure a live session: a paper exchange and a runner as processes of their own, and print a table.
+
+    python benchmarks/live.py            every row (about a minute and a half)
+    python benchmarks/live.py --quick    a smaller order row and no recovery
+
+The exchange's clock is stepped: its time passes when the runner is done, so that nothing waits for a minute to end.
+Needs alpaca-py. Exit code 1 when a row misses its target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice, product
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any, Final
+
+ROOT = Path(__file__).resolve().parent.parent
+if __package__ in (None, ""):
+    sys.path.insert(0, str(ROOT))
+
+from benchmarks import report  # noqa: E402  (the path has to be there first)
+from benchmarks.exchange import Measured, exchange  # noqa: E402
+
+DAY = "2026-01-20"
+KEY: Final = "PKBENCH"
+RUN_S: Final = 600.0
+TIMED_RUNNER: Final = ROOT / "benchmarks" / "timed_runner.py"
+
+# One symbol in `every` is entered at each minute, another one each time, with a stop that rests at the broker.
+STRATEGY = '''"""Buy one symbol in so many at each minute, and hold it for five."""
+
+from pydantic import Field
+
+from magellan.indicators import sma
+from magellan.strategy.contract import Parameters, Strategy
+from magellan.strategy.trade_plan import TradePlan, Price, Units
+
+
+class OneInSo(Strategy):
+    class Parameters(Parameters):
+        every: int = Field(50, ge=1)
+
+    def features(self, bars, p):
+        return {"below": sma(bars.close, 20) * 0.9}
+
+    def enter_long(self, f, p):
+        number = 26 * ord(f.bars.symbol[-2]) + ord(f.bars.symbol[-1])
+        return (f.bars.minute + number) % p.every == 0
+
+    def plan(self, f, p):
+        return TradePlan(size=Units(units=1), stop=Price(column=f.below), hold_bars=5)
+'''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A runner that has lived through its day."""
+
+    wall_s: float  # from the start of its process to its end
+    cpu_s: float
+    peak_mib: float
+    minutes: int
+    orders: tuple[Mapping[str, Any], ...]
+
+
+def main() -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a smaller order row and no recovery")
+    quick = parser.parse_args().quick
+    machine = report.machine()
+    print(f"{report.machine_line(machine)}; load before: {machine['load_1min']}", flush=True)
+    rows: list[Measured] = []
+    for row in chain(bar_to_order(50 if quick else 500), whole_day()):
+        rows.append(row)
+        print(row.line, flush=True)
+    return 0 if all(row.is_met for row in rows) else 1
+
+
+def bar_to_order(count: int) -> Iterator[Measured]:
+    """From the last bar of a minute, and from its first, to each order's request leaving; its intent is on the disk."""
+    symbols = _symbols(count)
+    config = {
+        "strategy": {"name": "one_in_so", "version": "1.0.0", "kind": "intraday"},
+        "symbols": symbols,
+        "parameters": {"every": 50},
+        "data": {"timeframe": "1Min", "history_days": 1},
+        "risk": {"orders_per_second_max": 10_000, "orders_per_minute_max": 100_000},
+    }
+    ran = _day(symbols, STRATEGY, config)
+    for what, key, target in (
+        ("the minute's last bar", "after_last_ms", 2.0),
+        ("the minute's first bar", "after_first_ms", 2.0),
+    ):
+        took = sorted(order[key] for order in ran.orders)
+        cuts = statistics.quantiles(took, n=100, method="inclusive")
+        for name, value, most in (("p50", cuts[49], target), ("p99", cuts[98], float("inf"))):
+            yield Measured(
+                what=f"{count} symbols, {what} to an order sent, {name} of {len(took)}",
+                value=value,
+                unit="ms",
+                target=most,
+                lower_is_better=True,
+            )
+    yield from _costs(f"{count} symbols", ran)
+
+
+def whole_day() -> Iterator[Measured]:
+    """A day of 20 symbols of minute bars, by the rules of workspace/prod/bear_trap."""
+    symbols = _symbols(20)
+    folder = ROOT / "workspace" / "prod" / "bear_trap"
+    config = json.loads((folder / "config.json").read_text())
+    config["symbols"] = symbols
+    ran = _day(symbols, (folder / "strategy.py").read_text(), config)
+    assert ran.minutes >= 390, f"the runner saw {ran.minutes} minutes of 390"
+    yield Measured(
+        what="a day of 20 symbols, bear_trap, whole process",
+        value=ran.wall_s,
+        unit="s",
+        target=10.0,
+        lower_is_better=True,
+    )
+    yield from _costs("20 symbols", ran)
+
+
+def _symbols(count: int) -> tuple[str, ...]:
+    return tuple("S" + "".join(pair) for pair in islice(product(ascii_uppercase, repeat=2), count))
+
+
+def _costs(of: str, ran: Ran) -> Iterator[Measured]:
+    yield Measured(
+        what=f"{of}: CPU of the runner", value=ran.cpu_s, unit="s", target=float("inf"), lower_is_better=True
+    )
+    yield Measured(
+        what=f"{of}: peak memory of the runner",
+        value=ran.peak_mib,
+        unit="MiB",
+        target=250.0,
+        lower_is_better=True,
+    )
+
+
+def _day(symbols: tuple[str, ...], strategy: str, config: Mapping[str, Any]) -> Ran:
+    """Let a runner live through one day at an exchange of its own."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
+        root = Path(name)
+        folder = root / "prod" / config["strategy"]["name"]
+        folder.mkdir(parents=True)
+        (folder / "strategy.py").write_text(strategy)
+        (folder / "config.json").write_text(json.dumps(config))
+        served = ("--generated", "--symbols", ",".join(symbols), "--session", DAY, "--clock", "stepped")
+        with exchange(*served) as at:
+            _write_settings(root, at["trading"])
+            return _run(root, config["strategy"]["name"])
+
+
+def _write_settings(root: Path, address: str) -> None:
+    request = urllib.request.Request(
+        f"{address}/v2/account", headers={"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": "secret"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        number = json.loads(answer.read())["account_number"]
+    (root / "magellan.toml").write_text(
+        f'format = 1\n\n[accounts.bench]\nkind = "local"\nnumber = "{number}"\naddress = "{address}"\n'
+        'data = { feed = "sip" }\n\n[stages.prod]\naccount = "bench"\n'
+    )
+
+
+def _run(root: Path, name: str) -> Ran:
+    notes = root / "notes.json"
+    command = [sys.executable, str(TIMED_RUNNER), str(notes), "run", f"prod/{name}", "--json"]
+    environment = {**os.environ, "ALPACA_API_KEY": KEY, "ALPACA_API_SECRET": "secret"}
+    began = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, timeout=RUN_S, check=False
+    )
+    wall_s = time.perf_counter() - began
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(notes.read_text())
+    return Ran(
+        wall_s=wall_s,
+        cpu_s=told["cpu_s"],
+        peak_mib=told["peak_mib"],
+        minutes=told["minutes"],
+        orders=tuple(told["orders"]),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
