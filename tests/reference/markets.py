@@ -373,7 +373,7 @@ def config_of(picks: Picks, symbols: tuple[str, ...], *, volume: bool) -> Strate
             symbol: InstrumentTerms(
                 quantity_step=picks.mostly(1.0, 10.0, 0.25, 0.0),
                 point_value=picks.mostly(1.0, 2.0),
-                tick_size=picks.mostly(0.0, 0.125),
+                tick_size=picks.mostly(0.0, 0.125, 0.01),
                 shortable=picks.mostly(True, True, True, True, False),
                 slippage_bps=picks.mostly(None, 20.0),
                 commission_min_usd=picks.mostly(None, 1.0),

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import time
+from fractions import Fraction
 
 from magellan.backtest import records as r
 from magellan.backtest.records import BLOCKED, REASONS
@@ -677,7 +678,7 @@ def against_us_to_tick(terms: InstrumentTerms, price: float, buys: int) -> float
         return price
     ticks = price / terms.tick_size
     whole = math.ceil(ticks - 1e-6) if buys > 0 else math.floor(ticks + 1e-6)
-    return whole * terms.tick_size
+    return float(whole * Fraction(repr(terms.tick_size)))  # exact, then the float next to it
 
 
 def slipped(run: Run, one: SymbolInput, price: float, buys: int, units: float) -> float:

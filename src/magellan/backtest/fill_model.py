@@ -57,21 +57,33 @@ def limit_price(
 
 
 def slipped(
-    side: float, price: float, half_spread: float, slippage: float, impact: float, share: float, tick: float
+    side: float, price: float, half_spread: float, slippage: float, impact: float, share: float
 ) -> float:
-    """A market or stop order's price after spread, slippage and its own impact, rounded against us to the tick.
+    """A market or stop order's price after spread, slippage and its own impact, not yet on a tick.
 
     share: fraction of the bar's volume that our fills take, this one included; impact grows with its square.
     """
-    worse: float = price * (1.0 + side * (half_spread + slippage + impact * share * share))
-    if tick > 0.0:
-        steps = worse / tick
-        nearest = float(math.floor(steps + 0.5))
-        # A price that is a tick already, but for the last bit, stays where it is.
-        if abs(steps - nearest) > 1e-6:
-            nearest = float(math.ceil(steps) if side > 0.0 else math.floor(steps))
-        worse = nearest * tick
-    return worse
+    return price * (1.0 + side * (half_spread + slippage + impact * share * share))
+
+
+def on_tick(side: float, price: float, tick: float) -> float:
+    """A price on the instrument's tick, rounded up for side +1 and down for -1; tick 0 allows any price.
+
+    What a market or stop order pays is rounded against us: by the side of the order. A limit is never worse than it was
+    meant: by the other side. What comes out is the float of the decimal, as bars have it: a high of 100.60 touches a
+    target of 100.60, and 10060 times the float 0.01 is above it.
+    """
+    if tick <= 0.0 or math.isnan(price):
+        return price
+    steps = price / tick
+    nearest = float(math.floor(steps + 0.5))
+    # A price that is a tick already, but for the last bit, stays where it is.
+    if abs(steps - nearest) > 1e-6:
+        nearest = float(math.ceil(steps)) if side > 0.0 else float(math.floor(steps))
+    ticks_in_one = float(math.floor(1.0 / tick + 0.5))
+    if ticks_in_one > 0.0 and abs(1.0 / tick - ticks_in_one) <= 1e-9 * ticks_in_one:
+        return nearest / ticks_in_one
+    return nearest * tick
 
 
 def whole_steps(units: float, step: float) -> float:

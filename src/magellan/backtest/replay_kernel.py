@@ -49,6 +49,7 @@ _EPSILON = 1e-9
 stop_price = kernel_part(fill_model.stop_price)
 limit_price = kernel_part(fill_model.limit_price)
 slipped = kernel_part(fill_model.slipped)
+on_tick = kernel_part(fill_model.on_tick)
 whole_steps = kernel_part(fill_model.whole_steps)
 commission = kernel_part(fill_model.commission)
 
@@ -141,18 +142,6 @@ def level_price(
     if lv.plus_risk != 0.0:
         base += side * lv.plus_risk * risk
     return base
-
-
-@kernel_part
-def limit_to_tick(side: float, limit: float, tick: float) -> float:
-    """A limit as the exchange accepts it: a buy rounded down, a sale up, so that it is never worse than meant."""
-    if tick <= 0.0 or math.isnan(limit):
-        return limit
-    steps = limit / tick
-    nearest = math.floor(steps + 0.5)
-    if abs(steps - nearest) > 1e-6:
-        nearest = math.floor(steps) if side > 0.0 else math.ceil(steps)
-    return nearest * tick
 
 
 @kernel_part
@@ -264,7 +253,8 @@ def worse(x: Any, s: int, row: int, side: float, units: float, price: float) -> 
         share = 1.0
         if f8(x.volume, row) > 0.0:
             share = min(1.0, (taken + abs(units)) / f8(x.volume, row))
-    return slipped(side, price, c.half_spread_rate, c.slippage_rate, c.impact, share, c.tick_size)
+    paid = slipped(side, price, c.half_spread_rate, c.slippage_rate, c.impact, share)
+    return on_tick(side, paid, c.tick_size)
 
 
 @kernel_part
@@ -416,7 +406,7 @@ def try_targets(x: Any, s: int, row: int, opening: bool) -> None:
             continue
         lv = level_number(x, p.plan * r.LEVELS + r.LEVEL_TARGETS + 2 * k)
         level = level_price(x, s, lv, p.entry_price, p.risk, -side, p.signal_row, row)
-        level = limit_to_tick(side, level, cost_of(x, s).tick_size)
+        level = on_tick(-side, level, cost_of(x, s).tick_size)
         # Inside the bar its open has passed, unless it is the open at which we entered.
         passed = not opening and (p.entry_row < row or p.mode != r.AT_OPEN)
         price, at_open = limit_price(
@@ -809,7 +799,7 @@ def order_price(x: Any, s: int, plan_id: int, slot: int, side: float, signal_row
     close = f8(x.close, signal_row) / shares_since(x, s, signal_row, row)
     level = level_price(x, s, lv, close, np.nan, side, signal_row, row)
     if slot == r.LEVEL_LIMIT:
-        return limit_to_tick(side, level, cost_of(x, s).tick_size)
+        return on_tick(-side, level, cost_of(x, s).tick_size)
     return level
 
 

@@ -54,18 +54,6 @@ def level_price(
 
 
 @pure_kernel
-def limit_to_tick(side: float, limit: float, tick: float) -> float:
-    """A limit as the exchange accepts it: a buy rounded down, a sale up, so that it is never worse than meant."""
-    if tick <= 0.0 or math.isnan(limit):
-        return limit
-    steps = limit / tick
-    nearest = float(math.floor(steps + 0.5))
-    if abs(steps - nearest) > 1e-6:
-        nearest = float(math.floor(steps)) if side > 0.0 else float(math.ceil(steps))
-    return nearest * tick
-
-
-@pure_kernel
 def whole_steps(units: float, step: float) -> float:
     """`units` rounded towards zero to the instrument's quantity step; step 0 allows any fraction."""
     if step <= 0.0:

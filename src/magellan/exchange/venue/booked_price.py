@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from magellan.backtest.fill_model import commission, limit_price, slipped, stop_price
+from magellan.backtest.fill_model import commission, limit_price, on_tick, slipped, stop_price
 from magellan.exchange.market.asset import Asset, AssetClass
 from magellan.exchange.venue.terms import Costs
 from magellan.exchange.venue.wire_format import CENT, HUNDREDTH_CENT, NANO, ONE
@@ -13,6 +13,7 @@ from magellan.exchange.venue.wire_format import CENT, HUNDREDTH_CENT, NANO, ONE
 stop_price_of = getattr(stop_price, "py_func", stop_price)
 limit_price_of = getattr(limit_price, "py_func", limit_price)
 slipped_of = getattr(slipped, "py_func", slipped)
+on_tick_of = getattr(on_tick, "py_func", on_tick)
 commission_of = getattr(commission, "py_func", commission)
 
 
@@ -44,7 +45,8 @@ def marked(price: float) -> Decimal:
 def worsened(asset: Asset, costs: Costs, sign: int, price: float, share: float) -> float:
     """A market or stop fill's price after spread, slippage and impact, on the tick, by the backtester's own rule."""
     step = float(price_step(asset, Decimal(repr(float(price)))))
-    return float(slipped_of(float(sign), price, costs.half_spread, costs.slippage, costs.impact, share, step))
+    paid = slipped_of(float(sign), price, costs.half_spread, costs.slippage, costs.impact, share)
+    return float(on_tick_of(float(sign), paid, step))
 
 
 def commission_usd(costs: Costs, units: Decimal, price: Decimal, point_value: int) -> Decimal:
