@@ -1,7 +1,8 @@
 """The desk: everything that leaves a session goes over it. Entries to record, orders, questions, alerts, wakes.
 
 One turn of the desk answers one event. Its entries form one record, which comes first: nothing is sent before what it
-was meant for is durable.
+was meant for is durable. No order leaves without `check_order` having allowed it: `enter`, `submit` and `submit_again`
+are the only ways out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from magellan.engine.commands import (
 from magellan.engine.history import History
 from magellan.engine.our_order import OurOrder
 from magellan.engine.plan_state import PlanState
+from magellan.engine.risk_view import risk_view
 from magellan.engine.safety import Safety
 from magellan.engine.schedule import Schedule
 from magellan.engine.setup import SessionSetup
@@ -40,6 +42,7 @@ from magellan.ledger.entries import (
     ReplaceIntended,
     TradeIdea,
 )
+from magellan.risk.limits import Deny, RiskView, check_order
 from magellan.trading.account import AccountSnapshot
 from magellan.trading.answer import Replacement
 from magellan.trading.bar import instant, nanoseconds
@@ -81,6 +84,7 @@ class Desk:
         self._due: dict[str, int] = {}  # the next instant at which each name has something to do
         self._wake_ns: int | None = None
         self._alerted: dict[str, datetime] = {}
+        self._denied_at: dict[tuple[str, OrderPurpose], datetime] = {}  # the newest refusal of our own
 
     # --- A turn -----------------------------------------------------------------------------------------------
 
@@ -194,10 +198,65 @@ class Desk:
         sent = sum(not self.state.orders[name].is_leg for name in plan.orders)
         return names.order_name(plan.plan_id, letter, portion, sent + 1)
 
-    def submit(
-        self, request: OrderRequest, purpose: OrderPurpose, reason: str, idea: TradeIdea | None = None
+    def may_enter(self, whole: OrderRequest, view: RiskView) -> Deny | None:
+        """Whether our limits allow an entry now; a refusal is recorded."""
+        return self._denied(whole, OrderPurpose.ENTRY, view)
+
+    def enter(
+        self, whole: OrderRequest, portions: list[OrderRequest], view: RiskView, idea: TradeIdea
+    ) -> Deny | None:
+        """Intend an entry, and send it once that is durable: all of it or, by our limits, nothing.
+
+        whole:    the entry as one order, which limits are asked about.
+        portions: the orders that it is sent as, each with what protects it.
+        """
+        assert all(_is_part(each, whole) for each in portions), "a portion is another order than its entry"
+        units = sum((each.quantity or Decimal(0) for each in portions), Decimal(0))
+        assert units == whole.quantity, f"{units} are sent, and {whole.quantity} are allowed"
+        denied = self._denied(whole, OrderPurpose.ENTRY, view)
+        if denied is not None:
+            return denied
+        for request in portions:
+            self._send(request, OrderPurpose.ENTRY, "entry", idea)
+        return None
+
+    def submit(self, request: OrderRequest, purpose: OrderPurpose, reason: str) -> bool:
+        """Intend an order that reduces a position, and send it once that is durable.
+
+        False: it would take more than is held. That is recorded and alarmed, and tried again after a pause.
+        """
+        assert purpose.reduces, "entries go through `enter`"
+        tried = self._denied_at.get((request.symbol, purpose))
+        pause = timedelta(seconds=self.setup.timings.refused_pause_s)
+        if tried is not None and self.now < tried + pause:
+            self._try_again_at(request.symbol, tried + pause)
+            return False
+        if self._denied(request, purpose, risk_view(self, request.symbol, request.side)) is not None:
+            self._denied_at[request.symbol, purpose] = self.now
+            self._try_again_at(request.symbol, self.now + pause)
+            return False
+        self._denied_at.pop((request.symbol, purpose), None)
+        self._send(request, purpose, reason, None)
+        return True
+
+    def submit_again(
+        self, order: OurOrder, request: OrderRequest, purpose: OrderPurpose, view: RiskView | None
+    ) -> Deny | None:
+        """Send an intent that the broker refused unread, under the same name, if our limits still allow it.
+
+        view: of an entry, without the order itself; None for an order that reduces a position.
+        """
+        if view is None:
+            assert purpose.reduces, "an entry needs its view"
+            view = risk_view(self, request.symbol, request.side, without=order)
+        denied = self._denied(request, purpose, view)
+        if denied is None:
+            self._commands.append(Submit(request=request, purpose=purpose))
+        return denied
+
+    def _send(
+        self, request: OrderRequest, purpose: OrderPurpose, reason: str, idea: TradeIdea | None
     ) -> None:
-        """Intend an order, and send it once that is durable."""
         self.note(
             OrderIntended(
                 strategy=self.setup.began.strategy, purpose=purpose, request=request, reason=reason, idea=idea
@@ -205,17 +264,30 @@ class Desk:
         )
         self._commands.append(Submit(request=request, purpose=purpose))
 
-    def submit_again(self, request: OrderRequest, purpose: OrderPurpose) -> None:
-        """Send an intent that the broker refused unread, under the same name."""
-        self._commands.append(Submit(request=request, purpose=purpose))
-
-    def deny(self, request: OrderRequest, purpose: OrderPurpose, rule: str, reason: str) -> None:
-        """Record an order that our own limits refused."""
+    def _denied(self, request: OrderRequest, purpose: OrderPurpose, view: RiskView) -> Deny | None:
+        """Ask our limits about an order. A refusal is recorded; of an order that only leaves, a person is told."""
+        verdict = check_order(request, purpose, view, self.setup.limits)
+        if not isinstance(verdict, Deny):
+            return None
         self.note(
             OrderDenied(
-                strategy=self.setup.began.strategy, purpose=purpose, request=request, rule=rule, reason=reason
+                strategy=self.setup.began.strategy,
+                purpose=purpose,
+                request=request,
+                rule=str(verdict.rule),
+                reason=verdict.reason,
             )
         )
+        if purpose.reduces:
+            self.alert(
+                Severity.CRITICAL,
+                f"{request.symbol}: the {purpose} is not sent: {verdict.reason}",
+                once_s=300.0,
+            )
+        return verdict
+
+    def _try_again_at(self, symbol: str, at: datetime) -> None:
+        self.due(f"retry {symbol}", nanoseconds(at))
 
     def replace(
         self, order: OurOrder, reason: str, *, limit: Decimal | None = None, stop: Decimal | None = None
@@ -244,3 +316,14 @@ class Desk:
             return  # nobody knows yet whether it is there, or something is being done about it already
         self.note(CancelIntended(client_order_id=order.name, broker_order_id=broker_id, reason=reason))
         self._commands.append(Cancel(broker_order_id=broker_id, client_order_id=order.name))
+
+
+def _is_part(portion: OrderRequest, whole: OrderRequest) -> bool:
+    """Whether a portion asks for what the whole asks for, but for its units and what protects them."""
+    return (portion.symbol, portion.side, portion.type, portion.limit_price, portion.stop_price) == (
+        whole.symbol,
+        whole.side,
+        whole.type,
+        whole.limit_price,
+        whole.stop_price,
+    )

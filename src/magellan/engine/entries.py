@@ -22,7 +22,7 @@ from magellan.engine.risk_view import risk_view
 from magellan.engine.state import steps, target_units
 from magellan.engine.trades import CurrentPlan
 from magellan.ledger.entries import AnswerIs, AnswerTo, OrderAnswered, TradeDropped, TradeIdea, TradePlanned
-from magellan.risk.limits import Deny, check_order
+from magellan.risk.limits import Deny, RiskView
 from magellan.strategy.plan_arithmetic import (
     TRAIL_COLUMN,
     TRAIL_FRACTION,
@@ -35,7 +35,6 @@ from magellan.strategy.plan_arithmetic import (
 from magellan.strategy.trade_plan import TradePlan
 from magellan.trading.bar import instant
 from magellan.trading.order import OrderClass, OrderRequest, OrderSide, OrderType, TimeInForce
-from magellan.trading.purpose import OrderPurpose
 from magellan.trading.timeframe import SECOND_NS
 from magellan.trading.trade_terms import LevelTerms, TradeTerms
 
@@ -88,7 +87,6 @@ class Entries:
         units = self._units(wish, terms, reference)
         if isinstance(units, Blocked):
             return units
-        side = OrderSide.BUY if wish.side > 0 else OrderSide.SELL
         plan_id = names.plan_id(
             self._desk.setup.began.strategy,
             self._desk.setup.account,
@@ -98,32 +96,11 @@ class Entries:
         )
         if plan_id in self._desk.state.plans:
             return Blocked(reason="this bar's entry was sent before")
-        whole = OrderRequest(
-            client_order_id=names.order_name(plan_id, names.ENTRY, 0, 1),
-            symbol=wish.symbol,
-            side=side,
-            type=terms.entry.type,
-            time_in_force=terms.entry.time_in_force,
-            quantity=units,
-            limit_price=limit,
-            stop_price=stop_at,
-        )
-        verdict = check_order(
-            whole,
-            OrderPurpose.ENTRY,
-            risk_view(
-                self._desk,
-                wish.symbol,
-                side,
-                Decimal(repr(close)),
-                unresolved=wish.symbol in self._lookups.unresolved_symbols,
-                trades_today=self._trades_today(wish.bar_ns) + len(self._engaged_elsewhere(wish.symbol)),
-            ),
-            self._desk.setup.limits,
-        )
-        if isinstance(verdict, Deny):
-            self._desk.deny(whole, OrderPurpose.ENTRY, str(verdict.rule), verdict.reason)
-            return Blocked(reason=verdict.reason)
+        whole = _whole(plan_id, wish.symbol, wish.side, terms, units, limit, stop_at)
+        view = self._view(wish.symbol, whole.side, Decimal(repr(close)), wish.bar_ns)
+        denied = self._desk.may_enter(whole, view)
+        if denied is not None:
+            return Blocked(reason=denied.reason)
         if not self._desk.setup.sends:
             return Blocked(reason="a dry run sends nothing")
         self._desk.note(
@@ -138,10 +115,37 @@ class Entries:
                 terms=terms,
             )
         )
-        if terms.entry.at_minute is None and self._desk.state.book.quantity(wish.symbol) == 0:
-            self._send(self._desk.state.plans[plan_id], reference, wish)
         self._desk.touched.add(wish.symbol)
+        if terms.entry.at_minute is None and self._desk.state.book.quantity(wish.symbol) == 0:
+            plan = self._desk.state.plans[plan_id]
+            denied = self._send(plan, reference, view, wish)
+            if denied is not None:
+                self._drop(plan)
+                return Blocked(reason=denied.reason)
         return None
+
+    def _view(
+        self,
+        symbol: str,
+        side: OrderSide,
+        decided_at: Decimal,
+        bar_ns: int,
+        *,
+        without: OurOrder | None = None,
+    ) -> RiskView:
+        """What limits are told for an entry of that symbol; trades count on the day of the bar."""
+        trades = self._trades_today(bar_ns)
+        if without is not None and self._desk.state.plans[without.plan_id].entered:
+            trades -= 1  # another portion of the same trade has been filled
+        return risk_view(
+            self._desk,
+            symbol,
+            side,
+            decided_at,
+            unresolved=symbol in self._lookups.unresolved_symbols,
+            trades_today=trades + len(self._engaged_elsewhere(symbol)),
+            without=without,
+        )
 
     def _blocked(self, wish: Wish, day_equity: float) -> Blocked | None:
         desk, state = self._desk, self._desk.state
@@ -258,8 +262,8 @@ class Entries:
 
     # --- Orders -----------------------------------------------------------------------------------------------
 
-    def _send(self, plan: PlanState, reference: float, wish: Wish | None) -> None:
-        """Intend and send the plan's entry orders."""
+    def _send(self, plan: PlanState, reference: float, view: RiskView, wish: Wish | None) -> Deny | None:
+        """Intend and send the plan's entry orders, unless our limits refuse the entry."""
         desk, terms = self._desk, plan.terms
         factor = 1.0 if plan.marks is None else plan.marks.factor
         priced = self._priced(plan.symbol, plan.side, terms, reference, factor=factor)
@@ -296,15 +300,28 @@ class Entries:
         else:
             portions.append((0, units, None))
             protective = None
-        for portion, share, target in portions:
-            request = self._request(plan, portion, share, limit, stop_at, target, protective)
-            idea = self._idea(plan, wish, reference, first_stop, risk)
-            desk.submit(request, OrderPurpose.ENTRY, "entry", idea)
+        return desk.enter(
+            _whole(plan.plan_id, plan.symbol, plan.side, terms, units, limit, stop_at),
+            [
+                self._request(
+                    plan,
+                    names.order_name(plan.plan_id, names.ENTRY, portion, number),
+                    share,
+                    limit,
+                    stop_at,
+                    target,
+                    protective,
+                )
+                for number, (portion, share, target) in enumerate(portions, start=1)
+            ],
+            view,
+            self._idea(plan, wish, reference, first_stop, risk),
+        )
 
     def _request(
         self,
         plan: PlanState,
-        portion: int,
+        name: str,
         units: Decimal,
         limit: Decimal | None,
         stop_at: Decimal | None,
@@ -326,7 +343,7 @@ class Entries:
             # Legs last as long as their entry's time in force; a market entry is over at once in any case.
             tif = TimeInForce.GTC
         return OrderRequest(
-            client_order_id=self._desk.next_name(plan, names.ENTRY, portion),
+            client_order_id=name,
             symbol=plan.symbol,
             side=OrderSide.BUY if plan.side > 0 else OrderSide.SELL,
             type=entry.type,
@@ -386,12 +403,24 @@ class Entries:
                 desk.alert(Severity.WARNING, f"the entry {plan.plan_id} is not sent: {why}")
                 self._drop(plan)
             elif desk.state.book.quantity(symbol) == 0:
-                self._send(plan, plan.planned.reference_price, None)
+                self._send_late(plan)
             else:
                 # The opposite position is on its way out.
                 desk.due(
                     f"scheduled {symbol}", due_ns + int(desk.setup.timings.decide_within_s * SECOND_NS) + 1
                 )
+
+    def _send_late(self, plan: PlanState) -> None:
+        """Send what was decided some time ago; our limits are asked about it as things are now."""
+        desk = self._desk
+        decided_at = plan.planned.reference_price
+        side = OrderSide.BUY if plan.side > 0 else OrderSide.SELL
+        today = desk.schedule.bar_at(desk.now_ns)
+        view = self._view(plan.symbol, side, Decimal(repr(decided_at)), today)
+        denied = self._send(plan, decided_at, view, None)
+        if denied is not None:
+            desk.alert(Severity.WARNING, f"the entry {plan.plan_id} is not sent: {denied.reason}")
+            self._drop(plan)
 
     def waiting(self, symbol: str) -> bool:
         """Whether an entry of the symbol works, or waits for its time of day."""
@@ -427,7 +456,7 @@ class Entries:
         return None
 
     def send_again(self, order: OurOrder) -> None:
-        """The broker refused an entry unread: send it again while it is in time, else give it up."""
+        """The broker refused an order unread: send it again while it is in time and allowed, else give it up."""
         desk, state = self._desk, self._desk.state
         record = state.record(order)
         request = record.request
@@ -436,15 +465,22 @@ class Entries:
         goes_on = desk.schedule.trading_goes_on_ns(desk.schedule.ends_ns(plan.signal_ns))
         within_ns = int(desk.setup.timings.decide_within_s * SECOND_NS)
         in_time = goes_on is not None and desk.now_ns <= goes_on + within_ns
+        why = "and then too late"
         if order.role is not Role.ENTRY or (in_time and not desk.entries_end(plan)):
-            desk.submit_again(request, record.purpose)
-            return
+            view = None
+            if order.role is Role.ENTRY:
+                decided_at = Decimal(repr(plan.planned.reference_price))
+                view = self._view(plan.symbol, order.side, decided_at, plan.signal_ns, without=order)
+            denied = desk.submit_again(order, request, record.purpose, view)
+            if denied is None:
+                return
+            why = f"and then by our own limits: {denied.reason}"
         desk.note(
             OrderAnswered(
                 client_order_id=order.name,
                 to=AnswerTo.SUBMIT,
                 answer=AnswerIs.ABSENT,
-                message="refused for its rate, and then too late",
+                message=f"refused for its rate, {why}",
             )
         )
 
@@ -549,6 +585,28 @@ class Entries:
 
     def _trades_today(self, bar_ns: int) -> int:
         return self._desk.state.trades_on.get(self._desk.schedule.day_of_bar(bar_ns), 0)
+
+
+def _whole(
+    plan_id: str,
+    symbol: str,
+    side: int,
+    terms: TradeTerms,
+    units: Decimal,
+    limit: Decimal | None,
+    stop: Decimal | None,
+) -> OrderRequest:
+    """An entry as one order, before it is parted among its targets."""
+    return OrderRequest(
+        client_order_id=names.order_name(plan_id, names.ENTRY, 0, 1),
+        symbol=symbol,
+        side=OrderSide.BUY if side > 0 else OrderSide.SELL,
+        type=terms.entry.type,
+        time_in_force=terms.entry.time_in_force,
+        quantity=units,
+        limit_price=limit,
+        stop_price=stop,
+    )
 
 
 def _decimal(value: float) -> Decimal | None:

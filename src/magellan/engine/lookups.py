@@ -16,6 +16,7 @@ from magellan.ledger.entries import AnswerIs, AnswerTo, OrderAnswered
 from magellan.trading.order import BrokerOrder, OrderStatus
 from magellan.trading.timeframe import SECOND_NS
 
+_PAUSE_MAX_S = 300.0
 _WAITING = (OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
 
 
@@ -73,6 +74,9 @@ class Lookups:
             if inquiry.next_at <= desk.now:
                 desk.look_up(name)
                 pause_s = pauses[min(inquiry.asked, len(pauses) - 1)]
+                if name in desk.state.orders and desk.state.is_known(desk.state.orders[name]):
+                    # It is there: only what is being done about it is waited for, and that may take a night.
+                    pause_s = min(pause_s * 2**inquiry.asked, _PAUSE_MAX_S)
                 inquiry.asked += 1
                 inquiry.next_at = desk.now + timedelta(seconds=pause_s)
             at_ns = desk.ns(inquiry.next_at)
@@ -89,11 +93,14 @@ class Lookups:
         desk.touched.add(ours.symbol)
         inquiry = self._open.get(name)
         if order is not None:
-            desk.note(
-                OrderAnswered(
-                    client_order_id=name, to=AnswerTo.LOOK_UP, answer=AnswerIs.ACCEPTED, order=order
+            if ours.change is not None or state.book.orders[name].told != order:
+                desk.note(
+                    OrderAnswered(
+                        client_order_id=name, to=AnswerTo.LOOK_UP, answer=AnswerIs.ACCEPTED, order=order
+                    )
                 )
-            )
+            if order.status is OrderStatus.PENDING_CANCEL and ours.change is None:
+                desk.cancel(ours, "the broker has not done it")
             return
         if inquiry is None or state.is_known(ours):
             return

@@ -129,7 +129,7 @@ class Protection:
         assert plan.marks is not None and plan.marks.leaving is not None, "it is being left"
         flattens = desk.safety.switch.wants_flat or desk.ending_flat
         letter = names.FLATTEN if flattens else names.EXIT
-        desk.submit(
+        return desk.submit(
             OrderRequest(
                 client_order_id=desk.next_name(plan, letter, 0),
                 symbol=plan.symbol,
@@ -139,7 +139,6 @@ class Protection:
             OrderPurpose.FLATTEN if flattens else OrderPurpose.EXIT,
             plan.marks.leaving,
         )
-        return True
 
     def _free(self, plan: PlanState, groups: list[Group], units: Decimal) -> None:
         """Cancel groups until so many units are free: first what only limits the loss, then the farthest target."""

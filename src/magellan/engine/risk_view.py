@@ -4,24 +4,36 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from magellan.engine.desk import Desk
 from magellan.engine.our_order import OurOrder, Role
 from magellan.engine.state import ZERO
 from magellan.risk.limits import Hours, RiskView
 from magellan.trading.order import OrderSide
 from magellan.trading.session import exchange_date
 
+if TYPE_CHECKING:
+    from magellan.engine.desk import Desk  # which checks its orders by this view
+
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
 
 
 def risk_view(
-    desk: Desk, symbol: str, side: OrderSide, reference: Decimal, *, unresolved: bool, trades_today: int
+    desk: Desk,
+    symbol: str,
+    side: OrderSide,
+    reference: Decimal | None = None,
+    *,
+    unresolved: bool | None = None,
+    trades_today: int | None = None,
+    without: OurOrder | None = None,
 ) -> RiskView:
-    """The view for an entry of that symbol.
+    """The view for an order of that symbol. What only entries are asked about may be left out for any other order.
 
+    reference:  the price that was decided on.
     unresolved: an order of the symbol is neither known nor denied by the broker.
+    without:    the order at hand, where it was meant before and is to be sent again: it does not stand in its own way.
     """
     state, book, account = desk.state, desk.state.book, desk.account
     entries = [
@@ -29,22 +41,22 @@ def risk_view(
         for each in state.active
         for plan in state.under_way(each)
         for order in state.working(plan, Role.ENTRY)
+        if order is not without
     ]
     here = [order for order in entries if order.symbol == symbol]
-    reducing = ZERO
-    for plan in state.under_way(symbol):
-        reducing += sum((state.open_units(plan, group) for group in state.groups(plan)), ZERO)
-        reducing += sum((_left(desk, order) for order in state.working(plan, Role.LEAVE)), ZERO)
+    pending: bool | None = unresolved
+    if unresolved is not None:
+        plan_at_hand = None if without is None else without.plan_id
+        pending = unresolved or any(each.side is side and each.plan_id != plan_at_hand for each in here)
     sent = [
         order.asked_at
         for plan in state.plans.values()
         if desk.now - plan.planned.signal_bar_at < timedelta(days=5)
         for order in state.orders_of(plan)
-        if order.role is Role.ENTRY and order.replaces is None
+        if order.role is Role.ENTRY and order.replaces is None and order is not without
     ]
-    history = desk.histories[symbol]
-    newest = history.newest_ns
-    today = book.by_day.get(exchange_date(desk.now))
+    history = desk.histories.get(symbol)
+    newest = None if history is None else history.newest_ns
     today = book.by_day.get(exchange_date(desk.now))
     return RiskView(
         at=desk.now,
@@ -54,8 +66,8 @@ def risk_view(
         last_price=desk.last_price(symbol),
         position_units=book.quantity(symbol),
         working_entry_usd=_usd(desk, here),
-        working_reducing_units=reducing,
-        same_intent_pending=unresolved or any(order.side is side for order in here),
+        working_reducing_units=_reducing(desk, symbol, without),
+        same_intent_pending=pending,
         symbol_halted=symbol in desk.halted_symbols,
         bar_age_s=(
             None
@@ -78,6 +90,21 @@ def risk_view(
         reconciled_at=desk.reconciled_at,
         clock_skew_s=None if desk.clock_skew_s is None else Decimal(str(desk.clock_skew_s)),
     )
+
+
+def _reducing(desk: Desk, symbol: str, without: OurOrder | None) -> Decimal:
+    """Units that working orders may still take from what is held; of a pair, one cancels the other."""
+    state = desk.state
+    leaves = OrderSide.SELL if state.book.quantity(symbol) > 0 else OrderSide.BUY
+    total = ZERO
+    for plan in state.under_way(symbol):
+        for group in state.groups(plan):
+            if any(order.side is leaves and order is not without for order in group.orders):
+                total += state.open_units(plan, group)
+        for order in state.working(plan, Role.LEAVE):
+            if order.side is leaves and order is not without:
+                total += _left(desk, order)
+    return total
 
 
 def _left(desk: Desk, order: OurOrder) -> Decimal:

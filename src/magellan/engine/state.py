@@ -278,8 +278,12 @@ class State:
             return
         if told.to is AnswerTo.LOOK_UP and told.order is not None and order.change is not None:
             waited_s = (entry.at - order.change.asked_at).total_seconds()
-            if waited_s >= self.change_settles_s and told.order.status not in _CHANGING:
-                order.change = None  # nothing came of it
+            is_cancel = order.change.replacement is None
+            unheard = told.order.status not in _CHANGING or (
+                is_cancel and told.order.status is OrderStatus.PENDING_CANCEL
+            )
+            if waited_s >= self.change_settles_s and unheard:
+                order.change = None  # nothing came of it; a cancel may be asked for twice
         if told.answer in (AnswerIs.REFUSED, AnswerIs.ABSENT) and order.replaces is not None:
             # The order before stays as it was.
             before = self.orders[order.replaces]
