@@ -1,7 +1,7 @@
 """Plan arithmetic: sizes, price levels and trailing distances of a trade plan. Scalars in, a scalar out; pure.
 
-One set of functions for the backtester's compiled replay and for a live session, so that both come to the same units and
-the same prices to the last bit. What each supposes is in docs/assumptions.md: "Sizes", "Money", "Stops", "Limits".
+One set of functions for the backtester's compiled replay and for a live session, so that both come to the same units
+and the same prices to the last bit. What each supposes is in docs/assumptions.md: "Sizes", "Money", "Stops", "Limits".
 Sides are +1 for long (or to buy) and -1 for short (or to sell). NaN is a price that is not known.
 """
 
