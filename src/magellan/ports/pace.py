@@ -23,6 +23,11 @@ class Pace(Protocol):
         """The present instant; aware, UTC. Never earlier than what it said before."""
         ...
 
+    @property
+    def is_over(self) -> bool:
+        """Whether time stands still for good, because there is no more of what it was made of."""
+        ...
+
     async def rest(
         self, arrived: asyncio.Event, until: datetime | None, *, waiting: bool, tally: Tally
     ) -> None:

@@ -145,6 +145,7 @@ class _Driver:
         self._orders_listening = asyncio.Event()
         self._handled_at: datetime | None = None
         self._stopped: c.Stop | None = None
+        self._asked_to_end = False  # because time is over
         self._broken: MagellanError | None = None
         self._bars = BarsOfSession(
             source=world.bars,
@@ -184,6 +185,7 @@ class _Driver:
     async def _turn(self) -> None:
         """Rest until something is due, then handle what there is."""
         if self._inbox.empty():
+            was_over = self._world.pace.is_over
             self._arrived.clear()
             await self._world.pace.rest(
                 self._arrived,
@@ -191,6 +193,8 @@ class _Driver:
                 waiting=self._under_way > 0 or self._bars.asking,
                 tally=self._tally,
             )
+            if was_over:
+                self._time_is_over()
         now = self._now()
         while (name := self._timers.due(now)) is not None:
             own = self._own.pop(name, None)
@@ -207,6 +211,21 @@ class _Driver:
         if self._broken is not None:
             raise self._broken
         await asyncio.sleep(0)
+
+    def _time_is_over(self) -> None:
+        """End in order once nothing is under way; what then still waits for time would wait for ever."""
+        due_at = self._timers.next_at()
+        if not self._inbox.empty() or self._under_way or self._bars.asking:
+            return
+        if due_at is not None and due_at <= self._now():
+            return
+        if self._asked_to_end:
+            self._stopped = c.Stop(
+                reason="there are no more bars, and something is still under way", flat=False, in_order=False
+            )
+            return
+        self._asked_to_end = True
+        self._put(_no_more_bars)
 
     def _handle(self, event: e.Event) -> None:
         self._note(event)
@@ -460,6 +479,12 @@ def _operator(request: OperatorRequest, at: datetime) -> e.Operator:
         person=request.person,
         reason=request.reason,
         source=request.source,
+    )
+
+
+def _no_more_bars(at: datetime) -> e.Operator:
+    return e.Operator(
+        at=at, asks=e.OperatorAsks.STOP, person="", reason="there are no more bars", source="exchange"
     )
 
 

@@ -34,13 +34,14 @@ async def exchange_time(base_url: str, *, key_id: str, symbols: frozenset[str]) 
     control = _Control(base_url)
     clock = await control.ask("GET", "clock")
     at = datetime.fromisoformat(clock["now"]).astimezone(UTC)
+    end = None if clock["end"] is None else datetime.fromisoformat(clock["end"]).astimezone(UTC)
     match clock["mode"]:
         case "shifted":
             await control.close()
             return RealTime()
         case "paced":
             await control.close()
-            return PacedExchange(at, speed=float(clock["speed"]))
+            return PacedExchange(at, speed=float(clock["speed"]), end=end)
         case "stepped":
             overview = await control.ask("GET", "overview")
             served = frozenset(overview["symbols"])
@@ -51,7 +52,9 @@ async def exchange_time(base_url: str, *, key_id: str, symbols: frozenset[str]) 
                     next_step="start it with exactly the symbols of the strategy's config",
                 )
             newest = max((line["n"] for line in overview["events"]), default=0)
-            return SteppedExchange(control, at, key_id=key_id, streams_bars=bool(symbols), since=newest)
+            return SteppedExchange(
+                control, at, end=end, key_id=key_id, streams_bars=bool(symbols), since=newest
+            )
     raise FixInput(
         f"the exchange at {base_url} has a {clock['mode']} clock, which no session can follow",
         next_step="start it with --clock shifted, paced or stepped",
@@ -61,12 +64,17 @@ async def exchange_time(base_url: str, *, key_id: str, symbols: frozenset[str]) 
 class PacedExchange:
     """Keeps `ports.pace.Pace`: exchange time passes `speed` times as fast as ours."""
 
-    def __init__(self, at: datetime, *, speed: float) -> None:
-        self._at, self._speed = at, speed
+    def __init__(self, at: datetime, *, speed: float, end: datetime | None) -> None:
+        self._at, self._speed, self._end = at, speed, end
         self._began_s = time.monotonic()
 
     def now(self) -> datetime:
-        return self._at + timedelta(seconds=(time.monotonic() - self._began_s) * self._speed)
+        passed = self._at + timedelta(seconds=(time.monotonic() - self._began_s) * self._speed)
+        return passed if self._end is None else min(passed, self._end)
+
+    @property
+    def is_over(self) -> bool:
+        return self._end is not None and self.now() >= self._end
 
     async def rest(
         self, arrived: asyncio.Event, until: datetime | None, *, waiting: bool, tally: Tally
@@ -83,10 +91,18 @@ class SteppedExchange:
     """Keeps `ports.pace.Pace` over the exchange's control API."""
 
     def __init__(
-        self, control: _Control, at: datetime, *, key_id: str, streams_bars: bool, since: int
+        self,
+        control: _Control,
+        at: datetime,
+        *,
+        end: datetime | None,
+        key_id: str,
+        streams_bars: bool,
+        since: int,
     ) -> None:
         self._control = control
         self._at = at
+        self._end = end
         self._key_id = key_id
         self._streams_bars = streams_bars
         self._account = ""  # by which the exchange's log names it; not opened before the first request
@@ -97,11 +113,17 @@ class SteppedExchange:
     def now(self) -> datetime:
         return self._at
 
+    @property
+    def is_over(self) -> bool:
+        return self._end is not None and self._at >= self._end
+
     async def rest(
         self, arrived: asyncio.Event, until: datetime | None, *, waiting: bool, tally: Tally
     ) -> None:
         if waiting:
             await _within(arrived, _ANSWER_S)
+            return
+        if until is not None and until <= self._at:
             return
         await self._read_log()
         if arrived.is_set():

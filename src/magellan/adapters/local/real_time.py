@@ -22,6 +22,10 @@ class RealTime:
         self._told_at = max(self._told_at, datetime.now(UTC))
         return self._told_at
 
+    @property
+    def is_over(self) -> bool:
+        return False
+
     async def rest(
         self, arrived: asyncio.Event, until: datetime | None, *, waiting: bool, tally: Tally
     ) -> None:
