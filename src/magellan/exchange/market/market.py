@@ -71,10 +71,13 @@ class Market:
         self.options = OptionBoard(shares, seed)
         self._actions = tuple(sorted(actions, key=action_at))
         self._halts: list[Halt] = []
+        self._live: dict[str, LiveBar] = {}  # the newest of each symbol that was asked for
+        self._quiet_ns = (0, 0)  # from the first to before the second of these, nothing happens
         self._spread = spread or SpreadModel(seed=seed)
         self._day = lru_cache(maxsize=64 * max(4, len(self.symbols)))(self._laid_out)
         self._option_day = lru_cache(maxsize=4096)(self._priced_day)
         self._option_terms = lru_cache(maxsize=4096)(self.options.asset)
+        self._quote_at = lru_cache(maxsize=8 * max(4, len(self.symbols)))(self._live_quote)
         self._tape = lru_cache(maxsize=256)(self._day_tape)
         self._published = lru_cache(maxsize=8 * max(4, len(self.symbols)))(self._published_day)
         self._instants_of = lru_cache(maxsize=8)(self._day_instants)
@@ -98,7 +101,13 @@ class Market:
 
     def bar(self, symbol: str, now_ns: int) -> LiveBar | None:
         """The bar whose span holds now, whole. None: nothing trades now."""
-        return self._day(symbol, day_of(now_ns)).at(now_ns)
+        known = self._live.get(symbol)
+        if known is not None and known.start_ns <= now_ns < known.end_ns:
+            return known
+        found = self._day(symbol, day_of(now_ns)).at(now_ns)
+        if found is not None:
+            self._live[symbol] = found
+        return found
 
     def price(self, symbol: str, now_ns: int) -> float | None:
         """The path price now; the last close when there is no bar now; None before the first bar."""
@@ -111,10 +120,8 @@ class Market:
     def quote(self, symbol: str, now_ns: int) -> Quote | None:
         """The newest quote: around the path price of the last whole second, or around the last close."""
         live = self.bar(symbol, now_ns)
-        tick = self._tick(symbol)
         if live is not None:
-            at_ns = max(live.start_ns, now_ns - now_ns % QUOTE_STEP_NS)
-            return self._quoted(symbol, live.price(at_ns, tick), at_ns)
+            return self._quote_at(symbol, max(live.start_ns, now_ns - now_ns % QUOTE_STEP_NS))
         last = self._last_closed(symbol, now_ns)
         if last is None:
             return None
@@ -300,6 +307,12 @@ class Market:
 
     def instants(self, after_ns: int, until_ns: int) -> Iterator[Instant]:
         """Everything that happens in (after_ns, until_ns], in the order of work, to the calendar's end."""
+        quiet_from_ns, quiet_until_ns = self._quiet_ns
+        if quiet_from_ns <= after_ns and until_ns < quiet_until_ns:
+            return iter(())
+        return self._happening(after_ns, until_ns)
+
+    def _happening(self, after_ns: int, until_ns: int) -> Iterator[Instant]:
         last_day = min(day_number(day_of(until_ns)), int(self.calendar.session_on[-1]))
         carried: list[Instant] = []
         for day in range(day_number(day_of(after_ns)), last_day + 1):
@@ -308,8 +321,11 @@ class Market:
             if carried:
                 happening = tuple(sorted((*carried, *happening), key=_order_of_work))
                 carried = []
-            for instant in happening[bisect_right(happening, after_ns, key=_at_ns) :]:
+            for place in range(bisect_right(happening, after_ns, key=_at_ns), len(happening)):
+                instant = happening[place]
                 if instant.at_ns > until_ns:
+                    if not carried:
+                        self._quiet_ns = (until_ns, min(instant.at_ns, ends_ns))
                     return
                 if instant.at_ns > ends_ns:
                     carried.append(instant)
@@ -444,6 +460,11 @@ class Market:
             if before is not None:
                 closes[at_ns] = before.close
         return adjust(bars, actions, adjustment, closes)
+
+    def _live_quote(self, symbol: str, at_ns: int) -> Quote:
+        live = self.bar(symbol, at_ns)
+        assert live is not None, "quotes are made in a bar's span"
+        return self._quoted(symbol, live.price(at_ns, self._tick(symbol)), at_ns)
 
     def _quoted(self, symbol: str, price: float, at_ns: int) -> Quote:
         asset_class = self._terms(symbol).asset_class

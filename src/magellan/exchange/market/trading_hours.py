@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 
@@ -106,6 +107,7 @@ class TradingHours:
         )
 
 
+@lru_cache(maxsize=4096)
 def day_start_ns(on: date) -> int:
     """Midnight of a date on the exchange's clock, as UTC nanoseconds."""
     return nanoseconds(exchange_midnight(on))
@@ -113,4 +115,10 @@ def day_start_ns(on: date) -> int:
 
 def day_of(now_ns: int) -> date:
     """The date that the exchange's clock shows."""
-    return exchange_date(instant(now_ns))
+    return _day_of_hour(now_ns // HOUR_NS)
+
+
+@lru_cache(maxsize=4096)
+def _day_of_hour(hour: int) -> date:
+    """The date of an hour since 1970: the exchange's clock is whole hours from UTC, so each has one date."""
+    return exchange_date(instant(hour * HOUR_NS))

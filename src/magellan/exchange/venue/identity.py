@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 import uuid
+from functools import lru_cache
+from hashlib import sha1
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)  # ten bits each
-_NAMESPACE = uuid.UUID("6f7d1f6e-3a0e-5d0b-9a43-1f2d6c1f8a55")
+_NAMED = sha1(  # the beginning of every UUID of version 5 in the venue's own namespace
+    uuid.UUID("6f7d1f6e-3a0e-5d0b-9a43-1f2d6c1f8a55").bytes, usedforsecurity=False
+)
 
 
 class Identities:
@@ -28,9 +32,21 @@ class Identities:
     def event_id(self, at_ns: int) -> str:
         """A ULID: 48 bits of milliseconds, then a counter in place of chance, so that ids sort as events happened."""
         self._events += 1
-        value = ((at_ns // 1_000_000) & (2**48 - 1)) << 80 | self._events
-        return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
+        milliseconds = (at_ns // 1_000_000) & (2**48 - 1)
+        return (
+            f"{_crockford(milliseconds, 5)}{_crockford(self._events >> 10, 7)}{_PAIRS[self._events & 1023]}"
+        )
 
     def named(self, *names: str) -> str:
-        """The UUID of something with a name of its own, the same for equal names and seeds."""
-        return str(uuid.uuid5(_NAMESPACE, "\x1f".join((str(self._seed), *names))))
+        """The UUID (version 5) of something with a name of its own, the same for equal names and seeds."""
+        bits = _NAMED.copy()
+        bits.update("\x1f".join((str(self._seed), *names)).encode())
+        written = bits.hexdigest()
+        variant = "89ab"[int(written[16], 16) & 3]
+        return f"{written[:8]}-{written[8:12]}-5{written[13:16]}-{variant}{written[17:20]}-{written[20:32]}"
+
+
+@lru_cache(maxsize=64)
+def _crockford(value: int, pairs: int) -> str:
+    """A number in Crockford's base 32, as so many pairs of digits."""
+    return "".join([_PAIRS[(value >> 10 * place) & 1023] for place in range(pairs - 1, -1, -1)])

@@ -13,6 +13,9 @@ from enum import StrEnum
 class State(StrEnum):
     """An order's status, in Alpaca's words."""
 
+    # Looked up in the sets below many times for every order; an enum's own hash is a call of Python.
+    __hash__ = str.__hash__
+
     PENDING_NEW = "pending_new"
     ACCEPTED = "accepted"
     NEW = "new"
@@ -33,6 +36,8 @@ class State(StrEnum):
 
 class Happening(StrEnum):
     """What can happen to an order, in the words of trade updates where there is one."""
+
+    __hash__ = str.__hash__
 
     ROUTE = "new"
     PARTIAL_FILL = "partial_fill"
