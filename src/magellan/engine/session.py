@@ -44,9 +44,12 @@ from magellan.ledger.entries import (
 from magellan.trading.answer import Accepted, Refused, Requested
 from magellan.trading.bar import nanoseconds
 from magellan.trading.corporate_action import CorporateAction, Split
-from magellan.trading.timeframe import SECOND_NS
+from magellan.trading.timeframe import MINUTE_NS, SECOND_NS
 
 _HISTORY_KEPT: Final = 366  # days
+_ASKED_AFTER_CLOSE_NS: Final = (
+    15 * MINUTE_NS
+)  # daily bars come, and are decided on, some minutes after the close
 
 
 class Session:
@@ -159,7 +162,7 @@ class Session:
         if self._actions:
             self._apply_actions(on_history=True)
         self._rounds.take(event)
-        self._watch.check()
+        self._watch.bar_came()
 
     def _on_feed_up(self, event: e.FeedUp) -> None:
         self._watch.feed_down = None
@@ -174,6 +177,7 @@ class Session:
             halted.add(event.symbol)
         else:
             halted.discard(event.symbol)
+            self._watch.check()
         words = "is halted" if event.halted else "trades again"
         self._desk.alert(Severity.WARNING, f"{event.symbol} {words}: {event.reason}")
 
@@ -364,7 +368,8 @@ class Session:
         every_s = desk.setup.timings.reconcile_every_s
         if not desk.orders_up:
             every_s = min(every_s, desk.setup.timings.refused_pause_s)
-        if desk.schedule.session_at(desk.now_ns) is None and not self._state.active:
+        trading = any(desk.schedule.session_at(desk.now_ns - ns) for ns in (0, _ASKED_AFTER_CLOSE_NS))
+        if not trading and not self._state.active:
             after = desk.schedule.next_session(desk.now_ns)
             if after is not None:
                 desk.due("ask", max(after.opens_ns, desk.now_ns + int(every_s * SECOND_NS)))
