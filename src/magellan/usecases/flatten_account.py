@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -29,13 +29,14 @@ from magellan.ledger.entries import (
 from magellan.ports.broker import Accepted, Broker, Refused, Requested, Unknown
 from magellan.trading.account import BrokerPosition
 from magellan.trading.bar import nanoseconds
-from magellan.trading.order import BrokerOrder, OrderRequest, OrderSide, OrderStatus
+from magellan.trading.order import BrokerOrder, Execution, OrderRequest, OrderSide, OrderStatus
 from magellan.trading.purpose import OrderPurpose
 
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 2.0
 LAST_QUESTIONS_S: Final = 10.0  # for what became of it all, when everything else is over
 KEYS_REFUSED: Final = 3  # as often in a row, and they are wrong
+_OVERLAP: Final = timedelta(minutes=1)  # of what the record holds and what the broker is asked for
 REASON: Final = "flattened"
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Flattening:
     record: Callable[[Sequence[Payload]], None]  # keeps what is about to be done, durably
     known_executions: frozenset[str] = frozenset()
     known_orders: frozenset[str] = frozenset()  # by client_order_id: those that the record names
-    executions_since: datetime | None = None  # None: since it was asked
+    executions_since: datetime | None = None  # of which the record knows all before; None: since it began
     tell: Callable[[str], None] = lambda text: None
     monotonic_s: Callable[[], float] = lambda: asyncio.get_running_loop().time()
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -101,6 +102,7 @@ class _Rounds:
     positions: tuple[BrokerPosition, ...] | None = None
     open_orders: tuple[BrokerOrder, ...] | None = None
     is_ours: bool = False  # the broker has named the account
+    began_at: datetime | None = None  # on the broker's clock
     cancelled: set[str] = field(default_factory=set)
     sent: dict[str, _Sent] = field(default_factory=dict)  # by symbol
     names: list[str] = field(default_factory=list)
@@ -156,6 +158,7 @@ class _Rounds:
             told = (await broker.account()).account_id
             if told != self.asked.number:
                 raise _another_account(told, self.asked.number)
+            self.began_at = (await broker.clock()).at
             self.is_ours = True
         # What fails keeps nothing else from being tried. Orders come first: one that fills between the two answers
         # shows as a position.
@@ -298,13 +301,14 @@ class _Rounds:
     async def _note_what_became_of_it(self) -> None:
         """Record fills and orders, so that the book is right at once; the next session would find them too."""
         asked = self.asked
-        since = asked.executions_since or asked.asked_at
+        if self.began_at is None:
+            return  # the broker has not told anything, and nothing was done
+        since = min(asked.executions_since or self.began_at, self.began_at) - _OVERLAP
         try:
             async with asyncio.timeout(LAST_QUESTIONS_S):
-                executions = await asked.broker.executions_since(since)
-                orders = await asked.broker.orders_since(since)
-        except (TryAgain, FixInput, TimeoutError) as error:
-            asked.tell(f"what changed hands is not known yet; the next session asks: {error}")
+                executions, orders = await self._since(since)
+        except (FixInput, TimeoutError):
+            asked.tell("the broker does not tell what changed hands; the next session asks it")
             return
         ours = {*self.names, *asked.known_orders}
         found: list[Payload] = [
@@ -324,6 +328,14 @@ class _Rounds:
         ]
         if found:
             asked.record(tuple(found))
+
+    async def _since(self, at: datetime) -> tuple[tuple[Execution, ...], tuple[BrokerOrder, ...]]:
+        broker = self.asked.broker
+        while True:
+            try:
+                return await broker.executions_since(at), await broker.orders_since(at)
+            except TryAgain:
+                await self.asked.sleep(FIRST_PAUSE_S)
 
 
 def entries_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -32,7 +32,6 @@ from magellan.usecases.named_account import NamedAccount
 
 ACKNOWLEDGED_WITHIN_S: Final = 5.0
 LOOKS_EVERY_S: Final = 0.05
-_OVERLAP: Final = timedelta(minutes=1)  # of what the ledger holds and what the broker is asked for
 
 
 class Acted(StrEnum):
@@ -253,6 +252,7 @@ async def _flattened(
 ) -> Flattened:
     assert account.terms is not None, "it was looked at before"
     book = Book.of(account.ledger, recorded)
+    last = "" if book.last_session is None else book.last_session.session
     asked_at = around.now()
     broker = past.open_broker()
     try:
@@ -265,7 +265,8 @@ async def _flattened(
             record=record,
             known_executions=frozenset(book.executions),
             known_orders=frozenset(book.orders),
-            executions_since=None if book.last_at is None else min(book.last_at, asked_at) - _OVERLAP,
+            # By the session's clock: a local exchange may live on another day than we do.
+            executions_since=max((each.at for each in recorded if each.session == last), default=None),
             tell=past.tell,
             monotonic_s=around.monotonic_s,
             sleep=around.sleep,
