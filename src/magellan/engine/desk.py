@@ -34,6 +34,7 @@ from magellan.engine.setup import SessionSetup
 from magellan.engine.state import State
 from magellan.ledger.entries import (
     AlertRaised,
+    BreakerTripped,
     CancelIntended,
     NewEntry,
     OrderDenied,
@@ -104,7 +105,7 @@ class Desk:
         self._entries, self._commands = [], []
         if not self.stopped and self._due:
             earliest = max(min(self._due.values()), self.now_ns)
-            if self._wake_ns is None or earliest < self._wake_ns:
+            if earliest != self._wake_ns:
                 self._wake_ns = earliest
                 commands.append(WakeAt(at=instant(earliest), name="next"))
         return commands
@@ -119,6 +120,11 @@ class Desk:
     def is_due(self, name: str) -> bool:
         at_ns = self._due.get(name)
         return at_ns is not None and at_ns <= self.now_ns
+
+    def is_ahead(self, name: str) -> bool:
+        """Whether its instant is set, and has not come."""
+        at_ns = self._due.get(name)
+        return at_ns is not None and at_ns > self.now_ns
 
     def due_names(self) -> list[str]:
         """Names whose instant has come, in the order in which they were first asked for."""
@@ -150,8 +156,12 @@ class Desk:
         self._entries.append(entry)
         self.state.apply(entry)
         for tripped in self.safety.happened(entry):
-            self.note(tripped)
-            self.alert(Severity.CRITICAL, f"the breaker '{tripped.breaker}' tripped: {tripped.reason}")
+            self.trip(tripped)
+
+    def trip(self, tripped: BreakerTripped) -> None:
+        """Record that a breaker tripped, and tell a person."""
+        self.note(tripped)
+        self.alert(Severity.CRITICAL, f"the breaker '{tripped.breaker}' tripped: {tripped.reason}")
 
     def alert(self, severity: Severity, text: str, *, once_s: float = 0.0) -> None:
         """Tell a person; the same text at most once in `once_s` seconds."""

@@ -63,6 +63,13 @@ class Safety:
         """Ledger and broker disagree, and the policy is to refuse."""
         return self._judged((b.BooksDiffered(at=at, difference=difference),))
 
+    def begins(
+        self, at: datetime, *, ledger_is_empty: bool, known_by: str | None
+    ) -> tuple[BreakerTripped, ...]:
+        """A session begins on the ledger that was found; what shows that the account has traded before, if anything."""
+        event = b.at_start(ledger_is_empty=ledger_is_empty, known_by=known_by, at=at)
+        return () if event is None else self._judged((event,))
+
     @property
     def tripped(self) -> tuple[str, ...]:
         return tuple(str(kind) for kind in self.breakers.tripped)

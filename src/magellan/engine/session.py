@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from magellan.engine import events as e
+from magellan.engine import names
 from magellan.engine.commands import Command, Severity
 from magellan.engine.data_watch import DataWatch
 from magellan.engine.deciding import Decider
@@ -130,7 +131,12 @@ class Session:
         desk, setup = self._desk, self._setup
         if self._started:
             return
+        ledger_is_empty = self._state.book.last_at is None
         desk.note(setup.began)
+        if setup.sends:  # a dry run's ledger is its own, whatever its account has done
+            known_by = _known_by(event, setup.heard_before)
+            for tripped in desk.safety.begins(desk.now, ledger_is_empty=ledger_is_empty, known_by=known_by):
+                desk.trip(tripped)
         desk.clock_skew_s = (event.at - event.broker_at).total_seconds()
         for symbol, bars in event.history.items():
             desk.histories[symbol] = History(bars)
@@ -409,6 +415,19 @@ class Session:
 
     def _plan_now(self, symbol: str, side: int) -> Any:
         return self._rounds.current_plan(symbol, side)
+
+
+def _known_by(event: e.Started, heard_before: str | None) -> str | None:
+    """What shows that the account has been traded before; None: nothing."""
+    facts = event.facts
+    for position in facts.positions:
+        return f"the broker holds {position.quantity:f} {position.symbol}"
+    told = [order.client_order_id for order in facts.orders]
+    told += [execution.client_order_id for execution in facts.executions]
+    for name in told:
+        if name.startswith(f"{names.SCHEME}-"):
+            return f"the broker has an order of ours, {name}"
+    return heard_before
 
 
 def action_at(action: CorporateAction) -> datetime:

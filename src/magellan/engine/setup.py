@@ -65,6 +65,9 @@ class SessionSetup:
     parameters: Mapping[str, Parameters]  # of every symbol traded
     calendar: ExchangeCalendar
     capabilities: Capabilities
+    heard_before: str | None = (
+        None  # what an earlier session of the account left beside the ledger; None: nothing
+    )
     sends: bool = True  # False: a dry run decides and records, and sends nothing
     timings: Timings = field(default_factory=Timings)
     differing: Differing = Differing.REFUSE

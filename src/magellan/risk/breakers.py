@@ -257,23 +257,17 @@ class Breakers:
         return self.equity_usd - self.day_start_equity_usd - self.cash_today_usd
 
 
-def at_start(
-    *, ledger_problem: str | None, ledger_is_empty: bool, account_is_known: bool | None, at: datetime
-) -> tuple[Trip, ...]:
-    """What to trip before the first decision, going by the ledger that was found.
+def at_start(*, ledger_is_empty: bool, known_by: str | None, at: datetime) -> RecordsUnreadable | None:
+    """What happens to the breakers before the first decision, going by the ledger that was found.
 
-    ledger_problem:   what is wrong with it, None when it is whole.
-    account_is_known: it has traded before: the broker shows orders or executions of ours, or a record of ours names
-                      it. None: nobody knows, which counts as known.
+    One without an entry is lost, and not new, where anything else shows that the account has traded before. A damaged
+    one is not met here: it can be neither read nor written, and no session begins.
+
+    known_by: what shows that the account has traded before, as a sentence; None: nothing does.
     """
-    if ledger_problem is not None:
-        return (Trip(kind=BreakerKind.RECORDS, at=at, reason=f"the ledger is damaged: {ledger_problem}"),)
-    if ledger_is_empty and account_is_known is not False:
-        seen = "has traded before" if account_is_known else "may have traded before"
-        return (
-            Trip(kind=BreakerKind.RECORDS, at=at, reason=f"the ledger is empty, and this account {seen}"),
-        )
-    return ()
+    if not ledger_is_empty or known_by is None:
+        return None
+    return RecordsUnreadable(at=at, why=f"the ledger is empty, and the account has traded before: {known_by}")
 
 
 def after(

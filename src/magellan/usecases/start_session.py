@@ -61,12 +61,14 @@ def new_session(
     capabilities: Capabilities,
     bar_source: str,
     recorded: tuple[LedgerEntry, ...],
+    heard_before: str | None,
     at: datetime,
     timings: Timings | None = None,
 ) -> tuple[Session, SessionSetup]:
     """A session that goes on where the account's ledger stands.
 
-    recorded: the account's entries, oldest first.
+    recorded:     the account's entries, oldest first.
+    heard_before: what an earlier session of the account left beside the ledger; None: nothing.
     Raises: FixInput when the broker cannot do what the strategy needs.
     """
     config, stage, account = loaded.config, loaded.folder.stage, trades.account
@@ -100,6 +102,7 @@ def new_session(
         parameters=loaded.parameters,
         calendar=calendar,
         capabilities=capabilities,
+        heard_before=heard_before,
         sends=trades.sends,
         timings=timings or _timings(account),
         differing=Differing(account.reconcile) if account is not None else Differing.ADOPT,

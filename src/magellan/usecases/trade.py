@@ -46,9 +46,13 @@ async def trade(
     open_market: Callable[[], Awaitable[Market]],
     operator: OperatorRequests,
     heartbeat: HeartbeatSink,
+    heard_before: str | None,
     notifier: Notifier,
 ) -> Stop:
     """Run until the session stops, and say how it ended.
+
+    heard_before: what an earlier session of this account left beside the ledger; None: nothing. With an empty ledger,
+    it means that records were lost.
 
     Raises: AccountHeld when another process trades this account; what `new_session` and `run_session` raise.
     """
@@ -65,6 +69,7 @@ async def trade(
             capabilities=market.broker.capabilities,
             bar_source=market.bars.source,
             recorded=recorded,
+            heard_before=heard_before,
             at=market.pace.now(),
         )
         return await run_session(

@@ -30,6 +30,10 @@ class HeartbeatFile:
         except OSError as error:
             raise cannot_write(self._file, error, kept="the session's ledger") from error
 
+    def trace(self) -> str | None:
+        """That a session was here, as a sentence; None where none ever was. Half a beat is a trace too."""
+        return f"a session has left {self._file}" if self._file.exists() else None
+
     def newest(self) -> tuple[Heartbeat, datetime] | None:
         """The last beat, and when it was written by this machine's clock; None where there is none, or half a one."""
         try:

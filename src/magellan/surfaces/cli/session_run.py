@@ -68,6 +68,12 @@ def run_session_and_show(
             next_step="use `magellan backtest`, or serve them with `magellan exchange --archive` and trade there",
         )
     keys = keys_of(KeyNames() if decided.account is None else decided.account.keys)
+    if keys.pair is None:
+        raise FixInput(
+            keys.reason,
+            kept="nothing was opened, and no order was sent",
+            next_step="put both keys into the environment or the workspace's .env; bars are told to no one without",
+        )
     trades = Trades(
         mode=decided.mode.value,
         sends=decided.mode.sends,
@@ -80,11 +86,7 @@ def run_session_and_show(
     note(
         f"{loaded.folder.label}: {decided.mode.value}, account {name}; `magellan halt` stops entries, Ctrl-C ends it"
     )
-    secrets = (
-        ()
-        if keys.pair is None
-        else tuple(each.get_secret_value() for each in (keys.pair.key_id, keys.pair.secret))
-    )
+    secrets = tuple(each.get_secret_value() for each in (keys.pair.key_id, keys.pair.secret))
     records = ledger(workspace, environment, secrets=secrets)
     watch: subprocess.Popen[bytes] | None = None
 
@@ -107,6 +109,7 @@ def run_session_and_show(
                 open_market=opened,
                 operator=control_folder(workspace, name),
                 heartbeat=heartbeat_file(workspace, name),
+                heard_before=heartbeat_file(workspace, name).trace(),
                 notifier=notifier(workspace, name, secrets),
             )
         )
