@@ -23,6 +23,11 @@ class DataWatch:
         """Symbols whose bars are late now."""
         return frozenset(self._late)
 
+    def bar_came(self) -> None:
+        """Look again, unless nothing was late and nothing can be yet: a bar only puts that instant off."""
+        if self._late or not self._desk.is_ahead("data"):
+            self.check()
+
     def check(self) -> None:
         """Look at every symbol traded; alarm once per silence."""
         desk = self._desk

@@ -29,6 +29,7 @@ class Schedule:
         self._days: list[int] = calendar.session_on.tolist()
         self._opens: list[int] = calendar.opens_at_ns.tolist()
         self._closes: list[int] = calendar.closes_at_ns.tolist()
+        self._sessions: dict[int, ExchangeSession] = {}  # by row, as they are asked for
         self._phase_ns = 0
         self._midnights: dict[int, int] = {}
 
@@ -142,9 +143,12 @@ class Schedule:
         return None
 
     def _session(self, row: int) -> ExchangeSession:
-        return ExchangeSession(
-            on=day_date(self._days[row]), opens_ns=self._opens[row], closes_ns=self._closes[row]
-        )
+        known = self._sessions.get(row)
+        if known is None:
+            known = self._sessions[row] = ExchangeSession(
+                on=day_date(self._days[row]), opens_ns=self._opens[row], closes_ns=self._closes[row]
+            )
+        return known
 
     def _midnight_ns(self, at_ns: int) -> int:
         day = at_ns // (15 * MINUTE_NS)  # no clock changes within a quarter of an hour
