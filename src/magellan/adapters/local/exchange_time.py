@@ -125,9 +125,6 @@ class SteppedExchange:
             return
         if until is not None and until <= self._at:
             return
-        await self._read_log()
-        if arrived.is_set():
-            return
         if self._is_owed(tally):
             if not await _within(arrived, _PATIENCE_S):
                 self._lost = Tally(
@@ -148,27 +145,20 @@ class SteppedExchange:
         )
 
     async def _step(self, until: datetime | None) -> None:
-        """To the next instant at which anything happens there, or to `until` if that is earlier."""
-        at = datetime.fromisoformat(
-            (
-                await self._control.ask(
-                    "POST",
-                    "clock/step",
-                    {"next": "instant"}
-                    if until is None
-                    else {"next": "instant", "at_most": until.isoformat()},
-                )
-            )["now"]
-        ).astimezone(UTC)
-        self._at = max(self._at, at)
+        """To the next instant at which anything happens there, or to `until` if that is earlier.
 
-    async def _read_log(self) -> None:
-        """Count what has been published for us since the log was read last."""
+        The exchange takes the step only when its log holds nothing that we have not read; and tells what it holds.
+        """
         if not self._account:
             accounts = (await self._control.ask("GET", "accounts"))["accounts"]
             self._account = next((each["id"] for each in accounts if each["key_id"] == self._key_id), "")
-        for line in await self._control.lines(self._line):
-            self._line = line["n"]
+        step: dict[str, Any] = {"next": "instant", "seen": self._line}
+        if until is not None:
+            step["at_most"] = until.isoformat()
+        told = await self._control.ask("POST", "clock/step", step)
+        self._at = max(self._at, datetime.fromisoformat(told["now"]).astimezone(UTC))
+        self._line = told["last"]
+        for line in told["lines"]:
             if line["what"] == "bars" and self._streams_bars:
                 self._published.bars += line["symbols"]
             elif line["what"] == "trade_update" and line["account_id"] == self._account:
@@ -186,28 +176,21 @@ class _Control:
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_S))
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        answer = orjson.loads(await self._raw(method, path, body))
-        if "message" in answer:
-            raise AskOperator(f"the exchange refuses {method} {self._url}{path}: {answer['message']}")
-        return answer
-
-    async def lines(self, since: int) -> list[Any]:
-        raw = await self._raw("GET", f"events?since={since}", None)
-        return [orjson.loads(line) for line in raw.splitlines()]
-
-    async def close(self) -> None:
-        await self._http.close()
-
-    async def _raw(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
         try:
-            async with self._http.request(method, self._url + path, json=body) as answer:
-                return await answer.read()
+            async with self._http.request(method, self._url + path, json=body) as told:
+                answer = orjson.loads(await told.read())
         except self._unreachable as error:
             raise AskOperator(
                 f"the exchange's control API at {self._url} cannot be reached: {type(error).__name__}: {error}",
                 kept="the session's ledger; protective orders rest at the exchange",
                 next_step="start the exchange, then start the session again",
             ) from error
+        if "message" in answer:
+            raise AskOperator(f"the exchange refuses {method} {self._url}{path}: {answer['message']}")
+        return answer
+
+    async def close(self) -> None:
+        await self._http.close()
 
 
 async def _within(arrived: asyncio.Event, wait_s: float) -> bool:

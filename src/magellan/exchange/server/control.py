@@ -7,6 +7,7 @@ request must come from the exchange's own page or from no page at all, and must 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -156,8 +157,12 @@ class Control:
         return _json(self._clock_document())
 
     async def _stepped(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
-        """To an instant, by a span, or to the next bar's close or the next happening, several times if wanted."""
-        _only(body, ("to", "by_s", "next", "times", "at_most"))
+        """To an instant, by a span, or to the next bar's close or the next happening, several times if wanted.
+
+        seen: the newest line of the log that the client has read. It is told what has come since; and time stands
+        while there is something that it has not read.
+        """
+        _only(body, ("to", "by_s", "next", "times", "at_most", "seen"))
         if self._clock.mode in RUNNING:
             raise FixInput(
                 f"a {self._clock.mode} clock runs by itself",
@@ -167,7 +172,10 @@ class Control:
         if not isinstance(times, int) or not 1 <= times <= _STEPS_MAX:
             raise FixInput(f"times is a whole number from 1 to {_STEPS_MAX}, not {times!r}")
         before = self._log.last_number
-        for _ in range(times):
+        seen = body.get("seen", before)
+        if not isinstance(seen, int):
+            raise FixInput(f"seen is the number of a line of the log, not {seen!r}")
+        for _ in range(times if seen >= before else 0):
             target_ns = self._target(body)
             if target_ns is None:
                 break
@@ -175,14 +183,13 @@ class Control:
             self._timeline.step_to(target_ns)
             self._release()
             await self._flushed()
-        lines = self._log.since(before)
-        happened: dict[str, int] = {}
-        for line in lines:
-            what = orjson.loads(line)["what"]
-            happened[what] = happened.get(what, 0) + 1
-        return _json(
-            {"now": rfc3339(self._timeline.reached_ns), "events": happened, "last": self._log.last_number}
-        )
+        lines = [orjson.loads(line) for line in self._log.since(min(seen, before))]
+        document = {
+            "now": rfc3339(self._timeline.reached_ns),
+            "events": Counter(line["what"] for line in lines),
+            "last": self._log.last_number,
+        }
+        return _json(document | {"lines": lines} if "seen" in body else document)
 
     def _target(self, body: Mapping[str, Any]) -> int | None:
         """Where a step leads; None when nothing more will happen."""
@@ -269,7 +276,7 @@ class Control:
         return _json(
             {
                 "clock": self._clock_document(),
-                "symbols": list(self._market.symbols[:100]),
+                "symbols": list(self._market.symbols),
                 "accounts": accounts,
                 "faults": [_fault_document(each) for each in self._faults.armed()],
                 "fired": [_fired_document(each) for each in self._faults.fired[-20:]],
