@@ -125,7 +125,7 @@ def test_a_server_that_answers_web_pages_is_no_broker(live_desk: LiveDesk) -> No
 
 
 def test_no_keys_half_a_pair_and_a_flag_that_contradicts_are_refused(live_desk: LiveDesk) -> None:
-    refused(live_desk, "keys", ALPACA_API_KEY="", ALPACA_API_SECRET="")
+    refused(live_desk, "there are no keys", ALPACA_API_KEY="", ALPACA_API_SECRET="")
     refused(live_desk, "not the key that goes with it", ALPACA_API_SECRET="")
     refused(live_desk, "ALPACA_PAPER", ENVIRONMENT="production", ALPACA_PAPER="true")
 

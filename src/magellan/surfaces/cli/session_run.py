@@ -72,7 +72,7 @@ def run_session_and_show(
         raise FixInput(
             keys.reason,
             kept="nothing was opened, and no order was sent",
-            next_step="put both keys into the environment or the workspace's .env; bars are told to no one without",
+            next_step="put both keys into the environment or the workspace's .env: without them nobody tells bars",
         )
     trades = Trades(
         mode=decided.mode.value,
@@ -109,7 +109,6 @@ def run_session_and_show(
                 open_market=opened,
                 operator=control_folder(workspace, name),
                 heartbeat=heartbeat_file(workspace, name),
-                heard_before=heartbeat_file(workspace, name).trace(),
                 notifier=notifier(workspace, name, secrets),
             )
         )
