@@ -355,9 +355,9 @@ def a_target_was_met_at_once(world: World, run: RunInput) -> bool:
         bought = float(plan.fills[0][1])
         least = max(opened, bought) if plan.side > 0 else min(opened, bought)
         for order in state.orders_of(plan):
-            if order.role is Role.TARGET and order.limit is not None:
-                if plan.side * (float(order.limit) - least) <= 0 and not order.superseded:
-                    return True
+            rests = order.role is Role.TARGET and not order.superseded
+            if rests and order.limit is not None and plan.side * (float(order.limit) - least) <= 0:
+                return True
     return False
 
 

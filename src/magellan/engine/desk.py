@@ -34,9 +34,12 @@ from magellan.engine.setup import SessionSetup
 from magellan.engine.state import State
 from magellan.ledger.entries import (
     AlertRaised,
+    AnswerIs,
+    AnswerTo,
     BreakerTripped,
     CancelIntended,
     NewEntry,
+    OrderAnswered,
     OrderDenied,
     OrderIntended,
     Payload,
@@ -261,6 +264,15 @@ class Desk:
             view = risk_view(self, request.symbol, request.side, without=order)
         denied = self._denied(request, purpose, view)
         if denied is None:
+            # From here on its fate is unknown again: after a kill it is looked up, and not sent a third time.
+            self.note(
+                OrderAnswered(
+                    client_order_id=request.client_order_id,
+                    to=AnswerTo.SUBMIT,
+                    answer=AnswerIs.UNKNOWN,
+                    message="refused unread, and sent again",
+                )
+            )
             self._commands.append(Submit(request=request, purpose=purpose))
         return denied
 

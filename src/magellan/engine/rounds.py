@@ -17,7 +17,7 @@ from magellan.engine.desk import Desk
 from magellan.engine.entries import Blocked, Entries, Wish
 from magellan.engine.events import BarClosed, BarCorrected
 from magellan.engine.history import History, Taken
-from magellan.engine.our_order import Role
+from magellan.engine.our_order import OurOrder, Role
 from magellan.engine.plan_state import PlanState
 from magellan.engine.planning import number
 from magellan.engine.protection import Protection
@@ -27,6 +27,7 @@ from magellan.ledger.entries import Decision, FailureSeen, TradeMarked, WorkDone
 from magellan.strategy.contract import CancelEntry, Enter, Exit, Holding, Intent, Moment, MoveStop, Side
 from magellan.strategy.trade_plan import Market, TradePlan
 from magellan.trading.bar import Bar, instant, nanoseconds
+from magellan.trading.order import OrderSide, OrderStatus, OrderType
 from magellan.trading.timeframe import SECOND_NS
 from magellan.trading.trade_terms import TradeMarks
 
@@ -157,6 +158,7 @@ class Rounds:
         day_equity = self._day_equity(start_ns)
         looks = [self._look(symbol, start_ns) for symbol in desk.setup.symbols if symbol in came]
         for look in looks:
+            self._doubt(look)
             self._follow(look, start_ns)
         for look in looks:
             if look.outlook is not None and look.outlook.wake:
@@ -184,6 +186,17 @@ class Rounds:
         self._outlooks[symbol] = outlook
         return _Look(symbol=symbol, bar=bars.bar(row), outlook=outlook)
 
+    def _doubt(self, look: _Look) -> None:
+        """Ask the broker when a bar went through the price of an order that nobody told to have filled."""
+        state = self._desk.state
+        for plan in state.under_way(look.symbol):
+            for order in state.orders_of(plan):
+                if not state.may_fill(order) or order.asked_at > look.bar.opened_at:
+                    continue
+                if state.status(order) is not OrderStatus.HELD and _went_through(order, look.bar):
+                    self._desk.ask()
+                    return
+
     def _follow(self, look: _Look, start_ns: int) -> None:
         """What the bar does to an open trade: its trailing stop, and whether it is left."""
         desk = self._desk
@@ -191,7 +204,8 @@ class Rounds:
         if plan is None or plan.marks is None or plan.marks.entry_bar_ns is None:
             return
         if start_ns < plan.marks.entry_bar_ns:
-            look.marks = plan.marks  # entered while this bar was on its way; columns are read anew all the same
+            # Entered while this bar was on its way: columns are read anew all the same.
+            look.marks = plan.marks
             return
         if start_ns == plan.marks.entry_bar_ns and entered_at_close(plan, desk.schedule):
             look.marks = replace(plan.marks, bar_ns=start_ns, bars_held=plan.marks.bars_held + 1)
@@ -512,6 +526,16 @@ class Rounds:
             Severity.CRITICAL if stopped else Severity.WARNING,
             f"{raised.where} raised {raised.error}" + ("; nothing is entered any more" if stopped else ""),
         )
+
+
+def _went_through(order: OurOrder, bar: Bar) -> bool:
+    """Whether an order that worked all through a bar must have filled, as far as a bar can tell."""
+    buys = order.side is OrderSide.BUY
+    if order.type is OrderType.MARKET:
+        return True
+    if order.type is OrderType.LIMIT:
+        return order.limit is not None and (bar.low < order.limit if buys else bar.high > order.limit)
+    return order.stop is not None and (bar.high > order.stop if buys else bar.low < order.stop)
 
 
 def _is_sound(bar: Bar) -> bool:
