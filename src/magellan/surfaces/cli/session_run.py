@@ -109,6 +109,7 @@ def run_session_and_show(
                 open_market=opened,
                 operator=control_folder(workspace, name),
                 heartbeat=heartbeat_file(workspace, name),
+                heard_before=heartbeat_file(workspace, name).trace(),
                 notifier=notifier(workspace, name, secrets),
             )
         )
