@@ -430,7 +430,7 @@ async def open_market(
     bars = AlpacaLiveBars(
         keys.key_id,
         keys.secret,
-        feed="iex" if account is None else account.data.feed,
+        feed=config.data.feed or "iex" if account is None else account.data.feed,
         data_url=address,
         clock=pace.now,
     )

@@ -73,6 +73,7 @@ def new_session(
     """
     config, stage, account = loaded.config, loaded.folder.stage, trades.account
     must_be_able(loaded, capabilities)
+    must_be_fed(loaded, account)
     limits = session_limits(config, settings, stage=stage, account=account)
     name = ledger_account(loaded.folder.name, trades)
     before = Book.of(name, recorded).last_session
@@ -148,6 +149,22 @@ def must_be_able(loaded: LoadedStrategy, can: Capabilities) -> None:
             kept="nothing was sent",
             next_step="choose another broker, or change the strategy's config",
         )
+
+
+def must_be_fed(loaded: LoadedStrategy, account: BrokerAccount | None) -> None:
+    """Refuse bars that the strategy was not made for: another feed has other volumes, and other bars (incident 5).
+
+    Raises FixInput naming both feeds.
+    """
+    wanted = loaded.config.data.feed
+    if account is None or wanted is None or wanted == account.data.feed:
+        return
+    raise FixInput(
+        f"{loaded.folder.label} decides on bars of the feed '{wanted}' (data.feed in its config.json), and the account "
+        f"{account.number} reads '{account.data.feed}' (data.feed in magellan.toml)",
+        kept="nothing was sent",
+        next_step="make the two the same; with another feed, backtest the strategy on that one first",
+    )
 
 
 def _goes_short(loaded: LoadedStrategy) -> bool:

@@ -55,7 +55,9 @@ class KeyNames(Section):
 class LiveData(Section):
     """Whose bars a session decides on."""
 
-    source: Literal["alpaca", "polygon", "yahoo"] = "alpaca"
+    source: Literal["alpaca"] = Field(
+        "alpaca", description="no other vendor's bars are read while they close"
+    )
     feed: str = Field(
         "iex",
         pattern=r"^[a-z][a-z0-9_]*$",

@@ -1,0 +1,239 @@
+"""Starting a session: what an account and a strategy say reaches the session, or is refused before it begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from magellan.engine.setup import AtTheEnd, Differing, SessionSetup
+from magellan.errors import FixInput
+from magellan.ledger.book import RunningSession
+from magellan.settings import KeyPair, find_keys
+from magellan.usecases.load_strategy import LoadedStrategy, load_strategy
+from magellan.usecases.named_account import NamedAccount, ledger_name
+from magellan.usecases.start_session import Trades, history_from, new_session
+from magellan.usecases.watch_session import Seen, findings
+from magellan.wiring import account_broker, bar_history
+from magellan.workspace.broker_account import BrokerAccount
+from magellan.workspace.workspace import WorkspaceSettings
+from risk.small_session import CAN, OPEN, week
+
+CODE = """from magellan.strategy.contract import *
+from magellan.strategy.trade_plan import *
+
+
+class Gap(Strategy):
+    def enter_long(self, f, p):
+        return f.close > f.open
+"""
+KEYS = KeyPair(key_id=SecretStr("key-id"), secret=SecretStr("key-secret"), place="a test")
+
+
+def loaded(folder: Path, **data: Any) -> LoadedStrategy:
+    folder = folder / "gap"
+    folder.mkdir(exist_ok=True)
+    (folder / "strategy.py").write_text(CODE)
+    config = {
+        "strategy": {"name": "gap", "version": "1.0.0", "kind": "trend"},
+        "symbols": ["AMC"],
+        "data": data,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return load_strategy(folder)
+
+
+def account(**terms: Any) -> BrokerAccount:
+    return BrokerAccount.model_validate({"kind": "paper", "number": "PA3", **terms})
+
+
+def begun(strategy: LoadedStrategy, on: BrokerAccount, source: str = "alpaca/sip") -> SessionSetup:
+    _, setup = new_session(
+        strategy,
+        trades=Trades(mode="paper", sends=True, account=on),
+        settings=WorkspaceSettings(),
+        calendar=week(),
+        capabilities=CAN,
+        bar_source=source,
+        recorded=(),
+        heard_before=None,
+        at=OPEN,
+    )
+    return setup
+
+
+# --- Every key of an account is read --------------------------------------------------------------------------------
+
+
+class OnePlace:
+    """A provider that knows every name it is asked for, and remembers it."""
+
+    place = "a test"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def secret(self, name: str) -> SecretStr | None:
+        self.asked.append(name)
+        return SecretStr(f"value of {name}")
+
+
+def is_silent(on: BrokerAccount, strategy: LoadedStrategy, *, after_s: float) -> bool:
+    session = RunningSession(session="s", began_at=OPEN, began=begun(strategy, on).began)
+    seen = Seen(at=OPEN + timedelta(seconds=after_s), holder=None, session=session, beat=None, beat_at=None)
+    return bool(findings(seen, on.watchdog, week(), reconcile_every_s=on.reconcile_every_s))
+
+
+def broker(strategy: LoadedStrategy) -> None:
+    with pytest.raises(FixInput, match="robinhood cannot be reached"):
+        account_broker(account(broker="robinhood"), KEYS)
+    assert ledger_name(account()) == "alpaca-paper-PA3"
+
+
+def kind(strategy: LoadedStrategy) -> None:
+    assert account_broker(account(kind="live"), KEYS).is_live
+    assert not account_broker(account(kind="paper"), KEYS).is_live
+
+
+def number(strategy: LoadedStrategy) -> None:
+    assert begun(strategy, account(number="PA4")).account == "alpaca-paper-PA4"
+
+
+def address(strategy: LoadedStrategy) -> None:
+    with pytest.raises(FixInput, match="base_url"):
+        account_broker(account().model_copy(update={"address": "http://example.com:1"}), KEYS)
+
+
+def key_names(strategy: LoadedStrategy) -> None:
+    place = OnePlace()
+    names = account(keys={"key_id": "DESK_KEY_ID", "secret": "DESK_SECRET"}).keys
+    found = find_keys(names, [place])
+    assert sorted(set(place.asked)) == ["DESK_KEY_ID", "DESK_SECRET"]
+    assert found.pair is not None and found.pair.secret.get_secret_value() == "value of DESK_SECRET"
+
+
+def key_source(strategy: LoadedStrategy) -> None:
+    names = account(keys={"source": "ssm", "key_id": "/desk/key/ID", "secret": "/desk/key/SECRET"}).keys
+    with pytest.raises(FixInput, match="ssm, and keys are read from the environment"):
+        find_keys(names, [OnePlace()])
+
+
+def data_source(strategy: LoadedStrategy) -> None:
+    with pytest.raises(ValidationError, match="alpaca"):
+        account(data={"source": "polygon"})
+
+
+def data_feed(strategy: LoadedStrategy) -> None:
+    assert "sip" in bar_history(account(data={"feed": "sip"}), KEYS).source
+    assert "iex" in bar_history(account(), KEYS).source
+
+
+def reconcile(strategy: LoadedStrategy) -> None:
+    assert begun(strategy, account()).differing is Differing.REFUSE
+    assert begun(strategy, account(reconcile="adopt")).differing is Differing.ADOPT
+
+
+def reconcile_every_s(strategy: LoadedStrategy) -> None:
+    assert begun(strategy, account(reconcile_every_s=7)).timings.reconcile_every_s == 7
+
+
+def on_stop(strategy: LoadedStrategy) -> None:
+    assert begun(strategy, account()).at_the_end is AtTheEnd.HOLD
+    assert begun(strategy, account(on_stop="flatten")).at_the_end is AtTheEnd.FLATTEN
+
+
+def watchdog_silence(strategy: LoadedStrategy) -> None:
+    patient = account(watchdog={"silence_s_max": 3000})
+    assert is_silent(account(watchdog={"silence_s_max": 10}), strategy, after_s=1000)
+    assert not is_silent(patient, strategy, after_s=1000)
+
+
+def watchdog_then(strategy: LoadedStrategy) -> None:
+    from magellan.surfaces.cli.operate_options import watch_terms
+
+    named = NamedAccount(ledger="a", name="desk", terms=account(watchdog={"then": "flatten"}))
+    assert watch_terms(named)[0].then == "flatten"
+
+
+def risk(strategy: LoadedStrategy) -> None:
+    limits = begun(strategy, account(risk={"order_usd_max": 123})).limits
+    assert limits.order_usd_max == Decimal("123.0")
+
+
+READ: dict[str, Callable[[LoadedStrategy], None]] = {
+    "broker": broker,
+    "kind": kind,
+    "number": number,
+    "address": address,
+    "keys.source": key_source,
+    "keys.key_id": key_names,
+    "keys.secret": key_names,
+    "data.source": data_source,
+    "data.feed": data_feed,
+    "reconcile": reconcile,
+    "reconcile_every_s": reconcile_every_s,
+    "on_stop": on_stop,
+    "watchdog.silence_s_max": watchdog_silence,
+    "watchdog.then": watchdog_then,
+    "risk": risk,  # its keys one by one: tests/risk/test_limits_through_a_session.py
+}
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, terms in model.model_fields.items():
+        inner = terms.annotation
+        if name != "risk" and isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys_of(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def test_no_key_of_an_account_is_without_a_test_of_who_reads_it() -> None:
+    assert set(keys_of(BrokerAccount)) == READ.keys()
+
+
+@pytest.mark.parametrize("key", READ)
+def test_what_an_account_says_reaches_whoever_acts_on_it(key: str, tmp_path: Path) -> None:
+    READ[key](loaded(tmp_path))
+
+
+# --- Bars -------------------------------------------------------------------------------------------------------------
+
+
+def test_bars_of_another_feed_than_the_strategys_are_refused_incident_5(tmp_path: Path) -> None:
+    with pytest.raises(FixInput) as caught:
+        begun(loaded(tmp_path, feed="sip"), account(data={"feed": "iex"}))
+    assert "'sip' (data.feed in its config.json)" in str(caught.value)
+    assert "'iex' (data.feed in magellan.toml)" in str(caught.value)
+
+
+def test_the_same_feed_begins_and_is_recorded(tmp_path: Path) -> None:
+    on = account(data={"feed": "sip"})
+    assert begun(loaded(tmp_path, feed="sip"), on, bar_history(on, KEYS).source).began.bar_source.endswith(
+        "sip"
+    )
+
+
+def test_a_strategy_that_names_no_feed_takes_the_accounts(tmp_path: Path) -> None:
+    assert begun(loaded(tmp_path), account(data={"feed": "sip"})).config.data.feed is None
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "days"), [("1Min", 10), ("30Min", 10), ("1Hour", 180), ("4Hour", 180), ("1Day", 1500)]
+)
+def test_without_a_word_a_session_reads_what_its_bars_need(timeframe: str, days: int, tmp_path: Path) -> None:
+    at = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+    assert at - history_from(loaded(tmp_path, timeframe=timeframe), at) == timedelta(days=days)
+
+
+@pytest.mark.parametrize("timeframe", ["1Min", "1Hour", "1Day"])
+def test_history_days_says_how_far_back_a_session_reads(timeframe: str, tmp_path: Path) -> None:
+    at = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+    strategy = loaded(tmp_path, timeframe=timeframe, history_days=42)
+    assert at - history_from(strategy, at) == timedelta(days=42)
