@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,3 +111,47 @@ def test_a_request_that_cannot_be_read_halts(tmp_path: Path, content: bytes) -> 
 def test_signals_ask_too(tmp_path: Path, number: signal.Signals, asks: str) -> None:
     (request,) = _told(ControlFolder(tmp_path), 1, once_it_looks=lambda: os.kill(os.getpid(), number))
     assert (request.asks, request.source) == (asks, "signal")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"asks": "resume", "person": "  "}, "names a person and a reason"),
+        ({"asks": "resume", "reason": ""}, "names a person and a reason"),
+        ({"source": "carrier pigeon"}, "it comes from 'carrier pigeon'"),
+    ],
+)
+def test_a_resume_of_nobody_and_a_source_that_is_none_halt_and_say_why(
+    tmp_path: Path, changed: dict[str, str], told: str
+) -> None:
+    folder = ControlFolder(tmp_path)
+    folder.leave(replace(new_request("halt", person="ada", reason="odd fills", source="command"), **changed))
+    (heard,) = _told(ControlFolder(tmp_path), 1)
+    assert heard.asks == "halt"
+    assert told in heard.reason
+    assert heard.person
+
+
+def test_the_first_sigterm_asks_and_the_second_ends_the_process(tmp_path: Path) -> None:
+    """Also where the loop hears nothing any more."""
+    code = (
+        "import asyncio, sys\nfrom pathlib import Path\n"
+        "from magellan.adapters.local.control_folder import ControlFolder\n"
+        "async def main():\n"
+        "    requests = ControlFolder(Path(sys.argv[1])).requests()\n"
+        "    asyncio.get_running_loop().call_later(0.2, hang)\n"
+        "    await anext(requests)\n"
+        "def hang():\n"
+        "    print('hangs', flush=True)\n"
+        "    while True: pass\n"
+        "asyncio.run(main())\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "hangs\n"
+    process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == -signal.SIGTERM
+    process.stdout.close()
