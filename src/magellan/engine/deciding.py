@@ -14,9 +14,10 @@ import numpy as np
 
 from magellan.strategy.contract import Features, Intent, Moment, Parameters, Strategy, decides_in_python
 from magellan.strategy.market_view import MarketView
+from magellan.strategy.session_memory import SessionMemory
 from magellan.strategy.trade_plan import TradePlan
 from magellan.trading.bar import Bars
-from magellan.trading.session import ExchangeCalendar
+from magellan.trading.session import ExchangeCalendar, SessionClock
 
 T = TypeVar("T")
 
@@ -51,6 +52,7 @@ class Decider:
         self._strategy = strategy
         self._parameters = parameters
         self._calendar = calendar
+        self._memories = {symbol: SessionMemory(SessionClock.EXCHANGE, calendar) for symbol in parameters}
         declared = type(strategy)
         self._masks = {
             name
@@ -63,7 +65,7 @@ class Decider:
     def outlook(self, bars: Bars, others: Mapping[str, Bars], *, warmed_up: bool) -> Outlook | Raised:
         """Features of all bars, and the decision columns at the newest one."""
         parameters = self._parameters[bars.symbol]
-        view = MarketView(bars, calendar=self._calendar, others=others)
+        view = MarketView(bars, calendar=self._calendar, others=others, memory=self._memories[bars.symbol])
         row = len(bars) - 1
 
         def look() -> Outlook:

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magellan.errors import FixInput
+from magellan.strategy.session_memory import SessionMemory
 from magellan.trading.bar import Bars, Floats, Instants, Mask
 from magellan.trading.session import (
     ExchangeCalendar,
     SessionClock,
     SessionColumns,
+    minutes_to_close,
     session_columns,
 )
-from magellan.trading.timeframe import MINUTE_NS, Timeframe
+from magellan.trading.timeframe import Timeframe
 
 
 class MarketView:
@@ -24,6 +26,8 @@ class MarketView:
 
     Everything it hands out is causal: a row of another symbol or of a longer timeframe is the newest one that had
     closed when this symbol's bar closed.
+
+    memory: of the same symbol, clock and calendar, where a view is made at every bar.
     """
 
     def __init__(
@@ -33,11 +37,13 @@ class MarketView:
         clock: SessionClock = SessionClock.EXCHANGE,
         calendar: ExchangeCalendar | None = None,
         others: Mapping[str, Bars] | None = None,
+        memory: SessionMemory | None = None,
     ) -> None:
         self.bars = bars
         self._clock = clock
         self._calendar = calendar
         self._others = others or {}
+        self._memory = memory
 
     def __len__(self) -> int:
         return len(self.bars)
@@ -77,6 +83,8 @@ class MarketView:
     @cached_property
     def session(self) -> SessionColumns:
         """Date and minute of day of each bar on the session clock, and where sessions begin and end."""
+        if self._memory is not None:
+            return self._memory.session(self.bars)
         return session_columns(self.bars, self._clock)
 
     @property
@@ -96,7 +104,9 @@ class MarketView:
                 f"{self.symbol}: minutes to the session's close are unknown without an exchange calendar",
                 next_step="name one in the strategy's config under data.calendar, for example XNYS",
             )
-        return _minutes_to_close(self.bars, self._calendar)
+        if self._memory is not None:
+            return self._memory.minutes_to_close(self.bars)
+        return minutes_to_close(self.bars, self._calendar)
 
     def other(self, symbol: str, column: Callable[[Bars], Floats]) -> Floats:
         """Another symbol's column, as it stood when each of our bars closed; NaN before its first bar.
@@ -164,15 +174,8 @@ class MarketView:
         """Whether the session is over when those bars close: by the calendar; without one it is unknown, so no."""
         if self._calendar is None:
             return np.zeros(len(rows), dtype=bool)
-        remaining = _minutes_to_close(self.bars.rows(rows), self._calendar)
+        remaining = minutes_to_close(self.bars.rows(rows), self._calendar)
         return np.asarray(~np.isnan(remaining) & (remaining <= self.timeframe.minutes))
-
-
-def _minutes_to_close(bars: Bars, calendar: ExchangeCalendar) -> Floats:
-    at = np.searchsorted(calendar.closes_at_ns, bars.opened_at_ns, side="right")
-    at = np.minimum(at, len(calendar.closes_at_ns) - 1)
-    minutes = (calendar.closes_at_ns[at] - bars.opened_at_ns) / MINUTE_NS
-    return np.where(calendar.regular(bars), minutes, np.nan)
 
 
 def _as_known(bars: Bars, known_at_ns: Instants, values: Floats) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magellan.errors import FixInput
-from magellan.trading.bar import Bars, Instants, Mask, nanoseconds
+from magellan.trading.bar import Bars, Floats, Instants, Mask, nanoseconds
 from magellan.trading.timeframe import DAY_NS, MINUTE_NS, SECOND_NS
 
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
@@ -128,6 +128,14 @@ def session_columns(bars: Bars, clock: SessionClock = SessionClock.EXCHANGE) -> 
     if len(day):
         np.not_equal(day[1:], day[:-1], out=change[1:-1])
     return SessionColumns(day=day, minute=minute, first=change[:-1], last=change[1:])
+
+
+def minutes_to_close(bars: Bars, calendar: ExchangeCalendar) -> Floats:
+    """Minutes from each bar's opening to its session's close; NaN outside sessions."""
+    at = np.searchsorted(calendar.closes_at_ns, bars.opened_at_ns, side="right")
+    at = np.minimum(at, len(calendar.closes_at_ns) - 1)
+    minutes = (calendar.closes_at_ns[at] - bars.opened_at_ns) / MINUTE_NS
+    return np.where(calendar.regular(bars), minutes, np.nan)
 
 
 def exchange_offset_ns(at_ns: Instants) -> Instants:
