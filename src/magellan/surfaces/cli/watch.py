@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
+import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -23,6 +25,9 @@ def watch(
         typer.Option(
             "--until-ended", help="End with the session that runs; otherwise watch every one to come."
         ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print each alarm as one JSON document, on a line of its own.")
     ] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -43,10 +48,20 @@ def watch(
                 note(f"{desk.account.ledger} is watched already, by another process")
                 raise typer.Exit(0 if until_ended else 1)
             note(f"watching {desk.account.ledger}")
-            asyncio.run(_watch(desk, until_ended=until_ended))
+            asyncio.run(_watch(desk, until_ended=until_ended, as_json=as_json))
 
 
-async def _watch(desk: Desk, *, until_ended: bool) -> None:
+class _Lines:
+    """Alarms as lines of JSON, for a program that reads them. Keeps `ports.notifier.Notifier`."""
+
+    def tell(self, severity: str, text: str, at: datetime) -> None:
+        line = {"at": at.isoformat(), "severity": severity, "text": text}
+        with contextlib.suppress(OSError):  # nobody reads: the watch goes on
+            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+
+async def _watch(desk: Desk, *, until_ended: bool, as_json: bool) -> None:
     from magellan.adapters.local.control_folder import new_request
     from magellan.surfaces.cli.flatten import flattened
     from magellan.usecases.watch_session import Watch
@@ -71,7 +86,7 @@ async def _watch(desk: Desk, *, until_ended: bool) -> None:
             terms=terms,
             reconcile_every_s=reconcile_every_s,
             calendar_of=lambda began: session_calendar(desk.workspace, began),
-            notifier=notifier(desk.workspace, f"{account.ledger}-watch", ()),
+            notifier=_Lines() if as_json else notifier(desk.workspace, f"{account.ledger}-watch", ()),
             now=lambda: datetime.now(UTC),
             flatten=flatten if account.terms is not None and terms.then == "flatten" else None,
             ends_with=until_ended,
