@@ -87,7 +87,7 @@ def asked(
         named_s = _named_wait_s(state)
         if named_s is not None:
             return named_s
-        doubling = tenacity.wait_exponential_jitter(initial=patience.first_wait_s, max=60.0, jitter=1.0)
+        doubling = tenacity.wait_exponential_jitter(multiplier=patience.first_wait_s, max=60.0, jitter=1.0)
         return float(doubling(state))
 
     def told(state: tenacity.RetryCallState) -> None:

@@ -241,6 +241,16 @@ class AlpacaLiveBars:
                 await super()._send_subscribe_msg()
                 feed._told.put_nowait(FeedUp(at=feed._clock()))
 
+            async def _consume(self) -> bool:
+                while True:
+                    try:
+                        return bool(await super()._consume())
+                    except (ValueError, KeyError, TypeError, AttributeError) as error:
+                        # alpaca-py logs a message that it cannot read, and goes on without it; it may have been a bar.
+                        why = f"a message that cannot be read: {type(error).__name__}: {error}"
+                        feed._told.put_nowait(FeedDown(at=feed._clock(), why=why))
+                        feed._told.put_nowait(FeedUp(at=feed._clock()))
+
             async def _auth(self) -> None:
                 try:
                     await super()._auth()

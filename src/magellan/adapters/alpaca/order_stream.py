@@ -81,6 +81,15 @@ class OrderStream:
                 self._up = True
                 stream._told.put_nowait(StreamUp(at=stream._clock()))
 
+            async def _consume(self) -> None:
+                try:
+                    await super()._consume()  # type: ignore[no-untyped-call]
+                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    # alpaca-py logs a message that it cannot read, and goes on without it; it may have been a fill.
+                    why = f"a message that cannot be read: {type(error).__name__}: {error}"
+                    stream._told.put_nowait(StreamDown(at=stream._clock(), why=why))
+                    stream._told.put_nowait(StreamUp(at=stream._clock()))
+
             async def _wait_before_reconnect(self, retries: int) -> None:
                 if self._up or retries == 1:
                     self._up = False
