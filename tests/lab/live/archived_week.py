@@ -300,7 +300,9 @@ def _trade(folder: Path, week: Week, address: str, kills: Kills | None) -> tuple
     starts = 0
     with requests.Session() as http:
         while True:
-            runner = _process("run", f"prod/{week.strategy}", "--json", cwd=folder, log="runner")
+            runner = _process(
+                "run", f"prod/{week.strategy}", "--json", "--no-watchdog", cwd=folder, log="runner"
+            )
             starts += 1
             assert runner.stdout is not None
             with runner.stdout as told:
