@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -38,6 +39,7 @@ def timestamp(at_ns: int) -> msgpack.Timestamp:
     return msgpack.Timestamp(at_ns // SECOND_NS, at_ns % SECOND_NS)
 
 
+@lru_cache(maxsize=1024)
 def rfc3339(at_ns: int) -> str:
     """An instant as Alpaca writes it, for example 2024-03-11T13:30:00.5Z; trailing zeros are left out."""
     seconds, rest = divmod(at_ns, SECOND_NS)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import IO, Any
 
+import orjson
 from aiohttp import web
 
 from magellan.errors import FixInput
@@ -299,14 +300,23 @@ class ExchangeServer:
         return account_id
 
     def _happened(self, event: VenueEvent) -> None:
+        written = orjson.dumps(event.body)
         self.log.write(
-            event.at_ns, event.kind, account_id=event.account_id, event_id=event.event_id, data=event.body
+            event.at_ns,
+            event.kind,
+            account_id=event.account_id,
+            event_id=event.event_id,
+            data=orjson.Fragment(written),
         )
         self._past.remember(event.at_ns)
         if event.kind is EventKind.TRADE_UPDATE:
             self._unreleased.append(
                 TradeEvent(
-                    account_id=event.account_id, event_id=event.event_id, at_ns=event.at_ns, data=event.body
+                    account_id=event.account_id,
+                    event_id=event.event_id,
+                    at_ns=event.at_ns,
+                    data=event.body,
+                    json_data=written,
                 )
             )
             if len(self._unreleased) == 1:
@@ -393,8 +403,6 @@ def _trade_encoding(request: web.BaseRequest, *, as_text: bool) -> Encoding:
 
 
 def _answer(reply: Reply) -> web.Response:
-    import orjson
-
     return web.Response(
         status=reply.status, body=orjson.dumps(reply.body), content_type="application/json", charset="utf-8"
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -262,7 +263,7 @@ class Rest:
             body=b"" if body is None else orjson.dumps(body),
             headers={
                 **headers,
-                "Date": formatdate(told_ns // SECOND_NS, usegmt=True),
+                "Date": _http_date(told_ns // SECOND_NS),
                 "Content-Type": _JSON_TYPE,
             },
         )
@@ -397,6 +398,11 @@ class Rest:
     def _skew_s(self, now_ns: int) -> float:
         armed = self._faults.first(Seam.CLOCK, Occasion(now_ns=now_ns))
         return armed.terms.skew_s if armed is not None and isinstance(armed.terms, ClockSkew) else 0.0
+
+
+@lru_cache(maxsize=64)
+def _http_date(at_s: int) -> str:
+    return formatdate(at_s, usegmt=True)
 
 
 _REST_SEAMS = (Seam.ARRIVAL, Seam.ANSWER, Seam.ACCEPTED)

@@ -14,12 +14,17 @@ KEPT_PER_ACCOUNT = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeEvent:
-    """One trade update. data: as the trade_updates stream sends it."""
+    """One trade update.
+
+    data:      as the trade_updates stream sends it.
+    json_data: the same as JSON: written once, sent to every client and logged.
+    """
 
     account_id: str
     event_id: str  # a ULID: sorts by time, then by the order of happening
     at_ns: int
     data: Mapping[str, Any]
+    json_data: bytes
 
     @property
     def order(self) -> Mapping[str, Any]:

@@ -184,4 +184,6 @@ def _authorization(status: str, action: str) -> dict[str, Any]:
 
 
 def _frame(event: TradeEvent, encoding: Encoding) -> bytes:
-    return encoded({"stream": TRADE_UPDATES, "data": event.data}, encoding)
+    if encoding is Encoding.MSGPACK:
+        return encoded({"stream": TRADE_UPDATES, "data": event.data}, encoding)
+    return b'{"stream":"%s","data":%s}' % (TRADE_UPDATES.encode(), event.json_data)

@@ -53,6 +53,7 @@ class Book:
         self.market = market
         self.terms = terms
         self.hours = TradingHours(market.calendar)
+        self._ticks: dict[str, float] = {}  # of symbols whose price was asked for
         self.era = Era(api_as_of, keeps_easy_to_borrow=terms.keeps_easy_to_borrow)
         self.identities = Identities(seed)
         self.chance = random.Random(f"fills {seed}")
@@ -150,12 +151,19 @@ class Book:
         """The market's price now, as bars have it."""
         self._forget_the_past()
         if symbol not in self._prices:
-            bar, asset = self.bar(symbol), self.market.asset(symbol)
-            if bar is not None and asset is not None:
-                self._prices[symbol] = bar.price(self.now_ns, float(asset.tick))
+            bar = self.bar(symbol)
+            if bar is not None:
+                self._prices[symbol] = bar.price(self.now_ns, self._tick(symbol))
             else:
                 self._prices[symbol] = self.market.price(symbol, self.now_ns)
         return self._prices[symbol]
+
+    def _tick(self, symbol: str) -> float:
+        if symbol not in self._ticks:
+            asset = self.market.asset(symbol)
+            assert asset is not None, "what trades has terms"
+            self._ticks[symbol] = float(asset.tick)
+        return self._ticks[symbol]
 
     def price(self, symbol: str) -> Decimal | None:
         """The market's price now."""

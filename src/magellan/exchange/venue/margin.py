@@ -20,6 +20,7 @@ INITIAL = Decimal("0.5")
 MARGIN_EQUITY_MIN_USD = Decimal(2_000)
 DAY_TRADER_EQUITY_MIN_USD = Decimal(25_000)
 _PERCENT = Decimal(100)
+_CHEAP_LONG_USD = Decimal("2.50")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ def standing(book: Book, account: Account) -> Standing:
         else:
             short += value
         initial += initial_usd(position, value)
-        maintenance += maintenance_usd(position, price)
+        maintenance += maintenance_usd(position, price, abs(value))
         today = abs(position.qty) - abs(position.qty_at_close)
         if today > 0:
             opened += today * position.point_value * position.average_price
@@ -119,13 +120,12 @@ def initial_usd(position: Position, value_usd: Decimal) -> Decimal:
     return abs(value_usd) * (INITIAL if _marginable(position.asset) else 1)
 
 
-def maintenance_usd(position: Position, price: Decimal) -> Decimal:
-    """The maintenance requirement of one position."""
-    value = abs(position.value_usd(price))
+def maintenance_usd(position: Position, price: Decimal, value: Decimal) -> Decimal:
+    """The maintenance requirement of one position. value: of the position at that price, without its sign."""
     if not _marginable(position.asset):
         return value
     if position.qty > 0:
-        return value if price < Decimal("2.50") else value * position.asset.margin_requirement_long / _PERCENT
+        return value if price < _CHEAP_LONG_USD else value * position.asset.margin_requirement_long / _PERCENT
     least = Decimal("2.50") if price < 5 else Decimal(5)
     fraction = Decimal(1) if price < 5 else position.asset.margin_requirement_short / _PERCENT
     return max(least * abs(position.qty), value * fraction)

@@ -160,9 +160,12 @@ def order_body(order: Order, era: Era, *, nested: bool) -> dict[str, Any]:
     body = order.fixed_body.copy()
     body["updated_at"] = instant_text(order.updated_ns)
     body["status"] = order.state.value
-    body["qty"] = optional_text(order.qty)
-    body["limit_price"] = optional_text(order.limit_price)
-    body["stop_price"] = optional_text(order.stop_price)
+    if order.qty is not None:
+        body["qty"] = text(order.qty)
+    if order.limit_price is not None:
+        body["limit_price"] = text(order.limit_price)
+    if order.stop_price is not None:
+        body["stop_price"] = text(order.stop_price)
     if order.type == "trailing_stop":
         body["trail_percent"] = optional_text(order.trail_percent)
         body["trail_price"] = optional_text(order.trail_price)
