@@ -101,7 +101,7 @@ def test_an_exit_that_would_sell_more_than_is_held_is_recorded_and_alarmed_and_n
     assert len(small.sent) == sent
 
 
-# --- Entries that wait for their time of day -------------------------------------------------------------------------------
+# --- Entries that wait for their time of day ------------------------------------------------------------------------
 
 
 class BuysAtTwentyToTen(BuysEveryThirdMinute):
