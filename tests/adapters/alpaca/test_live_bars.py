@@ -21,7 +21,7 @@ from magellan.trading.timeframe import DAY, HOUR, MINUTE
 T = TypeVar("T")
 OPEN = datetime(2024, 3, 11, 13, 30, tzinfo=UTC)
 WITHIN_S = 25
-QUICK = Patience(attempts=3, first_wait_s=0.01, longest_wait_s=0.05)
+QUICK = Patience(attempts=3, first_wait_s=0.01, longest_wait_s=2.0)
 SYMBOLS = ("AAPL", "MSFT")
 
 
@@ -128,7 +128,7 @@ def test_history_of_many_pages_is_whole(there: Client) -> None:
 @pytest.mark.parametrize(
     ("kind", "terms"),
     [
-        ("rate_limited", {}),
+        ("rate_limited", {"reset_s": 0}),
         ("refused_request", {"status": 503}),
         ("reset_before", {}),
         ("html_page", {"status": 502}),
