@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -142,6 +142,15 @@ def backtest_week(folder: Path, week: Week) -> list[Fill]:
             )
         )
     return merged(found)
+
+
+def disagreements(first: Outcome, second: Outcome) -> list[str]:
+    """How two runs of one week differ: in executions, trades or intents, or within themselves; empty: not at all."""
+    found = [f"in the first: {each}" for each in first.faults]
+    found += [f"in the second: {each}" for each in second.faults]
+    for name in ("executions", "trades", "intents"):
+        found += [f"{name}, {each}" for each in differences(getattr(first, name), getattr(second, name))]
+    return found
 
 
 def history_bars(workspace: Workspace, week: Week, terms: DataTerms) -> int:
@@ -566,20 +575,15 @@ def main() -> int:
     parser.add_argument("--no-kills", action="store_true")
     asked = parser.parse_args()
     week = WEEKS[asked.strategy]
-    from dataclasses import replace
-
-    if asked.first_on:
-        week = replace(week, first_on=asked.first_on)
-    if asked.last_on:
-        week = replace(week, last_on=asked.last_on)
+    week = replace(week, first_on=asked.first_on or week.first_on, last_on=asked.last_on or week.last_on)
     with ExitStack() as stack:
         folder = asked.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         sample = asked.sample or sample_workspace(folder / "sample")
         quiet = run_week(sample, folder / "undisturbed", week)
         expected = backtest_week(folder / "undisturbed", week)
-        found = [f"undisturbed: {each}" for each in quiet.faults]
-        found += [f"backtest and undisturbed: {each}" for each in differences(expected, quiet.fills)]
+        found = [f"backtest and undisturbed: {each}" for each in differences(expected, quiet.fills)]
+        found += [] if not asked.no_kills else quiet.faults
         print(
             f"undisturbed: {len(quiet.trades)} trades, {len(quiet.executions)} executions, {quiet.wall_s:.0f} s"
         )
@@ -590,11 +594,7 @@ def main() -> int:
                 week,
                 kills=Kills(seed=asked.seed, every_minutes=asked.every_minutes),
             )
-            found += [f"killed: {each}" for each in killed.faults]
-            found += [
-                f"undisturbed and killed: {each}" for each in differences(quiet.executions, killed.executions)
-            ]
-            found += [f"undisturbed and killed: {each}" for each in differences(quiet.trades, killed.trades)]
+            found += [f"undisturbed and killed: {each}" for each in disagreements(quiet, killed)]
             print(
                 f"killed {killed.kills.total()} times {dict(killed.kills)}: {len(killed.trades)} trades, "
                 f"{len(killed.executions)} executions, {killed.wall_s:.0f} s; never sent: {killed.never_sent}"
