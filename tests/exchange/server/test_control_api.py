@@ -38,6 +38,26 @@ def test_a_step_says_what_happened(client) -> None:
     assert answer["last"] == client.log()[-1]["n"]
 
 
+def test_time_stands_for_a_client_that_has_not_read_the_log_and_passes_until_there_is_news_for_one_that_has(
+    client,
+) -> None:
+    before = client.log()[-1]["n"] if client.log() else 0
+    client.buy()
+    step = {"next": "instant", "at_most": "2024-03-11T14:00:00Z"}
+    stands = client.post("/_magellan/clock/step", {**step, "seen": before}).json()
+    assert stands["now"] == "2024-03-11T13:31:30Z"
+    assert [line["n"] for line in stands["lines"]] == list(range(before + 1, stands["last"] + 1))
+    assert "step" not in stands["events"]
+    seen = stands["last"]
+    while True:
+        told = client.post("/_magellan/clock/step", {**step, "seen": seen}).json()
+        assert any(line["what"] != "step" for line in told["lines"])
+        seen = told["last"]
+        if "bars" in told["events"]:
+            break
+    assert told["now"] == "2024-03-11T13:32:00Z"
+
+
 def test_the_last_step_ends_at_the_end_of_the_data(client) -> None:
     client.post("/_magellan/clock/step", {"by_s": 10 * 24 * 3600})
     assert client.get("/_magellan/clock").json()["now"] == "2024-03-11T20:05:00Z"
@@ -54,6 +74,7 @@ def test_the_last_step_ends_at_the_end_of_the_data(client) -> None:
         ("clock/step", {"to": "2024-03-11T09:00:00Z"}, "cannot go back"),
         ("clock/step", {"next": "year"}, "next is 'bar' or 'instant'"),
         ("clock/step", {"next": "bar", "times": 0}, "times is a whole number"),
+        ("clock/step", {"next": "bar", "seen": "all"}, "seen is the number of a line of the log"),
         ("clock", {"mode": "swift"}, "a clock is shifted, paced, fast, stepped, frozen"),
         ("clock", {"mode": "paced", "speed": 0}, "above zero"),
         ("clock", {"moode": "paced"}, "there is no key 'moode' here; accepted are mode, speed"),

@@ -159,8 +159,8 @@ class Control:
     async def _stepped(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
         """To an instant, by a span, or to the next bar's close or the next happening, several times if wanted.
 
-        seen: the newest line of the log that the client has read. It is told what has come since; and time stands
-        while there is something that it has not read.
+        seen: the newest line of the log that the client has read. It is told what has come since; time stands while
+        there is something that it has not read, and passes over instants at which nothing was published.
         """
         _only(body, ("to", "by_s", "next", "times", "at_most", "seen"))
         if self._clock.mode in RUNNING:
@@ -176,13 +176,9 @@ class Control:
         if not isinstance(seen, int):
             raise FixInput(f"seen is the number of a line of the log, not {seen!r}")
         for _ in range(times if seen >= before else 0):
-            target_ns = self._target(body)
-            if target_ns is None:
-                break
-            self._log.write(self._timeline.reached_ns, "step", to=rfc3339(target_ns))
-            self._timeline.step_to(target_ns)
-            self._release()
-            await self._flushed()
+            told = await self._step(body)
+            while "seen" in body and "next" in body and told is False:
+                told = await self._step(body)
         lines = [orjson.loads(line) for line in self._log.since(min(seen, before))]
         document = {
             "now": rfc3339(self._timeline.reached_ns),
@@ -190,6 +186,21 @@ class Control:
             "last": self._log.last_number,
         }
         return _json(document | {"lines": lines} if "seen" in body else document)
+
+    async def _step(self, body: Mapping[str, Any]) -> bool | None:
+        """Whether anything was published; None when time does not go on."""
+        target_ns, reached_ns = self._target(body), self._timeline.reached_ns
+        if target_ns is None:
+            return None
+        self._log.write(reached_ns, "step", to=rfc3339(target_ns))
+        before = self._log.last_number
+        self._timeline.step_to(target_ns)
+        self._release()
+        await self._flushed()
+        if self._log.last_number > before:
+            return True
+        is_over = self._timeline.reached_ns in (reached_ns, self._target(body))
+        return None if is_over else False
 
     def _target(self, body: Mapping[str, Any]) -> int | None:
         """Where a step leads; None when nothing more will happen."""
