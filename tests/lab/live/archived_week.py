@@ -116,9 +116,9 @@ def backtest_week(folder: Path, week: Week) -> list[Fill]:
     workspace = Workspace.at(folder)
     loaded = load_strategy(workspace.strategy(f"prod/{week.strategy}"))
     if week.history_days is not None:
-        # Live, bars before the week are history: features read them, and nothing is entered on them.
+        # Live, bars before the week are history. Features read them, and the last one is decided on before the opening.
         bars_before = history_bars(workspace, week, loaded.config.data)
-        loaded = changed(loaded, Changes(settings={"data.warmup_bars": bars_before}))
+        loaded = changed(loaded, Changes(settings={"data.warmup_bars": bars_before - 1}))
     result = backtest(
         loaded,
         archive=bar_archive(workspace),
@@ -549,15 +549,15 @@ WEEKS = {
         history_days=180,
         reconcile_every_s=1800.0,
     ),
-    # A trend is held for weeks: four of them.
+    # A trend is held for weeks.
     "daily_trend": Week(
         strategy="daily_trend",
-        symbols=("ANCHOR", "GALLEY", "HARBOR", "PADDLE", "RUDDER"),
-        first_on=date(2025, 10, 6),
-        last_on=date(2025, 10, 31),
+        symbols=("ANCHOR", "GALLEY", "HARBOR"),
+        first_on=date(2025, 10, 13),
+        last_on=date(2025, 10, 28),
         history_days=1000,
         limits={"position_usd_max": 50_000.0},
-        reconcile_every_s=1800.0,
+        reconcile_every_s=3600.0,
     ),
 }
 
