@@ -284,12 +284,10 @@ class MarketStreams:
         for client in clients:
             asked = tuple(client.session.subscriptions("bars"))
             if asked not in shared:
-                everything = "*" in asked
-                chosen = [
-                    message
-                    for symbol, message in closing
-                    if everything or client.session.wants("bars", symbol)
-                ]
+                if "*" in asked:
+                    chosen = [message for _, message in closing]
+                else:
+                    chosen = [message for symbol, message in closing if client.session.wants("bars", symbol)]
                 shared[asked] = list(packed_frames(chosen))
             for frame in shared[asked]:
                 client.connection.publish(frame)

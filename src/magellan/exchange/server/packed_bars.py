@@ -32,6 +32,7 @@ class PackedBars:
         # Whether the market's bars have the shape of these records: minutes of shares, which end where they should.
         self.can_pack = market.timeframe == MINUTE and not any("/" in symbol for symbol in market.symbols)
         self._day = lru_cache(maxsize=_KEPT_DAYS * max(4, len(market.symbols)))(self._packed_day)
+        self._days = lru_cache(maxsize=_KEPT_DAYS)(self._packed_days)
 
     def prepare(self, now_ns: int) -> None:
         """Pack the day that an instant lies in, for every symbol."""
@@ -46,12 +47,17 @@ class PackedBars:
         share: the part of a symbol's volume that the feed sees.
         """
         day = day_number(day_of(closed_ns - 1))  # what closes at midnight belongs to the day that ends
-        found = []
-        for symbol in symbols:
-            packed = self._day(symbol, day, share(symbol)).get(closed_ns)
-            if packed is not None:
-                found.append((symbol, packed))
-        return found
+        return [
+            (symbol, packed)
+            for symbol, bars in self._days(tuple(symbols), day, share)
+            if (packed := bars.get(closed_ns)) is not None
+        ]
+
+    def _packed_days(
+        self, symbols: tuple[str, ...], day: int, share: Callable[[str], float]
+    ) -> list[tuple[str, dict[int, bytes]]]:
+        """The day of each symbol: looked up once for its 390 minutes."""
+        return [(symbol, self._day(symbol, day, share(symbol))) for symbol in symbols]
 
     def _packed_day(self, symbol: str, day: int, share: float) -> dict[int, bytes]:
         starts_ns, ends_ns = day_start_ns(day_date(day)), day_start_ns(day_date(day + 1))
