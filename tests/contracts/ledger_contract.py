@@ -89,9 +89,12 @@ class LedgerContract:
         with ledger.writer("PA1"):
             holder = other.holder("PA1")
             assert holder is not None and holder.since == NOW
-            with pytest.raises(
-                AccountHeld, match=f"PA1 is held by process {holder.pid} on {holder.host}, since"
-            ), other.writer("PA1"):
+            with (
+                pytest.raises(
+                    AccountHeld, match=f"PA1 is held by process {holder.pid} on {holder.host}, since"
+                ),
+                other.writer("PA1"),
+            ):
                 pytest.fail("two writers for one account")
             with other.writer("PA2") as writer:
                 writer.append([entry(BEGAN)])
