@@ -1,4 +1,4 @@
-"""A strategy that does what a script says, in any of the three forms, and a live session that runs it on generated bars."""
+"""A strategy that does what a script says, in all three forms, and a live session that runs it on generated bars."""
 
 from __future__ import annotations
 
