@@ -1,4 +1,4 @@
-"""Prices as they are sent: exact, on the exchange's steps; a limit never worse than meant, a stop never reached sooner."""
+"""Prices as they are sent: exact, on the exchange's steps; no limit worse than meant, no stop reached sooner."""
 
 from __future__ import annotations
 
