@@ -4,11 +4,9 @@ A kind is a class below, its docstring is its entry in docs/reference/faults.md,
 exchange it takes hold. Adding a kind means adding a class and carrying it out at that seam.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -67,7 +65,7 @@ class When(_Strict):
     before_s: float | None = Field(None, ge=0, description="not from so many seconds of exchange time on")
 
     @model_validator(mode="after")
-    def _must_be_possible(self) -> When:
+    def _must_be_possible(self) -> Self:
         positions = self.nth if isinstance(self.nth, tuple) else (self.nth,) if self.nth is not None else ()
         if any(position < 1 for position in positions):
             raise ValueError("nth counts from 1")
@@ -415,7 +413,7 @@ class AtInstant(FaultTerms):
     at_s: float | None = Field(None, ge=0, description="seconds of exchange time from the start; this or at")
 
     @model_validator(mode="after")
-    def _must_have_one_instant(self) -> AtInstant:
+    def _must_have_one_instant(self) -> Self:
         if (self.at is None) == (self.at_s is None):
             raise ValueError("give at or at_s")
         if self.when != When():
