@@ -96,6 +96,7 @@ class BarTape:
         return self.bars[symbol][row].close if row >= 0 else None
 
     def is_open(self, at_ns: int) -> bool:
+        """Whether a session is open at an instant."""
         row = bisect_right(self.closes_ns, at_ns)
         return row < len(self.closes_ns) and self.opens_ns[row] <= at_ns
 

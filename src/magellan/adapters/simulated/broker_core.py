@@ -17,7 +17,7 @@ from magellan.adapters.simulated.matching import Match, match
 from magellan.adapters.simulated.sim_order import ZERO, Entered, SimOrder
 from magellan.backtest.fill_model import commission, on_tick, slipped
 from magellan.errors import FixInput
-from magellan.trading.account import AccountSnapshot, BrokerPosition
+from magellan.trading.account import AccountSnapshot, BrokerPosition, TradableAsset
 from magellan.trading.answer import Accepted, Answer, Refused, Replacement, Requested
 from magellan.trading.bar import instant
 from magellan.trading.order import (
@@ -150,6 +150,24 @@ class BrokerCore:
     def order(self, client_order_id: str) -> BrokerOrder | None:
         found = self.by_name.get(client_order_id)
         return None if found is None else found.shown()
+
+    def asset(self, symbol: str) -> TradableAsset | None:
+        if symbol not in self._tape.bars:
+            return None
+        terms = self._config.instrument(symbol)
+        return TradableAsset(
+            symbol=symbol,
+            tradable=symbol not in self.halted,
+            shortable=terms.shortable,
+            easy_to_borrow=terms.shortable,
+            fractionable=terms.quantity_step < 1,
+            marginable=self._config.account.kind == "margin",
+            asset_class="us_equity",
+        )
+
+    def is_open(self, at_ns: int) -> bool:
+        """Whether the market is open at an instant."""
+        return self._tape.is_open(at_ns)
 
     def executions_since(self, at_ns: int) -> tuple[Execution, ...]:
         since = instant(at_ns)
