@@ -79,6 +79,9 @@ class Desk:
         self.halted_symbols: set[str] = set()
         self.touched: set[str] = set()  # symbols whose orders must be looked at in this turn
         self.flatten_unexplained: set[str] = set()  # symbols to leave, as nobody can explain what is held
+        self.held_by_others: dict[
+            str, Decimal
+        ] = {}  # units that orders which are not ours are to take, by symbol
         self.cancel_foreign: set[str] = set()  # names of orders to cancel that are nobody's here
         self.ending_flat = False  # the session leaves everything before it ends
         self.ending: str | None = None  # why the session is about to end

@@ -97,6 +97,8 @@ class Protection:
             (each.quantity - state.record(each).filled_quantity for each in state.working(plan, Role.LEAVE)),
             ZERO,
         )
+        # What somebody else's orders hold is neither ours to sell nor to cover, for as long as they work.
+        held = max(held - desk.held_by_others.get(plan.symbol, ZERO), ZERO)
         groups = state.groups(plan)
         awake = [group for group in groups if not state.sleeps(group)]
         covered = sum((state.open_units(plan, group) for group in awake), ZERO)

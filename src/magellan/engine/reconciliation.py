@@ -147,6 +147,11 @@ class Reconciler:
                     # The broker shows every open order: one that it does not show is over, or its answer is older.
                     if ours.name not in shown and state.is_known(ours) and state.may_fill(ours):
                         self._lookups.begin(ours.name)
+        desk.held_by_others = {}
+        for order in facts.orders:
+            if not self._is_ours(order) and order.side.sign * state.book.quantity(order.symbol) < 0:
+                taken = desk.held_by_others.get(order.symbol, Decimal(0))
+                desk.held_by_others[order.symbol] = taken + order.open_quantity
         working = any(not order.status.is_terminal for order in facts.orders)
         if desk.safety.broker_shows(desk.now, flat=not facts.positions and not working):
             desk.alert(Severity.WARNING, "flat: the broker shows neither a position nor an open order")

@@ -21,6 +21,7 @@ from magellan.engine.entries import Entries
 from magellan.engine.history import History
 from magellan.engine.lookups import Lookups
 from magellan.engine.operations import Operations
+from magellan.engine.our_order import Role
 from magellan.engine.protection import Protection
 from magellan.engine.reconciliation import Reconciler
 from magellan.engine.rounds import Rounds
@@ -74,6 +75,7 @@ class Session:
             state.apply(entry)
             safety.fold(entry)
         self._setup = setup
+        self._places = {symbol: place for place, symbol in enumerate(setup.symbols)}  # in the config
         self._state = state
         self._desk = Desk(setup, state, safety, schedule)
         decider = Decider(setup.strategy, setup.parameters, setup.calendar)
@@ -262,6 +264,8 @@ class Session:
                 )
                 if event.to is AnswerTo.SUBMIT:
                     desk.alert(Severity.WARNING, f"{name} was refused: {answer.message}", once_s=60.0)
+                    if ours.role is not Role.ENTRY:
+                        desk.ask()  # something may hold the units that we do not know of
                 else:
                     # It may be filled, or gone: what became of it decides what is done next.
                     self._lookups.begin(name if event.to is AnswerTo.CANCEL else ours.replaces or name)
@@ -317,8 +321,7 @@ class Session:
         self._rounds.on_clock()
         self._rounds.refusal = "the broker and our book differ" if self._reconciler.refused else None
         self._operations.go_on()
-        symbols = [*(s for s in self._setup.symbols if s in desk.touched)]
-        symbols += sorted(desk.touched - set(symbols))
+        symbols = sorted(desk.touched, key=lambda each: (self._places.get(each, len(self._places)), each))
         desk.touched = set()
         self._open_trades()
         for symbol in symbols:
