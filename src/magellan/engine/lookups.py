@@ -74,14 +74,19 @@ class Lookups:
             if inquiry.next_at <= desk.now:
                 desk.look_up(name)
                 pause_s = pauses[min(inquiry.asked, len(pauses) - 1)]
-                if name in desk.state.orders and desk.state.is_known(desk.state.orders[name]):
-                    # It is there: only what is being done about it is waited for, and that may take a night.
+                if self._may_wait(name):
                     pause_s = min(pause_s * 2**inquiry.asked, _PAUSE_MAX_S)
                 inquiry.asked += 1
                 inquiry.next_at = desk.now + timedelta(seconds=pause_s)
             at_ns = desk.ns(inquiry.next_at)
             earliest = at_ns if earliest is None else min(earliest, at_ns)
         desk.due("lookups", earliest)
+
+    def _may_wait(self, name: str) -> bool:
+        """Whether an order is known to be there, and nothing can happen to it before the market opens."""
+        desk, state = self._desk, self._desk.state
+        known = name in state.orders and state.is_known(state.orders[name])
+        return known and desk.schedule.session_at(desk.now_ns) is None
 
     def told(self, name: str, order: BrokerOrder | None) -> None:
         """The broker said what it has under a name."""
