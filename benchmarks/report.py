@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 RESULTS, TABLE = HERE / "results", HERE / "RESULTS.md"
+_EXCHANGE = "## The paper exchange\n"  # the last section, written by exchange.py
 
 
 def machine() -> dict[str, Any]:
@@ -124,8 +125,16 @@ def write(made: Mapping[str, Any]) -> Path:
     whole = {**made, "rows": [known[row.key] for row in ROWS if row.key in known]}
     path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{name}.json"
     path.write_text(json.dumps(whole, indent=1) + "\n")
-    TABLE.write_text(table(whole))
+    _, heading, exchange = TABLE.read_text().partition(_EXCHANGE) if TABLE.exists() else ("", "", "")
+    TABLE.write_text(table(whole) + (f"\n{heading}{exchange}" if heading else ""))
     return path
+
+
+def write_exchange(lines: Sequence[str]) -> None:
+    """Put what exchange.py measured under its heading in RESULTS.md, instead of what stood there."""
+    engines, _, _ = TABLE.read_text().partition(_EXCHANGE)
+    when = f"{datetime.now(UTC):%Y-%m-%d} at {_commit()}, on {machine_line(machine())}."
+    TABLE.write_text(f"{engines.rstrip()}\n\n{_EXCHANGE}\n{when}\n" + "\n".join(lines) + "\n")
 
 
 def table(made: Mapping[str, Any]) -> str:

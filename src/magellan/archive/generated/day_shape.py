@@ -15,7 +15,7 @@ def session_shapes(minutes: NDArray[np.int64], longest: int) -> tuple[Floats, Fl
     higher again into the close.
     """
     swing, busy = np.zeros((len(minutes), longest)), np.zeros((len(minutes), longest))
-    for length in np.unique(minutes).tolist():
+    for length in sorted(set(minutes.tolist())):  # np.unique would load numpy.ma
         x = (np.arange(length) + 0.5) / length
         variance = 0.55 + 3.2 * np.exp(-x / 0.06) + 0.6 * np.exp(-(1 - x) / 0.06)
         volume = 0.55 + 2.0 * np.exp(-x / 0.05) + 0.7 * np.exp(-(1 - x) / 0.08)
