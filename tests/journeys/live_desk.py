@@ -183,8 +183,12 @@ class LiveDesk:
         for runner in self.runners:
             if runner.poll() is None:
                 os.kill(runner.pid, signal.SIGCONT)
-                runner.kill()
-                runner.wait()
+                runner.terminate()  # in order, so that its watch ends with it
+                try:
+                    runner.wait(20)
+                except subprocess.TimeoutExpired:
+                    runner.kill()
+                    runner.wait()
 
 
 def until(true: Callable[[], T], within_s: float = PATIENCE_S) -> T:

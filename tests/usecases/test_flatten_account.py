@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magellan.errors import FixInput, TryAgain
-from magellan.ledger.entries import ExecutionSeen, OrderIntended, Payload
+from magellan.ledger.book import Book
+from magellan.ledger.entries import ExecutionSeen, NewEntry, OrderIntended, Payload, PositionAdopted
 from magellan.ports.broker import Accepted, BrokerClock, Refused, Requested, Unknown
 from magellan.trading.account import AccountSnapshot, BrokerPosition
 from magellan.trading.order import (
@@ -157,8 +158,9 @@ def resting_order(name: str, symbol: str, side: OrderSide, units: Decimal) -> Br
 class Desk:
     """A flatten whose time passes only while it rests."""
 
-    def __init__(self, broker: SmallBroker) -> None:
+    def __init__(self, broker: SmallBroker, units: dict[str, Decimal] | None = None) -> None:
         self.broker = broker
+        self.units = units
         self.recorded: list[Payload] = []
         self.now_s = 0.0
         self.pauses: list[float] = []
@@ -175,7 +177,7 @@ class Desk:
             Flattening(
                 broker=self.broker,  # type: ignore[arg-type]
                 account="alpaca-paper-PA1", number="PA1", strategy="moods", asked_at=AT, record=record,
-                monotonic_s=lambda: self.now_s, sleep=rest,
+                monotonic_s=lambda: self.now_s, sleep=rest, units=self.units,
             ).carry_out(within_s)
         )  # fmt: skip
 
@@ -209,6 +211,23 @@ def test_what_changed_hands_is_recorded() -> None:
     assert desk.flatten().flat
     seen = [each.execution.symbol for each in desk.recorded if isinstance(each, ExecutionSeen)]
     assert sorted(seen) == ["AMC", "GME", "SPY"]
+
+
+def test_units_that_the_record_had_never_heard_of_leave_it_flat_and_not_short() -> None:
+    desk = Desk(protected(), units={"AMC": Decimal(5)})
+    assert desk.flatten().flat
+    book = Book(account="PA1")
+    book.apply(_entry(PositionAdopted(
+        adoption_id="before", strategy="moods", symbol="AMC", quantity=Decimal(5), price=Decimal(9), at=AT, reason="",
+    )))  # fmt: skip
+    for payload in desk.recorded:
+        book.apply(_entry(payload))
+    assert book.is_flat, book.positions
+    assert [each for each in desk.recorded if isinstance(each, PositionAdopted)]
+
+
+def _entry(payload: Payload) -> NewEntry:
+    return NewEntry(at=AT, session="flatten", payload=payload)
 
 
 def test_names_follow_from_the_request_so_that_two_at_once_send_each_order_once() -> None:

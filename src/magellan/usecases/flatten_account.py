@@ -8,7 +8,7 @@ order whose answer was lost is looked up, and sent again under the same name at 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,7 @@ from magellan.ledger.entries import (
     OrderAnswered,
     OrderIntended,
     Payload,
+    PositionAdopted,
 )
 from magellan.ports.broker import Accepted, Broker, Refused, Requested, Unknown
 from magellan.trading.account import BrokerPosition
@@ -67,6 +68,7 @@ class Flattening:
     record: Callable[[Sequence[Payload]], None]  # keeps what is about to be done, durably
     known_executions: frozenset[str] = frozenset()
     known_orders: frozenset[str] = frozenset()  # by client_order_id: those that the record names
+    units: Mapping[str, Decimal] | None = None  # held by the record's book, by symbol; None: nobody knows
     executions_since: datetime | None = None  # of which the record knows all before; None: since it began
     tell: Callable[[str], None] = lambda text: None
     monotonic_s: Callable[[], float] = lambda: asyncio.get_running_loop().time()
@@ -103,6 +105,7 @@ class _Rounds:
     open_orders: tuple[BrokerOrder, ...] | None = None
     is_ours: bool = False  # the broker has named the account
     began_at: datetime | None = None  # on the broker's clock
+    prices: dict[str, Decimal | None] = field(default_factory=dict)  # at which what is left was entered
     cancelled: set[str] = field(default_factory=set)
     sent: dict[str, _Sent] = field(default_factory=dict)  # by symbol
     names: list[str] = field(default_factory=list)
@@ -173,6 +176,8 @@ class _Rounds:
                     await _tried(self._cancel(order), troubles)
         if positions is not None:
             self.positions = positions
+            for position in positions:
+                self.prices.setdefault(position.symbol, position.average_entry_price or position.market_price)
             for position in positions:
                 await _tried(self._leave(position), troubles)
         if troubles:
@@ -311,11 +316,9 @@ class _Rounds:
             asked.tell("the broker does not tell what changed hands; the next session asks it")
             return
         ours = {*self.names, *asked.known_orders}
-        found: list[Payload] = [
-            ExecutionSeen(execution=each, source="flatten")
-            for each in executions
-            if each.execution_id not in asked.known_executions
-        ]
+        news = [each for each in executions if each.execution_id not in asked.known_executions]
+        found: list[Payload] = list(self._never_told(news))
+        found += [ExecutionSeen(execution=each, source="flatten") for each in news]
         found += [
             OrderAnswered(
                 client_order_id=each.client_order_id,
@@ -328,6 +331,26 @@ class _Rounds:
         ]
         if found:
             asked.record(tuple(found))
+
+    def _never_told(self, news: Sequence[Execution]) -> Iterator[PositionAdopted]:
+        """Units that were left and that the record had never heard of: without them it would hold the opposite."""
+        asked = self.asked
+        if asked.units is None or self.positions is None:
+            return
+        left = {each.symbol: each.quantity for each in self.positions}
+        for symbol, price in self.prices.items():
+            moved = sum((each.signed_quantity for each in news if each.symbol == symbol), Decimal(0))
+            missing = left.get(symbol, Decimal(0)) - asked.units.get(symbol, Decimal(0)) - moved
+            if missing and price is not None:
+                yield PositionAdopted(
+                    adoption_id=f"flatten-{asked.asked_at.isoformat()}-{symbol}",
+                    strategy=asked.strategy,
+                    symbol=symbol,
+                    quantity=missing,
+                    price=price,
+                    at=self.began_at or asked.asked_at,
+                    reason="the broker held it when the account was flattened",
+                )
 
     async def _since(self, at: datetime) -> tuple[tuple[Execution, ...], tuple[BrokerOrder, ...]]:
         broker = self.asked.broker

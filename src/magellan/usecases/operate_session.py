@@ -125,7 +125,7 @@ async def flatten(
         past.beside(entries_of(payloads, session=request.request_id, now=around.now))
 
     record((_halted_by(request, flattens=True),))
-    flattened = await _flattened(account, request, around, past, record, ())
+    flattened = await _flattened(account, request, around, past, record, None)
     return Operated(
         acted=Acted.BROKER,
         account=account.ledger,
@@ -248,10 +248,12 @@ async def _flattened(
     around: Around,
     past: PastTheSession,
     record: Callable[[Sequence[Payload]], None],
-    recorded: tuple[LedgerEntry, ...],
+    recorded: tuple[LedgerEntry, ...] | None,
 ) -> Flattened:
+    """recorded: the ledger's entries; None where another process holds it."""
     assert account.terms is not None, "it was looked at before"
-    book = Book.of(account.ledger, recorded)
+    book = Book.of(account.ledger, recorded or ())
+    units = None if recorded is None else {symbol: book.quantity(symbol) for symbol in book.positions}
     last = "" if book.last_session is None else book.last_session.session
     asked_at = around.now()
     broker = past.open_broker()
@@ -265,8 +267,10 @@ async def _flattened(
             record=record,
             known_executions=frozenset(book.executions),
             known_orders=frozenset(book.orders),
+            # Where another process holds the ledger, nobody knows what it has written meanwhile.
+            units=units,
             # By the session's clock: a local exchange may live on another day than we do.
-            executions_since=max((each.at for each in recorded if each.session == last), default=None),
+            executions_since=max((each.at for each in recorded or () if each.session == last), default=None),
             tell=past.tell,
             monotonic_s=around.monotonic_s,
             sleep=around.sleep,
