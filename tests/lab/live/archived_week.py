@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from typing import Any
 
 import requests
 
+from lab.live.warm_runner import WarmRunner, import_everything
 from magellan.archive.dataset import find_set
 from magellan.backtest import records
 from magellan.ledger.book import Book
@@ -45,7 +45,7 @@ from magellan.workspace.workspace import Workspace
 KEYS = {"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"}
 NUMBER = "PA820552647"  # of the account that this key opens at an exchange of seed 0
 STANDS_STILL_S = 120.0  # wall time in which exchange time does not move: something is wrong
-START_UP_S = 6.0  # of wall time; a kill in the start falls within it
+START_UP_S = 3.0  # of wall time; a kill in the start falls within it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,14 +307,12 @@ def _trade(folder: Path, week: Week, address: str, kills: Kills | None) -> tuple
     chance = random.Random(None if kills is None else f"{week.strategy} {kills.seed}")
     counted: Counter[str] = Counter()
     starts = 0
+    import_everything()
     with requests.Session() as http:
         while True:
-            runner = _process(
-                "run", f"prod/{week.strategy}", "--json", "--no-watchdog", cwd=folder, log="runner"
-            )
+            runner = WarmRunner(folder, "run", f"prod/{week.strategy}", "--json", "--no-watchdog")
             starts += 1
-            assert runner.stdout is not None
-            with runner.stdout as told:
+            try:
                 if kills is not None and counted.total() < kills.most:
                     kind = _kill_in_time(runner, _Watched(http, address), kills, chance)
                     if kind is not None:
@@ -322,8 +320,9 @@ def _trade(folder: Path, week: Week, address: str, kills: Kills | None) -> tuple
                         continue
                 else:
                     _wait(runner, _Watched(http, address))
-                answer = told.read()
-            assert runner.returncode == 0, (answer, (folder / "runner.log").read_text()[-3000:])
+            finally:
+                runner.kill()
+            assert runner.returncode == 0, runner.said
             return counted, starts
 
 
@@ -347,32 +346,29 @@ class _Watched:
         return sum(line["what"] == "request" and line["method"] != "GET" for line in lines)
 
 
-def _kill_in_time(
-    runner: subprocess.Popen[str], watched: _Watched, kills: Kills, chance: random.Random
-) -> str | None:
+def _kill_in_time(runner: WarmRunner, watched: _Watched, kills: Kills, chance: random.Random) -> str | None:
     """Kill the runner when its time has come; None when it ended before."""
     kind = chance.choices(("start", "time", "order"), weights=(2, 5, 3))[0]
     grace_s = chance.uniform(0.0, 0.12)
     match kind:
         case "start":
-            ended = _ended(runner, chance.uniform(0.05, START_UP_S))
+            ended = runner.ended(chance.uniform(0.05, START_UP_S))
         case "time":
             until = watched.now() + timedelta(minutes=chance.expovariate(1 / kills.every_minutes))
-            ended = _wait(runner, watched, until=until) or _ended(runner, grace_s)
+            ended = _wait(runner, watched, until=until) or runner.ended(grace_s)
         case _:
             watched.orders_taken()
             until = watched.now() + timedelta(minutes=6 * kills.every_minutes)
             orders = 1 + int(chance.expovariate(1 / kills.after_orders))
-            ended = _wait(runner, watched, until=until, orders=orders) or _ended(runner, grace_s / 4)
+            ended = _wait(runner, watched, until=until, orders=orders) or runner.ended(grace_s / 4)
     if ended:
         return None
-    runner.send_signal(signal.SIGKILL)
-    runner.wait()
+    runner.kill()
     return kind
 
 
 def _wait(
-    runner: subprocess.Popen[str],
+    runner: WarmRunner,
     watched: _Watched,
     *,
     until: datetime | None = None,
@@ -380,7 +376,7 @@ def _wait(
 ) -> bool:
     """Until exchange time has come that far, or so many orders were taken; True when the runner ended before."""
     taken, seen, moved_s = 0, None, time.monotonic()
-    while not _ended(runner, 0.02 if orders is not None else 0.1):
+    while not runner.ended(0.02 if orders is not None else 0.1):
         now = watched.now()
         if now != seen:
             seen, moved_s = now, time.monotonic()
@@ -392,13 +388,6 @@ def _wait(
             if taken >= orders:
                 return False
     return True
-
-
-def _ended(runner: subprocess.Popen[str], within_s: float) -> bool:
-    with suppress(subprocess.TimeoutExpired):
-        runner.wait(within_s)
-        return True
-    return False
 
 
 # --- What became of it ----------------------------------------------------------------------------------------
