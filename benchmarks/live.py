@@ -35,6 +35,8 @@ from benchmarks.exchange import Measured, exchange  # noqa: E402
 DAY = "2026-01-20"
 KEY: Final = "PKBENCH"
 RUN_S: Final = 600.0
+ALL_MINUTES: Final = 24 * 60
+MINUTES_OF_ORDERS: Final = 60
 TIMED_RUNNER: Final = ROOT / "benchmarks" / "timed_runner.py"
 
 # One symbol in `every` is entered at each minute, another one each time, with a stop that rests at the broker.
@@ -95,10 +97,10 @@ def bar_to_order(count: int) -> Iterator[Measured]:
         "strategy": {"name": "one_in_so", "version": "1.0.0", "kind": "intraday"},
         "symbols": symbols,
         "parameters": {"every": 50},
-        "data": {"timeframe": "1Min", "history_days": 1},
+        "data": {"timeframe": "1Min", "history_days": 5},
         "risk": {"orders_per_second_max": 10_000, "orders_per_minute_max": 100_000},
     }
-    ran = _day(symbols, STRATEGY, config)
+    ran = _day(symbols, STRATEGY, config, minutes=MINUTES_OF_ORDERS)
     for what, key, target in (
         ("the minute's last bar", "after_last_ms", 2.0),
         ("the minute's first bar", "after_first_ms", 2.0),
@@ -151,8 +153,10 @@ def _costs(of: str, ran: Ran) -> Iterator[Measured]:
     )
 
 
-def _day(symbols: tuple[str, ...], strategy: str, config: Mapping[str, Any]) -> Ran:
-    """Let a runner live through one day at an exchange of its own."""
+def _day(
+    symbols: tuple[str, ...], strategy: str, config: Mapping[str, Any], minutes: int = ALL_MINUTES
+) -> Ran:
+    """Let a runner live through one day, or its first minutes, at an exchange of its own."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
         root = Path(name)
         folder = root / "prod" / config["strategy"]["name"]
@@ -162,7 +166,7 @@ def _day(symbols: tuple[str, ...], strategy: str, config: Mapping[str, Any]) -> 
         served = ("--generated", "--symbols", ",".join(symbols), "--session", DAY, "--clock", "stepped")
         with exchange(*served) as at:
             _write_settings(root, at["trading"])
-            return _run(root, config["strategy"]["name"])
+            return _run(root, config["strategy"]["name"], minutes)
 
 
 def _write_settings(root: Path, address: str) -> None:
@@ -177,9 +181,9 @@ def _write_settings(root: Path, address: str) -> None:
     )
 
 
-def _run(root: Path, name: str) -> Ran:
+def _run(root: Path, name: str, minutes: int) -> Ran:
     notes = root / "notes.json"
-    command = [sys.executable, str(TIMED_RUNNER), str(notes), "run", f"prod/{name}", "--json"]
+    command = [sys.executable, str(TIMED_RUNNER), str(notes), str(minutes), "run", f"prod/{name}", "--json"]
     environment = {**os.environ, "ALPACA_API_KEY": KEY, "ALPACA_API_SECRET": "secret"}
     began = time.perf_counter()
     done = subprocess.run(

@@ -1,8 +1,8 @@
 """A runner that notes when bars come and when orders leave: `magellan run` with a stop-watch around its two adapters.
 
-    python benchmarks/timed_runner.py NOTES run STRATEGY ...
+    python benchmarks/timed_runner.py NOTES MINUTES run STRATEGY ...
 
-Writes NOTES, a JSON document, when the run has ended: for each order its symbol and the milliseconds from the last bar
+It ends after so many minutes of bars, as if it had been told to. Writes NOTES, a JSON document, when the run has ended: for each order its symbol and the milliseconds from the last bar
 of its minute, and from the first, to its request leaving; the process's peak memory and its seconds of CPU.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,8 @@ from magellan.surfaces.cli.app import run
 class Stopwatch:
     """Instants of bars and orders, by one monotonic clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, minutes_max: int) -> None:
+        self.minutes_max = minutes_max
         self.first_s: dict[object, float] = {}  # by the bar's start
         self.last_s: dict[object, float] = {}
         self.newest: object = None
@@ -30,6 +32,8 @@ class Stopwatch:
 
     def bar(self, start: object) -> None:
         now_s = time.perf_counter()
+        if start not in self.first_s and len(self.first_s) == self.minutes_max:
+            os.kill(os.getpid(), signal.SIGTERM)
         self.first_s.setdefault(start, now_s)
         self.last_s[start] = now_s
         self.newest = start
@@ -78,9 +82,9 @@ def watch(stopwatch: Stopwatch) -> None:
 
 
 if __name__ == "__main__":
-    stopwatch = Stopwatch()
+    notes_file, minutes, *arguments = sys.argv[1:]
+    stopwatch = Stopwatch(int(minutes))
     watch(stopwatch)
-    notes_file, *arguments = sys.argv[1:]
     try:
         code = run(arguments)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -151,6 +152,24 @@ class History:
             close=self._values["close"][:n],
             volume=self._values["volume"][:n],
         )
+
+
+class BarsOfAll(Mapping[str, Bars]):
+    """Every symbol's bars as they stand when they are read; remembers whether any ever were."""
+
+    def __init__(self, histories: Mapping[str, History]) -> None:
+        self._histories = histories
+        self.were_read = False
+
+    def __getitem__(self, symbol: str) -> Bars:
+        self.were_read = True
+        return self._histories[symbol].bars
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._histories)
+
+    def __len__(self) -> int:
+        return len(self._histories)
 
 
 def _longer(column: NDArray[Any]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from magellan.engine.deciding import Decider, Outlook, Raised, indicators
 from magellan.engine.desk import Desk
 from magellan.engine.entries import Blocked, Entries, Wish
 from magellan.engine.events import BarClosed, BarCorrected
-from magellan.engine.history import History, Taken
+from magellan.engine.history import BarsOfAll, History, Taken
 from magellan.engine.our_order import OurOrder, Role
 from magellan.engine.plan_state import PlanState
 from magellan.engine.planning import number
@@ -26,7 +26,7 @@ from magellan.engine.trades import advanced, entered_at_close, followed, has_tim
 from magellan.ledger.entries import Decision, FailureSeen, TradeMarked, WorkDone
 from magellan.strategy.contract import CancelEntry, Enter, Exit, Holding, Intent, Moment, MoveStop, Side
 from magellan.strategy.trade_plan import Market, TradePlan
-from magellan.trading.bar import Bar, instant, nanoseconds
+from magellan.trading.bar import Bar, Bars, instant, nanoseconds
 from magellan.trading.order import OrderSide, OrderStatus, OrderType
 from magellan.trading.timeframe import SECOND_NS
 from magellan.trading.trade_terms import TradeMarks
@@ -62,6 +62,8 @@ class Rounds:
         self._waiting: dict[int, set[str]] = {}  # symbols whose bar has come, by the bar's start
         self._early: dict[str, BarClosed] = {}
         self._source = ""
+        self._others = BarsOfAll(desk.histories)
+        self._ahead: dict[str, tuple[Bars, Outlook | Raised]] = {}  # of bars whose round waits for others
         self._outlooks: dict[str, Outlook] = {}
         self._plans: dict[tuple[str, int], TradePlan | None] = {}
         self.failures = 0  # of the strategy's code, in this process
@@ -124,6 +126,7 @@ class Rounds:
         else:
             wait_ns = int(desk.setup.timings.round_wait_s * SECOND_NS)
             desk.due(f"round {start_ns}", max(ends_ns + wait_ns, desk.now_ns))
+            self._look_ahead(event.symbol)
 
     def on_clock(self) -> None:
         """Decide on rounds that have waited long enough, and on bars that were told a little early."""
@@ -171,12 +174,26 @@ class Rounds:
             self._entries.follow_columns(look.symbol)
             desk.touched.add(look.symbol)
 
+    def _look_ahead(self, symbol: str) -> None:
+        """Ask for features while the round still waits, as long as they have never read another symbol's bars."""
+        if self._others.were_read:
+            return
+        outlook = self._outlook(symbol)
+        if not self._others.were_read:
+            self._ahead[symbol] = (self._desk.histories[symbol].bars, outlook)
+
+    def _outlook(self, symbol: str) -> Outlook | Raised:
+        bars = self._desk.histories[symbol].bars
+        warmed_up = len(bars) > self._desk.setup.config.data.warmup_bars
+        return self._decider.outlook(bars, self._others, warmed_up=warmed_up)
+
     def _look(self, symbol: str, start_ns: int) -> _Look:
         desk = self._desk
         bars = desk.histories[symbol].bars
         row = len(bars) - 1
-        others = {name: history.bars for name, history in desk.histories.items()}
-        outlook = self._decider.outlook(bars, others, warmed_up=row >= desk.setup.config.data.warmup_bars)
+        of, outlook = self._ahead.pop(symbol, (None, None))
+        if outlook is None or of is not bars:
+            outlook = self._outlook(symbol)
         for side in (1, -1):
             self._plans.pop((symbol, side), None)
         if isinstance(outlook, Raised):
