@@ -1,10 +1,11 @@
 """Measure a live session: a paper exchange and a runner as processes of their own, and print a table.
 
-    python benchmarks/live.py            every row (about a minute and a half)
-    python benchmarks/live.py --quick    a smaller order row and no recovery
+    python benchmarks/live.py            every row; writes its part of RESULTS.md (some minutes)
+    python benchmarks/live.py --quick    fewer symbols in the order row; prints only
 
 The exchange's clock is stepped: its time passes when the runner is done, so that nothing waits for a minute to end.
-Needs alpaca-py. Exit code 1 when a row misses its target.
+Needs alpaca-py. Exit code 1 when a row misses its target. How long a ledger is read after a kill is in
+`ledger_times.py`.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Ran:
 def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smaller order row and no recovery")
+    parser.add_argument("--quick", action="store_true", help="fewer symbols in the order row; prints only")
     quick = parser.parse_args().quick
     machine = report.machine()
     print(f"{report.machine_line(machine)}; load before: {machine['load_1min']}", flush=True)
@@ -87,6 +88,8 @@ def main() -> int:
     for row in chain(bar_to_order(50 if quick else 500), whole_day()):
         rows.append(row)
         print(row.line, flush=True)
+    if not quick:
+        report.write_live(machine, [row.line.removeprefix("  ") for row in rows])
     return 0 if all(row.is_met for row in rows) else 1
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 RESULTS, TABLE = HERE / "results", HERE / "RESULTS.md"
+LIVE = "\n## A live session: exchange and runner as processes\n"  # the last heading; `benchmarks/live.py` writes it
 _EXCHANGE = "## The paper exchange\n"  # the last section, written by exchange.py
 
 
