@@ -2,8 +2,9 @@
 
     python benchmarks/timed_runner.py NOTES MINUTES run STRATEGY ...
 
-It ends after so many minutes of bars, as if it had been told to. Writes NOTES, a JSON document, when the run has ended: for each order its symbol and the milliseconds from the last bar
-of its minute, and from the first, to its request leaving; the process's peak memory and its seconds of CPU.
+It ends after so many minutes of bars, as if it had been told to. Writes NOTES, a JSON document, when the run has
+ended: for each order its symbol and the milliseconds from the last bar of its minute, and from the first, to its
+request leaving; the process's peak memory and its seconds of CPU.
 """
 
 from __future__ import annotations
