@@ -277,7 +277,6 @@ class _Driver:
     async def _start(self) -> None:
         """Gather what the session must know before its first decision, and tell it."""
         broker = self._world.broker
-        clock = await broker.clock()
         told = (await broker.account()).account_id
         if self._account_number is not None and told != self._account_number:
             raise FixInput(
@@ -300,6 +299,7 @@ class _Driver:
         symbols = self._setup.symbols
         assets = {symbol: asset for symbol in symbols if (asset := await broker.asset(symbol)) is not None}
         history = await self._bars.history()
+        clock = await broker.clock()  # last, so that the time which starting takes is no skew
         now = self._now()
         self._handle(
             e.Started(

@@ -185,6 +185,12 @@ class _Control:
                 kept="the session's ledger; protective orders rest at the exchange",
                 next_step="start the exchange, then start the session again",
             ) from error
+        except ValueError as error:
+            raise AskOperator(
+                f"{self._url} answers, but not like a paper exchange: {error}",
+                kept="nothing was sent",
+                next_step="correct the account's address in magellan.toml, or start `magellan exchange` there",
+            ) from error
         if "message" in answer:
             raise AskOperator(f"the exchange refuses {method} {self._url}{path}: {answer['message']}")
         return answer
