@@ -16,7 +16,9 @@ def drawn() -> list[str]:
         if state.is_terminal:
             continue
         takes = [event for event in TRANSITIONS[state] if TRANSITIONS[state][event] is not state]
-        late = [event for event, told in LEADS_TO.items() if told is not None and event not in TRANSITIONS[state]]
+        late = [
+            event for event, told in LEADS_TO.items() if told is not None and event not in TRANSITIONS[state]
+        ]
         lines.append(f"| {state} | {', '.join(takes)} | {', '.join(late) or 'none'} |")
     return lines
 
