@@ -40,6 +40,7 @@ class Started:
     broker_at: datetime  # the broker's own clock, read at `at`
     history: Mapping[str, Bars]  # closed bars of every symbol, reference symbols too; warm-up included
     source: str  # of the bars: vendor and feed
+    orders_up: bool = False  # the order stream listens already
     assets: Mapping[str, TradableAsset] = field(default_factory=dict)
     actions: tuple[CorporateAction, ...] = ()  # splits and dividends of these symbols that may matter
 

@@ -140,6 +140,7 @@ class Session:
             for tripped in desk.safety.begins(desk.now, ledger_is_empty=ledger_is_empty, known_by=known_by):
                 desk.trip(tripped)
         desk.clock_skew_s = (event.at - event.broker_at).total_seconds()
+        desk.orders_up = event.orders_up
         for symbol, bars in event.history.items():
             desk.histories[symbol] = History(bars)
         for symbol in setup.symbols:

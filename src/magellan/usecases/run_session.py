@@ -308,6 +308,7 @@ class _Driver:
                 broker_at=clock.at,
                 history=history,
                 source=self._world.bars.source,
+                orders_up=self._vitals.orders_up,
                 assets=assets,
                 actions=self._actions,
             )
