@@ -64,6 +64,12 @@ class WarmRunner:
                 time.sleep(_LOOKS_EVERY_S)
         return True
 
+    def pause(self) -> None:
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self._pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL; returns once it is gone."""
         if self.returncode is None:
