@@ -46,7 +46,7 @@ class Fill:
 
 
 @given(code=st.binary(min_size=600, max_size=600))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_live_session_makes_the_trades_of_the_backtest(code: bytes) -> None:
     run, form = run_of(code)
     expected = backtest_fills(run)

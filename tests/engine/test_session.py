@@ -1,0 +1,386 @@
+"""What a session does when things go right, and when they go wrong one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.scripted import EVERYTHING, Script, Scripted, setup_for, world_for
+from magellan.engine import commands as c
+from magellan.engine import events as e
+from magellan.engine.session import Session
+from magellan.engine.setup import AtTheEnd, Differing, Timings
+from magellan.ledger.entries import AnswerTo
+from magellan.strategy import trade_plan as tp
+from magellan.strategy.contract import Features, Parameters
+from magellan.trading.answer import Unknown
+from magellan.trading.bar import Bars, instant
+from magellan.trading.corporate_action import Split
+from magellan.trading.order import OrderClass, OrderStatus, OrderType
+from magellan.trading.purpose import OrderPurpose
+from magellan.trading.timeframe import MINUTE_NS, SECOND_NS, Timeframe
+from magellan.workspace.config import AccountTerms, DataTerms, Identity, StrategyConfig
+from simulation.campaign import calendar
+from simulation.world import World
+
+SPAN = Timeframe(15 * MINUTE_NS)
+CALENDAR = calendar(3)
+CONFIG = StrategyConfig(
+    strategy=Identity(name="scripted", version="1.0.0", kind="swing"),
+    symbols=("A",),
+    data=DataTerms(timeframe="15Min"),
+    account=AccountTerms(cash_usd=100_000.0),
+)
+PLAN = tp.TradePlan(
+    size=tp.Units(units=100),
+    stop=tp.entry_price().plus(usd=-2),
+    targets=(tp.Target(price=tp.entry_price().plus(usd=3), fraction=0.4),),
+)
+
+
+def flat_bars(sessions: int = 1, price: float = 100.0, **rows: tuple[float, float, float, float]) -> Bars:
+    """Quiet bars at one price, with some rows (r3=(open, high, low, close)) of their own."""
+    starts = [
+        start
+        for session in range(sessions)
+        for start in range(
+            int(CALENDAR.opens_at_ns[session]), int(CALENDAR.closes_at_ns[session]), SPAN.span_ns
+        )
+    ]
+    columns = np.full((4, len(starts)), price)
+    for name, values in rows.items():
+        columns[:, int(name[1:])] = values
+    return Bars(
+        symbol="A",
+        timeframe=SPAN,
+        opened_at_ns=np.array(starts, dtype=np.int64),
+        open=columns[0],
+        high=columns[1],
+        low=columns[2],
+        close=columns[3],
+        volume=np.full(len(starts), 1000.0),
+    )
+
+
+def world(
+    bars: Bars | None = None, plan: tp.TradePlan = PLAN, *, enter: tuple[int, ...] = (1,), **changes: Any
+) -> World:
+    script = Script(enter_long=frozenset(enter), plan_long=plan, plan_short=plan)
+    return world_for(Scripted({"A": script}), CONFIG, CALENDAR, {"A": bars or flat_bars()}, **changes)
+
+
+def after_bar(number: int, seconds: float = 1.0) -> int:
+    """An instant shortly after the so-manieth bar (from 0) of the first session has closed."""
+    return int(CALENDAR.opens_at_ns[0]) + (number + 1) * SPAN.span_ns + int(seconds * SECOND_NS)
+
+
+def kinds(told: World) -> list[str]:
+    return [entry.kind for entry in told.ledger]
+
+
+def ask(told: World, asks: e.OperatorAsks) -> None:
+    told.tell(e.Operator(at=told.now, asks=asks, person="Ada", reason="a drill"))
+
+
+# --- Orders ---------------------------------------------------------------------------------------------------
+
+
+def test_an_intent_is_durable_before_its_order_is_sent() -> None:
+    told = world()
+    told.run(after_bar(0))
+    assert told.session is not None
+    bars = flat_bars()
+    commands = told.session.handle(
+        e.BarClosed(at=instant(after_bar(1, 0.05)), symbol="A", bar=bars.bar(1), source="sim")
+    )
+    assert isinstance(commands[0], c.Record)
+    intended = {
+        entry.payload.request.client_order_id  # type: ignore[union-attr]
+        for entry in commands[0].entries
+        if entry.kind == "order_intended"
+    }
+    sent = {each.request.client_order_id for each in commands if isinstance(each, c.Submit)}
+    assert sent == intended
+    assert len(sent) == 2
+
+
+def test_every_share_is_protected_at_the_broker_from_the_instant_it_is_bought() -> None:  # incidents 27, 41
+    told = world()
+    told.run(after_bar(1, 10))
+    assert told.core.positions == {"A": Decimal(100)}
+    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    assert sum(order.quantity for order in stops) == 100
+    assert {order.stop for order in stops} == {Decimal("98.0")}
+    assert all(order.status is OrderStatus.NEW for order in stops)
+
+
+def test_orders_to_sell_never_add_up_to_more_than_is_held() -> None:  # incident 38
+    told = world()
+    told.run(after_bar(3))
+    assert told.core._held_by_orders("A") == 100
+
+
+def test_positions_come_from_executions_alone() -> None:  # incident 28
+    told = world()
+    told.run(after_bar(1, 0.0521))  # the order has gone out, and nothing has filled
+    assert told.session is not None
+    assert told.session.state.book.is_flat
+    told.run(after_bar(1, 10))
+    assert told.session.state.book.quantity("A") == 100
+
+
+def test_an_order_without_an_answer_is_looked_up_and_never_sent_again() -> None:
+    told = world(plan=tp.TradePlan(size=tp.Units(units=10)))
+    real = told.core.submit
+    told.core.submit = lambda request: real(request) and Unknown(why="timed out")  # type: ignore[method-assign]
+    told.run(after_bar(2))
+    assert set(told.sent.values()) == {1}
+    assert told.core.positions == {"A": Decimal(10)}
+    assert told.session is not None
+    assert not told.session.state.book.unresolved_intents
+
+
+def test_an_order_that_never_arrived_is_given_up_after_a_while() -> None:
+    told = world(plan=tp.TradePlan(size=tp.Units(units=10)))
+    told.core.submit = lambda request: Unknown(why="connection reset")  # type: ignore[method-assign]
+    told.run(after_bar(2))
+    assert set(told.sent.values()) == {1}
+    answers = [entry.payload.answer.value for entry in told.ledger if entry.kind == "order_answered"]  # type: ignore[union-attr]
+    assert answers == ["unknown", "absent"]
+
+
+def test_a_broker_that_cannot_hold_a_bracket_gets_the_protection_with_the_first_fill() -> None:
+    told = world(capabilities=replace(EVERYTHING, bracket_entry_types=frozenset()))
+    told.run(after_bar(1, 10))
+    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    assert sum(order.quantity for order in stops) == 100
+    assert any(order.order_class is OrderClass.OCO for order in stops)
+
+
+def test_a_partly_filled_entry_is_not_left_with_sleeping_protection() -> None:
+    told = world(plan=replace(PLAN, targets=()), timings=Timings(reconcile_every_s=3600, partial_entry_s=30))
+    told.core.faults = replace(told.core.faults, partial=1.0)
+    told.run(after_bar(1, 40))
+    held = told.core.positions["A"]
+    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP and order.works]
+    assert held == 50
+    assert sum(order.quantity for order in stops) == 50
+
+
+# --- Bars -----------------------------------------------------------------------------------------------------
+
+
+def test_a_bar_that_still_forms_is_not_decided_on() -> None:
+    told = world(enter=(0,))
+    told.run(after_bar(0) - 400 * SECOND_NS)
+    told.tell(e.BarClosed(at=told.now, symbol="A", bar=flat_bars().bar(0), source="sim"))
+    assert "decision" not in kinds(told)
+    told.run(after_bar(0))
+    assert kinds(told).count("decision") == 1
+
+
+def test_a_bar_told_twice_is_decided_on_once() -> None:
+    told = world()
+    told.run(after_bar(1))
+    told.tell(e.BarClosed(at=told.now, symbol="A", bar=flat_bars().bar(1), source="sim"))
+    assert kinds(told).count("decision") == 2
+    assert len(told.sent) == 2
+
+
+def test_a_session_that_starts_late_says_why_it_enters_nothing() -> None:
+    told = world()
+    told.run(after_bar(0, 5))
+    told.kill()
+    told._queue = [each for each in told._queue if each[2] != "start"]
+    told.run(after_bar(1, 300))
+    told.later(0, "start", None)
+    told.run(after_bar(1, 301))
+    decisions = [entry.payload for entry in told.ledger if entry.kind == "decision"]
+    assert "after trading went on" in decisions[-1].reasoning  # type: ignore[union-attr]
+    assert not told.sent
+
+
+def test_bars_that_do_not_come_raise_an_alarm_by_the_calendar() -> None:  # incidents 4, 31
+    told = world()
+    told.wire = replace(told.wire, bar_lost=1.0)
+    told.run(after_bar(3, 30))
+    assert any("no bar of A" in alert.text for alert in told.alerts)
+    assert told.session is not None
+    assert told.session.entries_refused is not None
+
+
+# --- The strategy's code --------------------------------------------------------------------------------------
+
+
+class Failing(Scripted):
+    """Its features raise from the third bar on."""
+
+    def features(self, bars: Any, p: Parameters) -> dict[str, Any]:
+        if len(bars) > 2:
+            raise ZeroDivisionError("no volume")
+        return super().features(bars, p)
+
+    def exit_long(self, f: Features, p: Parameters) -> Any:
+        return None
+
+
+def test_exceptions_of_a_strategy_are_counted_told_and_leave_protection_alone() -> None:  # incident 3
+    script = Script(enter_long=frozenset((1,)), plan_long=PLAN, plan_short=PLAN)
+    told = world_for(Failing({"A": script}), CONFIG, CALENDAR, {"A": flat_bars()})
+    told.run(after_bar(8))
+    assert kinds(told).count("failure") >= 3
+    assert any("nothing is entered any more" in alert.text for alert in told.alerts)
+    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    assert sum(order.quantity for order in stops) == 100
+
+
+# --- People ---------------------------------------------------------------------------------------------------
+
+
+def test_a_halt_keeps_entries_back_and_protection_in_place() -> None:  # incident 39
+    told = world(enter=(1, 4))
+    told.run(after_bar(2))
+    ask(told, e.OperatorAsks.HALT)
+    told.run(after_bar(6))
+    assert told.core._held_by_orders("A") == 100
+    assert sum(told.sent.values()) == 2
+
+
+def test_a_flatten_sells_everything_and_stays_halted() -> None:
+    told = world(enter=(1, 6))
+    told.run(after_bar(2))
+    ask(told, e.OperatorAsks.FLATTEN)
+    told.run(after_bar(8))
+    assert told.core.positions == {}
+    assert told.core._live == {}
+    assert told.session is not None
+    assert told.session.state.book.is_halted
+
+
+@pytest.mark.parametrize(("policy", "held"), [(AtTheEnd.HOLD, 100), (AtTheEnd.FLATTEN, 0)])
+def test_a_stop_does_what_its_policy_says(policy: AtTheEnd, held: int) -> None:  # incident 23
+    told = world(at_the_end=policy)
+    told.run(after_bar(2))
+    ask(told, e.OperatorAsks.STOP)
+    told.run(after_bar(3))
+    assert told.stopped is not None
+    assert told.stopped.in_order
+    assert told.core.positions.get("A", Decimal(0)) == held
+    assert told.core._held_by_orders("A") == held
+
+
+# --- The broker's book ----------------------------------------------------------------------------------------
+
+
+def test_a_restart_knows_its_position_and_goes_on() -> None:  # incident 22
+    told = world()
+    told.run(after_bar(2))
+    told.kill()
+    told.run(after_bar(4))
+    assert told.session is not None
+    assert told.session.state.book.quantity("A") == 100
+    assert told.starts == 2
+    assert told.core._held_by_orders("A") == 100
+
+
+def test_a_session_refuses_to_begin_when_the_broker_holds_what_nobody_bought() -> None:
+    told = world()
+    told.core.advance(after_bar(1))
+    told.core.trade_by_hand("A", Decimal(7))
+    told.start_ns = after_bar(2)
+    told.run(after_bar(3))
+    assert told.stopped is not None
+    assert not told.stopped.in_order
+    assert not told.sent
+
+
+@pytest.mark.parametrize(("policy", "left"), [(Differing.ADOPT, 7), (Differing.FLATTEN, 0)])
+def test_what_the_broker_holds_is_taken_over_or_sold_by_policy(policy: Differing, left: int) -> None:
+    told = world(differing=policy)
+    told.core.advance(after_bar(1))
+    told.core.trade_by_hand("A", Decimal(7))
+    told.start_ns = after_bar(2)
+    told.run(after_bar(6))
+    assert told.stopped is None
+    assert told.core.positions.get("A", Decimal(0)) == left
+
+
+def test_a_position_that_a_person_sold_by_hand_is_not_sold_again() -> None:
+    told = world()
+    told.run(after_bar(2))
+    told.core.trade_by_hand("A", Decimal(-100))
+    told._broker_events()
+    told.run(after_bar(5))
+    assert told.core.positions == {}
+    assert told.session is not None
+    assert told.session.state.book.is_flat
+
+
+def test_a_split_over_night_carries_the_position_and_its_stop() -> None:
+    bars = flat_bars(sessions=2)
+    night = bars.opened_at_ns >= CALENDAR.opens_at_ns[1]
+    halved = replace(
+        bars, **{name: np.where(night, 50.0, 100.0) for name in ("open", "high", "low", "close")}
+    )
+    told = world(halved, enter=(1,), plan=replace(PLAN, targets=()))
+    at_ns = int(CALENDAR.opens_at_ns[1]) - 3600 * SECOND_NS
+    split = Split(symbol="A", effective_at=instant(at_ns), new_shares=2, old_shares=1)
+    told.run(at_ns)
+    told.core.split("A", 2, 1)
+    told._broker_events()
+    told.tell(e.ActionsTold(at=told.now + timedelta(seconds=1), actions=(split,)))
+    told.run(int(CALENDAR.opens_at_ns[1]) + 1200 * SECOND_NS)
+    assert told.core.positions == {"A": Decimal(200)}
+    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    assert sum(order.quantity for order in stops) == 200
+    assert {order.stop for order in stops} == {Decimal("49.0")}
+
+
+def test_a_half_day_ends_a_trade_that_leaves_with_its_session() -> None:
+    # The fourth session of the calendar closes at one.
+    cal = calendar(6)
+    starts = np.arange(int(cal.opens_at_ns[3]), int(cal.closes_at_ns[3]), SPAN.span_ns)
+    column = np.full(len(starts), 100.0)
+    bars = Bars(
+        symbol="A", timeframe=SPAN, opened_at_ns=starts, open=column, high=column, low=column,
+        close=column, volume=column,
+    )  # fmt: skip
+    plan = replace(PLAN, session_exit=tp.SessionExit())
+    script = Script(enter_long=frozenset((1,)), plan_long=plan, plan_short=plan)
+    told = world_for(Scripted({"A": script}), CONFIG, cal, {"A": bars})
+    told.run(int(cal.closes_at_ns[3]) + 10 * SECOND_NS)
+    assert told.core.positions == {}
+    assert told.core.executions[-1].at < instant(int(cal.closes_at_ns[3]))
+
+
+def test_a_dry_run_decides_and_sends_nothing() -> None:
+    told = world(sends=False)
+    told.run(after_bar(3))
+    decisions = [entry.payload for entry in told.ledger if entry.kind == "decision"]
+    assert [each.action for each in decisions][:2] == ["nothing", "enter_long"]  # type: ignore[union-attr]
+    assert not told.sent
+
+
+def test_nothing_before_the_start_is_answered() -> None:
+    setup = setup_for(Scripted({}), CONFIG, CALENDAR)
+    session = Session(setup, [])
+    at = instant(after_bar(0))
+    assert session.handle(e.Woke(at=at, name="next")) == []
+    assert (
+        session.handle(e.Answered(at=at, to=AnswerTo.SUBMIT, client_order_id="x", answer=Unknown(why="?")))
+        == []
+    )
+
+
+def test_exits_carry_their_purpose() -> None:
+    told = world(plan=replace(PLAN, hold_bars=2))
+    told.run(after_bar(6))
+    purposes = [entry.payload.purpose for entry in told.ledger if entry.kind == "order_intended"]  # type: ignore[union-attr]
+    assert purposes[:2] == [OrderPurpose.ENTRY, OrderPurpose.ENTRY]
+    assert purposes[-1] is OrderPurpose.EXIT
+    assert told.core.positions == {}
