@@ -89,7 +89,10 @@ def main() -> int:
         rows.append(row)
         print(row.line, flush=True)
     if not quick:
-        report.write_live(machine, [row.line.removeprefix("  ") for row in rows])
+        loads = f"Load before {machine['load_1min']}, after {report.machine()['load_1min']}."
+        report.write_section(
+            report.LIVE, (loads, "", "```text", *(row.line.removeprefix("  ") for row in rows), "```")
+        )
     return 0 if all(row.is_met for row in rows) else 1
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 RESULTS, TABLE = HERE / "results", HERE / "RESULTS.md"
-LIVE = "\n## A live session: exchange and runner as processes\n"  # the last heading; `benchmarks/live.py` writes it
-_EXCHANGE = "## The paper exchange\n"  # the last section, written by exchange.py
+# Sections after those of run.py, in this order; each is written by a benchmark of its own.
+EXCHANGE, LIVE = "The paper exchange", "A live session"
 
 
 def machine() -> dict[str, Any]:
@@ -126,16 +126,28 @@ def write(made: Mapping[str, Any]) -> Path:
     whole = {**made, "rows": [known[row.key] for row in ROWS if row.key in known]}
     path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{name}.json"
     path.write_text(json.dumps(whole, indent=1) + "\n")
-    _, heading, exchange = TABLE.read_text().partition(_EXCHANGE) if TABLE.exists() else ("", "", "")
-    TABLE.write_text(table(whole) + (f"\n{heading}{exchange}" if heading else ""))
+    kept = _sections()
+    TABLE.write_text(table(whole) + "".join(kept.values()))
     return path
 
 
-def write_exchange(lines: Sequence[str]) -> None:
-    """Put what exchange.py measured under its heading in RESULTS.md, instead of what stood there."""
-    engines, _, _ = TABLE.read_text().partition(_EXCHANGE)
+def write_section(title: str, lines: Sequence[str]) -> None:
+    """Put what exchange.py or live.py measured under its heading in RESULTS.md, instead of what stood there."""
+    engines = TABLE.read_text()
+    kept = _sections()
+    for section in kept.values():
+        engines = engines.replace(section, "")
     when = f"{datetime.now(UTC):%Y-%m-%d} at {_commit()}, on {machine_line(machine())}."
-    TABLE.write_text(f"{engines.rstrip()}\n\n{_EXCHANGE}\n{when}\n" + "\n".join(lines) + "\n")
+    kept[title] = f"\n## {title}\n\n{when}\n" + "\n".join(lines) + "\n"
+    ordered = (kept[each] for each in (EXCHANGE, LIVE) if each in kept)
+    TABLE.write_text(engines + "".join(ordered))
+
+
+def _sections() -> dict[str, str]:
+    """The sections of RESULTS.md that other benchmarks have written, by title."""
+    text = TABLE.read_text() if TABLE.exists() else ""
+    parts = re.split(r"(?m)^(?=\n## )", text)
+    return {title: part for title in (EXCHANGE, LIVE) for part in parts if part.startswith(f"\n## {title}\n")}
 
 
 def table(made: Mapping[str, Any]) -> str:
