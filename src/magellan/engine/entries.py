@@ -184,14 +184,10 @@ class Entries:
         return None
 
     def _engaged_elsewhere(self, symbol: str) -> set[str]:
-        """Other symbols that may be entered today by an order that works."""
+        """Other symbols that may become a position by an order that works, or waits for its time of day."""
         state = self._desk.state
-        working = {
-            each
-            for each in state.active
-            if each != symbol and any(state.working(plan, Role.ENTRY) for plan in state.under_way(each))
-        }
-        return working - state.book.positions.keys()
+        others = {each for each in state.active if each != symbol and self.waiting(each)}
+        return others - state.book.positions.keys()
 
     def _units(self, wish: Wish, terms: TradeTerms, reference: float) -> Decimal | Blocked:
         """Size by the plan, reduced to what money allows, rounded to the quantity step."""
