@@ -70,6 +70,13 @@ def test_a_daily_value_is_known_at_the_close_of_the_session():
     assert daily[779] == 780.5
 
 
+def test_bars_after_the_close_are_in_no_day():
+    view = MarketView(minutes([*range(392), 24 * 60]), calendar=calendar())
+    daily = view.higher("1Day", lambda bars: bars.close)
+    assert np.isnan(daily[:389]).all()
+    assert (daily[389:] == 390.0).all()
+
+
 def test_without_a_calendar_a_day_is_known_to_be_over_when_the_next_begins():
     view = MarketView(minutes([*range(390), 24 * 60]))
     daily = view.higher("1Day", lambda bars: bars.close)
@@ -77,7 +84,7 @@ def test_without_a_calendar_a_day_is_known_to_be_over_when_the_next_begins():
     assert daily[390] == 390.0
 
 
-@given(st.sets(st.integers(0, 400), min_size=2, max_size=120), st.data())
+@given(st.sets(st.integers(0, 400) | st.integers(380, 400), min_size=2, max_size=120), st.data())
 def test_longer_bars_seen_on_a_prefix_are_those_seen_on_the_whole(opened, data):
     bars = minutes(sorted(opened))
     cut = data.draw(st.integers(1, len(bars)))

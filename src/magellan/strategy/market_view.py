@@ -126,7 +126,7 @@ class MarketView:
         """A column computed on longer bars made of ours, as it stood when each of our bars closed.
 
         Only completed longer bars count: at 10:05 the newest hourly value is that of 09:00 to 10:00. A daily bar
-        is complete at the close of its session's last bar. NaN before the first is complete.
+        ends with its session, and bars after the close are in none. NaN before the first is complete.
         """
         longer = Timeframe.parse(timeframe) if isinstance(timeframe, str) else timeframe
         made, known_at_row = self._resampled(longer)
@@ -146,9 +146,10 @@ class MarketView:
             raise FixInput(f"{longer} bars cannot be made of {self.timeframe} bars")
         n = len(self)
         bucket = self.day.astype(np.int64) if longer.is_daily else self.opened_at_ns // longer.span_ns
-        first = (
-            np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1])) if n else np.zeros(0, dtype=np.intp)
-        )
+        # Whether bars follow a session's close nobody knows at the close, so they cannot belong to its day.
+        after = self._opens_after_close() if longer.is_daily else np.zeros(n, dtype=bool)
+        begins = (bucket[1:] != bucket[:-1]) | (after[1:] != after[:-1])
+        first = np.flatnonzero(np.append(True, begins)) if n else np.zeros(0, dtype=np.intp)
         last = np.append(first[1:], n)[: len(first)] - 1
         if longer.is_daily:
             reaches_end = self.closes_session(last)
@@ -157,7 +158,7 @@ class MarketView:
                 self.opened_at_ns[last] + self.timeframe.span_ns >= (bucket[last] + 1) * longer.span_ns
             )
         known = np.where(reaches_end, last, last + 1)
-        complete = known < n
+        complete = (known < n) & ~after[first]
         made = Bars(
             symbol=self.symbol,
             timeframe=longer,
@@ -169,6 +170,14 @@ class MarketView:
             volume=np.add.reduceat(self.volume, first)[complete] if n else self.volume,
         )
         return made, known[complete]
+
+    def _opens_after_close(self) -> Mask:
+        """Bars that open when their day's session is over: by the calendar; without one it is unknown, so none."""
+        if self._calendar is None or len(self._calendar.session_on) == 0:
+            return np.zeros(len(self), dtype=bool)
+        sessions = self._calendar.session_on
+        at = np.minimum(np.searchsorted(sessions, self.day), len(sessions) - 1)
+        return np.asarray((sessions[at] == self.day) & (self.opened_at_ns >= self._calendar.closes_at_ns[at]))
 
     def closes_session(self, rows: NDArray[np.intp]) -> Mask:
         """Whether the session is over when those bars close: by the calendar; without one it is unknown, so no."""
