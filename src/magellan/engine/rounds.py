@@ -242,6 +242,9 @@ class Rounds:
         desk, state = self._desk, self._desk.state
         plan = state.open_plan(look.symbol)
         held = float(state.book.quantity(look.symbol))
+        early = plan is not None and self._entered_after(plan, look.bar)
+        if early:
+            plan, held = None, 0.0  # when the bar closed, that entry was still to come
         assert look.outlook is not None, "only what could be looked at is asked"
         marks = None if plan is None else plan.marks
         opened_ns = None if marks is None else marks.entry_bar_ns
@@ -259,7 +262,7 @@ class Rounds:
             ),
             cash_usd=float(purse.cash(desk)),
             equity_usd=purse.equity(desk),
-            entry_pending=self._entries.waiting(look.symbol),
+            entry_pending=early or self._entries.waiting(look.symbol),
             _features=look.outlook.features.columns,  # type: ignore[arg-type]
         )
         answer = self._decider.decide(moment)
@@ -267,6 +270,15 @@ class Rounds:
             self._failed(answer)
         elif answer is not None:
             self._take_up(look, plan, answer)
+
+    @staticmethod
+    def _entered_after(plan: PlanState, bar: Bar) -> bool:
+        """Whether a trade was entered before anybody heard of a bar that had closed by then."""
+        return (
+            plan.marks is not None
+            and plan.marks.entry_bar_ns is not None
+            and plan.marks.entry_bar_ns > nanoseconds(bar.opened_at)
+        )
 
     def _take_up(self, look: _Look, plan: PlanState | None, intent: Intent) -> None:
         desk = self._desk
