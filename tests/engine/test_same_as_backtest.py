@@ -29,7 +29,7 @@ from magellan.workspace.config import (
 from reference import compiled
 from reference.markets import MINUTE_NS, Picks, Shape, column_of, market_of
 from reference.plain_market import Row, RunInput, SymbolInput
-from simulation.world import World
+from simulation.world import MS, World
 
 FORMS = (Scripted, ScriptedInPython, ScriptedWoken)
 
@@ -333,7 +333,10 @@ def an_open_was_faster(world: World, run: RunInput) -> bool:
         one = scripts[execution.symbol]
         starts = [row.opened_at_ns for row in one.rows]
         row = int(np.searchsorted(starts, nanoseconds(execution.at), side="right")) - 1
-        if order.role in (Role.STOP, Role.TARGET) and nanoseconds(execution.at) == starts[row]:
+        unheard = (
+            nanoseconds(execution.at) - starts[row] < 50 * MS
+        )  # the bar before is told 50 ms after its end
+        if order.role in (Role.STOP, Role.TARGET) and unheard:
             said = one.enter_long | one.enter_short | one.exit_long | one.exit_short
             if row - 1 in said:
                 return True

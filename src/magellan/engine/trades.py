@@ -128,7 +128,8 @@ def advanced(plan: PlanState, marks: TradeMarks, step: float, bar: Bar, current:
     done, newest = list(marks.targets_done), None
     wanted = dict(enumerate(target_units(plan, plan.entered, step), start=1))
     # What was sold after the bar had closed, before anybody heard of that, belongs to the bar to come.
-    sold = [at for at, bar_ns in plan.completed.items() if bar_ns <= marks.bar_ns and at in wanted]
+    # Of two on one bar, the later one in the plan's order moves the stop.
+    sold = sorted(at for at, bar_ns in plan.completed.items() if bar_ns <= marks.bar_ns and at in wanted)
     # A portion of less than one unit sells nothing, and moves the stop all the same.
     if nanoseconds(bar.opened_at) >= (marks.entry_bar_ns or 0):
         sold += [at for at, units in wanted.items() if units == 0 and _reached(plan, at, bar, current)]
