@@ -128,7 +128,7 @@ def advanced(plan: PlanState, marks: TradeMarks, step: float, bar: Bar, current:
     done, newest = list(marks.targets_done), None
     wanted = dict(enumerate(target_units(plan, plan.entered, step), start=1))
     # What was sold after the bar had closed, before anybody heard of that, belongs to the bar to come.
-    # Of two on one bar, the later one in the plan's order moves the stop.
+    # Of two on one bar, the later one in the plan's order moves the stop, if it says where to.
     sold = sorted(at for at, bar_ns in plan.completed.items() if bar_ns <= marks.bar_ns and at in wanted)
     # A portion of less than one unit sells nothing, and moves the stop all the same.
     if nanoseconds(bar.opened_at) >= (marks.entry_bar_ns or 0):
@@ -136,10 +136,9 @@ def advanced(plan: PlanState, marks: TradeMarks, step: float, bar: Bar, current:
     for at in sold:
         if at not in done and plan.sold.get(at, 0) >= wanted[at]:
             done.append(at)
-            newest = at
+            newest = newest if plan.terms.targets[at - 1].then_stop is None else at
     slot = marks.stop_slot
-    moved = newest is not None and plan.terms.targets[newest - 1].then_stop is not None
-    if moved:
+    if newest is not None:
         slot = newest
     stop = marks.stop
     if slot is not None:
