@@ -31,7 +31,7 @@ from magellan.archive.dataset import find_set
 from magellan.backtest import records
 from magellan.ledger.book import Book
 from magellan.ledger.chain import Sound
-from magellan.ledger.entries import AnswerIs, CancelIntended, OrderIntended, ReplaceIntended
+from magellan.ledger.entries import AnswerIs, CancelIntended, OrderIntended, ReplaceIntended, SessionBegan
 from magellan.trading.bar import instant, nanoseconds
 from magellan.trading.purpose import OrderPurpose
 from magellan.trading.session import exchange_midnight
@@ -355,23 +355,25 @@ class _Watched:
         return len(changes)
 
     def has_all_intents(self) -> bool:
-        """Whether the exchange was asked for everything that the ledger says is asked for."""
+        """Whether the exchange was asked for everything that the newest session says in the ledger it asks for."""
         self.orders_taken()
-        kinds = ("order_intended", "replace_intended", "cancel_intended")
+        kinds = ("session_began", "order_intended", "replace_intended", "cancel_intended")
         records_ = ledger(Workspace.at(self.folder), {})
         try:
-            payloads = [
-                entry.payload
-                for account in records_.accounts()
-                for entry in records_.entries(account, kinds=kinds)
-            ]
+            (account,) = records_.accounts() or (None,)
+            entries = [] if account is None else list(records_.entries(account, kinds=kinds))
         finally:
             records_.close()
-        return not Counter(map(_sent_as, payloads)) - self.sent
+        newest = entries[-1].session if entries else None
+        asked = {_sent_as(each.payload) for each in entries if each.session == newest}
+        return asked - {""} <= self.sent.keys()
 
 
 def _sent_as(payload: Any) -> str:
+    """How a request's line in the exchange's log names an intent; "" for what is none."""
     match payload:
+        case SessionBegan():
+            return ""
         case OrderIntended(request=request):
             return request.client_order_id
         case CancelIntended(broker_order_id=number):
