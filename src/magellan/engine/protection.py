@@ -115,7 +115,7 @@ class Protection:
         if uncovered < 0:
             self._uncover(plan, awake, -uncovered)
         elif uncovered > 0:
-            self._cover(plan, uncovered, awake)
+            self._cover(plan, uncovered, groups)
         self._move_prices(plan, awake)
 
     def _leave_now(self, plan: PlanState, wanted: Decimal, free: Decimal, groups: list[Group]) -> bool:
@@ -195,7 +195,7 @@ class Protection:
 
     # --- Covering ---------------------------------------------------------------------------------------------
 
-    def _cover(self, plan: PlanState, uncovered: Decimal, awake: list[Group]) -> None:
+    def _cover(self, plan: PlanState, uncovered: Decimal, groups: list[Group]) -> None:
         desk, state = self._desk, self._desk.state
         stop = self._stop(plan)
         if stop is None and not plan.terms.targets:
@@ -210,12 +210,16 @@ class Protection:
             self.leave(plan, "cannot be protected")
             return
         covered: dict[int, Decimal] = {}
-        for group in awake:
-            covered[group.portion] = covered.get(group.portion, ZERO) + state.open_units(plan, group)
+        for group in groups:
+            entry = state.entry_of(group)
+            units = state.open_units(plan, group) if entry is None else entry.quantity
+            covered[group.portion] = covered.get(group.portion, ZERO) + units
+        # While more may be entered, portions are those of the whole.
+        whole = max(plan.entered, plan.planned.units) if state.working(plan, Role.ENTRY) else plan.entered
         step = state.quantity_steps.get(plan.symbol, 1.0)
         rest = uncovered
         assert plan.marks is not None, "it was entered"
-        for at, wanted in enumerate(target_units(plan, plan.entered, step), start=1):
+        for at, wanted in enumerate(target_units(plan, whole, step), start=1):
             price = self._target(plan, at)
             units = min(rest, wanted - plan.sold.get(at, ZERO) - covered.get(at, ZERO))
             if at in plan.marks.targets_done or price is None or units <= 0:
