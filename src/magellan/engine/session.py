@@ -49,6 +49,9 @@ from magellan.trading.corporate_action import CorporateAction, Split
 from magellan.trading.timeframe import MINUTE_NS, SECOND_NS
 
 _HISTORY_KEPT: Final = 366  # days
+_ASKED_BEFORE_OPENING_NS: Final = (
+    300 * SECOND_NS
+)  # what is held, and works, is compared so long before the opening
 _ASKED_AFTER_CLOSE_NS: Final = (
     15 * MINUTE_NS
 )  # daily bars come, and are decided on, some minutes after the close
@@ -379,12 +382,13 @@ class Session:
         if not desk.orders_up:
             every_s = min(every_s, desk.setup.timings.refused_pause_s)
         trading = any(desk.schedule.session_at(desk.now_ns - ns) for ns in (0, _ASKED_AFTER_CLOSE_NS))
-        if not trading and not self._state.active:
-            after = desk.schedule.next_session(desk.now_ns)
-            if after is not None:
-                desk.due("ask", max(after.opens_ns, desk.now_ns + int(every_s * SECOND_NS)))
-                return
-        desk.due("ask", desk.now_ns + int(every_s * SECOND_NS))
+        at_ns = desk.now_ns + int(every_s * SECOND_NS)
+        after = desk.schedule.next_session(desk.now_ns)
+        if not trading and after is not None and desk.orders_up:
+            # Nothing fills while the market is closed: what a person or a split does is found in time for the opening.
+            early_ns = after.opens_ns - (_ASKED_BEFORE_OPENING_NS if self._state.active else 0)
+            at_ns = max(early_ns, at_ns)
+        desk.due("ask", at_ns)
 
     def _apply_actions(self, *, on_history: bool) -> None:
         """Apply splits that have taken effect: to positions, their prices and, where bars are adjusted, the history."""
