@@ -215,14 +215,24 @@ def faults_of(chance: random.Random) -> tuple[WireFaults, BrokerFaults]:
 NO_FAULTS = (WireFaults(), BrokerFaults())
 
 
-def simulate(seed: int, *, days: int = 5, faults: tuple[WireFaults, BrokerFaults] | None = None) -> Outcome:
-    """Run a session through so many trading days. Raises Broken."""
+def simulate(
+    seed: int,
+    *,
+    days: int = 5,
+    faults: tuple[WireFaults, BrokerFaults] | None = None,
+    minutes: int | None = None,
+) -> Outcome:
+    """Run a session through so many trading days. Raises Broken.
+
+    faults, minutes: instead of those that the seed draws; minutes of a bar.
+    """
     chance = random.Random(f"run {seed}")
     wire, broker = faults_of(chance) if faults is None else faults
     symbols = ("AA", "BB", "CC")[: chance.choice((1, 1, 2, 3))]
     cal = calendar(days)
     rng = np.random.default_rng(seed)
-    span = Timeframe(chance.choice((15, 15, 30, 60)) * MINUTE_NS)
+    drawn = chance.choice((15, 15, 30, 60))
+    span = Timeframe((drawn if minutes is None else minutes) * MINUTE_NS)
     past = {symbol: market(symbol, cal, span, 0, 2, rng) for symbol in symbols}
     future = {symbol: market(symbol, cal, span, 2, days, rng) for symbol in symbols}
     config = StrategyConfig(
