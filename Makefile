@@ -11,7 +11,7 @@ RESOLVE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet -
 COMPILE := $(RESOLVE) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports reference docs lab bench lock clean setup-run setup-dev
+.PHONY: help demo test check format lint types imports reference docs lab simulate bench lock clean setup-run setup-dev
 
 help:  ## list these habits
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ docs: setup-dev  ## do the documents say what the code does?
 lab: setup-dev  ## tests that need more than Python: a browser (chromium on the PATH, or MAGELLAN_BROWSER)
 	@echo "lab: tests/lab"
 	@$(BIN)/python -m pytest -q tests/lab
+
+simulate: setup-dev  ## days of live trading with faults and kills, from one seed: DAYS=1000 SEED=0
+	@$(BIN)/python -m tests.simulation --days $(or $(DAYS),1000) --seed $(or $(SEED),0)
 
 bench: setup-dev  ## speed and memory beside the known peers, which it installs; takes a while
 	@$(BIN)/python benchmarks/run.py --install-peers
