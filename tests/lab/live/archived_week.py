@@ -213,6 +213,8 @@ def furnish(sample: Path, folder: Path, week: Week) -> None:
         symbol: each for symbol, each in config.get("symbol_parameters", {}).items() if symbol in week.symbols
     }
     config["instruments"] = {symbol: {"tick_size": 0.01} for symbol in week.symbols}
+    # A broker books commission at the end of the day, a backtest with each fill: sizes by equity would differ.
+    config["execution"] |= {"commission_bps": 0.0}
     # A limit that is judged at the price of the decision live, and at that of the fill in a backtest, is not reached.
     config["risk"] = {
         "position_fraction_max": 1.0,

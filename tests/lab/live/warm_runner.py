@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,10 +18,13 @@ _LOOKS_EVERY_S = 0.005
 
 def import_everything() -> None:
     """What a runner imports on its way."""
-    import alpaca.data.historical.stock
-    import alpaca.data.live.stock
-    import alpaca.trading.client
-    import alpaca.trading.stream  # noqa: F401
+    with warnings.catch_warnings():
+        # alpaca-py imports a part of websockets that is deprecated; its users cannot help that.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import alpaca.data.historical.stock
+        import alpaca.data.live.stock
+        import alpaca.trading.client
+        import alpaca.trading.stream  # noqa: F401
 
     import magellan.adapters.alpaca.broker
     import magellan.adapters.alpaca.live_bars
@@ -88,6 +92,7 @@ def _as_the_command(folder: Path, arguments: tuple[str, ...]) -> int:
     """What `magellan ...` does in a new process; in the child alone."""
     from magellan.surfaces.cli.app import run
 
+    warnings.resetwarnings()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     os.chdir(folder)
