@@ -89,6 +89,11 @@ NEEDED = {
     "replay": ["last"],
     "gate": ["moods"],
     "run": ["moods"],
+    "halt": ["--by", "ann", "--reason", "odd fills"],
+    "resume": ["--by", "ann", "--reason", "looked at it"],
+    "flatten": ["--by", "ann", "--reason", "leaving"],
+    "audit day": ["2024-01-02"],
+    "audit export": ["trades", "--out", "a.csv"],
 }
 NEEDS_NO_WORKSPACE = ("demo", "init", "doctor", "exchange")
 
