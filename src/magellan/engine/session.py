@@ -103,6 +103,11 @@ class Session:
         return self._state
 
     @property
+    def reconciled_at(self) -> datetime | None:
+        """When book and broker were last found equal; None: not yet."""
+        return self._desk.reconciled_at
+
+    @property
     def entries_refused(self) -> str | None:
         """Why nothing would be entered now; None: entries are open, as far as the session itself goes."""
         if self._desk.safety.switch.refuses_entries:

@@ -21,7 +21,7 @@ from magellan.engine import events as e
 from magellan.engine.session import Session
 from magellan.engine.setup import SessionSetup
 from magellan.errors import AskOperator, FixInput, MagellanError, TryAgain
-from magellan.ledger.entries import AnswerTo, NewEntry, Reconciliation
+from magellan.ledger.entries import AnswerTo, NewEntry
 from magellan.ports.broker import Broker, Requested
 from magellan.ports.heartbeat import Heartbeat, HeartbeatSink
 from magellan.ports.ledger import LedgerWriter
@@ -62,7 +62,6 @@ class Vitals:
     bar_received_at: datetime | None = None
     broker_answer_at: datetime | None = None
     order_event_at: datetime | None = None
-    reconciled_at: datetime | None = None
     feed_up: bool = False
     orders_up: bool = False
     exceptions: int = 0
@@ -269,8 +268,6 @@ class _Driver:
             self._stopped = c.Stop(reason=error.message, flat=False, in_order=False)
             self._broken = error
             return
-        if any(isinstance(each.payload, Reconciliation) for each in entries):
-            self._vitals.reconciled_at = self._now()
 
     # -- starting ------------------------------------------------------------------------------------------
 
@@ -463,7 +460,7 @@ class _Driver:
                 last_bar_received_at=vitals.bar_received_at,
                 last_broker_answer_at=vitals.broker_answer_at,
                 last_order_event_at=vitals.order_event_at,
-                last_reconciled_at=vitals.reconciled_at,
+                last_reconciled_at=self._session.reconciled_at,
                 feed_up=vitals.feed_up,
                 orders_up=vitals.orders_up,
                 exceptions=vitals.exceptions,
