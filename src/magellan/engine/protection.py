@@ -240,39 +240,20 @@ class Protection:
         name = desk.next_name(plan, names.PROTECTION, portion)
         # Fractions of a share can only be covered for the day.
         tif = TimeInForce.DAY if units % 1 else TimeInForce.GTC
-        if target is not None and stop is not None:
-            request = OrderRequest(
-                client_order_id=name,
-                symbol=plan.symbol,
-                side=_leaves(plan),
-                type=OrderType.LIMIT,
-                time_in_force=tif,
-                quantity=units,
-                limit_price=target,
-                order_class=OrderClass.OCO,
-                take_profit_price=target,
-                stop_loss_price=stop,
-            )
-        elif target is not None:
-            request = OrderRequest(
-                client_order_id=name,
-                symbol=plan.symbol,
-                side=_leaves(plan),
-                type=OrderType.LIMIT,
-                time_in_force=tif,
-                quantity=units,
-                limit_price=target,
-            )
-        else:
-            request = OrderRequest(
-                client_order_id=name,
-                symbol=plan.symbol,
-                side=_leaves(plan),
-                type=OrderType.STOP,
-                time_in_force=tif,
-                quantity=units,
-                stop_price=stop,
-            )
+        paired = target is not None and stop is not None
+        request = OrderRequest(
+            client_order_id=name,
+            symbol=plan.symbol,
+            side=_leaves(plan),
+            type=OrderType.STOP if target is None else OrderType.LIMIT,
+            time_in_force=tif,
+            quantity=units,
+            limit_price=target,
+            stop_price=stop if target is None else None,
+            order_class=OrderClass.OCO if paired else OrderClass.SIMPLE,
+            take_profit_price=target if paired else None,
+            stop_loss_price=stop if paired else None,
+        )
         purpose = OrderPurpose.TARGET if target is not None else OrderPurpose.STOP
         desk.submit(request, purpose, f"target {portion}" if target is not None else plan.stop_reason)
 

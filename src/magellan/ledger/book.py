@@ -205,21 +205,18 @@ class Book:
 
     def unrealised_usd(self, prices: Mapping[str, Decimal]) -> Decimal | None:
         """Profit of what is held at these prices, before commission; None when one is missing."""
-        total = ZERO
-        for symbol, position in self.positions.items():
-            if symbol not in prices:
-                return None
-            total = plus(total, position.unrealised_usd(prices[symbol]))
-        return total
+        return self._sum_at(prices, Position.unrealised_usd)
 
     def market_value_usd(self, prices: Mapping[str, Decimal]) -> Decimal | None:
         """What is held at these prices, shorts negative; None when one is missing."""
-        total = ZERO
-        for symbol, position in self.positions.items():
-            if symbol not in prices:
-                return None
-            total = plus(total, position.value_usd(prices[symbol]))
-        return total
+        return self._sum_at(prices, Position.value_usd)
+
+    def _sum_at(
+        self, prices: Mapping[str, Decimal], of: Callable[[Position, Decimal], Decimal]
+    ) -> Decimal | None:
+        if not self.positions.keys() <= prices.keys():
+            return None
+        return _sum(of(position, prices[symbol]) for symbol, position in self.positions.items())
 
     # --- Folds ------------------------------------------------------------------------------------------------
 
