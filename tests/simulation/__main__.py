@@ -16,6 +16,7 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="the first seed; each run takes the next one")
     parser.add_argument("--run-days", type=int, default=5, help="trading days of one run")
+    parser.add_argument("--minutes", type=int, help="of a bar, instead of those that the seed draws")
     parser.add_argument("--stop", action="store_true", help="stop at the first broken run")
     given = parser.parse_args()
 
@@ -25,7 +26,7 @@ def main() -> int:
     seed = given.seed
     while days < given.days:
         try:
-            outcome = simulate(seed, days=given.run_days)
+            outcome = simulate(seed, days=given.run_days, minutes=given.minutes)
             kills += outcome.kills
         except Exception as error:  # noqa: BLE001
             where = traceback.extract_tb(error.__traceback__)[-1]

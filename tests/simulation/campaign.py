@@ -38,6 +38,8 @@ WARM_UP_BARS = 10
 UNPROTECTED_S_MAX = (
     300.0  # of what the session knows that it holds, in an open market, with every fault at work
 )
+RECONCILED_EVERY_S = 240.0  # within the bound: where the broker cancels by itself, and its word can be lost
+RECONCILED_SELDOM_S = 3600.0
 ZERO = Decimal(0)
 
 
@@ -228,6 +230,7 @@ def simulate(
     """
     chance = random.Random(f"run {seed}")
     wire, broker = faults_of(chance) if faults is None else faults
+    unheard = wire.event_lost > 0 and broker.cancelled_alone > 0
     symbols = ("AA", "BB", "CC")[: chance.choice((1, 1, 2, 3))]
     cal = calendar(days)
     rng = np.random.default_rng(seed)
@@ -275,7 +278,7 @@ def simulate(
             parameters={symbol: NoParameters() for symbol in symbols},
             calendar=cal,
             capabilities=able,
-            timings=Timings(reconcile_every_s=3600.0),
+            timings=Timings(reconcile_every_s=RECONCILED_EVERY_S if unheard else RECONCILED_SELDOM_S),
             differing=Differing.ADOPT,
             at_the_end=AtTheEnd.HOLD,
             limits=ANYTHING_GOES,

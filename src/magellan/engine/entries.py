@@ -479,6 +479,7 @@ class Entries:
                 message=f"refused for its rate, {why}",
             )
         )
+        desk.touched.add(order.symbol)  # what it was to cover is covered otherwise
 
     def follow_columns(self, symbol: str) -> None:
         """Move working entries whose price follows a column, after a bar has closed."""
