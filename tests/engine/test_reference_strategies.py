@@ -175,8 +175,11 @@ def test_a_bar_is_decided_on_within_a_millisecond_with_2000_bars_of_history() ->
     )
     session = Session(setup, [])
     now = instant(int(coming.opened_at_ns[0]))
-    facts = e.BrokerFacts(account=world.core.account(), positions=(), orders=(), executions=())
-    session.handle(e.Started(at=now, facts=facts, broker_at=now, history={symbol: past}, source="test"))
+    clock_read = e.ClockRead(asked_at=now, broker_at=now, told_at=now)
+    facts = e.BrokerFacts(
+        account=world.core.account(), positions=(), orders=(), executions=(), clock=clock_read
+    )
+    session.handle(e.Started(at=now, facts=facts, history={symbol: past}, source="test"))
     session.handle(e.OrdersUp(at=now))
     took = []
     for row in range(len(coming)):

@@ -25,7 +25,6 @@ def started(late_s: float, *, orders_up: bool = True) -> SmallSession:
         e.Started(
             at=session.now,
             facts=session.facts(),
-            broker_at=session.now,
             history={"AMC": bars},
             source="small iex",
             orders_up=orders_up,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -186,9 +185,7 @@ def test_a_file_that_cannot_be_read_is_named(live_desk: LiveDesk, file: str, tex
 
 def test_a_clock_that_is_wrong_refuses_entries_and_says_so(live_desk: LiveDesk) -> None:
     """The broker's clock is far from ours: whoever compares ages by such a clock takes stale bars for fresh ones."""
-    config = json.loads((live_desk.folder / "config.json").read_text())
-    config["risk"] = {"clock_skew_s_max": 0.000001}
-    (live_desk.folder / "config.json").write_text(json.dumps(config))
+    live_desk.exchange.fault(kind="clock_skew", skew_s=30)
     (live_desk.folder / "TRADES").touch()
     live_desk.started()
     until(lambda: any("clock" in each["payload"]["rule"] for each in live_desk.entries("order_denied")))

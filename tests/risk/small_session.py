@@ -147,9 +147,8 @@ class SmallSession:
 
     def start(self, at: datetime = OPEN, *, broker_at: datetime | None = None) -> SmallSession:
         self.now = at
-        self.tell(
-            e.Started(at=at, facts=self.facts(), broker_at=broker_at or at, history={}, source="small iex")
-        )
+        facts = self.facts(broker_at=broker_at)
+        self.tell(e.Started(at=at, facts=facts, history={}, source="small iex"))
         self.tell(e.OrdersUp(at=at))
         return self
 
@@ -168,9 +167,10 @@ class SmallSession:
             bar = Bar(opened_at=opened_at, open=price, high=price, low=price, close=price, volume=1e6)
             self.tell(e.BarClosed(at=self.now, symbol=symbol, bar=bar, source="small iex"))
 
-    def broker_tells(self, *, after_s: float = 0.1) -> None:
+    def broker_tells(self, *, after_s: float = 0.1, clock_skew_s: float = 0.0) -> None:
         self.now += timedelta(seconds=after_s)
-        self.tell(e.BrokerTold(at=self.now, facts=self.facts()))
+        facts = self.facts(broker_at=self.now - timedelta(seconds=clock_skew_s))
+        self.tell(e.BrokerTold(at=self.now, facts=facts))
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -195,7 +195,7 @@ class SmallSession:
                 else:
                     self._carry_out(command)
 
-    def facts(self) -> e.BrokerFacts:
+    def facts(self, *, broker_at: datetime | None = None) -> e.BrokerFacts:
         worth = sum((self.held[symbol] * self.price[symbol] for symbol in self.held), self.cash)
         return e.BrokerFacts(
             account=AccountSnapshot(
@@ -213,6 +213,7 @@ class SmallSession:
             ),
             orders=(),
             executions=tuple(self._executions),
+            clock=e.ClockRead(asked_at=self.now, broker_at=broker_at or self.now, told_at=self.now),
         )  # fmt: skip
 
     # --- What came of it ------------------------------------------------------------------------------------------

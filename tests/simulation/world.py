@@ -177,7 +177,6 @@ class World:
             e.Started(
                 at=self.now,
                 facts=self._facts(since),
-                broker_at=self.now,
                 history=history,
                 source="sim",
                 actions=self.actions,
@@ -295,6 +294,7 @@ class World:
             positions=self.core.positions_told(),
             orders=tuple(orders.values()),
             executions=self.core.executions_since(since_ns),
+            clock=e.ClockRead(asked_at=self.now, broker_at=self.now, told_at=self.now),
         )
 
     def _broker_events(self) -> None:

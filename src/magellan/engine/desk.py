@@ -24,6 +24,7 @@ from magellan.engine.commands import (
     Submit,
     WakeAt,
 )
+from magellan.engine.events import ClockRead
 from magellan.engine.history import History
 from magellan.engine.our_order import OurOrder
 from magellan.engine.plan_state import PlanState
@@ -206,6 +207,26 @@ class Desk:
 
     def look_up(self, name: str) -> None:
         self._commands.append(LookUp(client_order_id=name))
+
+    def read_clock(self, clock: ClockRead) -> None:
+        """Take in how far our clock is from the broker's; tell a person when that begins or ends to refuse entries."""
+        was_off = self.clock_is_off
+        self.clock_skew_s = clock.skew_s
+        allowed_s = self.setup.limits.clock_skew_s_max
+        if self.clock_is_off and not was_off:
+            self.alert(
+                Severity.CRITICAL,
+                f"our clock is {clock.skew_s:+.1f} s from the broker's; allowed: {allowed_s} s. Nothing is entered: "
+                "set this machine's clock right, and start the session again",
+            )
+        elif was_off and not self.clock_is_off:
+            self.alert(Severity.WARNING, f"our clock agrees with the broker's again, within {allowed_s} s")
+
+    @property
+    def clock_is_off(self) -> bool:
+        """Whether our clock is further from the broker's than entries allow, as it was last read."""
+        limit_s = self.setup.limits.clock_skew_s_max
+        return self.clock_skew_s is not None and abs(Decimal(str(self.clock_skew_s))) > limit_s
 
     # --- Orders -----------------------------------------------------------------------------------------------
 

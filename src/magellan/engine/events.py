@@ -20,6 +20,22 @@ from magellan.trading.order import BrokerOrder, Execution, OrderEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockRead:
+    """The broker's clock, and ours when we asked for it and when it was told. All aware, UTC."""
+
+    asked_at: datetime
+    broker_at: datetime
+    told_at: datetime
+
+    @property
+    def skew_s(self) -> float:
+        """Seconds, ours less the broker's, as far as the question's way there and back does not explain them."""
+        if self.broker_at > self.told_at:
+            return (self.told_at - self.broker_at).total_seconds()
+        return max(0.0, (self.asked_at - self.broker_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerFacts:
     """What the broker answered to `AskBroker`, question by question in this order."""
 
@@ -29,6 +45,7 @@ class BrokerFacts:
         BrokerOrder, ...
     ]  # all submitted since the instant asked for, and every open one; legs inside
     executions: tuple[Execution, ...]  # since the instant asked for
+    clock: ClockRead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +54,6 @@ class Started:
 
     at: datetime
     facts: BrokerFacts
-    broker_at: datetime  # the broker's own clock, read at `at`
     history: Mapping[str, Bars]  # closed bars of every symbol, reference symbols too; warm-up included
     source: str  # of the bars: vendor and feed
     orders_up: bool = False  # the order stream listens already

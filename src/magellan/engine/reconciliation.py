@@ -29,7 +29,7 @@ from magellan.ledger.entries import (
     Reconciliation,
     TradePlanned,
 )
-from magellan.trading.account import BrokerPosition
+from magellan.trading.account import AccountSnapshot, BrokerPosition
 from magellan.trading.order import BrokerOrder, OrderType, TimeInForce
 from magellan.trading.session import exchange_date
 from magellan.trading.timeframe import SECOND_NS
@@ -65,7 +65,7 @@ class Reconciler:
         """Take the facts in and compare. False: the session must not begin."""
         first = self._desk.state.book.last_mark is None
         if not first:
-            self._mark(facts, "start")
+            self._mark(facts.account, "start")
         self._take(facts)
         # Before the first entry was ever written, the account is as it is: money is no difference then.
         self._settle_cash(facts, first=first)
@@ -75,7 +75,7 @@ class Reconciler:
             result = self._apply_policy(found)
         self._note("start", found, result)
         if first:
-            self._mark(facts, "start")
+            self._mark(facts.account, "start")
         self.refused = result == "refused"
         return not self.refused
 
@@ -85,7 +85,7 @@ class Reconciler:
         session = desk.schedule.session_at(desk.now_ns)
         if session is not None and session.on not in desk.state.book.marks_by_day:
             # Before today's equity is judged: what was lost by yesterday's close is not today's loss.
-            self._mark(facts, "open")
+            self._mark(facts.account, "open")
         self._take(facts)
         found = self._differences(facts)
         if not found:
@@ -131,6 +131,7 @@ class Reconciler:
     def _take(self, facts: BrokerFacts) -> None:
         desk, state = self._desk, self._desk.state
         desk.account = facts.account
+        desk.read_clock(facts.clock)
         desk.told_at = desk.now
         desk.asked_at = None
         self._positions = facts.positions
@@ -355,8 +356,8 @@ class Reconciler:
             desk.reconciled_at = desk.now
         self._told = found
 
-    def _mark(self, facts: BrokerFacts, occasion: str) -> None:
-        desk, account = self._desk, facts.account
+    def _mark(self, account: AccountSnapshot, occasion: str) -> None:
+        desk = self._desk
         desk.note(
             AccountMarked(
                 session_on=exchange_date(desk.now),
@@ -367,10 +368,3 @@ class Reconciler:
                 occasion=occasion,
             )
         )
-
-    def mark(self, occasion: str) -> None:
-        """Record what the broker last said the account is worth."""
-        if self._desk.account is not None:
-            account = self._desk.account
-            facts = BrokerFacts(account=account, positions=(), orders=(), executions=())
-            self._mark(facts, occasion)

@@ -116,6 +116,8 @@ class Session:
             return f"tripped: {', '.join(self._desk.safety.tripped)}"
         if self._reconciler.refused:
             return "the broker and our book differ"
+        if self._desk.clock_is_off:
+            return "our clock is not the broker's"
         if self._watch.late:
             return f"bars are late: {', '.join(sorted(self._watch.late))}"
         return None
@@ -147,7 +149,6 @@ class Session:
             known_by = _known_by(event, setup.heard_before)
             for tripped in desk.safety.begins(desk.now, ledger_is_empty=ledger_is_empty, known_by=known_by):
                 desk.trip(tripped)
-        desk.clock_skew_s = (event.at - event.broker_at).total_seconds()
         desk.orders_up = event.orders_up
         for symbol, bars in event.history.items():
             desk.histories[symbol] = History(bars)

@@ -296,13 +296,11 @@ class _Driver:
         symbols = self._setup.symbols
         assets = {symbol: asset for symbol in symbols if (asset := await broker.asset(symbol)) is not None}
         history = await self._bars.history()
-        clock = await broker.clock()  # last, so that the time which starting takes is no skew
         now = self._now()
         self._handle(
             e.Started(
                 at=now,
                 facts=facts,
-                broker_at=clock.at,
                 history=history,
                 source=self._world.bars.source,
                 orders_up=self._vitals.orders_up,
@@ -313,16 +311,25 @@ class _Driver:
         self._bars.started()
 
     async def _facts(self, since: datetime) -> e.BrokerFacts:
-        """Account, positions, orders, executions, in this order: what happens in between shows in the later ones."""
+        """Account, positions, orders, executions, in this order: what happens in between shows in the later ones.
+
+        The clock is read each time: one that is set, or runs off, during a session is as wrong as one that was before.
+        """
         broker = self._world.broker
         account = await broker.account()
         positions = await broker.positions()
         orders = {order.broker_order_id: order for order in await broker.orders_since(since)}
         orders.update((order.broker_order_id, order) for order in await broker.open_orders())
         executions = await broker.executions_since(since)
-        self._vitals.broker_answer_at = self._now()
+        asked_at = self._now()
+        broker_at = (await broker.clock()).at
+        told_at = self._vitals.broker_answer_at = self._now()
         return e.BrokerFacts(
-            account=account, positions=positions, orders=tuple(orders.values()), executions=executions
+            account=account,
+            positions=positions,
+            orders=tuple(orders.values()),
+            executions=executions,
+            clock=e.ClockRead(asked_at=asked_at, broker_at=broker_at, told_at=told_at),
         )
 
     # -- what runs beside ----------------------------------------------------------------------------------

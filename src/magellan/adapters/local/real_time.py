@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from magellan.ports.pace import Tally
+from magellan.trading.bar import instant
 
 _LONGEST_S: Final = 60.0  # a clock that is set forward meanwhile is noticed within a minute
 
 
-class RealTime:
-    """Keeps `ports.pace.Pace`."""
+def steady_ns() -> int:
+    """Nanoseconds that have really passed, from wherever; sleep of the machine included, where the system tells it."""
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic_ns() if boot_time is None else time.clock_gettime_ns(boot_time)
 
-    def __init__(self) -> None:
-        self._told_at = datetime.now(UTC)
+
+class RealTime:
+    """Keeps `ports.pace.Pace`. It follows a clock that is set forward, and goes on steadily where one is set back.
+
+    A session for which time stood still until the clock has caught up would leave no position at its hour, and would
+    never try a refused stop again. How far it is then from the broker's clock, the session asks the broker.
+
+    wall_ns:   the machine's clock, ns UTC.
+    steady_ns: a clock that nobody sets, ns from wherever.
+    """
+
+    def __init__(
+        self, wall_ns: Callable[[], int] = time.time_ns, steady_ns: Callable[[], int] = steady_ns
+    ) -> None:
+        self._wall_ns, self._steady_ns = wall_ns, steady_ns
+        self._ahead_ns = wall_ns() - steady_ns()  # the furthest that the one clock has been before the other
 
     def now(self) -> datetime:
-        """Never earlier than before, even when the clock is set back."""
-        self._told_at = max(self._told_at, datetime.now(UTC))
-        return self._told_at
+        """Never earlier than before, and never standing still."""
+        wall_ns = self._wall_ns()  # before the other: what passes in between must not add up
+        steady_ns = self._steady_ns()
+        self._ahead_ns = max(self._ahead_ns, wall_ns - steady_ns)
+        return instant(steady_ns + self._ahead_ns)
 
     @property
     def is_over(self) -> bool:

@@ -1,0 +1,72 @@
+"""How far our clock is from the broker's is read with everything that the broker tells, and holds entries back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from magellan.engine.events import ClockRead
+from magellan.ledger.entries import AlertRaised, OrderDenied
+from risk.small_session import OPEN, SmallSession
+
+
+def denied(session: SmallSession) -> list[str]:
+    return [each.payload.rule for each in session.entries if isinstance(each.payload, OrderDenied)]
+
+
+def alerts(session: SmallSession) -> list[str]:
+    told = [each.payload for each in session.entries if isinstance(each.payload, AlertRaised)]
+    return [each.text for each in told if "clock" in each.text]
+
+
+@pytest.mark.parametrize("skew_s", [3600.0, 2.1, -2.1, -3600.0])
+def test_a_clock_that_goes_wrong_during_a_session_refuses_entries_and_tells_once(skew_s: float) -> None:
+    session = SmallSession().start()
+    session.broker_tells(clock_skew_s=skew_s)
+    session.broker_tells(clock_skew_s=skew_s)
+    session.bar(100)
+    assert session.bought == []
+    assert denied(session) == ["clock_skew_s_max"]
+    assert session.session.entries_refused == "our clock is not the broker's"
+    (text,) = alerts(session)
+    assert f"our clock is {skew_s:+.1f} s from the broker's" in text
+
+
+def test_a_clock_that_is_right_again_lets_entries_in_again() -> None:
+    session = SmallSession().start()
+    session.broker_tells(clock_skew_s=30.0)
+    session.broker_tells(clock_skew_s=1.9)
+    session.bar(100)
+    assert len(session.bought) == 1
+    assert session.session.entries_refused is None
+    assert alerts(session)[1] == "our clock agrees with the broker's again, within 2.0 s"
+
+
+def test_an_exit_is_sent_by_a_clock_that_is_wrong() -> None:
+    session = SmallSession().start()
+    session.bar(100)
+    session.bar(100)
+    assert session.held["AMC"] > 0
+    session.broker_tells(clock_skew_s=3600.0)
+    session.bar(100)
+    assert session.held["AMC"] == Decimal(0)
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "told_s", "skew_s"),
+    [
+        (0.0, 0.0, 0.0),
+        (-4.0, 5.0, 0.0),  # a slow answer is no wrong clock
+        (3.0, 4.0, 3.0),  # ours is at least so far ahead
+        (-9.0, -7.5, -7.5),  # or behind
+    ],
+)
+def test_the_way_there_and_back_is_no_skew(asked_s: float, told_s: float, skew_s: float) -> None:
+    read = ClockRead(
+        asked_at=OPEN + timedelta(seconds=asked_s),
+        broker_at=OPEN,
+        told_at=OPEN + timedelta(seconds=told_s),
+    )
+    assert read.skew_s == skew_s
