@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ from magellan.usecases.start_session import Trades, history_from, new_session
 from magellan.usecases.watch_session import Seen, findings
 from magellan.wiring import account_broker, bar_history
 from magellan.workspace.broker_account import BrokerAccount
+from magellan.workspace.risk_terms import RiskTerms
 from magellan.workspace.workspace import WorkspaceSettings
 from risk.small_session import CAN, OPEN, week
 
@@ -237,3 +239,26 @@ def test_history_days_says_how_far_back_a_session_reads(timeframe: str, tmp_path
     at = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
     strategy = loaded(tmp_path, timeframe=timeframe, history_days=42)
     assert at - history_from(strategy, at) == timedelta(days=42)
+
+
+@pytest.mark.parametrize(
+    ("every_s", "risk", "named"),
+    [
+        (120, {}, "risk.account_age_s_max"),
+        (400, {"account_age_s_max": 500}, "risk.reconciliation_age_s_max"),
+        (60, {"account_age_s_max": 30}, "risk.account_age_s_max"),
+    ],
+)
+def test_comparisons_that_are_further_apart_than_a_limit_allows_are_refused(
+    every_s: int, risk: dict[str, float], named: str, tmp_path: Path
+) -> None:
+    strategy = loaded(tmp_path)
+    strategy = replace(strategy, config=strategy.config.model_copy(update={"risk": RiskTerms(**risk)}))
+    with pytest.raises(FixInput) as refused:
+        begun(strategy, account(reconcile_every_s=every_s))
+    assert "reconcile_every_s" in refused.value.message
+    assert named in refused.value.message
+
+
+def test_comparisons_that_are_closer_than_the_limits_begin(tmp_path: Path) -> None:
+    assert begun(loaded(tmp_path), account(reconcile_every_s=119)).timings.reconcile_every_s == 119

@@ -16,6 +16,7 @@ from magellan.engine.setup import AtTheEnd, Differing, SessionSetup, Timings
 from magellan.errors import FixInput
 from magellan.ledger.book import Book
 from magellan.ledger.entries import LedgerEntry, SessionBegan
+from magellan.risk.limits import RiskLimits
 from magellan.trading.capabilities import Capabilities
 from magellan.trading.order import OrderClass, OrderType, TimeInForce
 from magellan.trading.session import ExchangeCalendar
@@ -69,12 +70,15 @@ def new_session(
 
     recorded:     the account's entries, oldest first.
     heard_before: what an earlier session of the account left beside the ledger; None: nothing.
-    Raises: FixInput when the broker cannot do what the strategy needs.
+    Raises: FixInput when the broker cannot do what the strategy needs, is not asked often enough for the limits, or
+    tells other bars.
     """
     config, stage, account = loaded.config, loaded.folder.stage, trades.account
     must_be_able(loaded, capabilities)
     must_be_fed(loaded, account)
     limits = session_limits(config, settings, stage=stage, account=account)
+    timings = timings or _timings(account)
+    must_be_told_in_time(timings, limits.orders)
     name = ledger_account(loaded.folder.name, trades)
     before = Book.of(name, recorded).last_session
     session_id = f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
@@ -105,7 +109,7 @@ def new_session(
         capabilities=capabilities,
         heard_before=heard_before,
         sends=trades.sends,
-        timings=timings or _timings(account),
+        timings=timings,
         differing=Differing(account.reconcile) if account is not None else Differing.ADOPT,
         at_the_end=AtTheEnd(account.on_stop) if account is not None else AtTheEnd.HOLD,
         limits=limits.orders,
@@ -165,6 +169,24 @@ def must_be_fed(loaded: LoadedStrategy, account: BrokerAccount | None) -> None:
         kept="nothing was sent",
         next_step="make the two the same; with another feed, backtest the strategy on that one first",
     )
+
+
+def must_be_told_in_time(timings: Timings, limits: RiskLimits) -> None:
+    """Refuse comparisons with the broker that are further apart than entries let its word grow old.
+
+    Such a session would refuse every entry for most of the time, and nothing would be wrong.
+    Raises FixInput naming both keys.
+    """
+    every_s = timings.reconcile_every_s
+    for key in ("account_age_s_max", "reconciliation_age_s_max"):
+        allowed_s = getattr(limits, key)
+        if every_s >= allowed_s:
+            raise FixInput(
+                f"the broker is asked every {every_s:g} s (reconcile_every_s of the account), and risk.{key} refuses "
+                f"entries once its word is {allowed_s:f} s old: most would be refused",
+                kept="nothing was sent",
+                next_step=f"ask more often, or allow a greater risk.{key}",
+            )
 
 
 def _goes_short(loaded: LoadedStrategy) -> bool:
