@@ -8,7 +8,7 @@ while trading went on.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from magellan.engine import names, purse
@@ -36,6 +36,7 @@ from magellan.trading.timeframe import SECOND_NS
 from magellan.trading.trade_terms import EntryTerms, TradeTerms
 
 _CENT = Decimal("0.01")
+_BOOKED_FRACTION_MAX = Decimal("0.001")  # of equity: what a broker books by itself comes to no more at a time
 # Of units that no strategy asked for: they are held until a rule of the strategy, or a person, says otherwise.
 _NO_TERMS = TradeTerms(
     entry=EntryTerms(type=OrderType.MARKET, time_in_force=TimeInForce.DAY),
@@ -64,11 +65,13 @@ class Reconciler:
     def at_start(self, facts: BrokerFacts) -> bool:
         """Take the facts in and compare. False: the session must not begin."""
         first = self._desk.state.book.last_mark is None
-        if not first:
-            self._mark(facts.account, "start")
         self._take(facts)
         # Before the first entry was ever written, the account is as it is: money is no difference then.
-        self._settle_cash(facts, first=first)
+        if first or not self._differences(facts):
+            self._settle_cash(facts, first=first)
+        if not first:
+            self._mark(facts.account, "start")
+        self._judge(facts.account)
         found = self._differences(facts)
         result = "agreed"
         if found:
@@ -82,19 +85,22 @@ class Reconciler:
     def at_any_time(self, facts: BrokerFacts, occasion: str) -> None:
         """Take the facts in and compare, while trading goes on."""
         desk = self._desk
+        self._take(facts)
+        found = self._differences(facts)
+        # Before equity is judged: money that came or went is neither a loss nor a profit.
+        if not found:
+            self._settle_cash(facts, first=False)
         session = desk.schedule.session_at(desk.now_ns)
         if session is not None and session.on not in desk.state.book.marks_by_day:
             # Before today's equity is judged: what was lost by yesterday's close is not today's loss.
             self._mark(facts.account, "open")
-        self._take(facts)
-        found = self._differences(facts)
+        self._judge(facts.account)
         if not found:
             if self._differs_since is not None and self._told:
                 self._note(occasion, (), "agreed")
             self._differs_since, self._told, self.refused = None, (), False
             desk.reconciled_at = desk.now
             desk.due("differs", None)
-            self._settle_cash(facts, first=False)
             return
         if found == self._accepted:
             desk.reconciled_at = desk.now
@@ -156,10 +162,13 @@ class Reconciler:
         working = any(not order.status.is_terminal for order in facts.orders)
         if desk.safety.broker_shows(desk.now, flat=not facts.positions and not working):
             desk.alert(Severity.WARNING, "flat: the broker shows neither a position nor an open order")
-        if facts.account.equity_usd is not None:
-            for tripped in desk.safety.equity(desk.now, facts.account.equity_usd):
-                desk.note(tripped)
-                desk.alert(Severity.CRITICAL, f"the breaker '{tripped.breaker}' tripped: {tripped.reason}")
+
+    def _judge(self, account: AccountSnapshot) -> None:
+        """What the account is worth now may trip a breaker."""
+        desk = self._desk
+        if account.equity_usd is not None:
+            for tripped in desk.safety.equity(desk.now, account.equity_usd):
+                desk.trip(tripped)
 
     def _take_order(self, order: BrokerOrder) -> None:
         """What became of one of our orders, where that is news. Other people's orders are compared below."""
@@ -189,37 +198,47 @@ class Reconciler:
             desk.touched.add(ours.symbol)
 
     def _settle_cash(self, facts: BrokerFacts, *, first: bool) -> None:
-        """Book what the broker paid or took without a trade, once everything else agrees."""
-        desk = self._desk
-        told = facts.account.cash_usd
-        if told is None:
-            return
-        if not first and (self._differences(facts) or self._is_moving()):
+        """Book what came to the account or left it without a trade.
+
+        A broker tells that its cash is other than our executions make it, and not why. Little is what it books by
+        itself: fees, interest, a payment. More is what a person brings or takes out.
+        """
+        desk, account = self._desk, facts.account
+        told = account.cash_usd
+        if told is None or not (first or self._is_settled(account)):
             return
         difference = told - purse.cash(desk)
-        if first or abs(difference) >= _CENT:
-            desk.note(
-                CashMoved(
-                    movement_id=f"cash-{desk.setup.session_id}-{desk.now.isoformat()}",
-                    amount_usd=difference,
-                    reason="the account's cash when it was first seen"
-                    if first
-                    else "the broker has booked it",
-                    symbol=None,
-                    at=desk.now,
-                    is_profit=not first,
-                )
+        if not first and abs(difference) < _CENT:
+            return
+        worth = account.equity_usd if account.equity_usd is not None else told
+        is_profit = not first and abs(difference) <= _BOOKED_FRACTION_MAX * worth
+        reason = "the broker has booked it"
+        if first:
+            reason = "the account's cash when it was first seen"
+        elif not is_profit:
+            reason = "brought in by a person" if difference > 0 else "taken out by a person"
+            desk.alert(
+                Severity.WARNING,
+                f"{abs(difference)} USD {'came into' if difference > 0 else 'left'} the account without a trade; "
+                f"that is {reason}, and neither a profit nor a loss",
             )
-
-    def _is_moving(self) -> bool:
-        """Whether an order may have filled since the broker told of its account."""
-        state = self._desk.state
-        return any(
-            state.may_fill(order)
-            for symbol in state.active
-            for plan in state.under_way(symbol)
-            for order in state.orders_of(plan)
+        desk.note(
+            CashMoved(
+                movement_id=f"cash-{desk.setup.session_id}-{desk.now.isoformat()}",
+                amount_usd=difference,
+                reason=reason,
+                symbol=None,
+                at=desk.now,
+                is_profit=is_profit,
+            )
         )
+
+    def _is_settled(self, account: AccountSnapshot) -> bool:
+        """Whether the broker told of its cash so long after the newest execution that it has that one in it."""
+        desk = self._desk
+        newest_at = desk.state.newest_execution_at
+        lag = timedelta(seconds=desk.setup.timings.differs_for_s)
+        return newest_at is None or (not desk.clock_is_off and newest_at + lag <= account.as_of)
 
     # --- Comparing --------------------------------------------------------------------------------------------
 
@@ -332,16 +351,29 @@ class Reconciler:
         desk.touched.add(symbol)
 
     def _adopt_units(self, symbol: str, moved: Decimal, price: Decimal) -> None:
+        """Take units over as if they had been bought at that price, with money that came for it: ours paid for none."""
         desk = self._desk
+        name = f"{symbol}-{desk.setup.session_id}-{desk.now.isoformat()}"
+        reason = "the broker's position is not what executions make it"
         desk.note(
             PositionAdopted(
-                adoption_id=f"adopted-{symbol}-{desk.setup.session_id}-{desk.now.isoformat()}",
+                adoption_id=f"adopted-{name}",
                 strategy=desk.setup.began.strategy,
                 symbol=symbol,
                 quantity=moved,
                 price=price,
                 at=desk.now,
-                reason="the broker's position is not what executions make it",
+                reason=reason,
+            )
+        )
+        desk.note(
+            CashMoved(
+                movement_id=f"cash-{name}",
+                amount_usd=moved * price,
+                reason=reason,
+                symbol=symbol,
+                at=desk.now,
+                is_profit=False,
             )
         )
 

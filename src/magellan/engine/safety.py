@@ -113,7 +113,8 @@ def _events(entry: NewEntry | LedgerEntry) -> tuple[b.BreakerEvent, ...]:
             return (b.OrderRejected(at=at, reason=told.message),)
         case FailureSeen(where=where):
             return (b.ExceptionRaised(at=at, where=where),)
-        case CashMoved(amount_usd=amount, is_profit=False):
+        case CashMoved(amount_usd=amount, is_profit=False, symbol=None):
+            # With a symbol, it pays in our book for units that were taken over: the broker's equity has them already.
             return (b.CashMoved(at=at, amount_usd=amount),)
         case AccountMarked(session_on=on, equity_usd=equity, last_equity_usd=last):
             events: tuple[b.BreakerEvent, ...] = (

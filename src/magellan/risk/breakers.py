@@ -24,6 +24,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from magellan.trading.session import exchange_date
+
 RATE_WINDOW: Final = timedelta(hours=1)
 _TRADES_KEPT: Final = 1000  # the longest window of trades that a win rate can be asked over
 
@@ -232,6 +234,7 @@ class Breakers:
     session_on: date | None = None
     day_start_equity_usd: Decimal | None = None
     cash_today_usd: Decimal = Decimal(0)  # came in, less what went out, since the day's start
+    cash_next_day_usd: Decimal = Decimal(0)  # the same, on a later date, of which no day has begun yet
     profit_at_reset_usd: Decimal = Decimal(0)  # today's when the daily loss was last reset
     equity_usd: Decimal | None = None  # newest
     peak_equity_usd: Decimal | None = None  # highest since the last reset, scaled when cash came or went
@@ -308,7 +311,7 @@ def folded(breakers: Breakers, event: BreakerEvent) -> Breakers:
                 peak_equity_usd=event.equity_usd if peak is None else max(peak, event.equity_usd),
             )
         case CashMoved():
-            return _with_cash(breakers, event.amount_usd)
+            return _with_cash(breakers, event)
         case TradeEnded():
             return _counting_trade(breakers, event.profit_usd)
         case OrderRejected():
@@ -362,7 +365,9 @@ def _next_day(breakers: Breakers, event: DayBegan) -> Breakers:
             return breakers
         # The day began without a word from the broker, which has come now.
         return replace(breakers, day_start_equity_usd=event.equity_usd)
-    start = event.equity_usd if event.equity_usd is not None else breakers.equity_usd
+    start = event.equity_usd
+    if start is None and breakers.equity_usd is not None:
+        start = breakers.equity_usd - breakers.cash_next_day_usd
     # By what the day before ended with, not by the last word that we heard in it: nobody may have listened to its end.
     day_before, losing_days = replace(breakers, equity_usd=start).profit_today_usd, breakers.losing_days
     if day_before is not None and day_before < 0:
@@ -373,8 +378,9 @@ def _next_day(breakers: Breakers, event: DayBegan) -> Breakers:
         breakers,
         session_on=event.session_on,
         day_start_equity_usd=start,
-        equity_usd=start,
-        cash_today_usd=Decimal(0),
+        equity_usd=None if start is None else start + breakers.cash_next_day_usd,
+        cash_today_usd=breakers.cash_next_day_usd,
+        cash_next_day_usd=Decimal(0),
         profit_at_reset_usd=Decimal(0),
         losing_days=losing_days,
     )
@@ -391,20 +397,25 @@ def _counting_trade(breakers: Breakers, profit_usd: Decimal) -> Breakers:
     )
 
 
-def _with_cash(breakers: Breakers, amount_usd: Decimal) -> Breakers:
-    """The highest equity is scaled as equity is: a withdrawal makes no drawdown, and a deposit hides none."""
-    if breakers.session_on is None:
+def _with_cash(breakers: Breakers, event: CashMoved) -> Breakers:
+    """The highest equity is scaled as equity is: a withdrawal makes no drawdown, and a deposit hides none.
+
+    What moved over night is told before the day begins, and belongs to it: the day's first equity is that of the close
+    before.
+    """
+    begun_on = breakers.session_on
+    if begun_on is None:
         return breakers  # what the account was opened with: no day has begun that it could be compared with
-    equity, peak = breakers.equity_usd, breakers.peak_equity_usd
+    amount_usd, equity, peak = event.amount_usd, breakers.equity_usd, breakers.peak_equity_usd
     if equity is not None and peak is not None:
         scaled = peak * (equity + amount_usd) / equity if equity > 0 else peak + amount_usd
         peak = max(scaled, equity + amount_usd)
-    return replace(
-        breakers,
-        equity_usd=None if equity is None else equity + amount_usd,
-        peak_equity_usd=peak,
-        cash_today_usd=breakers.cash_today_usd + amount_usd,
+    breakers = replace(
+        breakers, equity_usd=None if equity is None else equity + amount_usd, peak_equity_usd=peak
     )
+    if exchange_date(event.at) > begun_on:
+        return replace(breakers, cash_next_day_usd=breakers.cash_next_day_usd + amount_usd)
+    return replace(breakers, cash_today_usd=breakers.cash_today_usd + amount_usd)
 
 
 def _judged(breakers: Breakers, event: BreakerEvent, limits: BreakerLimits) -> Iterator[Trip]:
