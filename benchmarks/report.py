@@ -11,6 +11,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -117,8 +118,7 @@ def write(made: Mapping[str, Any]) -> Path:
     A run of a few rows keeps the last known numbers of the others, as measured on the same machine.
     """
     RESULTS.mkdir(exist_ok=True)
-    described = f"{made['machine']['processor']} {made['machine']['cores']} cores"
-    name = re.sub(r"[^a-z0-9]+", "-", described.lower()).strip("-")
+    name = _slug(made["machine"])
     known: dict[str, Any] = {}
     for path in sorted(RESULTS.glob(f"????-??-??-{name}.json")):
         known |= {row["key"]: row for row in json.loads(path.read_text())["rows"]}
@@ -128,6 +128,21 @@ def write(made: Mapping[str, Any]) -> Path:
     path.write_text(json.dumps(whole, indent=1) + "\n")
     kept = _sections()
     TABLE.write_text(table(whole) + "".join(kept.values()))
+    return path
+
+
+def write_measured(of: str, described: Mapping[str, Any], rows: Sequence[Any]) -> Path:
+    """Store the rows of a benchmark of its own under results/, in place of those that it measured here that day."""
+    made = {
+        "schema": 1,
+        "machine": dict(described),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "rows": [asdict(row) for row in rows],
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{of}-{datetime.now(UTC):%Y-%m-%d}-{_slug(described)}.json"
+    path.write_text(json.dumps(made, indent=1) + "\n")
     return path
 
 
@@ -141,6 +156,11 @@ def write_section(title: str, lines: Sequence[str]) -> None:
     kept[title] = f"\n## {title}\n\n{when}\n" + "\n".join(lines) + "\n"
     ordered = (kept[each] for each in (EXCHANGE, LIVE) if each in kept)
     TABLE.write_text(engines + "".join(ordered))
+
+
+def _slug(machine: Mapping[str, Any]) -> str:
+    described = f"{machine['processor']} {machine['cores']} cores"
+    return re.sub(r"[^a-z0-9]+", "-", described.lower()).strip("-")
 
 
 def _sections() -> dict[str, str]:
