@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -68,6 +69,7 @@ class Book:
         self.working: dict[str, dict[str, Order]] = {}  # by symbol, then id: orders that have not ended
         self.holders: dict[str, dict[str, Account]] = {}  # by symbol: accounts with a position
         self.places = {asset.symbol: place for place, asset in enumerate(market.assets())}
+        self.arrived: deque[Order] = deque()  # new orders of which nothing has been told yet
         self.stuck: set[str] = set()  # orders whose cancel never lands
         self.refusing_cancel: set[str] = set()  # orders whose cancel the exchange will refuse
         self.refusing_replace: set[str] = set()

@@ -24,7 +24,7 @@ _MARKET, _STOP, _LIMIT = 0, 1, 2
 
 
 def arrive(book: Book, order: Order) -> None:
-    """Take up a new order: log its events, and plan the next tick at which it is looked at."""
+    """Take up a new order. What follows from that is told by `tell_arrivals`."""
     book.add(order)
     if order.type == "trailing_stop":
         price = book.price(order.symbol)
@@ -32,6 +32,20 @@ def arrive(book: Book, order: Order) -> None:
         order.hwm = price
         _follow(order, price)
     book.at(order.expires_ns, Task.EXPIRE, order)
+    book.arrived.append(order)
+
+
+def tell_arrivals(book: Book) -> None:
+    """Log the events of new orders, and plan the next tick at which each is looked at.
+
+    Apart from their arrival, since the client waits for its answer meanwhile; but before anything else happens, and at
+    the instant of the arrival.
+    """
+    while book.arrived:
+        _tell_arrival(book, book.arrived.popleft())
+
+
+def _tell_arrival(book: Book, order: Order) -> None:
     if order.state is State.ACCEPTED:
         if book.era.accepted_event:
             book.tell(order, "accepted")

@@ -10,7 +10,7 @@ from magellan.exchange.market.asset import Asset, AssetClass
 from magellan.exchange.venue import options
 from magellan.exchange.venue.account import Account
 from magellan.exchange.venue.book import Book, Task
-from magellan.exchange.venue.matching import arrive, legs_price
+from magellan.exchange.venue.matching import arrive, legs_price, tell_arrivals
 from magellan.exchange.venue.order import Group, Order
 from magellan.exchange.venue.order_kinds import refused_kind
 from magellan.exchange.venue.order_money import refused_money
@@ -22,7 +22,8 @@ from magellan.exchange.venue.wire_format import CENT
 
 
 def submit(book: Book, account: Account, body: Any) -> Order | Refusal:
-    """Take a new order, or say why not. The order's own events are logged; it fills later, never inside this call."""
+    """Take a new order, or say why not. Its events are told after this call, and it fills later."""
+    tell_arrivals(book)
     ticket = read_ticket(body)
     if isinstance(ticket, Refusal):
         return ticket
@@ -114,6 +115,8 @@ def _accept(book: Book, account: Account, order: Order, ticket: Ticket) -> Order
         order.group.exits.append(order)
         _add_stop(book, order, ticket)
     arrive(book, order)
+    if order.legs:
+        tell_arrivals(book)  # before the legs are taken up, which have nothing to tell
     for leg in order.legs:
         book.add(leg)
         book.at(leg.expires_ns, Task.EXPIRE, leg)
@@ -187,6 +190,7 @@ def _submit_mleg(book: Book, account: Account, ticket: Ticket) -> Order | Refusa
     if refused is not None:
         return refused
     arrive(book, order)
+    tell_arrivals(book)  # before the legs are taken up, which go with it
     for leg in order.legs:
         book.add(leg)
     return order

@@ -58,6 +58,7 @@ class Venue:
 
     def external(self, account_id: str, what: Happened, now_ns: int | None = None) -> None:
         """Let something happen on the broker's side. Raises FixInput where it cannot."""
+        matching.tell_arrivals(self._book)
         if now_ns is not None:
             self._reach(now_ns)
         happen(self._book, self._book.accounts[account_id], what)
@@ -68,15 +69,18 @@ class Venue:
 
     def next_due_ns(self) -> int | None:
         """When the venue itself has something to do, besides the market's instants; None: nothing."""
+        matching.tell_arrivals(self._book)
         return self._book.next_due_ns()
 
     def take_events(self) -> list[VenueEvent]:
         """Everything that has happened since the last call, in order."""
+        matching.tell_arrivals(self._book)
         return self._book.take_events()
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state as plain data."""
         book = self._book
+        matching.tell_arrivals(book)
         return {
             "now_ns": book.now_ns,
             "accounts": {
@@ -109,6 +113,7 @@ class Venue:
 
     def _reach(self, to_ns: int) -> None:
         book = self._book
+        matching.tell_arrivals(book)
         if book.now_ns == 0:
             book.now_ns = self._actions_until_ns = to_ns
             return
