@@ -1,0 +1,65 @@
+"""Calling a step: within its time, as often as it may be called, and with every way to fail in one form."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from magellan.errors import MagellanError, TryAgain
+from magellan.plan.step import Answer, Before, Step, Unknown, World_contra
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a call did not end well."""
+
+    why: str
+    may_try_again: bool = False
+    defect: Exception | None = None  # no error of ours and none of the system: the step's code is wrong
+
+
+async def called(step: Step[World_contra], call: Coroutine[Any, Any, None]) -> Failure | None:
+    """Await do or undo within the step's time. None: it returned."""
+    try:
+        async with asyncio.timeout(step.limits.timeout_s):
+            await call
+    except Exception as error:  # noqa: BLE001 - a defect is raised again, once the plan stands orderly
+        return failure_of(step, error)
+    return None
+
+
+async def asked(
+    step: Step[World_contra],
+    question: Callable[[World_contra, Any], Awaitable[Answer]],
+    world: World_contra,
+    before: Before | None,
+) -> tuple[Answer, Failure | None]:
+    """Await check or verify. A question that fails is answered by Unknown, with the failure beside it.
+
+    Nothing is changed by asking, so it is asked again whenever that may help.
+    """
+    pause_s = step.limits.pause_s
+    for attempts_left in range(step.limits.attempts - 1, -1, -1):
+        try:
+            async with asyncio.timeout(step.limits.timeout_s):
+                return await question(world, before), None
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = failure_of(step, error)
+        if not (failure.may_try_again and attempts_left):
+            break
+        await asyncio.sleep(pause_s)
+        pause_s *= 2
+    return Unknown(why=f"looking failed: {failure.why}"), failure
+
+
+def failure_of(step: Step[World_contra], error: Exception) -> Failure:
+    """The error in the form that a journal keeps."""
+    if isinstance(error, MagellanError):
+        return Failure(why=error.message, may_try_again=isinstance(error, TryAgain))
+    if isinstance(error, TimeoutError):
+        return Failure(why=str(error) or f"no answer within {step.limits.timeout_s:g} s", may_try_again=True)
+    if isinstance(error, OSError):
+        return Failure(why=str(error))
+    return Failure(why=f"{type(error).__name__}: {error}", defect=error)

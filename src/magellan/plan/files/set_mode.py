@@ -1,0 +1,49 @@
+"""SetMode: the permission bits of a file or folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from magellan.plan.files.tree import Tree, checked, folders_above
+from magellan.plan.step import Answer, Before, Blocked, Done, NotDone, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMode(Step[Tree]):
+    """Give the file or folder at `path` these permission bits."""
+
+    path: str
+    mode: int  # 0o755
+
+    def __post_init__(self) -> None:
+        checked(self.path)
+
+    @property
+    def title(self) -> str:
+        return f"set the permission bits of {self.path} to {self.mode:o}"
+
+    @property
+    def changes(self) -> frozenset[str]:
+        return frozenset({self.path})
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return folders_above(self.path)
+
+    async def check(self, world: Tree, before: Before | None) -> Answer:
+        found = await world.look(self.path)
+        if found is None or found.kind not in ("file", "folder"):
+            return Blocked(why=f"there is no file and no folder {self.path}")
+        if found.mode == self.mode:
+            return Done()
+        if before is None:
+            return NotDone(before={"mode": found.mode})
+        if found.mode != before["mode"]:
+            return Blocked(why=f"the permission bits of {self.path} were changed by somebody else meanwhile")
+        return NotDone(before=before)
+
+    async def do(self, world: Tree, before: Before) -> None:
+        await world.set_mode(self.path, self.mode)
+
+    async def undo(self, world: Tree, before: Before) -> None:
+        await world.set_mode(self.path, before["mode"])

@@ -1,0 +1,49 @@
+"""Journals: where plans write down what they are about to do, and what became of it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from magellan.plan.actor import Actor
+from magellan.plan.journal import Journal, JournalText
+from magellan.plan.plan import PlanDescription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One journal among the others."""
+
+    name: str  # "20260120T143100Z-deploy-opening-gap-to-prod"; names sort by time
+    is_finished: bool  # its plan came to an end: it is evidence, and nothing is left to do
+
+
+class Journals(Protocol):
+    """Kept by `adapters/local/journal_files.py`. One plan at a time is at work on a subject."""
+
+    def begin(self, plan: PlanDescription, *, by: Actor, at: datetime) -> AbstractContextManager[Journal]:
+        """A new journal with the plan at its head, on disk; and the subject's lock, until the `with` ends.
+
+        at:     aware, UTC.
+        Raises: Held when somebody is changing the subject; Unfinished when an earlier plan on it has come to no end;
+                AskOperator when the journal cannot be written.
+        """
+        ...
+
+    def reopen(self, name: str, *, by: Actor, at: datetime) -> AbstractContextManager[Journal]:
+        """Go on with a journal; and the lock, as above. An unfinished last record is cut off, and that is recorded.
+
+        A finished one can be reopened to take its plan back.
+        Raises: Held; JournalDamaged; FixInput for a name that there is none of; AskOperator.
+        """
+        ...
+
+    def read(self, name: str) -> JournalText:
+        """What it holds, without touching it. Raises JournalDamaged; FixInput for a name that there is none of."""
+        ...
+
+    def all(self) -> tuple[JournalEntry, ...]:
+        """All of them, the oldest first."""
+        ...
