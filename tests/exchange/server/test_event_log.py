@@ -29,6 +29,28 @@ def test_a_follower_hears_every_further_line_until_it_stops() -> None:
     assert [json.loads(line)["what"] for line in heard] == ["heard"]
 
 
+def test_lines_that_nobody_reads_are_written_a_moment_later() -> None:
+    file, moments = io.BytesIO(), []
+    log = EventLog(file, later=moments.append)
+    log.write(0, "first")
+    log.write(0, "second")
+    assert (file.getvalue(), len(moments)) == (b"", 1)
+    moments.pop()()
+    assert [json.loads(line)["what"] for line in file.getvalue().splitlines()] == ["first", "second"]
+
+
+def test_who_reads_the_log_before_that_moment_finds_every_line() -> None:
+    log, heard = EventLog(io.BytesIO(), later=lambda _: None), []
+    log.write(0, "before")
+    assert [json.loads(line)["what"] for line in log.since(0)] == ["before"]
+    log.write(0, "not heard")
+    stop = log.follow(heard.append)
+    log.write(0, "heard")
+    stop()
+    assert [json.loads(line)["what"] for line in heard] == ["heard"]
+    assert [json.loads(line)["n"] for line in log.since(0)] == [1, 2, 3]
+
+
 def test_times_are_written_with_as_many_digits_as_they_need() -> None:
     noon_ns = 1_710_158_400 * SECOND_NS
     assert rfc3339(noon_ns) == "2024-03-11T12:00:00Z"

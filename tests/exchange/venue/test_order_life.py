@@ -59,6 +59,29 @@ def test_a_market_order_is_received_routed_and_filled_after_the_latency() -> Non
     assert floor.get("/orders:by_client_order_id", client_order_id="mine")["id"] == order["id"]
 
 
+@pytest.mark.parametrize("kind", ["simple", "bracket", "trailing"])
+def test_an_order_has_the_same_life_however_late_its_updates_are_asked_for(kind: str) -> None:
+    terms: dict[str, Any] = {
+        "simple": {},
+        "bracket": {
+            "order_class": "bracket",
+            "take_profit": {"limit_price": "101"},
+            "stop_loss": {"stop_price": "99"},
+        },
+        "trailing": {"type": "trailing_stop", "trail_percent": "1"},
+    }[kind]
+    lives = []
+    for looks_at_once in (True, False):
+        floor = Floor()
+        taken = [floor.order(**terms)]
+        updates = floor.updates() if looks_at_once else []
+        taken.append(floor.order(symbol="AAPL", side="buy", type="limit", limit_price="90"))
+        floor.wait(1)
+        lives.append((taken, updates + floor.updates(), floor.venue.snapshot()))
+    assert lives[0] == lives[1]
+    assert [update["event"] for update in lives[0][1]][:2] == ["pending_new", "new"]
+
+
 def test_every_trade_update_and_answer_parses_in_alpaca_py() -> None:
     models = alpaca_models()
     floor = Floor()

@@ -39,12 +39,16 @@ def timestamp(at_ns: int) -> msgpack.Timestamp:
     return msgpack.Timestamp(at_ns // SECOND_NS, at_ns % SECOND_NS)
 
 
-@lru_cache(maxsize=1024)
 def rfc3339(at_ns: int) -> str:
     """An instant as Alpaca writes it, for example 2024-03-11T13:30:00.5Z; trailing zeros are left out."""
     seconds, rest = divmod(at_ns, SECOND_NS)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}{fraction}Z"
+    return f"{_to_the_second(seconds)}{fraction}Z"
+
+
+@lru_cache(maxsize=1024)
+def _to_the_second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat()[:19]
 
 
 def read_message(data: str | bytes) -> Any:

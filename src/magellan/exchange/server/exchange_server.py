@@ -41,6 +41,7 @@ from magellan.exchange.venue.wire import EventKind, Reply, VenueEvent
 
 _TRADE_STREAM_PATHS = frozenset({"/stream", "/stream/"})
 _FLUSH_LOG_EVERY_S = 1.0
+_MOMENT_S = 0.01  # longer than an order takes from its request to its fill
 _SHUTDOWN_S = 1.0
 
 
@@ -66,7 +67,7 @@ class ExchangeServer:
         mode = ClockMode.FROZEN if self._starts_fast else options.mode
         self.clock = ExchangeClock(mode, wall_ns=wall_ns, at_ns=options.start_ns, speed=options.speed)
         self._log_file = _opened(options)
-        self.log = EventLog(self._log_file)
+        self.log = EventLog(self._log_file, later=_in_a_moment)
         self._unreleased: list[TradeEvent] = []
         self._trade_events = TradeEvents()
         self._trade_streams: set[TradeStream] = set()
@@ -183,6 +184,7 @@ class ExchangeServer:
             task.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
+        self.log.flush()
         if self._log_file is not None:
             self._log_file.close()
 
@@ -400,6 +402,10 @@ def _trade_encoding(request: web.BaseRequest, *, as_text: bool) -> Encoding:
     if wants_msgpack(request):
         return Encoding.MSGPACK
     return Encoding.JSON_TEXT if as_text else Encoding.JSON_BINARY
+
+
+def _in_a_moment(do: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(_MOMENT_S, do)
 
 
 def _answer(reply: Reply) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 
@@ -31,6 +32,8 @@ async def _served(market: DisturbedMarket, options: ServerOptions, ready: Callab
         loop.add_signal_handler(number, is_ended.set)
     server = ExchangeServer(market, options)
     await server.start()
+    # What has been loaded by now stays until the end: the collector, which stops every answer, need not look at it.
+    gc.freeze()
     try:
         ready(server.port)
         await is_ended.wait()

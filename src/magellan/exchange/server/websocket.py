@@ -25,6 +25,7 @@ from magellan.exchange.server.faults.plan import (
 
 NO_CLOSE_FRAME = 1006  # never sent: it means that no close frame came
 HEARTBEAT_S = 60.0  # a connection that answers no ping is reaped after one and a half of it
+_BATCH_MAX_BYTES = 64 * 1024
 _CLOSING_ERRORS = frozenset({407, 500})
 
 
@@ -148,11 +149,36 @@ class StreamConnection:
             if isinstance(waiting, int):
                 await self._close(waiting)
                 return
-            self._waiting_bytes -= len(waiting)
+            frames = self._batch(waiting)
+            self._waiting_bytes -= sum(map(len, frames))
             try:
-                await self._socket.send_frame(waiting, opcode)
+                await self._send(frames, opcode)
             except ConnectionError:  # the client has left; reading notices as well, and ends the handler
                 return
+
+    def _batch(self, first: bytes) -> list[bytes]:
+        """The frames that go out together: the first, and those that wait behind it, up to a size."""
+        frames, size = [first], len(first)
+        while size < _BATCH_MAX_BYTES and self._waiting:
+            following = self._waiting[0]
+            if isinstance(following, int):
+                break
+            frames.append(following)
+            size += len(following)
+            self._waiting.popleft()
+        return frames
+
+    async def _send(self, frames: list[bytes], opcode: WSMsgType) -> None:
+        """Send frames in one write: one call of the system, and one waking of the client."""
+        transport = self._request.transport
+        if self._socket.compress or transport is None:
+            for frame in frames:
+                await self._socket.send_frame(frame, opcode)
+            return
+        if transport.is_closing():
+            raise ConnectionResetError("the client has left")
+        transport.write(b"".join([part for frame in frames for part in (_head(opcode, len(frame)), frame)]))
+        await self._request.writer.drain()
 
     async def receive(self) -> str | bytes | None:
         """The client's next message, its fragments joined; None when there will be none."""
@@ -221,6 +247,15 @@ class StreamConnection:
                 self._request.transport.close()
             return
         await self._socket.close(code=code)
+
+
+def _head(opcode: WSMsgType, length: int) -> bytes:
+    """What stands before the payload of a whole, unmasked frame; RFC 6455, section 5.2."""
+    if length < 126:
+        return bytes((0x80 | opcode, length))
+    if length < 1 << 16:
+        return bytes((0x80 | opcode, 126)) + length.to_bytes(2, "big")
+    return bytes((0x80 | opcode, 127)) + length.to_bytes(8, "big")
 
 
 def encoded(message: Any, encoding: Encoding) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 from magellan.trading.bar import instant, nanoseconds
 from magellan.trading.session import EXCHANGE_ZONE, exchange_midnight
+from magellan.trading.timeframe import SECOND_NS
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -40,7 +41,14 @@ def money_text(number: Decimal) -> str:
 @lru_cache(maxsize=4096)
 def instant_text(at_ns: int) -> str:
     """An instant in RFC 3339, UTC, to the microsecond."""
-    return instant(at_ns).isoformat().replace("+00:00", "Z")
+    seconds, rest_ns = divmod(at_ns, SECOND_NS)
+    fraction = f".{rest_ns // 1000:06d}" if rest_ns >= 1000 else ""
+    return f"{_to_the_second(seconds)}{fraction}Z"
+
+
+@lru_cache(maxsize=1024)
+def _to_the_second(at_s: int) -> str:
+    return instant(at_s * SECOND_NS).isoformat()[:19]
 
 
 def optional_instant_text(at_ns: int | None) -> str | None:
