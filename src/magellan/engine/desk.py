@@ -140,8 +140,7 @@ class Desk:
     def last_price(self, symbol: str) -> Decimal | None:
         """The newest close of a symbol; None before its first bar."""
         history = self.histories.get(symbol)
-        close = None if history is None else history.last_close
-        return None if close is None else Decimal(repr(close))
+        return None if history is None else history.last_price
 
     def exchange_day(self, bar_ns: int) -> date:
         """The exchange's date of a bar."""

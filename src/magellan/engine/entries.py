@@ -186,8 +186,8 @@ class Entries:
     def _engaged_elsewhere(self, symbol: str) -> set[str]:
         """Other symbols that may become a position by an order that works, or waits for its time of day."""
         state = self._desk.state
-        others = {each for each in state.active if each != symbol and self.waiting(each)}
-        return others - state.book.positions.keys()
+        held = state.book.positions
+        return {each for each in state.active if each not in held and each != symbol and self.waiting(each)}
 
     def _units(self, wish: Wish, terms: TradeTerms, reference: float) -> Decimal | Blocked:
         """Size by the plan, reduced to what money allows, rounded to the quantity step."""
@@ -421,8 +421,8 @@ class Entries:
     def waiting(self, symbol: str) -> bool:
         """Whether an entry of the symbol works, or waits for its time of day."""
         state = self._desk.state
-        return bool(self._unsent(symbol)) or any(
-            state.working(plan, Role.ENTRY) for plan in state.under_way(symbol)
+        return any(
+            _is_unsent(plan) or any(map(state.may_fill, plan.entries)) for plan in state.under_way(symbol)
         )
 
     def drop_waiting(self, symbol: str) -> None:
@@ -431,11 +431,7 @@ class Entries:
             self._drop(plan)
 
     def _unsent(self, symbol: str) -> list[PlanState]:
-        return [
-            plan
-            for plan in self._desk.state.under_way(symbol)
-            if not plan.orders and not plan.entered and not plan.dropped
-        ]
+        return [plan for plan in self._desk.state.under_way(symbol) if _is_unsent(plan)]
 
     def _too_late(self, plan: PlanState, due_ns: int) -> str | None:
         desk = self._desk
@@ -604,6 +600,10 @@ def _whole(
         limit_price=limit,
         stop_price=stop,
     )
+
+
+def _is_unsent(plan: PlanState) -> bool:
+    return not plan.orders and not plan.entered and not plan.dropped
 
 
 def _decimal(value: float) -> Decimal | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -38,6 +39,8 @@ class History:
         self._values: dict[str, NDArray[np.float64]] = {name: np.zeros(room) for name in _COLUMNS}
         for name, column in self._values.items():
             column[: self._n] = getattr(bars, name)
+        self._last_close: float | None = None
+        self._last_price: Decimal | None = None
         self._seen = self._view()
 
     @classmethod
@@ -71,7 +74,14 @@ class History:
 
     @property
     def last_close(self) -> float | None:
-        return float(self._values["close"][self._n - 1]) if self._n else None
+        return self._last_close
+
+    @property
+    def last_price(self) -> Decimal | None:
+        """The newest close, digit for digit. Every check of a limit asks for it, of every position."""
+        if self._last_price is None and self._last_close is not None:
+            self._last_price = Decimal(repr(self._last_close))
+        return self._last_price
 
     def close_before(self, start_ns: int) -> float | None:
         """Close of the newest bar that began before that instant; None when there is none."""
@@ -141,7 +151,10 @@ class History:
         self._values = {name: column.copy() for name, column in self._values.items()}
 
     def _view(self) -> Bars:
+        """All rows, as they are to be seen from now on."""
         n = self._n
+        self._last_close = float(self._values["close"][n - 1]) if n else None
+        self._last_price = None
         return Bars(
             symbol=self.symbol,
             timeframe=self.timeframe,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from magellan.engine.our_order import OurOrder
 from magellan.engine.planning import number
 from magellan.ledger.entries import TradePlanned
 from magellan.strategy.plan_arithmetic import tighter
@@ -28,6 +29,7 @@ class PlanState:
         default_factory=dict
     )  # bar (ns) in which each target sold its last unit
     orders: list[str] = field(default_factory=list)  # names, in the order of their intents
+    entries: list[OurOrder] = field(default_factory=list)  # of those, the ones that enter
     closed_at: datetime | None = None  # the execution that made the position flat
     dropped: bool = False  # given up before anything was sent
     refusals: int = 0  # of protective orders, since one was accepted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from magellan.engine.desk import Desk  # which checks its orders by this view
 
 _MINUTE = timedelta(minutes=1)
+_SENT_WITHIN = timedelta(
+    minutes=5
+)  # more than a minute: a clock that was set back puts orders out of their order
 _SECOND = timedelta(seconds=1)
 
 
@@ -40,7 +43,7 @@ def risk_view(
         order
         for each in state.active
         for plan in state.under_way(each)
-        for order in state.working(plan, Role.ENTRY)
+        for order in state.working_entries(plan)
         if order is not without
     ]
     here = [order for order in entries if order.symbol == symbol]
@@ -48,13 +51,7 @@ def risk_view(
     if unresolved is not None:
         plan_at_hand = None if without is None else without.plan_id
         pending = unresolved or any(each.side is side and each.plan_id != plan_at_hand for each in here)
-    sent = [
-        order.asked_at
-        for plan in state.plans.values()
-        if desk.now - plan.planned.signal_bar_at < timedelta(days=5)
-        for order in state.orders_of(plan)
-        if order.role is Role.ENTRY and order.replaces is None and order is not without
-    ]
+    sent = _sent_lately(desk, without)
     history = desk.histories.get(symbol)
     newest = None if history is None else history.newest_ns
     today = book.by_day.get(exchange_date(desk.now))
@@ -90,6 +87,17 @@ def risk_view(
         reconciled_at=desk.reconciled_at,
         clock_skew_s=None if desk.clock_skew_s is None else Decimal(str(desk.clock_skew_s)),
     )
+
+
+def _sent_lately(desk: Desk, without: OurOrder | None) -> list[datetime]:
+    """When entries were sent, back to a minute ago and somewhat longer."""
+    found = []
+    for order in reversed(desk.state.entries_sent):
+        if desk.now - order.asked_at > _SENT_WITHIN:
+            break
+        if order is not without:
+            found.append(order.asked_at)
+    return found
 
 
 def _reducing(desk: Desk, symbol: str, without: OurOrder | None) -> Decimal:

@@ -2,12 +2,17 @@
 
 The backtest's steps 6 and 7 for each: the trade that is open, then the strategy's word, then new entries. A round waits
 a moment for symbols whose bar is late; a bar that comes after that is decided on alone, if it is still in time.
+
+Of hundreds of symbols few ask for an order. Those that do come first, so that their orders leave before anything is
+written about the others, whose decisions follow in the next turn, whatever event that is. What a bar changed stands in
+one record with its decision: a symbol that a kill left without one is decided on again, and nothing was sent for it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 
 from magellan.engine import purse
@@ -31,9 +36,18 @@ from magellan.trading.order import OrderSide, OrderStatus, OrderType
 from magellan.trading.timeframe import SECOND_NS
 from magellan.trading.trade_terms import TradeMarks
 
+_REST = "rest of the round"  # when it is due
 _EARLY_NS = (
     3 * SECOND_NS
 )  # a bar that is told so long before its end is waited for; an earlier one is still forming
+
+
+@dataclass(slots=True, kw_only=True)
+class _Now:
+    """A strategy's columns as they stand for a symbol, and its plans by side, made when they are first asked for."""
+
+    outlook: Outlook
+    plans: dict[int, TradePlan | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,12 +57,32 @@ class _Look:
     symbol: str
     bar: Bar
     outlook: Outlook | None
+    of: Bars  # the history that was looked at
+    now: _Now | None
+    raised: Raised | None = None
+    asks: bool = False  # whether its columns want an entry
+    wakes: bool = False  # whether `decide` is to be asked
     marks: TradeMarks | None = None
     reason: str | None = None  # of leaving the trade
     keeps: float = 0.0
     stop_moved: bool = False
     wanted: tuple[int, TradePlan | None] | None = None  # side and plan that `decide` asked for
-    said: str = ""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether an order may follow."""
+        return self.asks or self.reason is not None or self.wanted is not None or self.stop_moved
+
+
+@dataclass(slots=True, kw_only=True)
+class _Rest:
+    """Symbols of a round that ask for no order: what is recorded about them when the orders have left."""
+
+    looks: list[_Look]
+    start_ns: int
+    day_equity: float
+    late: str | None
+    decided_at: datetime
 
 
 class Rounds:
@@ -59,13 +93,14 @@ class Rounds:
         self._decider = decider
         self._entries = entries
         self._protection = protection
+        self._places = {symbol: place for place, symbol in enumerate(desk.setup.symbols)}  # in the config
         self._waiting: dict[int, set[str]] = {}  # symbols whose bar has come, by the bar's start
         self._early: dict[str, BarClosed] = {}
         self._source = ""
         self._others = BarsOfAll(desk.histories)
-        self._ahead: dict[str, tuple[Bars, Outlook | Raised]] = {}  # of bars whose round waits for others
-        self._outlooks: dict[str, Outlook] = {}
-        self._plans: dict[tuple[str, int], TradePlan | None] = {}
+        self._ahead: dict[str, _Look] = {}  # at bars whose round waits for others
+        self._current: dict[str, _Now] = {}
+        self._rest: _Rest | None = None
         self.failures = 0  # of the strategy's code, in this process
         self.refusal: str | None = None  # why nothing is entered, beside halts, breakers and limits
 
@@ -142,66 +177,116 @@ class Rounds:
 
     def current_plan(self, symbol: str, side: int) -> tuple[TradePlan, int] | None:
         """The strategy's plan as its columns stand now, and the newest row."""
-        outlook = self._outlooks.get(symbol)
-        if outlook is None:
+        now = self._current.get(symbol)
+        if now is None:
             return None
-        if (symbol, side) not in self._plans:
-            plan = self._decider.plan(outlook, side)
+        if side not in now.plans:
+            plan = self._decider.plan(now.outlook, side)
             if isinstance(plan, Raised):
                 self._failed(plan)
-            self._plans[symbol, side] = plan if isinstance(plan, TradePlan) else None
-        plan_now = self._plans[symbol, side]
-        return None if plan_now is None else (plan_now, outlook.row)
+            now.plans[side] = plan if isinstance(plan, TradePlan) else None
+        plan_now = now.plans[side]
+        return None if plan_now is None else (plan_now, now.outlook.row)
+
+    def finish(self) -> None:
+        """Record what a round left for later."""
+        rest, self._rest = self._rest, None
+        if rest is None:
+            return
+        self._desk.due(_REST, None)
+        for look in rest.looks:
+            # Anything may have been done about the trade since: its marks are followed from where they stand now.
+            look.marks, look.reason = None, None
+            self._follow(look, rest.start_ns)
+        self._conclude(rest)
 
     # --- A round ----------------------------------------------------------------------------------------------
 
     def _decide(self, start_ns: int, came: set[str]) -> None:
+        self.finish()
         desk = self._desk
         desk.due(f"round {start_ns}", None)
         day_equity = self._day_equity(start_ns)
-        looks = [self._look(symbol, start_ns) for symbol in desk.setup.symbols if symbol in came]
-        for look in looks:
-            self._doubt(look)
-            self._follow(look, start_ns)
-        for look in looks:
-            if look.outlook is not None and look.outlook.wake:
+        active = desk.state.active
+        first: list[_Look] = []
+        rest: list[_Look] = []
+        for symbol in desk.setup.symbols:
+            if symbol not in came:
+                continue
+            look = self._look(symbol)
+            if symbol in active:
+                self._doubt(look)
+                self._follow(look, start_ns)
+            if look.asks or look.wakes or look.reason is not None:
+                first.append(look)
+            else:
+                rest.append(look)
+        for look in first:
+            if look.wakes:
                 self._ask(look)
-        for look in looks:
-            self._mark(look)
+        if any(not look.is_urgent for look in first):
+            rest += [look for look in first if not look.is_urgent]
+            rest.sort(key=lambda look: self._places[look.symbol])
+            first = [look for look in first if look.is_urgent]
         late = self._lateness(start_ns)
-        for look in looks:
-            self._enter(look, start_ns, day_equity, late)
-            self._entries.follow_columns(look.symbol)
-            desk.touched.add(look.symbol)
+        self._conclude(
+            _Rest(looks=first, start_ns=start_ns, day_equity=day_equity, late=late, decided_at=desk.now)
+        )
+        others = _Rest(looks=rest, start_ns=start_ns, day_equity=day_equity, late=late, decided_at=desk.now)
+        if first and rest:
+            self._rest = others
+            desk.due(_REST, desk.now_ns)
+        else:
+            self._conclude(others)
+
+    def _conclude(self, of: _Rest) -> None:
+        """Mark trades, enter, and record the decisions."""
+        desk = self._desk
+        for look in of.looks:
+            self._mark(look)
+        for look in of.looks:
+            self._enter(look, of)
+            if look.symbol in desk.state.active:
+                self._entries.follow_columns(look.symbol)
+                desk.touched.add(look.symbol)
 
     def _look_ahead(self, symbol: str) -> None:
         """Ask for features while the round still waits, as long as they have never read another symbol's bars."""
         if self._others.were_read:
             return
-        outlook = self._outlook(symbol)
+        look = self._looked(symbol)
         if not self._others.were_read:
-            self._ahead[symbol] = (self._desk.histories[symbol].bars, outlook)
+            self._ahead[symbol] = look
 
-    def _outlook(self, symbol: str) -> Outlook | Raised:
+    def _look(self, symbol: str) -> _Look:
+        """What the strategy says of a symbol's newest bar, which is its present from now on."""
+        look = self._ahead.pop(symbol, None)
+        if look is None or look.of is not self._desk.histories[symbol].bars:
+            look = self._looked(symbol)
+        if look.now is not None:
+            self._current[symbol] = look.now
+            return look
+        assert look.raised is not None, "columns that cannot be had were refused"
+        self._failed(look.raised)
+        self._current.pop(symbol, None)
+        return look
+
+    def _looked(self, symbol: str) -> _Look:
         bars = self._desk.histories[symbol].bars
         warmed_up = len(bars) > self._desk.setup.config.data.warmup_bars
-        return self._decider.outlook(bars, self._others, warmed_up=warmed_up)
-
-    def _look(self, symbol: str, start_ns: int) -> _Look:
-        desk = self._desk
-        bars = desk.histories[symbol].bars
-        row = len(bars) - 1
-        of, outlook = self._ahead.pop(symbol, (None, None))
-        if outlook is None or of is not bars:
-            outlook = self._outlook(symbol)
-        for side in (1, -1):
-            self._plans.pop((symbol, side), None)
+        outlook = self._decider.outlook(bars, self._others, warmed_up=warmed_up)
+        bar = bars.bar(len(bars) - 1)
         if isinstance(outlook, Raised):
-            self._failed(outlook)
-            self._outlooks.pop(symbol, None)
-            return _Look(symbol=symbol, bar=bars.bar(row), outlook=None)
-        self._outlooks[symbol] = outlook
-        return _Look(symbol=symbol, bar=bars.bar(row), outlook=outlook)
+            return _Look(symbol=symbol, bar=bar, outlook=None, of=bars, now=None, raised=outlook)
+        return _Look(
+            symbol=symbol,
+            bar=bar,
+            outlook=outlook,
+            of=bars,
+            now=_Now(outlook=outlook),
+            asks=outlook.enter_long or outlook.enter_short,
+            wakes=outlook.wake,
+        )
 
     def _doubt(self, look: _Look) -> None:
         """Ask the broker when a bar went through the price of an order that nobody told to have filled."""
@@ -350,8 +435,8 @@ class Rounds:
 
     # --- Entries ----------------------------------------------------------------------------------------------
 
-    def _enter(self, look: _Look, start_ns: int, day_equity: float, late: str | None) -> None:
-        desk, state = self._desk, self._desk.state
+    def _enter(self, look: _Look, of: _Rest) -> None:
+        desk, state, start_ns = self._desk, self._desk.state, of.start_ns
         held = state.book.quantity(look.symbol)
         plan = state.open_plan(look.symbol)
         leaving_all = (
@@ -381,14 +466,14 @@ class Rounds:
             if not free:
                 continue
             action = "enter_long" if side > 0 else "enter_short"
-            blocked = self._refused(late)
+            blocked = self._refused(of.late)
             if blocked is None:
-                blocked = self._follow_wish(look, side, own, start_ns, decision_id, day_equity)
+                blocked = self._follow_wish(look, side, own, start_ns, decision_id, of.day_equity)
             if blocked is not None:
                 reasoning = blocked.reason
         if desk.setup.keeps_every_decision or action not in ("hold", "nothing"):
             seen = {} if look.outlook is None else indicators(look.outlook)
-            self._note(look, start_ns, decision_id, action, reasoning, seen)
+            self._note(look, of, decision_id, action, reasoning, seen)
         else:
             state.decided_ns[look.symbol] = start_ns
 
@@ -436,7 +521,7 @@ class Rounds:
     def _note(
         self,
         look: _Look,
-        start_ns: int,
+        of: _Rest,
         decision_id: str,
         action: str,
         reasoning: str,
@@ -449,8 +534,8 @@ class Rounds:
                 strategy=desk.setup.began.strategy,
                 symbol=look.symbol,
                 bar_opened_at=look.bar.opened_at,
-                bar_closed_at=instant(desk.schedule.ends_ns(start_ns)),
-                bar_received_at=desk.now,
+                bar_closed_at=instant(desk.schedule.ends_ns(of.start_ns)),
+                bar_received_at=of.decided_at,
                 bar_source=self._source,
                 action=action,
                 price=Decimal(repr(look.bar.close)),
@@ -533,7 +618,7 @@ class Rounds:
         plan = desk.state.open_plan(symbol)
         if len(history) == 0:
             return
-        self._look(symbol, history.newest_ns or 0)
+        self._look(symbol)
         if plan is None or plan.marks is None:
             return
         for row in list(history.rows_after(plan.marks.bar_ns))[:-1]:

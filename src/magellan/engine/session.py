@@ -131,7 +131,10 @@ class Session:
         if not self._started and not isinstance(event, e.Started):
             # Nothing is known yet that an event could be compared with; what it tells, the start tells again.
             return desk.finish()
-        desk.touched |= {name.rsplit(" ", 1)[-1] for name in desk.due_names()} & self._state.active.keys()
+        # Also of symbols without a plan under way: what is due and seen to by nobody would wake the session for ever.
+        due = {name.rsplit(" ", 1)[-1] for name in desk.due_names()}
+        desk.touched |= {each for each in due if each in self._places or each in self._state.active}
+        self._rounds.finish()
         _HANDLERS[type(event)](self, event)
         if self._started and not desk.stopped:
             self._settle()
@@ -330,6 +333,8 @@ class Session:
             self._on_wake(_NOBODY_WOKE.at(desk.now))
         self._rounds.on_clock()
         self._rounds.refusal = "the broker and our book differ" if self._reconciler.refused else None
+        if desk.ending is not None:
+            self._rounds.finish()
         self._operations.go_on()
         symbols = sorted(desk.touched, key=lambda each: (self._places.get(each, len(self._places)), each))
         desk.touched = set()
@@ -354,6 +359,8 @@ class Session:
     def _open_trades(self) -> None:
         """Set the first stop of trades that have just been entered."""
         state = self._state
+        if not state.unmarked:
+            return
         for symbol in state.active:
             plan = state.open_plan(symbol)
             if plan is not None and plan.marks is None:

@@ -63,7 +63,9 @@ class State:
     quantity_steps: dict[str, float]  # by symbol
     plans: dict[str, PlanState] = field(default_factory=dict)  # all, by id
     active: dict[str, list[str]] = field(default_factory=dict)  # ids of the plans under way, by symbol
+    unmarked: set[str] = field(default_factory=set)  # ids of plans that were entered and have no marks yet
     orders: dict[str, OurOrder] = field(default_factory=dict)  # all of ours, by name
+    entries_sent: list[OurOrder] = field(default_factory=list)  # in their order, replacements left out
     decided_ns: dict[str, int] = field(default_factory=dict)  # start of the newest bar decided on, by symbol
     left_ns: dict[str, int] = field(default_factory=dict)  # bar of the newest full exit, by symbol
     trades_on: dict[int, int] = field(default_factory=dict)  # trades entered, by exchange day
@@ -131,6 +133,10 @@ class State:
         """The plan's orders of these roles that may still fill."""
         return [each for each in self.orders_of(plan) if each.role in roles and self.may_fill(each)]
 
+    def working_entries(self, plan: PlanState) -> list[OurOrder]:
+        """The plan's entries that may still fill; what is asked about every plan when a limit is checked."""
+        return [each for each in plan.entries if self.may_fill(each)]
+
     def groups(self, plan: PlanState) -> list[Group]:
         """Groups of resting exit orders of which one may still fill, in the order in which they were sent."""
         found: dict[str, Group] = {}
@@ -187,6 +193,7 @@ class State:
         ids = self.active.get(symbol)
         if ids:
             kept = [each for each in ids if not self.is_over(self.plans[each])]
+            self.unmarked.difference_update(each for each in ids if each not in kept)
             if kept:
                 self.active[symbol] = kept
             else:
@@ -199,11 +206,13 @@ class State:
         if told.adopted_price is not None:
             plan.entered, plan.first_fill_at = told.units, entry.at
             plan.fills.append((told.units, told.adopted_price))
+            self.unmarked.add(told.plan_id)
         self.plans[told.plan_id] = plan
         self._wake(told.plan_id)
 
     def _trade_marked(self, entry: NewEntry | LedgerEntry, told: TradeMarked) -> None:
         self.plans[told.plan_id].marks = told.marks
+        self.unmarked.discard(told.plan_id)
 
     def _trade_dropped(self, entry: NewEntry | LedgerEntry, told: TradeDropped) -> None:
         self.plans[told.plan_id].dropped = True
@@ -361,6 +370,8 @@ class State:
                 plan.entered += execution.quantity
                 plan.closed_at = None  # another portion of an entry may fill when the first has left already
                 plan.fills.append((execution.quantity, execution.price))
+                if plan.marks is None:
+                    self.unmarked.add(plan.plan_id)
             elif order.role is Role.TARGET:
                 self._sold(plan, order.portion, execution.quantity, execution.at)
             if not self.may_fill(order):
@@ -387,6 +398,10 @@ class State:
     def _add(self, order: OurOrder) -> None:
         self.orders[order.name] = order
         self.plans[order.plan_id].orders.append(order.name)
+        if order.role is Role.ENTRY:
+            self.plans[order.plan_id].entries.append(order)
+            if order.replaces is None:
+                self.entries_sent.append(order)
         self._wake(order.plan_id)
 
     def _wake(self, plan_id: str) -> None:
