@@ -21,7 +21,7 @@ from magellan.strategy.contract import Features, Parameters
 from magellan.trading.answer import Unknown
 from magellan.trading.bar import Bars, instant
 from magellan.trading.corporate_action import Split
-from magellan.trading.order import OrderClass, OrderStatus, OrderType
+from magellan.trading.order import OrderClass, OrderEventKind, OrderStatus, OrderType
 from magellan.trading.purpose import OrderPurpose
 from magellan.trading.timeframe import MINUTE_NS, SECOND_NS, Timeframe
 from magellan.workspace.config import AccountTerms, DataTerms, Identity, StrategyConfig
@@ -212,6 +212,35 @@ def test_bars_that_do_not_come_raise_an_alarm_by_the_calendar() -> None:  # inci
     assert any("no bar of A" in alert.text for alert in told.alerts)
     assert told.session is not None
     assert told.session.entries_refused is not None
+
+
+STOPPED = flat_bars(r3=(100.0, 100.0, 97.0, 97.5))  # through the stop at 98
+
+
+def test_the_twin_of_a_filled_stop_is_left_to_the_broker() -> None:
+    told = world(STOPPED)
+    told.run(after_bar(4))
+    assert told.core.positions == {}
+    assert told.core._live == {}
+    assert "cancel_intended" not in kinds(told)
+
+
+def test_a_twin_of_which_nobody_tells_is_cancelled_after_a_while() -> None:
+    told = world(STOPPED)
+    told.run(after_bar(2))
+    take_events = told.core.take_events
+
+    def events_but_cancels() -> Any:
+        return [each for each in take_events() if each[1].kind is not OrderEventKind.CANCELED]
+
+    told.core.take_events = events_but_cancels  # type: ignore[method-assign]
+    told.run(after_bar(2, 450 + 15))  # the stop was reached half-way through the bar
+    assert told.core.positions == {}
+    assert "cancel_intended" not in kinds(told)
+    told.run(after_bar(3))
+    assert "cancel_intended" in kinds(told)
+    assert told.session is not None
+    assert not told.session.state.active
 
 
 # --- The strategy's code --------------------------------------------------------------------------------------

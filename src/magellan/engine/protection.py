@@ -62,6 +62,7 @@ class Protection:
         state = self._desk.state
         self._desk.due(f"retry {symbol}", None)
         self._desk.due(f"partial {symbol}", None)
+        self._desk.due(f"twin {symbol}", None)
         holder = state.open_plan(symbol)
         for plan in state.under_way(symbol):
             if any(state.lacks_fills(each) for each in state.orders_of(plan)):
@@ -99,7 +100,7 @@ class Protection:
         )
         # What somebody else's orders hold is neither ours to sell nor to cover, for as long as they work.
         held = max(held - desk.held_by_others.get(plan.symbol, ZERO), ZERO)
-        groups = state.groups(plan)
+        groups = self._remaining(plan)
         awake = [group for group in groups if not state.sleeps(group)]
         covered = sum((state.open_units(plan, group) for group in awake), ZERO)
         reserved = leaving_now
@@ -171,9 +172,36 @@ class Protection:
     def _clear_away(self, plan: PlanState) -> None:
         """The plan's position is gone, or another plan's was first: nothing of it may work on."""
         self._withdraw(plan, "the trade is over, or another entry was first")
-        for group in self._desk.state.groups(plan):
+        for group in self._remaining(plan):
             if not self._desk.state.sleeps(group):
                 self._cancel_group(group, "nothing is held any more")
+
+    def _remaining(self, plan: PlanState) -> list[Group]:
+        """Groups that may still fill, without those that the broker is about to cancel.
+
+        Where one of two linked orders was filled whole, it cancels the other by itself; a cancel that crosses it would
+        be refused. If nobody has told of it after a while, it is asked for.
+        """
+        desk, state = self._desk, self._desk.state
+        groups, newest_at = state.groups(plan), state.newest_execution_at
+        wait_ns = int(desk.setup.timings.stuck_s * SECOND_NS)
+        if newest_at is None or desk.ns(newest_at) + wait_ns <= desk.now_ns:
+            return groups
+        filled: dict[str, int] = {}  # when (ns), by group
+        for order in state.orders_of(plan):
+            told = state.record(order).told
+            if order.role is Role.ENTRY or told is None or told.status is not OrderStatus.FILLED:
+                continue
+            if told.updated_at is not None:
+                filled[order.group] = desk.ns(told.updated_at)
+        remaining: list[Group] = []
+        for group in groups:
+            until_ns = filled.get(group.root, desk.now_ns - wait_ns) + wait_ns
+            if until_ns > desk.now_ns:
+                desk.due(f"twin {plan.symbol}", until_ns)
+            else:
+                remaining.append(group)
+        return remaining
 
     def _asleep(self, plan: PlanState, groups: list[Group]) -> Decimal:
         """Units of entries that are filled in part, whose protection sleeps; for a bounded time, then it ends."""
