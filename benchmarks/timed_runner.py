@@ -3,8 +3,9 @@
     python benchmarks/timed_runner.py NOTES MINUTES run STRATEGY ...
 
 It ends after so many minutes of bars, as if it had been told to. Writes NOTES, a JSON document, when the run has
-ended: for each order its symbol and the milliseconds from the last bar of its minute, and from the first, to its
-request leaving; the process's peak memory and its seconds of CPU.
+ended: for each order its symbol and the milliseconds until its request was written to the socket, from the frame with
+the first bar of its minute, from its own bar and from the last bar; the process's memory and its seconds of CPU.
+A bar comes when it is taken from its frame: bars of a burst wait in the socket, and in their frame, for those before.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from magellan.adapters.alpaca.live_bars import AlpacaLiveBars
+from aiohttp.client_reqrep import ClientRequest
+
+from magellan.adapters.alpaca.live_bars import Told, _BarSpeech
+from magellan.ports.live_bars import LiveBar
 from magellan.surfaces.cli.app import run
 
 
@@ -26,17 +32,22 @@ class Stopwatch:
 
     def __init__(self, minutes_max: int) -> None:
         self.minutes_max = minutes_max
-        self.first_s: dict[object, float] = {}  # by the bar's start
-        self.last_s: dict[object, float] = {}
-        self.newest: object = None
+        self.frame_s = 0.0  # when the newest frame came
+        self.first_s: dict[datetime, float] = {}  # by the bar's start
+        self.last_s: dict[datetime, float] = {}
+        self.own_s: dict[str, float] = {}  # by symbol: its newest bar
+        self.newest: datetime | None = None
         self.orders: list[dict[str, Any]] = []
 
-    def bar(self, start: object) -> None:
+    def frame(self) -> None:
+        self.frame_s = time.perf_counter()
+
+    def bar(self, symbol: str, start: datetime) -> None:
         now_s = time.perf_counter()
         if start not in self.first_s and len(self.first_s) == self.minutes_max:
             os.kill(os.getpid(), signal.SIGTERM)
-        self.first_s.setdefault(start, now_s)
-        self.last_s[start] = now_s
+        self.first_s.setdefault(start, self.frame_s)
+        self.last_s[start] = self.own_s[symbol] = now_s
         self.newest = start
 
     def order(self, symbol: str) -> None:
@@ -48,38 +59,42 @@ class Stopwatch:
                 "symbol": symbol,
                 "bar": str(self.newest),
                 "after_first_ms": (now_s - self.first_s[self.newest]) * 1e3,
+                "after_own_ms": (now_s - self.own_s[symbol]) * 1e3,
                 "after_last_ms": (now_s - self.last_s[self.newest]) * 1e3,
             }
         )
 
     def notes(self) -> dict[str, Any]:
         status = Path("/proc/self/status").read_text().splitlines()
-        peak_kib = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        kib = {line.split(":")[0]: int(line.split()[1]) for line in status if line.startswith("Vm")}
         used = os.times()
         return {
             "orders": self.orders,
             "minutes": len(self.first_s),
-            "peak_mib": peak_kib / 1024,
+            "peak_mib": kib["VmHWM"] / 1024,
+            "rss_mib": kib["VmRSS"] / 1024,
             "cpu_s": used.user + used.system,
         }
 
 
 def watch(stopwatch: Stopwatch) -> None:
-    """Put the stop-watch where a bar's message is read, and where an order's request is handed to its socket."""
-    from alpaca.trading.client import TradingClient
+    """Put the stop-watch where frames are read, where bars are taken from them, and behind an order's request."""
+    read, write = _BarSpeech.read, ClientRequest.write_bytes
 
-    take_bar, post = AlpacaLiveBars._take_bar, TradingClient.post
+    def told(speech: _BarSpeech, frame: bytes | str) -> Iterator[Told]:
+        stopwatch.frame()
+        for each in read(speech, frame):
+            if isinstance(each, LiveBar):
+                stopwatch.bar(each.symbol, each.bar.opened_at)
+            yield each
 
-    async def taken(bars: AlpacaLiveBars, message: Any) -> None:
-        stopwatch.bar(message["t"])
-        await take_bar(bars, message)
+    async def written(request: ClientRequest, *arguments: Any) -> None:
+        await write(request, *arguments)
+        if request.method == "POST":
+            stopwatch.order(json.loads(request.body._value)["symbol"])
 
-    def posted(client: TradingClient, path: str, data: Any = None) -> Any:
-        stopwatch.order(data["symbol"])
-        return post(client, path, data)
-
-    AlpacaLiveBars._take_bar = taken  # type: ignore[method-assign]
-    TradingClient.post = posted  # type: ignore[method-assign]
+    _BarSpeech.read = told  # type: ignore[method-assign]
+    ClientRequest.write_bytes = written  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ the vendor archives, and are told once. No bar is told before it has closed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -114,6 +115,8 @@ class BarsOfSession:
                     self._tally.bars += 1
                     self._arrived()
                     self._take(told)
+                    # Whoever handles it comes first: bars of a burst wait where they are, and nothing waits for them.
+                    await asyncio.sleep(0)
                 case FeedUp():
                     self._put(lambda at: e.FeedUp(at=at, source=self._source.source))
                     if self._held is None:

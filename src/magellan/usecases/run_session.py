@@ -36,6 +36,7 @@ from magellan.usecases.live_bars import BarsOfSession
 
 ORDERS_UP_WITHIN: Final = timedelta(seconds=20)
 HEARTBEAT_EVERY_S: Final = 1.0
+_TO_THE_WIRE: Final = 3  # turns of the loop in which a request is written: its own, that of its body, and one more
 _BATCH: Final = 256  # events handled before others get their turn
 
 EventAt = Callable[[datetime], e.Event]  # an event that is told the present when its turn has come
@@ -139,6 +140,7 @@ class _Driver:
         self._own: dict[str, Callable[[], None]] = {}  # timers of the driver itself
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way = 0  # answers that are awaited
+        self._began = False  # something was asked for, and may not have begun yet
         self._tally = Tally()
         self._vitals = Vitals()
         self._orders_listening = asyncio.Event()
@@ -201,15 +203,24 @@ class _Driver:
                 own()
             else:
                 self._handle(e.Woke(at=now, name=name))
+                await self._let_begin()
         for _ in range(_BATCH):
             if self._inbox.empty() or self._stopped is not None:
                 break
             event_at, then = self._inbox.get_nowait()
             self._handle(event_at(self._now()))
             then()
+            await self._let_begin()
         if self._broken is not None:
             raise self._broken
         await asyncio.sleep(0)
+
+    async def _let_begin(self) -> None:
+        """Let what an event asked for get onto the wire before anything else is looked at."""
+        if self._began:
+            self._began = False
+            for _ in range(_TO_THE_WIRE):
+                await asyncio.sleep(0)
 
     def _time_is_over(self) -> None:
         """End in order once nothing is under way; what then still waits for time would wait for ever."""
@@ -337,6 +348,7 @@ class _Driver:
     def _ask(self, question: Coroutine[object, object, None]) -> None:
         """Begin something whose answer comes back as an event."""
         self._under_way += 1
+        self._began = True
 
         async def asked() -> None:
             try:

@@ -1,6 +1,7 @@
-"""Alpaca as a broker, through alpaca-py, whose own repetition of requests is switched off: it sends orders twice.
+"""Alpaca as a broker.
 
-Reading is repeated here, a few times and briefly. A submit, a replacement or a cancel is sent once. What is not an
+Reading is repeated here, a few times and briefly. A submit, a replacement or a cancel is sent once. Those of one symbol
+are sent one after the other, in their order; those of different symbols do not wait for each other. What is not an
 answer (a time-out, a cut connection, a status of 500 and above, a web page) is `Unknown`. So is "client_order_id must
 be unique": an order of that name is there, and looking it up says what became of it.
 """
@@ -8,20 +9,18 @@ be unique": an order of that name is there, and looking it up says what became o
 from __future__ import annotations
 
 import asyncio
-import json
-import warnings
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from magellan.adapters.alpaca import trading_json as told
 from magellan.adapters.alpaca.order_stream import OrderStream
-from magellan.adapters.missing_extra import extra_missing
+from magellan.adapters.alpaca.rest import AlpacaRest, Body
 from magellan.adapters.vendor_request import checked_base_url
 from magellan.errors import FixInput, TryAgain
 from magellan.ports.broker import (
@@ -66,7 +65,7 @@ CAPABILITIES: Final = Capabilities(
 
 _PAGE: Final = 500  # orders, Alpaca's largest page
 _ACTIVITIES: Final = 100
-_T = TypeVar("_T")
+_READS: Final = 3  # at a time: what else the broker admits stays free for orders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +97,18 @@ class AlpacaBroker:
         self._base_url = checked_base_url(
             access.base_url or (LIVE_URL if access.live else PAPER_URL), "the broker's base_url"
         )
-        # One thread each, so that a slow read never stands before an order, and changes keep their order.
-        self._reads = _Lane("alpaca-read", access, self._base_url)
-        self._changes = _Lane("alpaca-change", access, self._base_url)
+        # One pool, in which reading keeps connections open that an order then finds.
+        self._rest = AlpacaRest(
+            (access.key_id.get_secret_value(), access.secret_key.get_secret_value()),
+            f"{self._base_url}/v2",
+            connect_timeout_s=access.connect_timeout_s,
+            read_timeout_s=access.read_timeout_s,
+        )
+        self._reading = asyncio.Semaphore(_READS)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by symbol
         self._stream = OrderStream(access.key_id, access.secret_key, self._base_url, clock)
         self._names: dict[str, str] = {}  # client_order_id by the broker's id
+        self._symbols: dict[str, str] = {}  # likewise
 
     @property
     def capabilities(self) -> Capabilities:
@@ -158,7 +164,7 @@ class AlpacaBroker:
 
     async def submit(self, request: OrderRequest) -> Answer:
         body = told.request_json(request)
-        return self._answer(await self._changes.once(lambda client: client.post("/orders", body)))
+        return self._answer(await self._change(request.symbol, "POST", "/orders", body))
 
     async def replace(self, broker_order_id: str, change: Replacement) -> Answer:
         body = {"client_order_id": change.client_order_id}
@@ -170,12 +176,12 @@ class AlpacaBroker:
             if value is not None:
                 body[name] = f"{value:f}"
         path = f"/orders/{quote(broker_order_id, safe='')}"
-        return self._answer(await self._changes.once(lambda client: client.patch(path, body)))
+        return self._answer(await self._change(self._symbol_of(broker_order_id), "PATCH", path, body))
 
     async def cancel(self, broker_order_id: str) -> Requested | Refused | Unknown:
         path = f"/orders/{quote(broker_order_id, safe='')}"
-        answer = await self._changes.once(lambda client: client.delete(path))
-        return Requested() if isinstance(answer, _Body) else answer
+        answer = await self._change(self._symbol_of(broker_order_id), "DELETE", path)
+        return Requested() if isinstance(answer, Body) else answer
 
     async def asset(self, symbol: str) -> TradableAsset | None:
         body = await self._read(f"/assets/{quote(symbol, safe='')}", absent_is_none=True)
@@ -192,8 +198,7 @@ class AlpacaBroker:
 
     async def close(self) -> None:
         await self._stream.close()
-        self._reads.close()
-        self._changes.close()
+        await self._rest.close()
 
     async def _orders(
         self, query: dict[str, str], *, since: datetime | None = None
@@ -226,10 +231,21 @@ class AlpacaBroker:
     def _known(self, order: BrokerOrder) -> BrokerOrder:
         for each in (order, *order.legs):
             self._names[each.broker_order_id] = each.client_order_id
+            self._symbols[each.broker_order_id] = each.symbol
         return order
 
-    def _answer(self, answer: _Body | Refused | Unknown) -> Answer:
-        if not isinstance(answer, _Body):
+    def _symbol_of(self, broker_order_id: str) -> str:
+        """Whose turn a change of an order takes; one that was never told of takes a turn of its own."""
+        return self._symbols.get(broker_order_id, broker_order_id)
+
+    async def _change(
+        self, symbol: str, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> Body | Refused | Unknown:
+        async with self._turns[symbol]:
+            return await self._rest.once(method, path, body=body)
+
+    def _answer(self, answer: Body | Refused | Unknown) -> Answer:
+        if not isinstance(answer, Body):
             return answer
         try:
             return Accepted(order=self._known(told.order_of(answer.value)))
@@ -245,9 +261,10 @@ class AlpacaBroker:
             if attempt:
                 await asyncio.sleep(pause_s)
                 pause_s *= 2
-            answer = await self._reads.once(lambda client: client.get(path, query))
+            async with self._reading:
+                answer = await self._rest.once("GET", path, query=query)
             match answer:
-                case _Body(value=value):
+                case Body(value=value):
                     return value
                 case Refused(code="404" | "40410000") if absent_is_none:
                     return None
@@ -262,87 +279,6 @@ class AlpacaBroker:
             kept="nothing was changed there",
             next_step="check the network and Alpaca's status page",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """What an answer with a status below 300 held."""
-
-    value: Any
-
-
-class _Lane:
-    """A thread with an alpaca-py client of its own, which sends each request once and waits a bounded time."""
-
-    def __init__(self, name: str, access: AlpacaAccess, base_url: str) -> None:
-        self._secrets = (access.key_id.get_secret_value(), access.secret_key.get_secret_value())
-        self._timeout_s = (access.connect_timeout_s, access.read_timeout_s)
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._client, self._api_error, self._transport_errors = self._new_client(access.live, base_url)
-
-    async def once(self, send: Callable[[Any], Any]) -> _Body | Refused | Unknown:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._send, send)
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._client._session.close()
-
-    def _send(self, send: Callable[[Any], Any]) -> _Body | Refused | Unknown:
-        try:
-            return _Body(send(self._client))
-        except self._api_error as error:
-            return self._classified(error)
-        except self._transport_errors as error:
-            return Unknown(why=self._clean(f"{type(error).__name__}: {error}"))
-        except ValueError as error:  # a body that is not JSON, under a status of 200
-            return Unknown(why=self._clean(f"an answer that is not JSON: {error}"))
-
-    def _classified(self, error: Any) -> Refused | Unknown:
-        status = error.status_code or 0
-        code, message = str(status), str(error)
-        try:
-            body = json.loads(message)
-            code, message = str(body.get("code", status)), str(body.get("message", message))
-        except (ValueError, AttributeError):
-            if "<" in message[:200]:
-                message = "a web page instead of an answer"
-        is_known_there = "client_order_id must be unique" in message
-        message = self._clean(message)
-        if status == 429:
-            return Refused(code=code, message=message, rate_limited=True)
-        if 400 <= status < 500 and status != 408 and not is_known_there:
-            return Refused(code=code, message=message)
-        return Unknown(why=f"status {status}: {message}")
-
-    def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        text = " ".join(text.split())
-        return text if len(text) <= 300 else text[:300] + "…"
-
-    def _new_client(self, live: bool, base_url: str) -> tuple[Any, type[Exception], type[Exception]]:
-        try:
-            with warnings.catch_warnings():
-                # alpaca-py imports a part of websockets that is deprecated; its users cannot help that.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                from alpaca.common.exceptions import APIError
-                from alpaca.trading.client import TradingClient
-                from requests import Session
-                from requests.exceptions import RequestException
-        except ImportError as error:
-            raise extra_missing("alpaca", error) from error
-        timeout_s = self._timeout_s
-
-        class BoundedSession(Session):
-            """The library would wait for ever."""
-
-            def request(self, method: Any, url: Any, *args: Any, **options: Any) -> Any:
-                return super().request(method, url, *args, **{"timeout": timeout_s, **options})
-
-        client = TradingClient(*self._secrets, paper=not live, raw_data=True, url_override=base_url)
-        client._session = BoundedSession()
-        client._retry = 0  # it repeats a POST on 429 and 504, also after the order was accepted
-        return client, APIError, RequestException
 
 
 def _list(body: Any) -> list[Any]:

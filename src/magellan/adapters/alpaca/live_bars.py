@@ -1,21 +1,22 @@
-"""Alpaca's live bars, through alpaca-py: the stream of minute bars, and their history over REST."""
+"""Alpaca's live bars: the stream of minute bars, and their history over REST."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import warnings
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
-from urllib.parse import urlsplit
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import msgpack
 import numpy as np
+import orjson
 from pydantic import SecretStr
 
-from magellan.adapters.missing_extra import extra_missing
+from magellan.adapters.alpaca.rest import AlpacaRest, transport_errors
+from magellan.adapters.alpaca.web_socket import AlpacaSocket, StreamLost, received
 from magellan.adapters.vendor_request import (
     Answer,
     Patience,
@@ -38,8 +39,13 @@ _PAGE: Final = 10_000
 _HALTED: Final = frozenset({"H", "2", "P"})  # halt and pause, on either tape
 _RESUMED: Final = frozenset({"T", "3"})
 _STALE_S: Final = 180.0  # a socket that answers pings and tells nothing for so long is made anew
+_SUBSCRIBED_AT_ONCE: Final = 500  # symbols; a message of more than 32 KB is refused
 
-logging.getLogger("alpaca.data.live.websocket").addHandler(logging.NullHandler())  # we tell it as events
+Told = LiveBar | FeedUp | FeedDown | TradingStatus
+
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 class AlpacaLiveBars:
@@ -67,12 +73,13 @@ class AlpacaLiveBars:
         self._secrets = (key_id.get_secret_value(), secret_key.get_secret_value())
         self._patience = patience or Patience(attempts=4, first_wait_s=0.5, longest_wait_s=30.0)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alpaca-bars")
-        self._history = self._new_history_client(base_url)
-        self._told: asyncio.Queue[LiveBar | FeedUp | FeedDown | TradingStatus | FixInput | None] = (
-            asyncio.Queue()
+        self._rest = AlpacaRest(
+            self._secrets,
+            f"{base_url}/v2",
+            connect_timeout_s=self._patience.connect_timeout_s,
+            read_timeout_s=self._patience.read_timeout_s,
         )
-        self._stream_client: Any = None
-        self._task: asyncio.Task[None] | None = None
+        self._socket: AlpacaSocket[Told] | None = None
 
     @property
     def source(self) -> str:
@@ -81,81 +88,42 @@ class AlpacaLiveBars:
     async def history(
         self, symbols: Sequence[str], timeframe: Timeframe, start_at: datetime, end_at: datetime
     ) -> Mapping[str, Bars]:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._read_history, tuple(symbols), timeframe, start_at, end_at
+        loop = asyncio.get_running_loop()
+
+        def page(query: Mapping[str, str]) -> Answer:
+            return asyncio.run_coroutine_threadsafe(self._page(query), loop).result()
+
+        # In a thread of its own: reading ten thousand rows holds up no bar and no order.
+        return await loop.run_in_executor(
+            self._pool, self._read_history, page, tuple(symbols), timeframe, start_at, end_at
         )
 
-    async def stream(
-        self, symbols: Sequence[str]
-    ) -> AsyncIterator[LiveBar | FeedUp | FeedDown | TradingStatus]:
-        client = self._new_stream_client()
-        client.subscribe_bars(self._take_bar, *symbols)
-        client.subscribe_updated_bars(self._take_correction, *symbols)
-        client.subscribe_trading_statuses(self._take_status, *symbols)
-        self._stream_client = client
-        self._task = asyncio.create_task(client._run_forever(), name="alpaca bar stream")
-        self._task.add_done_callback(lambda _: self._told.put_nowait(None))
-        while (event := await self._told.get()) is not None:
-            if isinstance(event, FixInput):
-                raise event
-            yield event
+    async def stream(self, symbols: Sequence[str]) -> AsyncIterator[Told]:
+        self._socket = AlpacaSocket(
+            self._stream_url,
+            _BarSpeech(tuple(symbols), self._secrets, self.source, self._clock),
+            silent_s=_STALE_S,
+        )
+        async for each in self._socket.told():
+            yield each
 
     async def close(self) -> None:
-        if self._stream_client is not None:
-            await self._stream_client.stop_ws()
-            await self._stream_client.close()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._socket is not None:
+            await self._socket.close()
+        await self._rest.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _take_bar(self, message: Any) -> None:
-        self._told.put_nowait(self._bar_of(message, corrects=False))
-
-    async def _take_correction(self, message: Any) -> None:
-        self._told.put_nowait(self._bar_of(message, corrects=True))
-
-    async def _take_status(self, message: Any) -> None:
-        code = str(message.get("sc"))
-        if code not in _HALTED | _RESUMED:
-            return
-        reason = " ".join(str(message.get(name) or "") for name in ("sm", "rc", "rm")).strip()
-        self._told.put_nowait(
-            TradingStatus(
-                symbol=str(message["S"]),
-                halted=code in _HALTED,
-                reason=reason or code,
-                at=self._clock(),
-            )
-        )
-
-    def _bar_of(self, message: Any, *, corrects: bool) -> LiveBar | FeedDown:
-        try:
-            opened_at = message["t"]
-            if not isinstance(opened_at, datetime):  # msgpack's own timestamp
-                opened_at = opened_at.to_datetime()
-            return LiveBar(
-                symbol=str(message["S"]),
-                timeframe=MINUTE,
-                bar=Bar(
-                    opened_at=opened_at.astimezone(UTC),
-                    open=float(message["o"]),
-                    high=float(message["h"]),
-                    low=float(message["l"]),
-                    close=float(message["c"]),
-                    volume=float(message["v"]),
-                ),
-                source=self.source,
-                received_at=self._clock(),
-                corrects=corrects,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            return FeedDown(
-                at=self._clock(), why=f"a bar that cannot be read: {type(error).__name__}: {error}"
-            )
+    async def _page(self, query: Mapping[str, str]) -> Answer:
+        status, headers, body = await self._rest.raw("GET", "/stocks/bars", query=query)
+        return Answer(status=status, headers=headers, body=body)
 
     def _read_history(
-        self, symbols: tuple[str, ...], timeframe: Timeframe, start_at: datetime, end_at: datetime
+        self,
+        page: Callable[[Mapping[str, str]], Answer],
+        symbols: tuple[str, ...],
+        timeframe: Timeframe,
+        start_at: datetime,
+        end_at: datetime,
     ) -> Mapping[str, Bars]:
         found: dict[str, list[Any]] = {symbol: [] for symbol in symbols}
         query = {
@@ -169,7 +137,17 @@ class AlpacaLiveBars:
             "sort": "asc",
         }
         while True:
-            body = self._history.get("/stocks/bars", query)
+            answer = asked(
+                "Alpaca",
+                partial(page, query),
+                answer_of=lambda answer: answer,
+                transport_errors=transport_errors(),
+                refusal=lambda answer: _refusal(answer, self._secrets),
+                content=_must_be_bars,
+                secrets=self._secrets,
+                patience=self._patience,
+            )
+            body = orjson.loads(answer.body)
             for symbol, rows in body["bars"].items():
                 if symbol not in found:
                     raise VendorUnreadable(f"Alpaca sent bars of {symbol}, which nobody asked for")
@@ -192,90 +170,118 @@ class AlpacaLiveBars:
             made[symbol] = bars.rows(wanted).checked()
         return made
 
-    def _new_history_client(self, base_url: str) -> Any:
+
+class _BarSpeech:
+    """Keeps `web_socket.Speech`: MessagePack, many messages to a frame."""
+
+    headers: ClassVar[dict[str, str]] = {"Content-Type": "application/msgpack"}
+
+    def __init__(
+        self,
+        symbols: tuple[str, ...],
+        secrets: tuple[str, str],
+        source: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._symbols = symbols
+        self._secrets = secrets
+        self._source = source
+        self._clock = clock
+
+    async def begin(self, socket: aiohttp.ClientWebSocketResponse) -> Iterable[Told]:
+        _must_succeed(await received(socket), "connected")
+        key_id, secret_key = self._secrets
+        await socket.send_bytes(msgpack.packb({"action": "auth", "key": key_id, "secret": secret_key}))
         try:
-            with warnings.catch_warnings():
-                # alpaca-py imports a part of websockets that is deprecated; its users cannot help that.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                from alpaca.data.historical.stock import StockHistoricalDataClient
-                from requests import Session
-                from requests.exceptions import RequestException
-        except ImportError as error:
-            raise extra_missing("alpaca", error) from error
-        patience, secrets = self._patience, self._secrets
+            _must_succeed(await received(socket), "authenticated")
+        except StreamLost as error:
+            said = str(error)
+            if "auth" in said or "insufficient" in said:
+                raise FixInput(
+                    f"Alpaca's data stream refuses the key: {own_words(said.encode(), self._secrets)}",
+                    next_step="check the key, and that its plan includes the feed",
+                ) from error
+            raise
+        for start in range(0, len(self._symbols), _SUBSCRIBED_AT_ONCE):
+            some = self._symbols[start : start + _SUBSCRIBED_AT_ONCE]
+            await socket.send_bytes(
+                msgpack.packb({"action": "subscribe", "bars": some, "updatedBars": some, "statuses": some})
+            )
+        return (FeedUp(at=self._clock()),)
 
-        class PatientSession(Session):
-            """The library would wait for ever, and ask again by a rule of its own; so we do both."""
+    def read(self, frame: bytes | str) -> Iterator[Told]:
+        try:
+            messages = _unpacked(frame)
+        except StreamLost as error:
+            yield from self._unread(str(error))
+            return
+        for message in messages:
+            match message:
+                case {"T": "b", "S": str(symbol)}:
+                    yield from self._bar(symbol, message, corrects=False)
+                case {"T": "u", "S": str(symbol)}:
+                    yield from self._bar(symbol, message, corrects=True)
+                case {"T": "s", "S": str(symbol)}:
+                    yield from self._status(symbol, message)
+                case {"T": "error", "msg": said}:
+                    raise StreamLost(own_words(str(said).encode(), self._secrets))
 
-            def request(self, method: Any, url: Any, *args: Any, **options: Any) -> Any:
-                timeout_s = patience.connect_timeout_s, patience.read_timeout_s
-                return asked(
-                    "Alpaca",
-                    lambda: super(PatientSession, self).request(
-                        method, url, *args, **{"timeout": timeout_s, **options}
-                    ),
-                    answer_of=lambda response: Answer(
-                        status=response.status_code, headers=response.headers, body=response.content
-                    ),
-                    transport_errors=(RequestException,),
-                    refusal=lambda answer: _refusal(answer, secrets),
-                    content=_must_be_bars,
-                    secrets=secrets,
-                    patience=patience,
-                )
+    def lost(self, why: str) -> FeedDown:
+        return FeedDown(at=self._clock(), why=why)
 
-        client = StockHistoricalDataClient(*self._secrets, raw_data=True, url_override=base_url)
-        client._session = PatientSession()
-        return client
+    def _bar(self, symbol: str, message: Mapping[str, Any], *, corrects: bool) -> Iterator[Told]:
+        try:
+            opened_at = message["t"]
+            yield LiveBar(
+                symbol=symbol,
+                timeframe=MINUTE,
+                bar=Bar(
+                    opened_at=opened_at if isinstance(opened_at, datetime) else opened_at.to_datetime(),
+                    open=float(message["o"]),
+                    high=float(message["h"]),
+                    low=float(message["l"]),
+                    close=float(message["c"]),
+                    volume=float(message["v"]),
+                ),
+                source=self._source,
+                received_at=self._clock(),
+                corrects=corrects,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            yield from self._unread(f"a bar that cannot be read: {type(error).__name__}: {error}")
 
-    def _new_stream_client(self) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            from alpaca.data.live.stock import StockDataStream
-        feed = self
+    def _status(self, symbol: str, message: Mapping[str, Any]) -> Iterator[Told]:
+        code = str(message.get("sc"))
+        if code not in _HALTED | _RESUMED:
+            return
+        reason = " ".join(str(message.get(name) or "") for name in ("sm", "rc", "rm")).strip()
+        yield TradingStatus(symbol=symbol, halted=code in _HALTED, reason=reason or code, at=self._clock())
 
-        class ToldStream(StockDataStream):
-            """Says when it listens and when it lost the connection; alpaca-py only logs both."""
+    def _unread(self, why: str) -> Iterator[Told]:
+        """What cannot be read may have been a bar: the history is asked for it."""
+        yield FeedDown(at=self._clock(), why=why)
+        yield FeedUp(at=self._clock())
 
-            async def _send_subscribe_msg(self) -> None:
-                await super()._send_subscribe_msg()
-                feed._told.put_nowait(FeedUp(at=feed._clock()))
 
-            async def _consume(self) -> bool:
-                while True:
-                    try:
-                        return bool(await super()._consume())
-                    except (ValueError, KeyError, TypeError, AttributeError) as error:
-                        # alpaca-py logs a message that it cannot read, and goes on without it; it may have been a bar.
-                        why = f"a message that cannot be read: {type(error).__name__}: {error}"
-                        feed._told.put_nowait(FeedDown(at=feed._clock(), why=why))
-                        feed._told.put_nowait(FeedUp(at=feed._clock()))
+def _unpacked(frame: bytes | str) -> list[Any]:
+    """The messages of a frame. Raises StreamLost for one that holds none."""
+    try:
+        messages = msgpack.unpackb(frame if isinstance(frame, bytes) else frame.encode())
+    except (ValueError, msgpack.UnpackException) as error:
+        raise StreamLost(f"a message that cannot be read: {type(error).__name__}: {error}") from error
+    if not isinstance(messages, list):
+        raise StreamLost("a message that cannot be read: it is no list")
+    return messages
 
-            async def _auth(self) -> None:
-                try:
-                    await super()._auth()
-                except ValueError as error:
-                    said = str(error)
-                    if "auth" in said or "insufficient" in said:
-                        feed._told.put_nowait(
-                            FixInput(
-                                f"Alpaca's data stream refuses the key: {own_words(said.encode(), feed._secrets)}",
-                                next_step="check the key, and that its plan includes the feed",
-                            )
-                        )
-                    raise
 
-            async def _wait_before_reconnect(self, retries: int) -> None:
-                feed._told.put_nowait(
-                    FeedDown(
-                        at=feed._clock(),
-                        why=f"the connection to {urlsplit(feed._stream_url).netloc} was lost or refused "
-                        f"(attempt {retries})",
-                    )
-                )
-                await super()._wait_before_reconnect(retries)
-
-        return ToldStream(*self._secrets, raw_data=True, url_override=self._stream_url, data_timeout=_STALE_S)
+def _must_succeed(frame: bytes | str, word: str) -> None:
+    """Raises StreamLost, with the words of the stream, unless it tells this success."""
+    match _unpacked(frame):
+        case [{"T": "success", "msg": said}, *_] if said == word:
+            return
+        case [{"msg": said}, *_]:
+            raise StreamLost(str(said))
+    raise StreamLost(f"it never said '{word}'")
 
 
 def _columns(symbol: str, timeframe: Timeframe, rows: list[Any]) -> Bars:
