@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from magellan.errors import MagellanError, TryAgain
 from magellan.plan.step import Answer, Before, Step, Unknown, World_contra
+
+Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +25,7 @@ class Failure:
 async def called(step: Step[World_contra], call: Coroutine[Any, Any, None]) -> Failure | None:
     """Await do or undo within the step's time. None: it returned."""
     try:
-        async with asyncio.timeout(step.limits.timeout_s):
-            await call
+        await _within(step, call)
     except Exception as error:  # noqa: BLE001 - a defect is raised again, once the plan stands orderly
         return failure_of(step, error)
     return None
@@ -43,8 +44,7 @@ async def asked(
     pause_s = step.limits.pause_s
     for attempts_left in range(step.limits.attempts - 1, -1, -1):
         try:
-            async with asyncio.timeout(step.limits.timeout_s):
-                return await question(world, before), None
+            return await _within(step, question(world, before)), None
         except Exception as error:  # noqa: BLE001 - as above
             failure = failure_of(step, error)
         if not (failure.may_try_again and attempts_left):
@@ -54,12 +54,22 @@ async def asked(
     return Unknown(why=f"looking failed: {failure.why}"), failure
 
 
+async def _within(step: Step[World_contra], call: Awaitable[Returned]) -> Returned:
+    """The call's answer. Raises TimeoutError when the step's time is over."""
+    timeout_s = step.limits.timeout_s
+    if timeout_s is None:
+        return await call
+    async with asyncio.timeout(timeout_s):
+        return await call
+
+
 def failure_of(step: Step[World_contra], error: Exception) -> Failure:
     """The error in the form that a journal keeps."""
     if isinstance(error, MagellanError):
         return Failure(why=error.message, may_try_again=isinstance(error, TryAgain))
     if isinstance(error, TimeoutError):
-        return Failure(why=str(error) or f"no answer within {step.limits.timeout_s:g} s", may_try_again=True)
+        # The step's own limit has no words; a socket's has.
+        return Failure(why=str(error) or f"no answer within {step.limits.timeout_s} s", may_try_again=True)
     if isinstance(error, OSError):
         return Failure(why=str(error))
     return Failure(why=f"{type(error).__name__}: {error}", defect=error)

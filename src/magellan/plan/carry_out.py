@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Generic
 
@@ -150,6 +150,7 @@ class _Run(Generic[World_contra]):
         self._acting: set[asyncio.Task[None]] = (
             set()
         )  # workers inside do or undo, which are not to be cancelled
+        self._unsettled: list[StepRecord] = []  # results that are recorded once they survive a power cut
         self._defect: Exception | None = None
         self._meter = _Meter(now)
 
@@ -187,8 +188,8 @@ class _Run(Generic[World_contra]):
             self._meter.begin(phase, first, self._state)
             for group in phase.groups:
                 numbers = [first + at for at in group if not self._is_settled(first + at)]
-                failure = await self._intend(numbers) if numbers else None
-                failure = failure or await self._each(numbers, self._do, phase.at_once)
+                intended, failure = await self._intend(numbers)
+                failure = await self._each(intended, self._do, phase.at_once) or failure
                 if failure is not None:
                     return failure
         return None
@@ -198,15 +199,15 @@ class _Run(Generic[World_contra]):
             self._meter.begin(phase, first, self._state)
             for group in reversed(phase.groups):
                 numbers = [first + at for at in reversed(group) if not self._is_settled(first + at)]
-                failure = await self._intend_undo(numbers) if numbers else None
+                intended, failure = await self._intend_undo(numbers)
                 # What can be undone in a batch is undone, also when another step of it cannot be.
-                failure = await self._each(numbers, self._undo, phase.at_once) or failure
+                failure = await self._each(intended, self._undo, phase.at_once) or failure
                 if failure is not None:
                     return failure
         return None
 
-    async def _intend(self, numbers: Sequence[int]) -> _StepFailure | None:
-        """Look at every step of a group, and write down what will be done. Nothing is written where one fails."""
+    async def _intend(self, numbers: Sequence[int]) -> tuple[Sequence[int], _StepFailure | None]:
+        """Look at every step of a group, and write down which will be done: none, where one of them fails."""
         records: list[StepRecord] = []
         for number in numbers:
             before = self._state.before(number)
@@ -216,7 +217,7 @@ class _Run(Generic[World_contra]):
                     records.append(self._step_record(number, Event.FOUND_DONE, note=answer.note))
                 case Done():
                     note = answer.note or "had happened before the interruption"
-                    records.append(self._step_record(number, Event.DONE, note=note))
+                    self._settle_later(self._step_record(number, Event.DONE, note=note))
                 case NotDone():
                     recorded = answer.before if before is None else before
                     records.append(self._step_record(number, Event.INTENT, before=recorded))
@@ -225,11 +226,10 @@ class _Run(Generic[World_contra]):
                 case Begun() | Blocked() | Unknown():
                     if before is not None:
                         self._record([self._step_record(number, Event.FAILED, note=answer.why)])
-                    return self._failure(number, answer.why, asks=before is not None)
-        self._record(records, durably=any(each.event is Event.INTENT for each in records))
-        return None
+                    return (), self._failure(number, answer.why, asks=before is not None)
+        return self._intended(records), None
 
-    async def _intend_undo(self, numbers: Sequence[int]) -> _StepFailure | None:
+    async def _intend_undo(self, numbers: Sequence[int]) -> tuple[Sequence[int], _StepFailure | None]:
         """The same for the way back. Steps of which nothing is left are settled by it."""
         records: list[StepRecord] = []
         failed: _StepFailure | None = None
@@ -239,12 +239,18 @@ class _Run(Generic[World_contra]):
                 case Done() | Begun():
                     records.append(self._step_record(number, Event.UNDO_INTENT))
                 case NotDone():
-                    records.append(self._step_record(number, Event.UNDONE, note="nothing was left of it"))
+                    note = "nothing was left of it"
+                    self._settle_later(self._step_record(number, Event.UNDONE, note=note))
                 case Blocked() | Unknown():
                     records.append(self._step_record(number, Event.UNDO_FAILED, note=answer.why))
                     failed = failed or self._failure(number, f"cannot be undone: {answer.why}", asks=True)
-        self._record(records, durably=any(each.event is Event.UNDO_INTENT for each in records))
-        return failed
+        return self._intended(records), failed
+
+    def _intended(self, records: Sequence[StepRecord]) -> Sequence[int]:
+        """Write down what was found and what is meant. Gives the steps that will be done, or undone."""
+        intended = [each.step for each in records if each.event in (Event.INTENT, Event.UNDO_INTENT)]
+        self._record(records, durably=bool(intended))
+        return intended
 
     async def _each(
         self,
@@ -253,8 +259,7 @@ class _Run(Generic[World_contra]):
         at_once: int,
     ) -> _StepFailure | None:
         """Do, or undo, every step whose intent was just recorded. After a failure no other one is begun."""
-        wanted = (Standing.DOING, Standing.UNDOING)
-        waiting = iter([each for each in numbers if self._state.standing(each) in wanted])
+        waiting = iter(numbers)
         failures: list[_StepFailure] = []
 
         async def work() -> None:
@@ -268,7 +273,29 @@ class _Run(Generic[World_contra]):
 
         workers = [asyncio.ensure_future(work()) for _ in range(min(at_once, len(numbers)))]
         await self._to_their_end(workers)
+        failures += await self._settle()
+        if self._is_stopping:
+            raise asyncio.CancelledError
         return failures[0] if failures else None
+
+    async def _settle(self) -> list[_StepFailure]:
+        """Let the results that wait for it survive a power cut, then record them."""
+        unsettled, self._unsettled = self._unsettled, []
+        records, failures = [], []
+        for record in unsettled:
+            step = self._steps[record.step - 1]
+            failure = await called(step, step.settle(self._world))
+            if failure is not None:
+                self._defect = self._defect or failure.defect
+                record = replace(record, event=_NOT_SETTLED[record.event], note=failure.why)
+                failures.append(self._failure(record.step, failure.why, asks=False))
+            records.append(record)
+        self._note(records, durably=False)
+        return failures
+
+    def _settle_later(self, record: StepRecord) -> None:
+        self._unsettled.append(record)
+        self._tell(record)
 
     async def _to_their_end(self, workers: Sequence[asyncio.Task[None]]) -> None:
         """Wait for the workers. Ctrl-C lets those who change something finish that, and no more."""
@@ -285,8 +312,6 @@ class _Run(Generic[World_contra]):
         for worker in workers:
             if not worker.cancelled():
                 worker.result()  # raises what the journal, or a listener to progress, raised
-        if self._is_stopping:
-            raise asyncio.CancelledError
 
     async def _do(self, number: int) -> _StepFailure | None:
         step, before = self._steps[number - 1], self._state.before(number)
@@ -369,7 +394,11 @@ class _Run(Generic[World_contra]):
         await asyncio.sleep(pause_s)
 
     def _settled(self, number: int, event: Event, note: str, begun_at: datetime) -> None:
-        self._record([self._step_record(number, event, note=note, begun_at=begun_at)])
+        record = self._step_record(number, event, note=note, begun_at=begun_at)
+        if self._steps[number - 1].settles_with_its_batch:
+            self._settle_later(record)
+        else:
+            self._record([record])
 
     def _failed(
         self, number: int, event: Event, why: str, begun_at: datetime, *, asks: bool = False
@@ -395,16 +424,23 @@ class _Run(Generic[World_contra]):
         return StepRecord(at=at, step=number, event=event, note=storable(note), took_s=took_s, before=before)
 
     def _record(self, records: Sequence[Record], *, durably: bool = False) -> None:
-        """Write to the journal, take note, and tell. A result becomes durable with the next intent, or the end."""
-        if not records:
-            return
-        self._journal.append(records, durably=durably)
+        """Note the records, and tell of them."""
+        self._note(records, durably=durably)
+        for record in records:
+            if isinstance(record, StepRecord):
+                self._tell(record)
+
+    def _note(self, records: Sequence[Record], *, durably: bool) -> None:
+        """Write to the journal. A result becomes durable with the next intent, or with the end."""
+        if records:
+            self._journal.append(records, durably=durably)
         for record in records:
             self._state.add(record)
-            if isinstance(record, StepRecord) and self._on_progress is not None:
-                self._on_progress(
-                    self._meter.progress(self._state, record, self._steps[record.step - 1].title)
-                )
+
+    def _tell(self, record: StepRecord) -> None:
+        if self._on_progress is not None:
+            title = self._steps[record.step - 1].title
+            self._on_progress(self._meter.progress(self._state.aim, record, title))
 
     def _is_settled(self, number: int) -> bool:
         return self._state.standing(number) in SETTLED[self._state.aim]
@@ -472,10 +508,10 @@ class _Meter:
         self._numbers = range(first, first + len(phase.steps))
         self._settled = sum(state.standing(number) in SETTLED[state.aim] for number in self._numbers)
 
-    def progress(self, state: JournalState, record: StepRecord, title: str) -> Progress:
-        self._settled += _SETTLES[state.aim].get(record.event, 0)
+    def progress(self, aim: Aim, record: StepRecord, title: str) -> Progress:
+        self._settled += _SETTLES[aim].get(record.event, 0)
         return Progress(
-            aim=state.aim,
+            aim=aim,
             phase=self._name,
             step=title,
             event=record.event,
@@ -485,6 +521,7 @@ class _Meter:
         )
 
 
+_NOT_SETTLED: Final = {Event.DONE: Event.FAILED, Event.UNDONE: Event.UNDO_FAILED}
 _SETTLES: Final = {
     Aim.FINISH: {Event.DONE: 1, Event.FOUND_DONE: 1},
     Aim.UNDO: {Event.UNDONE: 1},

@@ -63,8 +63,11 @@ class JournalFiles:
         """See the port."""
         plan = JournalState(self.read(name).records).plan
         with self._locks.hold(plan.subject, Holder(by=by, since=at, what=plan.name)):
-            path = self._taken_out(name)
+            path = self._file(name)
             text = _read(path)  # again: it may have grown until we had the lock
+            if JournalState(text.records).ending is Ending.UNDONE:
+                raise FixInput(f"{name} was taken back already: nothing is left to do", kept="its journal")
+            path = self._taken_out(path)
             with (
                 _opened(path, text.records, text.seal, cut_to=text.whole_bytes) as journal,
                 self._put_away_at_end(path, journal),
@@ -131,14 +134,11 @@ class JournalFiles:
             if JournalState(journal.records).ending is not None:
                 _make_evidence(path)
 
-    def _taken_out(self, name: str) -> Path:
-        """The file where an unfinished journal lies, so that it is one until its plan has come to an end again."""
-        path = self._file(name)
+    def _taken_out(self, path: Path) -> Path:
+        """The file where unfinished journals lie, so that it is one until its plan has come to an end again."""
         unfinished = self._folder / path.name
         if path == unfinished:
             return path
-        if JournalState(_read(path).records).ending is Ending.UNDONE:
-            raise FixInput(f"{name} was taken back already; nothing is left to do", kept="its journal")
         try:
             path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IWUSR)
             os.rename(path, unfinished)

@@ -44,5 +44,12 @@ class Delete(Step[Tree]):
         await self._move.undo(world, before)
 
     @property
+    def settles_with_its_batch(self) -> bool:
+        return True
+
+    async def settle(self, world: Tree) -> None:
+        await self._move.settle(world)
+
+    @property
     def _move(self) -> Move:
         return Move(source=self.path, target=self.backup)

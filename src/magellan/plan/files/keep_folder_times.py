@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from magellan.plan.files.tree import Tree
+from magellan.plan.files.tree import Kind, Tree
 from magellan.plan.step import Answer, Before, Begun, Done, NotDone, Step
 
 
@@ -52,4 +52,6 @@ class KeepFolderTimes(Step[Tree]):
 
     async def _times(self, world: Tree) -> dict[str, int]:
         found = [(folder, await world.look(folder)) for folder in self.folders]
-        return {folder: each.mtime_ns for folder, each in found if each is not None and each.kind == "folder"}
+        return {
+            folder: each.mtime_ns for folder, each in found if each is not None and each.kind is Kind.FOLDER
+        }

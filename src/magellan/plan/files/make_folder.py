@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from magellan.plan.files.tree import Tree, checked, folder_of, folders_above
+from magellan.plan.files.tree import Kind, Tree, checked, folder_of, folders_above
 from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step
 
 
@@ -33,11 +33,10 @@ class MakeFolder(Step[Tree]):
     async def check(self, world: Tree, before: Before | None) -> Answer:
         found = await world.look(self.path)
         if found is None:
-            folder = await world.look(folder_of(self.path))
-            if folder is None or folder.kind != "folder":
+            if await world.folder(folder_of(self.path)) is None:
                 return Blocked(why=f"there is no folder {folder_of(self.path)}")
             return NotDone()
-        if found.kind != "folder":
+        if found.kind is not Kind.FOLDER:
             return Blocked(why=f"{self.path} is a {found.kind} and not a folder")
         if before is not None and found.mode != self.mode:
             return Begun(why=f"{self.path} is there, without its permission bits")
@@ -47,8 +46,13 @@ class MakeFolder(Step[Tree]):
         if await world.look(self.path) is None:
             await world.make_folder(self.path)
         await world.set_mode(self.path, self.mode)
-        await world.sync(folder_of(self.path))
 
     async def undo(self, world: Tree, before: Before) -> None:
         await world.remove_folder(self.path)
+
+    @property
+    def settles_with_its_batch(self) -> bool:
+        return True
+
+    async def settle(self, world: Tree) -> None:
         await world.sync(folder_of(self.path))

@@ -46,8 +46,8 @@ class Move(Step[Tree]):
             return Blocked(why=f"{self.source} is not there")
         if target is not None:
             return Blocked(why=f"{self.target} is there already")
-        folder = await world.look(folder_of(self.target))
-        if folder is None or folder.kind != "folder":
+        folder = await world.folder(folder_of(self.target))
+        if folder is None:
             return Blocked(why=f"there is no folder {folder_of(self.target)}")
         if folder.device != source.device:
             return Blocked(why=f"{self.target} would lie on another disk than {self.source}")
@@ -59,11 +59,17 @@ class Move(Step[Tree]):
     async def undo(self, world: Tree, before: Before) -> None:
         await _rename(world, self.target, self.source)
 
+    @property
+    def settles_with_its_batch(self) -> bool:
+        return True
+
+    async def settle(self, world: Tree) -> None:
+        # The new name first: a power cut in between leaves two names rather than none.
+        await world.sync(folder_of(self.target), folder_of(self.source))
+
 
 async def _rename(world: Tree, source: str, target: str) -> None:
     # A rename would silently replace what appeared there since the check.
     if await world.look(target) is not None:
         raise FileExistsError(f"{target} has appeared meanwhile")
     await world.rename(source, target)
-    # The new name first: a power cut in between leaves two names rather than none.
-    await world.sync(folder_of(target), folder_of(source))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from magellan.errors import FixInput
-from magellan.plan.files.tree import UNFINISHED, Tree, checked, folder_of, folders_above
+from magellan.plan.files.tree import UNFINISHED, Kind, Tree, checked, folder_of, folders_above
 from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step, storable
 
 
@@ -35,14 +35,13 @@ class PointLink(Step[Tree]):
 
     async def check(self, world: Tree, before: Before | None) -> Answer:
         found = await world.look(self.path)
-        if found is not None and found.kind != "link":
+        if found is not None and found.kind is not Kind.LINK:
             return Blocked(why=f"{self.path} is a {found.kind} and not a link")
         says = None if found is None else await world.link_target(self.path)
         if says == self.target:
             return Done()
         if before is None:
-            folder = await world.look(folder_of(self.path))
-            if folder is None or folder.kind != "folder":
+            if await world.folder(folder_of(self.path)) is None:
                 return Blocked(why=f"there is no folder {folder_of(self.path)}")
             if says is not None and storable(says) != says:
                 return Blocked(
@@ -59,7 +58,6 @@ class PointLink(Step[Tree]):
         await self._remove_unfinished(world)
         await world.make_link(self._unfinished, self.target)
         await world.rename(self._unfinished, self.path)
-        await world.sync(folder_of(self.path))
 
     async def undo(self, world: Tree, before: Before) -> None:
         await self._remove_unfinished(world)
@@ -71,6 +69,12 @@ class PointLink(Step[Tree]):
                 await world.make_link(self._unfinished, before["said"])
                 await world.set_mtime(self._unfinished, before["mtime_ns"])
                 await world.rename(self._unfinished, self.path)
+
+    @property
+    def settles_with_its_batch(self) -> bool:
+        return True
+
+    async def settle(self, world: Tree) -> None:
         await world.sync(folder_of(self.path))
 
     async def _remove_unfinished(self, world: Tree) -> None:

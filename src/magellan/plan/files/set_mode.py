@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from magellan.plan.files.tree import Tree, checked, folders_above
+from magellan.plan.files.tree import Kind, Tree, checked, folders_above
 from magellan.plan.step import Answer, Before, Blocked, Done, NotDone, Step
 
 
@@ -32,7 +32,7 @@ class SetMode(Step[Tree]):
 
     async def check(self, world: Tree, before: Before | None) -> Answer:
         found = await world.look(self.path)
-        if found is None or found.kind not in ("file", "folder"):
+        if found is None or found.kind not in (Kind.FILE, Kind.FOLDER):
             return Blocked(why=f"there is no file and no folder {self.path}")
         if found.mode == self.mode:
             return Done()
@@ -47,3 +47,10 @@ class SetMode(Step[Tree]):
 
     async def undo(self, world: Tree, before: Before) -> None:
         await world.set_mode(self.path, before["mode"])
+
+    @property
+    def settles_with_its_batch(self) -> bool:
+        return True
+
+    async def settle(self, world: Tree) -> None:
+        await world.sync(self.path)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from magellan.errors import FixInput
 
@@ -20,11 +21,20 @@ UNFINISHED = ".unfinished"
 """How the names end under which a step prepares what it then puts in its place."""
 
 
+class Kind(StrEnum):
+    """What can lie at a path."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"  # symbolic
+    OTHER = "other"  # a socket, a device
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What lies at a path."""
 
-    kind: Literal["file", "folder", "link", "other"]
+    kind: Kind
     mode: int  # permission bits with set-id and sticky: 0o755
     mtime_ns: int  # of the last change, as the file system has it
     size: int  # bytes; 0 for a folder
@@ -32,7 +42,7 @@ class Found:
 
     def as_json(self) -> dict[str, Any]:
         """What a journal keeps of it, by which it is known again."""
-        return {"kind": self.kind, "mode": self.mode, "mtime_ns": self.mtime_ns, "size": self.size}
+        return {"kind": str(self.kind), "mode": self.mode, "mtime_ns": self.mtime_ns, "size": self.size}
 
     def is_as(self, before: Mapping[str, Any]) -> bool:
         """Whether it is what `as_json` was taken of."""
@@ -44,6 +54,10 @@ class Tree(Protocol):
 
     async def look(self, path: str) -> Found | None:
         """What lies there; None: nothing."""
+        ...
+
+    async def folder(self, path: str) -> Found | None:
+        """The folder there, or the one that a link there leads to; None: there is none."""
         ...
 
     async def read(self, path: str) -> bytes:
@@ -88,8 +102,11 @@ class Tree(Protocol):
         """The time of the last change, of anything."""
         ...
 
-    async def sync(self, *folders: str) -> None:
-        """Make what changed in these folders survive a power cut: new names, gone names. Each is waited for once."""
+    async def sync(self, *paths: str) -> None:
+        """Make what changed survive a power cut: names in a folder, permission bits and times of a file or folder.
+
+        What is gone needs nothing, and what this tree has not changed since it was last synced is not waited for.
+        """
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from magellan.plan.files.tree import UNFINISHED, Found, Tree, checked, folder_of, folders_above
+from magellan.plan.files.tree import UNFINISHED, Found, Kind, Tree, checked, folder_of, folders_above
 from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step
 
 
@@ -41,11 +41,10 @@ class WriteFile(Step[Tree]):
         if before is not None:
             return await self._check_again(world, found, before)
         if found is None:
-            folder = await world.look(folder_of(self.path))
-            if folder is None or folder.kind != "folder":
+            if await world.folder(folder_of(self.path)) is None:
                 return Blocked(why=f"there is no folder {folder_of(self.path)}")
             return NotDone(before={"kind": None})
-        if found.kind != "file":
+        if found.kind is not Kind.FILE:
             return Blocked(why=f"{self.path} is a {found.kind} and not a file")
         content = await world.read(self.path)
         if content == self.content and found.mode == self.mode:
@@ -54,15 +53,15 @@ class WriteFile(Step[Tree]):
             return Blocked(why=f"{self.path} is there already, with other content or permission bits")
         if await world.look(self.backup) is not None:
             return Blocked(why=f"{self.backup}, where the old file is to be kept, is there already")
-        folder = await world.look(folder_of(self.backup))
-        if folder is None or folder.kind != "folder":
+        folder = await world.folder(folder_of(self.backup))
+        if folder is None:
             return Blocked(why=f"there is no folder {folder_of(self.backup)} to keep the old file in")
         if folder.device != found.device:
             return Blocked(why=f"{self.backup} would lie on another disk than {self.path}")
         return NotDone(before={**found.as_json(), "sha256": hashlib.sha256(content).hexdigest()})
 
     async def _check_again(self, world: Tree, found: Found | None, before: Before) -> Answer:
-        content = await world.read(self.path) if found is not None and found.kind == "file" else None
+        content = await world.read(self.path) if found is not None and found.kind is Kind.FILE else None
         # The same bytes with another time of change are ours, or were ours already.
         if found is not None and content == self.content and found.mode == self.mode:
             return Done()
@@ -76,10 +75,10 @@ class WriteFile(Step[Tree]):
     async def do(self, world: Tree, before: Before) -> None:
         if before["kind"] is not None and await world.look(self.backup) is None:
             await world.link(self.path, self.backup)
+            # The old file has its second name for good before it loses the first.
             await world.sync(folder_of(self.backup))
         await world.write(self._unfinished, self.content, self.mode)
         await world.rename(self._unfinished, self.path)
-        await world.sync(folder_of(self.path))
 
     async def undo(self, world: Tree, before: Before) -> None:
         if await world.look(self._unfinished) is not None:
@@ -93,6 +92,12 @@ class WriteFile(Step[Tree]):
             await world.remove(self.backup)
         else:
             await world.rename(self.backup, self.path)
+
+    @property
+    def settles_with_its_batch(self) -> bool:
+        return True
+
+    async def settle(self, world: Tree) -> None:
         await world.sync(folder_of(self.path), *([folder_of(self.backup)] if self.backup else []))
 
     @property
