@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 
 from magellan.exchange.server.encoding import rfc3339
 from magellan.exchange.server.event_log import EventLog
@@ -49,6 +50,18 @@ def test_who_reads_the_log_before_that_moment_finds_every_line() -> None:
     stop()
     assert [json.loads(line)["what"] for line in heard] == ["heard"]
     assert [json.loads(line)["n"] for line in log.since(0)] == [1, 2, 3]
+
+
+def test_the_log_keeps_little_more_memory_than_its_lines_have_bytes() -> None:
+    log = EventLog()
+    tracemalloc.start()
+    try:
+        for number in range(500):
+            log.write(number, "trade_update", data={"order": {str(each): "a value" for each in range(40)}})
+        kept_bytes = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 2 * sum(map(len, log.since(0)))
 
 
 def test_times_are_written_with_as_many_digits_as_they_need() -> None:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import IO, Any
 
-from magellan.exchange.server.encoding import rfc3339, to_json
+from magellan.exchange.server.encoding import rfc3339, to_json, to_keep
 
 KEPT_IN_MEMORY = 100_000  # lines; a file gets all of them
 
@@ -73,7 +73,7 @@ class EventLog:
     def _write_out(self) -> None:
         unwritten, self._unwritten = self._unwritten, []
         for number, at_ns, what, details in unwritten:
-            line = to_json({"n": number, "at": rfc3339(at_ns), "what": what, **details})
+            line = to_keep(to_json({"n": number, "at": rfc3339(at_ns), "what": what, **details}))
             self._lines.append(line)
             if self._file is not None:
                 self._file.write(line + b"\n")

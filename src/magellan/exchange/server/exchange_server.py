@@ -18,7 +18,7 @@ from magellan.exchange.server import event_source
 from magellan.exchange.server.clock import ClockMode, ExchangeClock
 from magellan.exchange.server.control import PREFIX, Control
 from magellan.exchange.server.disturbed_market import DisturbedMarket
-from magellan.exchange.server.encoding import Encoding
+from magellan.exchange.server.encoding import Encoding, to_keep
 from magellan.exchange.server.event_log import EventLog
 from magellan.exchange.server.faults.happenings import Happenings
 from magellan.exchange.server.faults.injector import ArmedFault, FaultInjector, Fired, Occasion
@@ -302,7 +302,7 @@ class ExchangeServer:
         return account_id
 
     def _happened(self, event: VenueEvent) -> None:
-        written = orjson.dumps(event.body)
+        written = to_keep(orjson.dumps(event.body))
         self.log.write(
             event.at_ns,
             event.kind,
