@@ -370,6 +370,24 @@ def test_a_split_over_night_carries_the_position_and_its_stop() -> None:
     assert {order.stop for order in stops} == {Decimal("49.0")}
 
 
+def test_a_split_is_applied_at_its_instant_and_not_with_the_next_bar() -> None:
+    # The broker's position is compared before the opening: by then ours is on the same basis.
+    at_ns = int(CALENDAR.opens_at_ns[1]) - 3600 * SECOND_NS
+    split = Split(symbol="A", effective_at=instant(at_ns), new_shares=2, old_shares=1)
+    told = world(flat_bars(2), plan=replace(PLAN, targets=()), differing=Differing.REFUSE)
+    told.actions = (split,)
+    told.run(at_ns - SECOND_NS)
+    told.at(at_ns, "do", lambda: told.split(split))
+    told.run(int(CALENDAR.opens_at_ns[1]) - SECOND_NS)
+    assert told.session is not None
+    assert told.session.state.book.quantity("A") == 200
+    assert told.session.entries_refused is None
+    assert kinds(told).count("reconciliation") == 1
+    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    assert sum(order.quantity for order in stops) == 200
+    assert {order.stop for order in stops} == {Decimal("49.0")}
+
+
 def test_a_half_day_ends_a_trade_that_leaves_with_its_session() -> None:
     # The fourth session of the calendar closes at one.
     cal = calendar(6)

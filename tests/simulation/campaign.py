@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,14 @@ from magellan.ledger.entries import AnswerIs, SessionBegan
 from magellan.strategy import trade_plan as tp
 from magellan.strategy.contract import Features, NoParameters, Parameters, Strategy
 from magellan.strategy.market_view import MarketView
-from magellan.trading.bar import Bars, nanoseconds
+from magellan.trading.bar import Bars, instant, nanoseconds
+from magellan.trading.corporate_action import Split
 from magellan.trading.order import OrderType, TimeInForce
 from magellan.trading.purpose import OrderPurpose
 from magellan.trading.session import EXCHANGE_ZONE, ExchangeCalendar, day_number
-from magellan.trading.timeframe import MINUTE_NS, SECOND_NS, Timeframe
+from magellan.trading.timeframe import HOUR_NS, MINUTE_NS, SECOND_NS, Timeframe
 from magellan.workspace.config import AccountTerms, DataTerms, ExecutionTerms, Identity, StrategyConfig
-from simulation.world import WireFaults, World
+from simulation.world import NO_DAY_FAULTS, DayFaults, WireFaults, World
 
 FIRST_ON = date(2024, 3, 4)
 WARM_UP_BARS = 10
@@ -40,6 +42,9 @@ UNPROTECTED_S_MAX = (
 )
 RECONCILED_EVERY_S = 240.0  # within the bound: where the broker cancels by itself, and its word can be lost
 RECONCILED_SELDOM_S = 3600.0
+CLOCK_SKEW_S_MAX = Decimal(2)
+SEEN_WRONG_WITHIN_S = RECONCILED_EVERY_S + 60.0  # questions are lost, and asked again
+SPLIT_BEFORE_S = 5 * 3600  # before the opening
 ZERO = Decimal(0)
 
 
@@ -217,18 +222,29 @@ def faults_of(chance: random.Random) -> tuple[WireFaults, BrokerFaults]:
 NO_FAULTS = (WireFaults(), BrokerFaults())
 
 
+def day_faults_of(chance: random.Random) -> DayFaults:
+    """What befalls host, exchange and account in a run: each in a quarter of the runs, on every third day."""
+    return DayFaults(**{each.name: chance.choice((0.0, 0.0, 0.0, 0.3)) for each in fields(DayFaults)})
+
+
 def simulate(
     seed: int,
     *,
     days: int = 5,
     faults: tuple[WireFaults, BrokerFaults] | None = None,
+    day_faults: DayFaults | None = None,
     minutes: int | None = None,
 ) -> Outcome:
     """Run a session through so many trading days. Raises Broken.
 
-    faults, minutes: instead of those that the seed draws; minutes of a bar.
+    faults, day_faults, minutes: instead of those that the seed draws; minutes of a bar. With `faults` alone, no day
+    has faults of its own.
     """
     chance = random.Random(f"run {seed}")
+    # From a chance of their own, so that a seed that once failed draws what it drew then.
+    days_chance = random.Random(f"days {seed}")
+    if day_faults is None:
+        day_faults = day_faults_of(days_chance) if faults is None else NO_DAY_FAULTS
     wire, broker = faults_of(chance) if faults is None else faults
     unheard = wire.event_lost > 0 and broker.cancelled_alone > 0
     symbols = ("AA", "BB", "CC")[: chance.choice((1, 1, 2, 3))]
@@ -238,6 +254,11 @@ def simulate(
     span = Timeframe((drawn if minutes is None else minutes) * MINUTE_NS)
     past = {symbol: market(symbol, cal, span, 0, 2, rng) for symbol in symbols}
     future = {symbol: market(symbol, cal, span, 2, days, rng) for symbol in symbols}
+    splits = splits_of(day_faults, days_chance, cal, days, symbols)
+    future = {symbol: split_from(bars, splits) for symbol, bars in future.items()}
+    limits = ANYTHING_GOES
+    if day_faults.clock_set:
+        limits = replace(limits, clock_skew_s_max=CLOCK_SKEW_S_MAX)
     config = StrategyConfig(
         strategy=Identity(name="restless", version="1.0.0", kind="intraday"),
         symbols=symbols,
@@ -278,10 +299,14 @@ def simulate(
             parameters={symbol: NoParameters() for symbol in symbols},
             calendar=cal,
             capabilities=able,
-            timings=Timings(reconcile_every_s=RECONCILED_EVERY_S if unheard else RECONCILED_SELDOM_S),
+            timings=Timings(
+                reconcile_every_s=RECONCILED_EVERY_S
+                if unheard or day_faults.clock_set
+                else RECONCILED_SELDOM_S
+            ),
             differing=Differing.ADOPT,
             at_the_end=AtTheEnd.HOLD,
-            limits=ANYTHING_GOES,
+            limits=limits,
             breaker_limits=NEVER_TRIPS,
         )
 
@@ -297,8 +322,10 @@ def simulate(
         chance=random.Random(f"world {seed}"),
         wire=wire,
         check=watch.check,
+        actions=splits,
     )
     _plan_the_operator(world, chance, cal, days, symbols, troubled=faults is None)
+    _plan_the_days(world, day_faults, days_chance, cal, days, symbols)
     world.run(int(cal.closes_at_ns[1 + days]) + 60 * SECOND_NS)
     settle(world)
     watch.at_the_end(world)
@@ -352,9 +379,78 @@ def _plan_the_operator(
             world.at(some(), "do", lambda down_ns=down_ns: world.stream_down(down_ns))
 
 
+def splits_of(
+    faults: DayFaults, chance: random.Random, cal: ExchangeCalendar, days: int, symbols: tuple[str, ...]
+) -> tuple[Split, ...]:
+    """Splits before the opening of some sessions but the first, at most one of a symbol."""
+    found: dict[str, Split] = {}
+    for session in range(3, 2 + days):
+        if chance.random() < faults.split:
+            symbol, new = chance.choice(symbols), chance.choice((2, 3))
+            at_ns = int(cal.opens_at_ns[session]) - SPLIT_BEFORE_S * SECOND_NS
+            found.setdefault(
+                symbol, Split(symbol=symbol, effective_at=instant(at_ns), new_shares=new, old_shares=1)
+            )
+    return tuple(found.values())
+
+
+def split_from(bars: Bars, splits: tuple[Split, ...]) -> Bars:
+    """The bars as they trade: from its instant on, on the basis that a split of their symbol makes."""
+    for split in splits:
+        if split.symbol == bars.symbol:
+            after = bars.opened_at_ns >= nanoseconds(split.effective_at)
+            prices = {
+                name: np.where(
+                    after, np.round(getattr(bars, name) * split.price_factor, 2), getattr(bars, name)
+                )
+                for name in ("open", "high", "low", "close")
+            }
+            bars = replace(bars, **prices)
+    return bars
+
+
+def _plan_the_days(
+    world: World,
+    faults: DayFaults,
+    chance: random.Random,
+    cal: ExchangeCalendar,
+    days: int,
+    symbols: tuple[str, ...],
+) -> None:
+    """What befalls host, exchange and account, at random instants."""
+    for split in world.actions:
+        assert isinstance(split, Split)
+        world.at(nanoseconds(split.effective_at), "do", partial(world.split, split))
+    for session in range(2, 2 + days):
+        opens, closes = int(cal.opens_at_ns[session]), int(cal.closes_at_ns[session])
+
+        def strikes(rate: float, what: Callable[[], None], low: int = opens, high: int = closes) -> None:
+            if chance.random() < rate:
+                world.at(chance.randrange(low, high), "do", what)
+
+        def some_s(low: float, high: float) -> int:
+            return int(chance.uniform(low, high) * SECOND_NS)
+
+        sign, symbol = chance.choice((-1, 1)), chance.choice(symbols)
+        strikes(faults.clock_set, partial(world.set_host_clock, sign * some_s(3, 1800)))
+        strikes(faults.stands_still, partial(world.stand_still, some_s(5, 900)))
+        strikes(faults.disk_full, partial(world.fill_disk, some_s(5, 900)))
+        told, for_ns = chance.random() < 0.5, some_s(300, 7200)
+        strikes(faults.halted, partial(world.halt, symbol, for_ns, told=told))
+        moved = Decimal(sign * chance.randrange(1, 40) * 1000)
+        strikes(faults.money_moved, partial(world.pay, moved, "money_moved"))
+        paid = Decimal(chance.randrange(1, 50)) / 100
+
+        def dividend(symbol: str = symbol, paid: Decimal = paid) -> None:
+            world.pay(world.core.positions.get(symbol, ZERO) * paid, "dividend")
+
+        strikes(faults.dividend, dividend, opens - 3 * HOUR_NS, opens)
+
+
 def settle(world: World) -> None:
     """No fault any more; time for everything that is under way."""
     world.wire = WireFaults()
+    world.disk_full_until_ns = world.still_until_ns = 0
     world.core.faults = BrokerFaults()
     if world.session is None and world.stopped is None:
         world.run(world.now_ns + 60 * SECOND_NS)
@@ -384,11 +480,18 @@ class Watch:
     """Looks at broker and session after every event."""
 
     protects: bool  # the plan has a stop of one kind or another
+    wrong_since: int | None = (
+        None  # when (ns) the session's clock began to be further from the broker's than allowed
+    )
     bare_since: dict[str, int] = field(default_factory=dict)
     seen: int = 0
 
     def check(self, world: World) -> None:
         core = world.core
+        if abs(world.skew_s) <= CLOCK_SKEW_S_MAX or world.session is None:
+            self.wrong_since = None
+        elif self.wrong_since is None:
+            self.wrong_since = world.now_ns
         for symbol, held in core.positions.items():
             if held < 0:
                 raise Broken(f"{symbol}: {held} units in an account that never sells short")
@@ -399,14 +502,20 @@ class Watch:
             self._protection(world)
 
     def _entries(self, world: World) -> None:
-        """No entry is intended while the account is halted."""
+        """No entry is intended while the account is halted, or by a clock that was seen to be wrong."""
         halted = False
         for entry in world.ledger[self.seen :]:
             if entry.kind == "order_intended":
                 told: Any = entry.payload
                 session = world.session
+                enters = told.purpose is OrderPurpose.ENTRY
+                wrong_s = 0.0 if self.wrong_since is None else (world.now_ns - self.wrong_since) / SECOND_NS
+                if enters and wrong_s > SEEN_WRONG_WITHIN_S:
+                    raise Broken(
+                        f"{told.request.client_order_id} was intended by a clock that is {world.skew_s:.0f} s off"
+                    )
                 halted = session is not None and session.state.book.is_halted
-                if halted and told.purpose is OrderPurpose.ENTRY and entry.at == world.now:
+                if halted and enters and entry.at == world.now:
                     before = next(
                         each for each in reversed(world.ledger) if each.kind in ("halted", "resumed")
                     )
@@ -425,13 +534,18 @@ class Watch:
                 leaves = order.symbol == symbol and order.side.value == "sell" and order.works
                 if leaves and order.type in (OrderType.STOP, OrderType.MARKET):
                     covered += order.open_quantity
-            open_now = world.tape.running(symbol, world.now_ns) is not None
-            if covered >= held or not open_now or world.session is None:
+            trades = world.tape.running(symbol, world.now_ns) is not None and symbol not in core.halted
+            # By our clock too: what the session takes for night, it leaves for the morning.
+            trades = trades and world.tape.running(symbol, nanoseconds(world.now)) is not None
+            asleep = world.session is None or world.now_ns < world.still_until_ns
+            if covered >= held or not trades or asleep:
                 self.bare_since.pop(symbol, None)
                 continue
             since = self.bare_since.setdefault(symbol, world.now_ns)
             bare_s = (world.now_ns - since) / SECOND_NS
-            if bare_s > UNPROTECTED_S_MAX:
+            # Where the clock is set back between two starts, what was to be waited for is waited for as much longer.
+            clocks = world.host_was_ahead_ns
+            if bare_s > UNPROTECTED_S_MAX + (max(clocks) - min(clocks)) / SECOND_NS:
                 raise Broken(f"{symbol}: {held - covered} of {held} units unprotected for {bare_s:.0f} s")
         for symbol in self.bare_since.keys() - core.positions.keys():
             del self.bare_since[symbol]
@@ -459,11 +573,14 @@ class Watch:
         executed = sum(
             (-each.signed_quantity * each.price - each.commission_usd for each in core.executions), ZERO
         )
-        if core.cash != Decimal("100000.0") + executed:
+        if core.cash != Decimal("100000.0") + executed + world.money_moved_usd:
             raise Broken("the broker's cash is not conserved")
         flow = sum(book.cash_flow_usd.values(), ZERO) - book.commission_usd
         if abs(flow - executed) > Decimal("0.000001"):
             raise Broken(f"our cash flow is {flow}, the broker's {executed}")
+        ours_usd = book.cash_moved_usd + flow
+        if session.reconciled_at is not None and abs(ours_usd - core.cash) >= Decimal("0.01"):
+            raise Broken(f"the book has {ours_usd} USD, the broker {core.cash}")
         self._rebuilt(world, session)
 
     def _rebuilt(self, world: World, session: Session) -> None:
@@ -495,4 +612,14 @@ def signals(world: World) -> Mapping[tuple[str, datetime], tuple[Any, ...]]:
     }
 
 
-__all__ = ["NO_FAULTS", "Broken", "BrokerFaults", "Outcome", "WireFaults", "signals", "simulate"]
+__all__ = [
+    "NO_DAY_FAULTS",
+    "NO_FAULTS",
+    "Broken",
+    "BrokerFaults",
+    "DayFaults",
+    "Outcome",
+    "WireFaults",
+    "signals",
+    "simulate",
+]

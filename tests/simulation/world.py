@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+import numpy as np
 
 from magellan.adapters.simulated.bar_tape import BarTape
 from magellan.adapters.simulated.broker_core import BrokerCore
@@ -23,7 +26,7 @@ from magellan.engine.setup import SessionSetup
 from magellan.ledger.entries import AnswerTo, NewEntry
 from magellan.trading.answer import Unknown
 from magellan.trading.bar import Bar, Bars, instant, nanoseconds
-from magellan.trading.corporate_action import CorporateAction
+from magellan.trading.corporate_action import CorporateAction, Split
 from magellan.trading.order import OrderEvent
 from magellan.trading.timeframe import SECOND_NS
 
@@ -53,6 +56,22 @@ class WireFaults:
 NO_WIRE_FAULTS = WireFaults()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayFaults:
+    """What befalls the host, the exchange or the account on some days. Rates between 0 and 1, per trading day."""
+
+    clock_set: float = 0.0  # the host's clock is set, forward or back, beside the broker's
+    stands_still: float = 0.0  # the process gets no turn for a while, and then everything at once
+    disk_full: float = 0.0  # nothing can be recorded for a while; the session is started again and again
+    halted: float = 0.0  # the exchange halts a symbol, and lets it go on elsewhere
+    split: float = 0.0  # over night
+    dividend: float = 0.0  # over night
+    money_moved: float = 0.0  # a person brings money, or takes some out
+
+
+NO_DAY_FAULTS = DayFaults()
+
+
 @dataclass(slots=True)
 class World:
     """One session's whole surroundings."""
@@ -66,6 +85,12 @@ class World:
     chance: random.Random
     wire: WireFaults = NO_WIRE_FAULTS
     actions: tuple[CorporateAction, ...] = ()
+    host_ahead_ns: int = 0  # of the host's clock, before the broker's
+    host_was_ahead_ns: list[int] = field(default_factory=lambda: [0])  # all that it has been
+    disk_full_until_ns: int = 0
+    still_until_ns: int = 0  # the process gets no turn until then
+    money_moved_usd: Decimal = Decimal(0)
+    struck: Counter[str] = field(default_factory=Counter)  # faults, by name
     check: Callable[[World], None] | None = None
     ledger: list[NewEntry] = field(default_factory=list)
     alerts: list[c.Alert] = field(default_factory=list)
@@ -82,6 +107,8 @@ class World:
     _told: dict[str, list[Bar]] = field(default_factory=dict)  # bars the feed has closed so far
     _generation: int = 0
     _stream_up_ns: int = 0
+    _halts: list[tuple[str, int, int]] = field(default_factory=list)  # symbol, from and to, of all
+    _ahead_ns: int = 0  # of the session's time, before the broker's
     touched_inputs: bool = False
 
     # --- Running ----------------------------------------------------------------------------------------------
@@ -107,7 +134,8 @@ class World:
         if broker is not None:
             due.append(broker)
         if self.session is not None and self._wakes:
-            due.append(max(min(self._wakes.values()), self.now_ns))
+            wake_ns = min(self._wakes.values()) - self._ahead_ns
+            due.append(max(wake_ns, self.still_until_ns, self.now_ns))
         return min(due, default=None)
 
     def _step(self, at_ns: int) -> None:
@@ -123,15 +151,21 @@ class World:
             self.core.advance(self.now_ns)
             self._broker_events()
             return
-        due = [name for name, ns in self._wakes.items() if ns <= self.now_ns]
-        if self.session is not None and due:
+        due = [name for name, ns in self._wakes.items() if ns <= self.now_ns + self._ahead_ns]
+        if self.session is not None and due and self.still_until_ns <= self.now_ns:
             name = min(due, key=lambda each: (self._wakes[each], each))
             del self._wakes[name]
             self.tell(e.Woke(at=self.now, name=name))
 
     @property
     def now(self) -> datetime:
-        return instant(self.now_ns)
+        """The present as the session lives it."""
+        return instant(self.now_ns + self._ahead_ns)
+
+    @property
+    def skew_s(self) -> float:
+        """The session's clock less the broker's."""
+        return self._ahead_ns / SECOND_NS
 
     def later(self, delay_ns: int, kind: str, payload: Any) -> None:
         self.at(self.now_ns + delay_ns, kind, payload)
@@ -141,13 +175,17 @@ class World:
         heapq.heappush(self._queue, (at_ns, self._number, kind, payload))
 
     def _happen(self, kind: str, payload: Any) -> None:
-        if kind == "start":
+        if self.now_ns < self.still_until_ns and kind in ("bar", "event"):
+            self.at(self.still_until_ns, kind, payload)
+        elif kind == "start":
             if self.session is None and self.stopped is None:
                 self._start()
         elif kind == "do":
             payload()
         elif kind == "bar":
             symbol, bar, forming = payload
+            if self._falls_into_a_halt(symbol, bar):
+                return
             if not forming:
                 told = self._told[symbol]
                 if bar not in told:
@@ -156,7 +194,7 @@ class World:
             self.tell(e.BarClosed(at=self.now, symbol=symbol, bar=bar, source="sim"))
         elif kind == "closed":  # the bar exists from now on for whoever asks the history, told or not
             symbol, bar = payload
-            if bar not in self._told[symbol]:
+            if bar not in self._told[symbol] and not self._falls_into_a_halt(symbol, bar):
                 self._told[symbol].append(bar)
         elif kind == "event":
             generation, event = payload
@@ -170,6 +208,7 @@ class World:
         self.starts += 1
         self._generation += 1
         self._wakes = {}
+        self._ahead_ns = self.host_ahead_ns
         self.session = Session(setup, list(self.ledger))
         since = self.session.asks_since or self.now - timedelta(days=1)
         history = {symbol: self._history(symbol) for symbol in self.past}
@@ -189,19 +228,19 @@ class World:
         told = self._told.get(symbol, [])
         if not told:
             return past
-        import numpy as np
-
-        return Bars(
-            symbol=symbol,
-            timeframe=past.timeframe,
-            opened_at_ns=np.concatenate(
-                (past.opened_at_ns, np.array([nanoseconds(bar.opened_at) for bar in told], dtype=np.int64))
-            ),
-            **{
-                name: np.concatenate((getattr(past, name), np.array([getattr(bar, name) for bar in told])))
-                for name in ("open", "high", "low", "close", "volume")
-            },
+        at_ns = np.concatenate(
+            (past.opened_at_ns, np.array([nanoseconds(bar.opened_at) for bar in told], dtype=np.int64))
         )
+        columns = {
+            name: np.concatenate((getattr(past, name), np.array([getattr(bar, name) for bar in told])))
+            for name in ("open", "high", "low", "close", "volume")
+        }
+        for action in self.actions:  # who tells the history tells it on the present basis
+            if isinstance(action, Split) and action.symbol == symbol and action.effective_at <= self.now:
+                before = at_ns < nanoseconds(action.effective_at)
+                for name, column in columns.items():
+                    column[before] *= action.share_factor if name == "volume" else action.price_factor
+        return Bars(symbol=symbol, timeframe=past.timeframe, opened_at_ns=at_ns, **columns)
 
     def tell(self, event: e.Event) -> None:
         """Hand an event to the session, and carry its commands out."""
@@ -209,25 +248,32 @@ class World:
             return
         commands = self.session.handle(event)
         for at, command in enumerate(commands):
-            if isinstance(command, c.Record) and self._strikes(self.wire.torn):
-                self.kill()
+            if isinstance(command, c.Record) and self._cannot_be_kept():
+                # The driver carries out nothing that follows, and ends; whoever watches it starts it again.
+                self.kill(up_to_s=8.0 if self.now_ns >= self.disk_full_until_ns else 120.0)
                 return
             self._carry_out(command)
             if self.session is None:
                 return
-            if at + 1 < len(commands) and self._strikes(self.wire.killed):
+            if at + 1 < len(commands) and self._strikes("killed"):
                 self.kill()
                 return
         if self.check is not None:
             self.check(self)
 
-    def kill(self) -> None:
+    def _cannot_be_kept(self) -> bool:
+        if self.now_ns < self.disk_full_until_ns:
+            self.struck["disk_full"] += 1
+            return True
+        return self._strikes("torn")
+
+    def kill(self, *, up_to_s: float = 8.0) -> None:
         """The process is gone, and starts again a few seconds later."""
         self.kills += 1
         self.session = None
         self._generation += 1
         self._wakes = {}
-        self.later(int(self.chance.uniform(0.5, 8.0) * SECOND_NS), "start", None)
+        self.later(int(self.chance.uniform(0.5, up_to_s) * SECOND_NS), "start", None)
 
     def _carry_out(self, command: c.Command) -> None:
         match command:
@@ -243,13 +289,13 @@ class World:
             case c.Cancel(broker_order_id=broker_id, client_order_id=name):
                 self._change(AnswerTo.CANCEL, name, lambda: self.core.cancel(broker_id))
             case c.LookUp(client_order_id=name):
-                if self._strikes(self.wire.question_lost):
+                if self._strikes("question_lost"):
                     event: Any = e.NotTold(at=self.now, why="lost", client_order_id=name)
                     self._answer(event, 5 * SECOND_NS)
                 else:
                     self._answer(e.LookedUp(at=self.now, client_order_id=name, order=self.core.order(name)))
             case c.AskBroker(since=since):
-                if self._strikes(self.wire.question_lost):
+                if self._strikes("question_lost"):
                     self._answer(e.NotTold(at=self.now, why="lost"), 5 * SECOND_NS)
                 else:
                     self._answer(e.BrokerTold(at=self.now, facts=self._facts(since)))
@@ -263,7 +309,7 @@ class World:
 
     def _change(self, to: AnswerTo, name: str, act: Callable[[], Any]) -> None:
         self.core.advance(self.now_ns)
-        if self._strikes(self.wire.request_lost):
+        if self._strikes("request_lost"):
             self._touch()
             lost = e.Answered(at=self.now, to=to, client_order_id=name, answer=Unknown(why="lost"))
             self._answer(lost, int(self.chance.uniform(1, 10) * SECOND_NS))
@@ -271,11 +317,11 @@ class World:
         answer = act()
         self._broker_events()
         told = e.Answered(at=self.now, to=to, client_order_id=name, answer=answer)
-        if self._strikes(self.wire.answer_lost):
+        if self._strikes("answer_lost"):
             self._touch()
             lost = e.Answered(at=self.now, to=to, client_order_id=name, answer=Unknown(why="lost"))
             self._answer(lost, int(self.chance.uniform(1, 10) * SECOND_NS))
-        elif self._strikes(self.wire.answer_late):
+        elif self._strikes("answer_late"):
             self._touch()
             self._answer(told, int(self.chance.uniform(0.5, 8) * SECOND_NS))
         else:
@@ -290,34 +336,89 @@ class World:
         orders = {order.broker_order_id: order for order in self.core.orders_since(since_ns)}
         orders |= {order.broker_order_id: order for order in self.core.open_orders()}
         return e.BrokerFacts(
-            account=self.core.account(),
+            account=replace(self.core.account(), as_of=self.now),
             positions=self.core.positions_told(),
             orders=tuple(orders.values()),
             executions=self.core.executions_since(since_ns),
-            clock=e.ClockRead(asked_at=self.now, broker_at=self.now, told_at=self.now),
+            clock=e.ClockRead(asked_at=self.now, broker_at=instant(self.now_ns), told_at=self.now),
         )
 
     def _broker_events(self) -> None:
         """Send what happened at the broker over the stream."""
         for at_ns, event in self.core.take_events():
             del at_ns
-            if self.now_ns < self._stream_up_ns or self._strikes(self.wire.event_lost):
+            if self.now_ns < self._stream_up_ns or self._strikes("event_lost"):
                 self._touch()
                 continue
             delay_ns = 1 * MS
-            if self._strikes(self.wire.event_late):
+            if self._strikes("event_late"):
                 self._touch()
                 delay_ns = int(self.chance.uniform(0.1, 6) * SECOND_NS)
             self._tell_later(event, delay_ns)
-            if self._strikes(self.wire.event_twice):
+            if self._strikes("event_twice"):
                 self._tell_later(event, delay_ns + int(self.chance.uniform(0, 3) * SECOND_NS))
 
     def _tell_later(self, event: OrderEvent, delay_ns: int) -> None:
         self.later(delay_ns, "event", (self._generation, e.OrderTold(at=self.now, event=event)))
 
+    # --- What befalls host, exchange and account --------------------------------------------------------------
+
+    def set_host_clock(self, by_ns: int) -> None:
+        """Somebody sets the host's clock. A session's time follows it forward, and goes on where it is set back."""
+        self.struck["clock_set"] += 1
+        self.host_ahead_ns += by_ns
+        self.host_was_ahead_ns.append(self.host_ahead_ns)
+        self._ahead_ns = max(self._ahead_ns, self.host_ahead_ns)
+
+    def stand_still(self, for_ns: int) -> None:
+        self.struck["stands_still"] += 1
+        self.still_until_ns = self.now_ns + for_ns
+
+    def fill_disk(self, for_ns: int) -> None:
+        self.disk_full_until_ns = self.now_ns + for_ns
+
+    def halt(self, symbol: str, for_ns: int, *, told: bool) -> None:
+        """The exchange halts a symbol: nothing trades, and no bar comes. told: the session hears of it."""
+        if symbol in self.core.halted:
+            return
+        self.struck["halted"] += 1
+        self.core.advance(self.now_ns)
+        self.core.halted.add(symbol)
+        self._halts.append((symbol, self.now_ns, self.now_ns + for_ns))
+
+        def go_on() -> None:
+            self.core.halted.discard(symbol)
+            if told:
+                self.tell(e.SymbolHalted(at=self.now, symbol=symbol, halted=False, reason="trading resumes"))
+
+        self.later(for_ns, "do", go_on)
+        if told:
+            self.tell(e.SymbolHalted(at=self.now, symbol=symbol, halted=True, reason="news pending"))
+
+    def _falls_into_a_halt(self, symbol: str, bar: Bar) -> bool:
+        """Whether nothing traded in a bar."""
+        start_ns = nanoseconds(bar.opened_at)
+        end_ns = start_ns + self.past[symbol].timeframe.span_ns
+        return any(each == symbol and since <= start_ns and end_ns <= to for each, since, to in self._halts)
+
+    def split(self, action: Split) -> None:
+        """A split takes effect at the broker."""
+        self.struck["split"] += 1
+        self.core.advance(self.now_ns)
+        self.core.split(action.symbol, action.new_shares, action.old_shares)
+        self._broker_events()
+
+    def pay(self, amount_usd: Decimal, fault: str) -> None:
+        """Money comes into the account, or leaves it."""
+        if amount_usd:
+            self.struck[fault] += 1
+            self.core.cash += amount_usd
+            self.money_moved_usd += amount_usd
+
     def stream_down(self, for_ns: int) -> None:
         """The order stream is lost for a while."""
         self._touch()
+        self.struck["stream_lost"] += 1
         self._stream_up_ns = self.now_ns + for_ns
         self._answer(e.OrdersDown(at=self.now, why="connection reset"))
         generation = self._generation
@@ -333,23 +434,27 @@ class World:
                 bar = bars.bar(row)
                 end_ns = tape_bar.end_ns
                 self.at(end_ns, "closed", (symbol, bar))
-                if self._strikes(self.wire.bar_forming):
+                if self._strikes("bar_forming"):
                     middle_ns = (tape_bar.start_ns + end_ns) // 2
                     forming = replace(bar, close=bar.low, high=max(bar.open, bar.low))
                     self.at(middle_ns, "bar", (symbol, forming, True))
-                if self._strikes(self.wire.bar_lost):
+                if self._strikes("bar_lost"):
                     self._touch()
                     continue
                 delay_ns = 50 * MS
-                if self._strikes(self.wire.bar_late):
+                if self._strikes("bar_late"):
                     self._touch()
                     delay_ns = int(self.chance.uniform(1, 120) * SECOND_NS)
                 self.at(end_ns + delay_ns, "bar", (symbol, bar, False))
-                if self._strikes(self.wire.bar_twice):
+                if self._strikes("bar_twice"):
                     self.at(end_ns + delay_ns + 700 * MS, "bar", (symbol, bar, False))
 
-    def _strikes(self, rate: float) -> bool:
-        return rate > 0 and self.chance.random() < rate
+    def _strikes(self, fault: str) -> bool:
+        rate: float = getattr(self.wire, fault)
+        struck = rate > 0 and self.chance.random() < rate
+        if struck:
+            self.struck[fault] += 1
+        return struck
 
     def _touch(self) -> None:
         self.touched_inputs = True
@@ -363,4 +468,4 @@ def units(value: float | str) -> Decimal:
     return Decimal(str(value))
 
 
-__all__ = ["NO_FAULTS", "NO_WIRE_FAULTS", "BrokerFaults", "WireFaults", "World"]
+__all__ = ["NO_DAY_FAULTS", "NO_FAULTS", "NO_WIRE_FAULTS", "BrokerFaults", "DayFaults", "WireFaults", "World"]

@@ -23,9 +23,9 @@ class DataWatch:
         """Symbols whose bars are late now."""
         return frozenset(self._late)
 
-    def bar_came(self) -> None:
-        """Look again, unless nothing was late and nothing can be yet: a bar only puts that instant off."""
-        if self._late or not self._desk.is_ahead("data"):
+    def bar_came(self, symbol: str) -> None:
+        """Look again where it was late, or others may be by now: any other bar only puts that instant off."""
+        if symbol in self._late or not self._desk.is_ahead("data"):
             self.check()
 
     def check(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from magellan.engine import names
 from magellan.engine.commands import (
@@ -54,8 +55,11 @@ from magellan.trading.bar import instant, nanoseconds
 from magellan.trading.order import OrderRequest
 from magellan.trading.purpose import OrderPurpose
 from magellan.trading.session import day_date
+from magellan.trading.timeframe import MINUTE_NS, SECOND_NS
 
 _ASKED_AGAIN_S = 15.0  # a question without an answer for so long is asked again
+COMPARED_BEFORE_OPENING_NS: Final = 300 * SECOND_NS  # what is held, and works, so long before the opening
+DECIDED_AFTER_CLOSE_NS: Final = 15 * MINUTE_NS  # daily bars come, and are decided on, some minutes after it
 _OVERLAP = timedelta(minutes=5)  # that questions reach back before the newest execution
 
 
@@ -145,6 +149,12 @@ class Desk:
     def exchange_day(self, bar_ns: int) -> date:
         """The exchange's date of a bar."""
         return day_date(self.schedule.day_of_bar(bar_ns))
+
+    @property
+    def market_rests(self) -> bool:
+        """Whether it is night: nothing is traded or decided on, and the opening is not near."""
+        around = (0, DECIDED_AFTER_CLOSE_NS, -COMPARED_BEFORE_OPENING_NS)
+        return not any(self.schedule.session_at(self.now_ns - ns) for ns in around)
 
     @staticmethod
     def ns(at: datetime) -> int:

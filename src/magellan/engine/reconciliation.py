@@ -74,9 +74,12 @@ class Reconciler:
         self._judge(facts.account)
         found = self._differences(facts)
         result = "agreed"
-        if found:
+        if found and self._may_wait():
+            result = ""
+        elif found:
             result = self._apply_policy(found)
-        self._note("start", found, result)
+        if result:
+            self._note("start", found, result)
         if first:
             self._mark(facts.account, "start")
         self.refused = result == "refused"
@@ -105,6 +108,8 @@ class Reconciler:
         if found == self._accepted:
             desk.reconciled_at = desk.now
             return
+        if desk.market_rests:
+            return  # a split may be half done; it is asked again before the opening
         waits_s = desk.setup.timings.differs_for_s
         if self._differs_since is None:
             self._differs_since = desk.now
@@ -119,6 +124,10 @@ class Reconciler:
         self._note(occasion, found, result)
         if not self.refused:
             self._differs_since = None
+
+    def _may_wait(self) -> bool:
+        """Whether a difference is better taken over before the opening: at night a split may be half done."""
+        return self._desk.market_rests and self._desk.setup.differing is not Differing.REFUSE
 
     def look_again(self) -> None:
         """A difference was found a moment ago: ask whether it is still there."""
@@ -205,7 +214,7 @@ class Reconciler:
         """
         desk, account = self._desk, facts.account
         told = account.cash_usd
-        if told is None or not (first or self._is_settled(account)):
+        if told is None or not (first or self._is_settled(facts)):
             return
         difference = told - purse.cash(desk)
         if not first and abs(difference) < _CENT:
@@ -233,12 +242,13 @@ class Reconciler:
             )
         )
 
-    def _is_settled(self, account: AccountSnapshot) -> bool:
+    def _is_settled(self, facts: BrokerFacts) -> bool:
         """Whether the broker told of its cash so long after the newest execution that it has that one in it."""
-        desk = self._desk
-        newest_at = desk.state.newest_execution_at
-        lag = timedelta(seconds=desk.setup.timings.differs_for_s)
-        return newest_at is None or (not desk.clock_is_off and newest_at + lag <= account.as_of)
+        newest_at = self._desk.state.newest_execution_at
+        lag = timedelta(seconds=self._desk.setup.timings.differs_for_s)
+        # Both by the broker's clock, since ours may be wrong.
+        cash_at = facts.clock.broker_at - (facts.clock.told_at - facts.account.as_of)
+        return newest_at is None or newest_at + lag <= cash_at
 
     # --- Comparing --------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from magellan.engine import names
 from magellan.engine.commands import Command, Severity
 from magellan.engine.data_watch import DataWatch
 from magellan.engine.deciding import Decider
-from magellan.engine.desk import Desk
+from magellan.engine.desk import COMPARED_BEFORE_OPENING_NS, DECIDED_AFTER_CLOSE_NS, Desk
 from magellan.engine.entries import Entries
 from magellan.engine.history import History
 from magellan.engine.lookups import Lookups
@@ -46,15 +46,9 @@ from magellan.ledger.entries import (
 from magellan.trading.answer import Accepted, Refused, Requested
 from magellan.trading.bar import nanoseconds
 from magellan.trading.corporate_action import CorporateAction, Split
-from magellan.trading.timeframe import MINUTE_NS, SECOND_NS
+from magellan.trading.timeframe import SECOND_NS
 
 _HISTORY_KEPT: Final = 366  # days
-_ASKED_BEFORE_OPENING_NS: Final = (
-    300 * SECOND_NS
-)  # what is held, and works, is compared so long before the opening
-_ASKED_AFTER_CLOSE_NS: Final = (
-    15 * MINUTE_NS
-)  # daily bars come, and are decided on, some minutes after the close
 
 
 class Session:
@@ -135,6 +129,8 @@ class Session:
         due = {name.rsplit(" ", 1)[-1] for name in desk.due_names()}
         desk.touched |= {each for each in due if each in self._places or each in self._state.active}
         self._rounds.finish()
+        if desk.is_due("actions"):
+            self._apply_actions(on_history=True)
         _HANDLERS[type(event)](self, event)
         if self._started and not desk.stopped:
             self._settle()
@@ -180,10 +176,8 @@ class Session:
         self._ask_later()
 
     def _on_bar(self, event: e.BarClosed | e.BarCorrected) -> None:
-        if self._actions:
-            self._apply_actions(on_history=True)
         self._rounds.take(event)
-        self._watch.bar_came()
+        self._watch.bar_came(event.symbol)
 
     def _on_feed_up(self, event: e.FeedUp) -> None:
         self._watch.feed_down = None
@@ -394,12 +388,12 @@ class Session:
         every_s = desk.setup.timings.reconcile_every_s
         if not desk.orders_up:
             every_s = min(every_s, desk.setup.timings.refused_pause_s)
-        trading = any(desk.schedule.session_at(desk.now_ns - ns) for ns in (0, _ASKED_AFTER_CLOSE_NS))
+        trading = any(desk.schedule.session_at(desk.now_ns - ns) for ns in (0, DECIDED_AFTER_CLOSE_NS))
         at_ns = desk.now_ns + int(every_s * SECOND_NS)
         after = desk.schedule.next_session(desk.now_ns)
         if not trading and after is not None and desk.orders_up:
             # Nothing fills while the market is closed: what a person or a split does is found in time for the opening.
-            early_ns = after.opens_ns - (_ASKED_BEFORE_OPENING_NS if self._state.active else 0)
+            early_ns = after.opens_ns - (COMPARED_BEFORE_OPENING_NS if self._state.active else 0)
             at_ns = max(early_ns, at_ns)
         desk.due("ask", at_ns)
 
@@ -433,6 +427,8 @@ class Session:
                     desk.note(TradeMarked(plan_id=plan.plan_id, marks=marks))
             desk.touched.add(action.symbol)
             desk.ask()
+        # At their instant, and not with the next bar: the broker's position is compared before the opening.
+        desk.due("actions", min((nanoseconds(action_at(action)) for action in self._actions), default=None))
 
     def _plan_now(self, symbol: str, side: int) -> Any:
         return self._rounds.current_plan(symbol, side)

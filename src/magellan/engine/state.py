@@ -384,6 +384,9 @@ class State:
     def _split_applied(self, entry: NewEntry | LedgerEntry, told: SplitApplied) -> None:
         new, old = Decimal(told.new_shares), Decimal(told.old_shares)
         for plan in self.under_way(told.symbol):
+            # One that is over was left behind by the session that saw it end, and not by one that reads of it.
+            if self.is_over(plan):
+                continue
             plan.entered = plan.entered * new / old
             plan.fills = [(units * new / old, price * old / new) for units, price in plan.fills]
             plan.sold = {target: units * new / old for target, units in plan.sold.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -69,6 +70,7 @@ class BrokerCore:
         self.by_name: dict[str, SimOrder] = {}
         self.executions: list[Execution] = []
         self.halted: set[str] = set()
+        self.struck: Counter[str] = Counter()  # faults, by name
         self._live: dict[str, SimOrder] = {}
         self._at_once: list[tuple[int, SimOrder, Match]] = []
         self._events: list[tuple[int, OrderEvent]] = []
@@ -182,9 +184,9 @@ class BrokerCore:
         """Take an order, or say why not."""
         if request.client_order_id in self.by_name:
             return Refused(code="40010001", message="client_order_id must be unique")
-        if self._strikes(self.faults.rate_limited):
+        if self._strikes("rate_limited"):
             return Refused(code="42910000", message="rate limit exceeded", rate_limited=True)
-        if self._strikes(self.faults.refused):
+        if self._strikes("refused"):
             return Refused(code="40310000", message="order refused, without a reason")
         refusal = self._refusal(request)
         if refusal is not None:
@@ -194,7 +196,7 @@ class BrokerCore:
         for leg in order.legs:
             self._take_in(leg)
         self._tell(OrderEventKind.NEW, order)
-        if self._strikes(self.faults.rejected_later):
+        if self._strikes("rejected_later"):
             self._end(order, OrderStatus.REJECTED, OrderEventKind.REJECTED)
             for leg in order.legs:
                 self._end(leg, OrderStatus.CANCELED, OrderEventKind.CANCELED)
@@ -212,7 +214,7 @@ class BrokerCore:
             return Refused(code="40010001", message="client_order_id must be unique")
         if not order.works:
             return Refused(code="42210000", message=f'order is already in "{order.status}" state')
-        if self._strikes(self.faults.replace_refused):
+        if self._strikes("replace_refused"):
             return Refused(code="42210000", message="cannot replace order")
         self._number += 1
         after = SimOrder(
@@ -252,7 +254,7 @@ class BrokerCore:
             return Refused(code="40410000", message="order not found")
         if order.status.is_terminal:
             return Refused(code="42210000", message=f'order is already in "{order.status}" state')
-        if order.status is not OrderStatus.PENDING_CANCEL and self._strikes(self.faults.cancel_ignored):
+        if order.status is not OrderStatus.PENDING_CANCEL and self._strikes("cancel_ignored"):
             order.status = OrderStatus.PENDING_CANCEL
             self._tell(OrderEventKind.PENDING_CANCEL, order)
             return Requested()
@@ -304,9 +306,11 @@ class BrokerCore:
     def _match(self, tick: Tick) -> None:
         for bar in tick.bars:
             if bar.symbol in self.halted:
+                self._pass_by(bar, tick.phase)
                 continue
             orders = [order for order in self._live.values() if order.symbol == bar.symbol]
             if not orders:
+                self._pass_by(bar, tick.phase)
                 continue
             if tick.phase is Phase.OPEN:
                 orders = [order for order in orders if not self._lost(order)]
@@ -324,10 +328,14 @@ class BrokerCore:
             else:
                 self._try(reducing, bar, tick.phase)
                 self._try(entering, bar, tick.phase)
-            if tick.phase is Phase.CLOSE:
-                self._expire(bar)
-                if bar.ends_session:
-                    self._last_equity = self.account().equity_usd or self._last_equity
+            self._pass_by(bar, tick.phase)
+
+    def _pass_by(self, bar: TapeBar, phase: Phase) -> None:
+        """What a bar's close does, whether anything of its symbol traded or not."""
+        if phase is Phase.CLOSE:
+            self._expire(bar)
+            if bar.ends_session:
+                self._last_equity = self.account().equity_usd or self._last_equity
 
     def _try(self, orders: list[SimOrder], bar: TapeBar, phase: Phase) -> None:
         for order in orders:
@@ -391,7 +399,7 @@ class BrokerCore:
 
     def _fill(self, order: SimOrder, found: Match, bar: TapeBar | None) -> None:
         quantity = order.open_quantity
-        if order.part is None and quantity >= 2 and self._strikes(self.faults.partial):
+        if order.part is None and quantity >= 2 and self._strikes("partial"):
             order.part = quantity // 2
             quantity = order.part
         terms, execution = self._config.instrument(order.symbol), self._config.execution
@@ -527,7 +535,7 @@ class BrokerCore:
     def _lost(self, order: SimOrder) -> bool:
         """A fault: the broker cancels a resting order by itself."""
         resting = order.works and order.type is not OrderType.MARKET
-        if not resting or not self._strikes(self.faults.cancelled_alone):
+        if not resting or not self._strikes("cancelled_alone"):
             return False
         self._cancel_with_linked(order)
         return True
@@ -676,8 +684,12 @@ class BrokerCore:
             price = self._tape.bars[symbol][0].open
         return Decimal(repr(price))
 
-    def _strikes(self, rate: float) -> bool:
-        return rate > 0 and self._chance.random() < rate
+    def _strikes(self, fault: str) -> bool:
+        rate: float = getattr(self.faults, fault)
+        struck = rate > 0 and self._chance.random() < rate
+        if struck:
+            self.struck[fault] += 1
+        return struck
 
 
 def _exit_rank(order: SimOrder) -> int:
