@@ -1,10 +1,10 @@
 """An exchange that only repeats what the real one once said: the floor under its times.
 
-    python benchmarks/canned_exchange.py RECORDED
+    python benchmarks/canned_exchange.py RECORDED WAITS_S
 
-Every order gets the recorded answer and, on the trade stream, the recorded updates; the data stream sends the recorded
-frames at once. Nothing is decided, encoded or logged, so what a client measures here is its own work, the system's
-sockets, and the least that any server in Python costs. Prints its port once it listens.
+Every order gets the recorded answer and, so many seconds later on the trade stream, the recorded updates; the data
+stream sends the recorded frames at once. Nothing is decided, encoded or logged, so what a client measures here is its
+own work, the system's sockets, and the least that any server in Python costs. Prints its port once it listens.
 """
 
 from __future__ import annotations
@@ -54,12 +54,16 @@ class Recorded:
 
 
 class Canned(asyncio.Protocol):
-    """One connection: HTTP until it is upgraded, then one of the two streams."""
+    """One connection: HTTP until it is upgraded, then one of the two streams.
+
+    waits_s: from the answer to an order to its updates.
+    """
 
     listener: Canned | None = None  # the trade stream that gets the updates
 
-    def __init__(self, recorded: Recorded) -> None:
+    def __init__(self, recorded: Recorded, waits_s: float) -> None:
         self._recorded = recorded
+        self._waits_s = waits_s
         self._buffer = b""
         self._stream = ""  # the path of the upgrade
         self._heard = 0  # messages of the client on its stream
@@ -96,7 +100,8 @@ class Canned(asyncio.Protocol):
         else:
             self._answer(self._recorded.order)
             if method == "POST" and Canned.listener is not None:
-                Canned.listener.send(self._recorded.updates)
+                loop = asyncio.get_running_loop()
+                loop.call_later(self._waits_s, Canned.listener.send, self._recorded.updates)
         return True
 
     def _answer(self, body: bytes) -> None:
@@ -156,8 +161,9 @@ def _head(length: int) -> bytes:
     return b"\x82\x7f" + length.to_bytes(8, "big")
 
 
-async def _serve(recorded: Recorded) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: Canned(recorded), "127.0.0.1", 0)
+async def _serve(recorded: Recorded, waits_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Canned(recorded, waits_s), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -165,4 +171,4 @@ async def _serve(recorded: Recorded) -> None:
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(_serve(Recorded.read(Path(sys.argv[1]))))
+    uvloop.run(_serve(Recorded.read(Path(sys.argv[1])), float(sys.argv[2])))
