@@ -43,7 +43,8 @@ UNPROTECTED_S_MAX = (
 RECONCILED_EVERY_S = 240.0  # within the bound: where the broker cancels by itself, and its word can be lost
 RECONCILED_SELDOM_S = 3600.0
 CLOCK_SKEW_S_MAX = Decimal(2)
-SEEN_WRONG_WITHIN_S = RECONCILED_EVERY_S + 60.0  # questions are lost, and asked again
+CLOCK_READ_EVERY_S = 900.0
+SEEN_WRONG_WITHIN_S = CLOCK_READ_EVERY_S + 60.0  # questions are lost, and asked again
 SPLIT_BEFORE_S = 5 * 3600  # before the opening
 ZERO = Decimal(0)
 
@@ -275,6 +276,12 @@ def simulate(
     if chance.random() < 0.1:
         able = replace(able, replace=False)
 
+    every_s = RECONCILED_SELDOM_S
+    if unheard:
+        every_s = RECONCILED_EVERY_S
+    elif day_faults.clock_set:
+        every_s = CLOCK_READ_EVERY_S
+
     def setup(start: int) -> SessionSetup:
         return SessionSetup(
             session_id=f"s{start}",
@@ -299,11 +306,7 @@ def simulate(
             parameters={symbol: NoParameters() for symbol in symbols},
             calendar=cal,
             capabilities=able,
-            timings=Timings(
-                reconcile_every_s=RECONCILED_EVERY_S
-                if unheard or day_faults.clock_set
-                else RECONCILED_SELDOM_S
-            ),
+            timings=Timings(reconcile_every_s=every_s),
             differing=Differing.ADOPT,
             at_the_end=AtTheEnd.HOLD,
             limits=limits,
