@@ -66,6 +66,8 @@ class JournalFiles:
             path = self._file(name)
             text = _read(path)  # again: it may have grown until we had the lock
             if JournalState(text.records).ending is Ending.UNDONE:
+                if path.parent == self._folder:  # it was killed before it was put away
+                    _make_evidence(path)
                 raise FixInput(f"{name} was taken back already: nothing is left to do", kept="its journal")
             path = self._taken_out(path)
             with (
