@@ -11,6 +11,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 class AssetClass(StrEnum):
     """Alpaca's names."""
 
+    # Tables of terms are looked up by it with every order; an enum's own hash is a call of Python.
+    __hash__ = str.__hash__
+
     US_EQUITY = "us_equity"
     CRYPTO = "crypto"
     US_OPTION = "us_option"

@@ -99,7 +99,7 @@ def _steps_refused(ticket: Ticket, asset: Asset) -> Refusal | None:
         ("stop_loss.limit_price", ticket.stop_loss_limit),
     )
     for name, price in prices:
-        refused = refused_step(asset, name, price)
+        refused = None if price is None else refused_step(asset, name, price)
         if refused is not None:
             return refused
     return None

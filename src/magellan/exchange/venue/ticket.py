@@ -13,7 +13,7 @@ from magellan.exchange.venue.wire_format import CENT, NANO, number
 
 INTENTS = ("buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
 CLIENT_ORDER_ID_MAX = 128
-_PRICES = ("limit_price", "stop_price", "trail_price", "trail_percent")
+_NUMBERS = ("qty", "notional", "limit_price", "stop_price", "trail_price", "trail_percent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,19 +101,21 @@ def read_ticket(body: Any) -> Ticket | Refusal:
     return _size_refused(ticket) or _prices_refused(ticket) or _legs_refused(ticket) or ticket
 
 
-def _numbers(body: Mapping[str, Any], *, signed_limit: bool) -> dict[str, Decimal | None] | Refusal:
+def _numbers(body: Mapping[str, Any], *, signed_limit: bool) -> dict[str, Decimal] | Refusal:
+    """The numbers that a body has, by the names of the ticket's fields."""
     take_profit = body.get("take_profit") or {}
     stop_loss = body.get("stop_loss") or {}
     if not isinstance(take_profit, Mapping) or not isinstance(stop_loss, Mapping):
         return refusal("malformed_body")
-    given = {name: body.get(name) for name in ("qty", "notional", *_PRICES)}
-    given["take_profit"] = take_profit.get("limit_price")
-    given["stop_loss"] = stop_loss.get("stop_price")
-    given["stop_loss_limit"] = stop_loss.get("limit_price")
-    read: dict[str, Decimal | None] = {}
-    for name, value in given.items():
+    given = [(name, body[name]) for name in _NUMBERS if name in body]
+    if take_profit:
+        given.append(("take_profit", take_profit.get("limit_price")))
+    if stop_loss:
+        given.append(("stop_loss", stop_loss.get("stop_price")))
+        given.append(("stop_loss_limit", stop_loss.get("limit_price")))
+    read: dict[str, Decimal] = {}
+    for name, value in given:
         if value is None or value == "":
-            read[name] = None
             continue
         found = number(value)
         if found is None:
