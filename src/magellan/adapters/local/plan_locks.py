@@ -6,11 +6,13 @@ They hold among the processes of one machine, on a local disk; the locks of netw
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from magellan.adapters.durable_file import cannot_write
@@ -18,7 +20,9 @@ from magellan.adapters.local.only_one import only_one
 from magellan.plan.actor import Actor
 from magellan.ports.plan_lock import Held, Holder
 
-_KEPT = "everything; nothing was begun"
+_TRIES: Final = 10
+_PAUSE_S: Final = 0.02  # long enough for somebody who only looked who holds it
+_KEPT: Final = "everything; nothing was begun"
 
 
 class PlanLockFiles:
@@ -31,20 +35,24 @@ class PlanLockFiles:
     def hold(self, subject: str, holder: Holder) -> Generator[Holder | None]:
         """See the port."""
         file = self._file(subject)
-        with only_one(file) as alone:
-            if not alone:
-                told = _read(file) or "another process, which has not written its name yet"
-                raise Held(
-                    f"{subject} is being changed by {told}",
-                    kept=_KEPT,
-                    next_step=f"wait until that is done, or stop it (its lock is {file})",
-                )
-            dead = _read(file)
-            _write(file, _text(holder))
-            try:
-                yield dead
-            finally:
-                _write(file, "")
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(_PAUSE_S)
+            with only_one(file) as alone:
+                if alone:
+                    dead = _read(file)
+                    _write(file, _text(holder))
+                    try:
+                        yield dead
+                    finally:
+                        _write(file, "")
+                    return
+        told = _read(file) or "another process, which has not written its name yet"
+        raise Held(
+            f"{subject} is being changed by {told}",
+            kept=_KEPT,
+            next_step=f"wait until that is done, or stop it (its lock is {file})",
+        )
 
     def holder(self, subject: str) -> Holder | None:
         """See the port."""
