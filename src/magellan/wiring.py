@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -308,6 +309,15 @@ def notifier(workspace: Workspace, account: str, secrets: Iterable[str]) -> Noti
         clock=lambda: datetime.now(UTC),
     )
     return LogNotifier(log)
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's loop, where it exists: a bar costs a session some turns of it, and an order waits for them."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 def row_form(name: str) -> Callable[[type, Sequence[object]], bytes]:

@@ -29,14 +29,19 @@ def test_what_is_kept_equals_what_all_bars_say_whatever_comes_late(order: list[i
     timeframe = Timeframe.parse("30Min")
     history = History.empty("A", timeframe)
     memory = SessionMemory(SessionClock.EXCHANGE, CALENDAR)
+    sparse, alike = History.empty("B", timeframe), SessionMemory(SessionClock.EXCHANGE, CALENDAR, like=memory)
     for each in sorted(order) if ascending else order:
         at_ns = FIRST_DAY * DAY_NS + each * timeframe.span_ns
-        history.add(Bar(opened_at=instant(at_ns), open=1.0, high=1.0, low=1.0, close=1.0, volume=1.0))
-        kept = MarketView(history.bars, calendar=CALENDAR, memory=memory)
-        anew = MarketView(history.bars, calendar=CALENDAR)
-        for name in ("day", "minute", "first", "last"):
-            np.testing.assert_array_equal(getattr(kept.session, name), getattr(anew.session, name))
-        np.testing.assert_array_equal(kept.minutes_to_close, anew.minutes_to_close)
+        bar = Bar(opened_at=instant(at_ns), open=1.0, high=1.0, low=1.0, close=1.0, volume=1.0)
+        history.add(bar)
+        if each % 3:
+            sparse.add(bar)
+        for bars, remembered in ((history.bars, memory), (sparse.bars, alike)):
+            kept = MarketView(bars, calendar=CALENDAR, memory=remembered)
+            anew = MarketView(bars, calendar=CALENDAR)
+            for name in ("day", "minute", "first", "last"):
+                np.testing.assert_array_equal(getattr(kept.session, name), getattr(anew.session, name))
+            np.testing.assert_array_equal(kept.minutes_to_close, anew.minutes_to_close)
 
 
 def test_columns_that_were_handed_out_stay_as_they_were() -> None:

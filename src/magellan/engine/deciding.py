@@ -52,7 +52,10 @@ class Decider:
         self._strategy = strategy
         self._parameters = parameters
         self._calendar = calendar
-        self._memories = {symbol: SessionMemory(SessionClock.EXCHANGE, calendar) for symbol in parameters}
+        first = SessionMemory(SessionClock.EXCHANGE, calendar)
+        self._memories = {
+            symbol: SessionMemory(SessionClock.EXCHANGE, calendar, like=first) for symbol in parameters
+        }
         declared = type(strategy)
         self._masks = {
             name

@@ -13,7 +13,13 @@ from magellan.strategy.plan_arithmetic import (
     SIZE_NOTIONAL,
     SIZE_RISK,
     SIZE_UNITS,
+    TRAIL_USD,
+    affordable,
     level_price,
+    tighter,
+    trail_distance,
+    wanted_units,
+    whole_steps,
 )
 from magellan.strategy.trade_plan import (
     CashFraction,
@@ -31,6 +37,16 @@ from magellan.strategy.trade_plan import (
 from magellan.strategy.trade_plan import Stop as StopOrder
 from magellan.trading.order import OrderType
 from magellan.trading.trade_terms import EntryTerms, LevelTerms, TargetTerms, TradeTerms, TrailTerms
+
+
+def prepare() -> None:
+    """Load the compiled arithmetic of trades: the first order of a session would wait for it, up to a second."""
+    whole_steps(1.0, 1.0)
+    level_price(1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    wanted_units(SIZE_UNITS, 1.0, math.inf, 1.0, 1.0, math.nan, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+    affordable(1.0, 1.0, 1.0, 0.0, False, math.inf, math.inf, 1.0, 0.0, 0.0, 0.0)
+    trail_distance(TRAIL_USD, 1.0, 1.0, 1.0, 1.0)
+    tighter(1.0, 1.0, 1.0)
 
 
 def level_terms(price: Price, row: int) -> LevelTerms:

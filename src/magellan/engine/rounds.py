@@ -75,8 +75,8 @@ class _Look:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Rest:
-    """Symbols of a round that ask for no order: what is recorded about them when the orders have left."""
+class _Part:
+    """Some symbols of a round, in the order of the config."""
 
     looks: list[_Look]
     start_ns: int
@@ -100,7 +100,12 @@ class Rounds:
         self._others = BarsOfAll(desk.histories)
         self._ahead: dict[str, _Look] = {}  # at bars whose round waits for others
         self._current: dict[str, _Now] = {}
-        self._rest: _Rest | None = None
+        self._calm: set[str] = (
+            set()
+        )  # of those, the ones that want nothing: the order of another need not wait
+        self._rest: tuple[_Part, list[str]] | None = (
+            None  # what is recorded when the orders of a round have left
+        )
         self.failures = 0  # of the strategy's code, in this process
         self.refusal: str | None = None  # why nothing is entered, beside halts, breakers and limits
 
@@ -150,6 +155,8 @@ class Rounds:
         taken = history.add(bar)
         if taken is Taken.CHANGED:
             desk.alert(Severity.INFO, f"{event.symbol}: the bar of {bar.opened_at} was corrected")
+        if taken is not Taken.AGAIN:
+            self.forget(event.symbol)
         if taken is not Taken.NEW or event.symbol not in desk.setup.symbols:
             return
         if desk.state.decided_ns.get(event.symbol, -1) >= start_ns:
@@ -190,15 +197,20 @@ class Rounds:
 
     def finish(self) -> None:
         """Record what a round left for later."""
-        rest, self._rest = self._rest, None
-        if rest is None:
+        if self._rest is None:
             return
+        (part, symbols), self._rest = self._rest, None
         self._desk.due(_REST, None)
-        for look in rest.looks:
+        for look in part.looks:
             # Anything may have been done about the trade since: its marks are followed from where they stand now.
             look.marks, look.reason = None, None
-            self._follow(look, rest.start_ns)
-        self._conclude(rest)
+            self._follow(look, part.start_ns)
+        self._conclude_with(part, symbols)
+
+    def forget(self, symbol: str) -> None:
+        """Bars of a symbol are not what they were: what was looked at ahead of its round holds no more."""
+        self._ahead.pop(symbol, None)
+        self._calm.discard(symbol)
 
     # --- A round ----------------------------------------------------------------------------------------------
 
@@ -207,11 +219,15 @@ class Rounds:
         desk = self._desk
         desk.due(f"round {start_ns}", None)
         day_equity = self._day_equity(start_ns)
-        active = desk.state.active
+        active, calm = desk.state.active, self._calm
         first: list[_Look] = []
         rest: list[_Look] = []
+        quiet: list[str] = []  # not even looked at before the orders have left
         for symbol in desk.setup.symbols:
             if symbol not in came:
+                continue
+            if symbol in calm and symbol not in active:
+                quiet.append(symbol)
                 continue
             look = self._look(symbol)
             if symbol in active:
@@ -224,22 +240,30 @@ class Rounds:
         for look in first:
             if look.wakes:
                 self._ask(look)
-        if any(not look.is_urgent for look in first):
-            rest += [look for look in first if not look.is_urgent]
-            rest.sort(key=lambda look: self._places[look.symbol])
-            first = [look for look in first if look.is_urgent]
-        late = self._lateness(start_ns)
-        self._conclude(
-            _Rest(looks=first, start_ns=start_ns, day_equity=day_equity, late=late, decided_at=desk.now)
+        rest += [look for look in first if not look.is_urgent]
+        first = [look for look in first if look.is_urgent]
+        urgent = _Part(
+            looks=first,
+            start_ns=start_ns,
+            day_equity=day_equity,
+            late=self._lateness(start_ns),
+            decided_at=desk.now,
         )
-        others = _Rest(looks=rest, start_ns=start_ns, day_equity=day_equity, late=late, decided_at=desk.now)
-        if first and rest:
-            self._rest = others
+        self._conclude(urgent)
+        others = replace(urgent, looks=rest)
+        if first and (rest or quiet):
+            self._rest = others, quiet
             desk.due(_REST, desk.now_ns)
         else:
-            self._conclude(others)
+            self._conclude_with(others, quiet)
 
-    def _conclude(self, of: _Rest) -> None:
+    def _conclude_with(self, part: _Part, symbols: list[str]) -> None:
+        """As `_conclude`, and symbols that were not looked at yet."""
+        part.looks += [self._look(symbol) for symbol in symbols]
+        part.looks.sort(key=lambda look: self._places[look.symbol])
+        self._conclude(part)
+
+    def _conclude(self, of: _Part) -> None:
         """Mark trades, enter, and record the decisions."""
         desk = self._desk
         for look in of.looks:
@@ -257,10 +281,13 @@ class Rounds:
         look = self._looked(symbol)
         if not self._others.were_read:
             self._ahead[symbol] = look
+            if look.now is not None and not look.asks and not look.wakes:
+                self._calm.add(symbol)
 
     def _look(self, symbol: str) -> _Look:
         """What the strategy says of a symbol's newest bar, which is its present from now on."""
-        look = self._ahead.pop(symbol, None)
+        look = self._ahead.get(symbol)
+        self.forget(symbol)
         if look is None or look.of is not self._desk.histories[symbol].bars:
             look = self._looked(symbol)
         if look.now is not None:
@@ -435,7 +462,7 @@ class Rounds:
 
     # --- Entries ----------------------------------------------------------------------------------------------
 
-    def _enter(self, look: _Look, of: _Rest) -> None:
+    def _enter(self, look: _Look, of: _Part) -> None:
         desk, state, start_ns = self._desk, self._desk.state, of.start_ns
         held = state.book.quantity(look.symbol)
         plan = state.open_plan(look.symbol)
@@ -521,7 +548,7 @@ class Rounds:
     def _note(
         self,
         look: _Look,
-        of: _Rest,
+        of: _Part,
         decision_id: str,
         action: str,
         reasoning: str,

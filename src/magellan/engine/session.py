@@ -22,6 +22,7 @@ from magellan.engine.history import History
 from magellan.engine.lookups import Lookups
 from magellan.engine.operations import Operations
 from magellan.engine.our_order import Role
+from magellan.engine.planning import prepare
 from magellan.engine.protection import Protection
 from magellan.engine.reconciliation import Reconciler
 from magellan.engine.rounds import Rounds
@@ -166,6 +167,7 @@ class Session:
             desk.stop("the broker and our book differ; a person must look", in_order=False)
             return
         self._started = True
+        prepare()
         for order in self._state.book.unresolved_intents:
             self._lookups.begin(order.client_order_id)
         self._open_trades()
@@ -412,6 +414,7 @@ class Session:
             history = desk.histories.get(action.symbol)
             if on_history and history is not None and self._setup.config.data.adjust == "split":
                 history.split(action.share_factor, nanoseconds(action.effective_at))
+                self._rounds.forget(action.symbol)
             desk.note(
                 SplitApplied(
                     split_id=split_id,

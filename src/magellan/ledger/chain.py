@@ -87,7 +87,7 @@ def sealed(
     head = after
     for entry in entries:
         number = head.number + 1
-        payload = storable(entry.payload, secrets)
+        payload, told = storable(entry.payload, secrets)
         line = json_bytes(
             {
                 "previous_hash": head.hash,
@@ -97,7 +97,7 @@ def sealed(
                 "version": payload.version,
                 "at": entry.at,
                 "session": entry.session,
-                "payload": payload,
+                "payload": orjson.Fragment(told),
             }
         )
         digest = sha256(line).hexdigest()

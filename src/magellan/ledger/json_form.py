@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
@@ -24,7 +25,7 @@ Read = Callable[[Any], Any]
 Form = Mapping[type, Read | None]
 
 _OPTIONS: Final = orjson.OPT_UTC_Z
-_WITH_FLOATS: Final[dict[type, bool]] = {}
+_WITH_FLOATS: Final[dict[type, tuple[str, ...]]] = {}  # worked out when a class is first written
 _READERS: Final[dict[type, Read]] = {}  # made when a kind is first read
 
 
@@ -60,8 +61,8 @@ def json_bytes(value: Any) -> bytes:
         raise
 
 
-def storable(payload: Payload, secrets: KnownSecrets = NO_SECRETS) -> Payload:
-    """The payload as a ledger can hold it: without secrets, and so that it can be read again.
+def storable(payload: Payload, secrets: KnownSecrets = NO_SECRETS) -> tuple[Payload, bytes]:
+    """The payload as a ledger can hold it, and its JSON: without secrets, and so that it can be read again.
 
     Text from outside may hold half of a character, which no file in UTF-8 can: it is written out, as \\ud83d.
     Raises ValueError for a number that is none, which would otherwise be stored as missing.
@@ -74,16 +75,11 @@ def storable(payload: Payload, secrets: KnownSecrets = NO_SECRETS) -> Payload:
     if secrets.occur_in(line):
         payload = secrets.hidden_within(payload)
         line = json_bytes(payload)
-    if _holds_floats(type(payload)):
-        try:
-            read = payload_from(payload.kind, payload.version, orjson.loads(line))
-        except UnreadableRecord as error:
-            raise ValueError(f"an entry that could not be read again: {error}") from error
-        if read != payload:
-            raise ValueError(
-                f"an entry of kind {payload.kind} that would not read as it was written: {payload}"
-            )
-    return payload
+    if not _is_finite(payload):
+        raise ValueError(
+            f"an entry that could not be read again: it holds a float that is no number: {payload}"
+        )
+    return payload, line
 
 
 def _plain(value: Any) -> Any:
@@ -111,11 +107,26 @@ def _written_out(value: Any) -> Any:
     return value
 
 
-def _holds_floats(cls: type) -> bool:
-    """Whether a payload of that class may hold a float, of which JSON cannot write every one."""
+def _is_finite(value: Any) -> bool:
+    """Whether no float in it is one that JSON writes as missing."""
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, tuple):
+        return all(map(_is_finite, value))
+    if is_dataclass(value):
+        return all(_is_finite(getattr(value, name)) for name in _with_floats(type(value)))
+    return True
+
+
+def _with_floats(cls: type) -> tuple[str, ...]:
+    """The fields of a class that may hold a float."""
     known = _WITH_FLOATS.get(cls)
     if known is None:
-        known = _WITH_FLOATS[cls] = _mentions_floats(cls, set())
+        known = _WITH_FLOATS[cls] = tuple(
+            name for name, hint in get_type_hints(cls).items() if _mentions_floats(hint, set())
+        )
     return known
 
 

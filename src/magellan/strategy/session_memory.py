@@ -21,22 +21,31 @@ _Columns = tuple[NDArray[Any], ...]
 
 
 class SessionMemory:
-    """For whoever makes a `MarketView` of the same symbol again at every bar. Other rows than before are noticed."""
+    """For whoever makes a `MarketView` of the same symbol again at every bar. Other rows than before are noticed.
 
-    def __init__(self, clock: SessionClock, calendar: ExchangeCalendar) -> None:
+    like: a memory of another symbol, with the same clock, calendar and timeframe. Most symbols' newest bars begin at
+          the same instants, so that what one has worked out of them holds for the others.
+    """
+
+    def __init__(
+        self, clock: SessionClock, calendar: ExchangeCalendar, *, like: SessionMemory | None = None
+    ) -> None:
         def sessions(bars: Bars) -> _Columns:
             found = session_columns(bars, clock)
             return found.day, found.minute, found.first
 
-        self._sessions = _Kept(sessions)
-        self._to_close = _Kept(lambda bars: (minutes_to_close(bars, calendar),))
+        self._sessions: _Kept = _Kept(sessions, {} if like is None else like._sessions.newest)
+        self._to_close: _Kept = _Kept(
+            lambda bars: (minutes_to_close(bars, calendar),),
+            {} if like is None else like._to_close.newest,
+        )
 
     def session(self, bars: Bars) -> SessionColumns:
         """As `session_columns`."""
         day, minute, first = self._sessions.of(bars)
-        return SessionColumns(
-            day=day, minute=minute, first=first, last=np.append(first[1:], True)[: len(bars)]
-        )
+        last = np.ones(len(bars), dtype=bool)
+        last[:-1] = first[1:]
+        return SessionColumns(day=day, minute=minute, first=first, last=last)
 
     def minutes_to_close(self, bars: Bars) -> Floats:
         """As the function of that name."""
@@ -45,10 +54,14 @@ class SessionMemory:
 
 
 class _Kept:
-    """Columns whose rows depend on their own bar, and on whether the one before it is of the same day."""
+    """Columns whose rows depend on the start of their own bar, and on that of the one before.
 
-    def __init__(self, work: Callable[[Bars], _Columns]) -> None:
+    newest: the columns of two bars by the starts of both, for others to find; holds one pair.
+    """
+
+    def __init__(self, work: Callable[[Bars], _Columns], newest: dict[tuple[int, int], _Columns]) -> None:
         self._work = work
+        self.newest = newest
         self._rows = 0
         self._newest_ns = 0  # start of the newest bar known
         self._columns: list[NDArray[Any]] = []
@@ -66,7 +79,7 @@ class _Kept:
     def _add(self, bars: Bars) -> None:
         known, n = self._rows, len(bars)
         since = max(0, known - 1)
-        found = self._work(bars.rows(slice(since, None)))
+        found = self._of_two(bars) if n == since + 2 else self._work(bars.rows(slice(since, None)))
         if not self._columns:
             self._columns = [np.empty(0, dtype=new.dtype) for new in found]
         for at, new in enumerate(found):
@@ -77,3 +90,12 @@ class _Kept:
             self._columns[at][known:n] = new[known - since :]
         self._rows = n
         self._newest_ns = int(bars.opened_at_ns[-1]) if n else 0
+
+    def _of_two(self, bars: Bars) -> _Columns:
+        """The columns of the newest two bars."""
+        starts = (int(bars.opened_at_ns[-2]), int(bars.opened_at_ns[-1]))
+        found = self.newest.get(starts)
+        if found is None:
+            self.newest.clear()
+            found = self.newest[starts] = self._work(bars.rows(slice(-2, None)))
+        return found

@@ -233,6 +233,7 @@ class BarsOfSession:
             return
         finally:
             self._questions -= 1
+            self._arrived()  # also where nothing new was told: time waits for the answer
         rows = [
             (int(bars.opened_at_ns[row]), self._symbols.index(symbol), symbol, bars.bar(row))
             for symbol, bars in ((s, self._taking_part(found[s])) for s in self._symbols)

@@ -7,6 +7,7 @@ beside it and comes back as an event, so that a slow answer never holds up a bar
 from __future__ import annotations
 
 import asyncio
+import gc
 import heapq
 import os
 from collections.abc import Awaitable, Callable, Coroutine
@@ -36,7 +37,9 @@ from magellan.usecases.live_bars import BarsOfSession
 
 ORDERS_UP_WITHIN: Final = timedelta(seconds=20)
 HEARTBEAT_EVERY_S: Final = 1.0
-_TO_THE_WIRE: Final = 3  # turns of the loop in which a request is written: its own, that of its body, and one more
+_TO_THE_WIRE: Final = (
+    3  # turns of the loop in which a request is written: its own, that of its body, and one more
+)
 _BATCH: Final = 256  # events handled before others get their turn
 
 EventAt = Callable[[datetime], e.Event]  # an event that is told the present when its turn has come
@@ -167,6 +170,9 @@ class _Driver:
         self._begin(self._bars.listen(), "bars")
         self._begin(self._listen_to_operator(), "operator")
         await self._start()
+        # What has been loaded by now stays until the end: the collector, which stops everything, need not look at it.
+        gc.collect()
+        gc.freeze()
         self._begin(self._keep_beating(), "heartbeat")
         while self._stopped is None:
             await self._turn()
@@ -305,7 +311,8 @@ class _Driver:
         since = self._session.asks_since or self._now() - timedelta(days=1)
         facts = await self._facts(since)
         symbols = self._setup.symbols
-        assets = {symbol: asset for symbol in symbols if (asset := await broker.asset(symbol)) is not None}
+        told_of = await asyncio.gather(*map(broker.asset, symbols))
+        assets = {symbol: asset for symbol, asset in zip(symbols, told_of, strict=True) if asset is not None}
         history = await self._bars.history()
         now = self._now()
         self._handle(
@@ -329,8 +336,8 @@ class _Driver:
         broker = self._world.broker
         account = await broker.account()
         positions = await broker.positions()
-        orders = {order.broker_order_id: order for order in await broker.orders_since(since)}
-        orders.update((order.broker_order_id, order) for order in await broker.open_orders())
+        lately, still_open = await asyncio.gather(broker.orders_since(since), broker.open_orders())
+        orders = {order.broker_order_id: order for order in (*lately, *still_open)}
         executions = await broker.executions_since(since)
         asked_at = self._now()
         broker_at = (await broker.clock()).at

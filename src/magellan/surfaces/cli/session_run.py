@@ -39,6 +39,7 @@ def run_session_and_show(
         calendar_of,
         control_folder,
         corporate_actions,
+        event_loop,
         heartbeat_file,
         ledger,
         notifier,
@@ -98,21 +99,22 @@ def run_session_and_show(
         return await open_market(decided, keys.pair, loaded.config, calendar)
 
     try:
-        stopped = asyncio.run(
-            trade(
-                loaded,
-                trades=trades,
-                settings=workspace.settings,
-                calendar=calendar,
-                actions=tuple(corporate_actions(workspace).actions),
-                ledger=records,
-                open_market=opened,
-                operator=control_folder(workspace, name),
-                heartbeat=heartbeat_file(workspace, name),
-                heard_before=heartbeat_file(workspace, name).trace(),
-                notifier=notifier(workspace, name, secrets),
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            stopped = runner.run(
+                trade(
+                    loaded,
+                    trades=trades,
+                    settings=workspace.settings,
+                    calendar=calendar,
+                    actions=tuple(corporate_actions(workspace).actions),
+                    ledger=records,
+                    open_market=opened,
+                    operator=control_folder(workspace, name),
+                    heartbeat=heartbeat_file(workspace, name),
+                    heard_before=heartbeat_file(workspace, name).trace(),
+                    notifier=notifier(workspace, name, secrets),
+                )
             )
-        )
     finally:
         records.close()
         if watch is not None:
