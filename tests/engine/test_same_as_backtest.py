@@ -26,6 +26,7 @@ from magellan.workspace.config import (
     DataTerms,
     ExecutionTerms,
     Identity,
+    InstrumentTerms,
     Limits,
     StrategyConfig,
 )
@@ -104,6 +105,7 @@ def run_of(code: bytes) -> tuple[RunInput, type[Scripted]]:
             half_spread_bps=picks.mostly(0.0, 5.0),
             commission_bps=picks.mostly(0.0, 2.0),
         ),
+        instruments=dict.fromkeys(names, InstrumentTerms(tick_size=picks.mostly(0.0, 0.01))),
         limits=Limits(
             trades_per_day_max=picks.mostly(None, 2),
             open_positions_max=picks.mostly(None, 1),

@@ -246,7 +246,7 @@ def step_2_exits_at_the_open(run: Run, one: SymbolInput) -> None:
     if held.leaving is not None:
         leave(run, one, bar.open, held.leaving)
         return
-    stop, reason = stop_in_force(held)
+    stop, reason = resting_stop(run, one, held)
     if execution.stop_fill == "gap-aware" and at_or_below(held.side, bar.open, stop):
         leave(run, one, bar.open, reason)
         return
@@ -277,13 +277,13 @@ def step_3_entries_at_the_open(run: Run, one: SymbolInput) -> None:
         elif isinstance(entry, Stop):
             if order.triggered:
                 enter(run, one, order, bar.open, AT_OPEN, slips=True)
-            elif at_or_above(side, bar.open, order.stop):
+            elif at_or_above(side, bar.open, resting_entry(run, one, order)):
                 order.triggered = True
                 enter(run, one, order, bar.open, AT_OPEN, slips=True)
         elif order.triggered:
             if at_or_below(side, bar.open, order.limit):
                 enter(run, one, order, bar.open, AT_OPEN, slips=False)
-        elif at_or_above(side, bar.open, order.stop):
+        elif at_or_above(side, bar.open, resting_entry(run, one, order)):
             order.triggered = True
             if at_or_below(side, bar.open, order.limit):
                 enter(run, one, order, bar.open, AT_OPEN, slips=True, worst=order.limit)
@@ -301,21 +301,22 @@ def step_4_entries_inside(run: Run, one: SymbolInput) -> None:
         if entry.time_in_force in (TimeInForce.OPG, TimeInForce.CLS):
             continue
         top = bar.high if side > 0 else bar.low
+        stop = resting_entry(run, one, order)
         if isinstance(entry, Limit):
             if comes_back_to(run, side, bar, order.limit):
                 enter(run, one, order, order.limit, BY_LIMIT, slips=False)
         elif isinstance(entry, Stop):
-            if not order.triggered and at_or_above(side, top, order.stop):
+            if not order.triggered and at_or_above(side, top, stop):
                 order.triggered = True
-                enter(run, one, order, order.stop, BREAKOUT, slips=True)
+                enter(run, one, order, stop, BREAKOUT, slips=True)
         elif isinstance(entry, StopLimit):
             if order.triggered:
                 if comes_back_to(run, side, bar, order.limit):
                     enter(run, one, order, order.limit, BY_LIMIT, slips=False)
-            elif at_or_above(side, top, order.stop):
+            elif at_or_above(side, top, stop):
                 order.triggered = True
-                if at_or_below(side, order.stop, order.limit):
-                    enter(run, one, order, order.stop, BREAKOUT, slips=True, worst=order.limit)
+                if at_or_below(side, stop, order.limit):
+                    enter(run, one, order, stop, BREAKOUT, slips=True, worst=order.limit)
 
 
 def step_5_exits_inside(run: Run, one: SymbolInput) -> None:
@@ -327,7 +328,7 @@ def step_5_exits_inside(run: Run, one: SymbolInput) -> None:
     side = held.side
     is_entry_bar = held.entry_row == run.row[one.symbol]
     bottom, top = (bar.low, bar.high) if side > 0 else (bar.high, bar.low)
-    stop, reason = stop_in_force(held)
+    stop, reason = resting_stop(run, one, held)
     if at_or_below(side, bottom, stop):
         if is_entry_bar:
             # The stop was reached after the entry, so it cannot have sold higher than the entry bought.
@@ -608,6 +609,17 @@ def target_is_open(run: Run, one: SymbolInput, held: Position, k: int) -> bool:
     return k not in held.targets_done and not waits
 
 
+def resting_stop(run: Run, one: SymbolInput, held: Position) -> tuple[float, str]:
+    """The stop in force on the tick at which it rests at a broker, with its name."""
+    stop, reason = stop_in_force(held)
+    return stop_to_tick(run.terms(one), stop, -held.side), reason
+
+
+def resting_entry(run: Run, one: SymbolInput, order: Order) -> float:
+    """The price on the tick at which an order that enters by a stop rests."""
+    return stop_to_tick(run.terms(one), order.stop, order.side)
+
+
 def stop_in_force(held: Position) -> tuple[float, str]:
     """The nearer of the stop and the trailing stop, with its name; NaN when there is neither."""
     if math.isnan(held.trail) or at_or_above(held.side, held.stop, held.trail):
@@ -671,6 +683,11 @@ def down_to_step(units: float, step: float) -> float:
 def limit_to_tick(terms: InstrumentTerms, price: float, buys: int) -> float:
     """A limit that the exchange accepts, never worse than the one that was meant."""
     return price if math.isnan(price) else against_us_to_tick(terms, price, -buys)
+
+
+def stop_to_tick(terms: InstrumentTerms, price: float, buys: int) -> float:
+    """A stop that the exchange accepts, reached by the very trades that reach the one that was meant."""
+    return price if math.isnan(price) else against_us_to_tick(terms, price, buys)
 
 
 def against_us_to_tick(terms: InstrumentTerms, price: float, buys: int) -> float:
@@ -999,7 +1016,7 @@ def fill_at_session_close(run: Run, one: SymbolInput, order: Order) -> None:
     elif isinstance(entry, Limit):
         if at_or_below(order.side, bar.close, order.limit):
             enter(run, one, order, bar.close, AT_CLOSE, slips=False)
-    elif at_or_above(order.side, bar.close, order.stop):
+    elif at_or_above(order.side, bar.close, resting_entry(run, one, order)):
         if isinstance(entry, Stop):
             enter(run, one, order, bar.close, AT_CLOSE, slips=True)
         elif at_or_below(order.side, bar.close, order.limit):

@@ -364,6 +364,12 @@ def stop_in_force(p: Any) -> float:
 
 
 @kernel_part
+def resting_stop(x: Any, s: int, side: float, stop: float) -> float:
+    """A stop as it can rest at a broker: on the tick, a sale's below what was meant and a buy's above."""
+    return on_tick(side, stop, cost_of(x, s).tick_size)
+
+
+@kernel_part
 def stop_reason(p: Any) -> int:
     """Which of the two stops is the one in force."""
     if math.isnan(p.stop) or (p.units > 0.0 and p.trail > p.stop) or (p.units < 0.0 and p.trail < p.stop):
@@ -463,8 +469,8 @@ def exits_at_open(x: Any, s: int, row: int) -> None:
             return
         if p.exit_units >= abs(p.units) - _EPSILON:
             return
-    stop = stop_in_force(p)
     side = -1.0 if p.units > 0.0 else 1.0
+    stop = resting_stop(x, s, side, stop_in_force(p))
     if not math.isnan(stop):
         price, at_open = stop_price(
             side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), rules.stop_fills_at_level != 0
@@ -495,8 +501,8 @@ def exits_inside(x: Any, s: int, row: int) -> None:
     p = position_of(x, s)
     if p.exit_units >= abs(p.units) - _EPSILON and p.exit_units > 0.0:
         return
-    stop = stop_in_force(p)
     side = -1.0 if p.units > 0.0 else 1.0
+    stop = resting_stop(x, s, side, stop_in_force(p))
     if not math.isnan(stop):
         price, _ = stop_price(side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), TRUE)
         if not math.isnan(price):
@@ -744,7 +750,7 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
             if not math.isnan(price) and at_open == opening:
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, FALSE)
         elif e.kind == r.STOP_ENTRY:
-            price, at_open = stop_price(e.side, e.stop, o, h, low, FALSE)
+            price, at_open = stop_price(e.side, resting_stop(x, s, e.side, e.stop), o, h, low, FALSE)
             if e.triggered != 0:
                 if opening:
                     enter(x, s, slot, row, o, r.AT_OPEN, TRUE)
@@ -752,7 +758,7 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
                 e.triggered = 1
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.BREAKOUT, TRUE)
         elif e.triggered == 0:
-            price, at_open = stop_price(e.side, e.stop, o, h, low, FALSE)
+            price, at_open = stop_price(e.side, resting_stop(x, s, e.side, e.stop), o, h, low, FALSE)
             if not math.isnan(price) and at_open == opening:
                 e.triggered = 1
                 if e.side * (price - e.limit) <= 0.0:
@@ -1126,7 +1132,8 @@ def fill_at_session_close(x: Any, s: int, slot: int, row: int) -> None:
         return
     close = f8(x.close, row)
     e.seen_row = row
-    if (e.kind == r.STOP_ENTRY or e.kind == r.STOP_LIMIT) and e.side * (close - e.stop) < 0.0:
+    stop = resting_stop(x, s, e.side, e.stop)
+    if (e.kind == r.STOP_ENTRY or e.kind == r.STOP_LIMIT) and e.side * (close - stop) < 0.0:
         return
     if (e.kind == r.LIMIT or e.kind == r.STOP_LIMIT) and e.side * (close - e.limit) > 0.0:
         return

@@ -1,7 +1,7 @@
 """Commands: everything a session wants done. The driver carries them out in their order, and decides nothing.
 
 `Record` comes first where there is one, and must be durable before anything after it is begun. If it cannot be kept,
-the driver carries out nothing that follows, tells `Failed`, and ends.
+the driver carries out nothing that follows, and ends.
 """
 
 from __future__ import annotations
