@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 def main() -> int:
     parser = argparse.ArgumentParser(description="Simulate trading days with faults.")
     parser.add_argument("--days", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no run after so many")
     parser.add_argument("--seed", type=int, default=0, help="the first seed; each run takes the next one")
     parser.add_argument("--run-days", type=int, default=5, help="trading days of one run")
     parser.add_argument("--minutes", type=int, help="of a bar, instead of those that the seed draws")
@@ -24,7 +25,7 @@ def main() -> int:
 
     began, days, kills, broken = time.monotonic(), 0, 0, []
     seed = given.seed
-    while days < given.days:
+    while days < given.days and time.monotonic() - began < given.seconds:
         try:
             outcome = simulate(seed, days=given.run_days, minutes=given.minutes)
             kills += outcome.kills
