@@ -11,6 +11,7 @@ not what they should be.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -46,15 +47,21 @@ def now() -> datetime:
 
 class Lab:
     def __init__(self, folder: Path) -> None:
-        self.root, self.journals, self.first = folder / "tree", folder / "journals", folder / "first"
-        make_tree(self.first)
-        self.as_before = look_at(self.first)
+        self.now, self.first = folder / "now", folder / "first"
+        self.root, self.journals = self.now / "tree", self.now / "journals"
+        self.first.mkdir(parents=True)
+        make_tree(self.first / "tree")
+        self.as_before = look_at(self.first / "tree")
 
     def anew(self) -> None:
-        for folder in (self.root, self.journals):
-            shutil.rmtree(folder, ignore_errors=True)
-        # A copy with every bit and time. Folders get theirs after what lies in them.
-        shutil.copytree(self.first, self.root, symlinks=True)
+        """The tree and the journals as they are in the beginning, with every bit and time."""
+        shutil.rmtree(self.now, ignore_errors=True)
+        shutil.copytree(self.first, self.now, symlinks=True)
+
+    def begins_with_this(self) -> None:
+        """From now on the beginning is what is there."""
+        shutil.rmtree(self.first)
+        shutil.copytree(self.now, self.first, symlinks=True)
 
     def begin(self) -> None:
         with JournalFiles(self.journals).begin(PLAN.description, by=BY, at=now()) as journal:
@@ -145,24 +152,28 @@ def in_a_process(work: Callable[[], None], kill_at: int | None) -> bool:
 def main() -> None:
     folder, what, then = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     lab = Lab(folder)
+    # Once in this process, so that those forked from it need not load anything.
     lab.anew()
-    in_a_process(lab.begin, None)
+    lab.begin()
+    gc.freeze()
     finished = without_times(look_at(lab.root))
     assert finished != without_times(lab.as_before)
+    if what == "undo":
+        lab.begins_with_this()
 
     kills, wrong = 0, []
     while True:
         lab.anew()
-        if what == "undo":
-            in_a_process(lab.begin, None)
         if not in_a_process(lab.begin if what == "begin" else lab.undo, kills):
             break
         goes_back = then == "undo" or (then == "either" and kills % 2 == 0)
         was_there = look_at(lab.root)
         was_begun, was_turned = lab.was_begun(), what == "undo" and lab.has_turned()
-        # The next process is killed too, somewhere else every time, and a third one goes on.
         go_on = lab.undo if goes_back else lab.resume
-        in_a_process(go_on, kills * 7 % 31)
+        if (
+            kills % 3 == 0
+        ):  # the next process is killed too, somewhere else every time, and a third one goes on
+            in_a_process(go_on, kills * 7 % 31)
         in_a_process(go_on, None)
         look = look_at(lab.root)
         if not was_begun:

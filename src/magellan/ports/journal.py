@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from magellan.errors import AskOperator
 from magellan.plan.actor import Actor
 from magellan.plan.journal import Journal, JournalText
 from magellan.plan.plan import PlanDescription
@@ -20,6 +21,10 @@ class JournalEntry:
     is_finished: bool  # its plan came to an end: it is evidence, and nothing is left to do
 
 
+class PlanUnfinished(AskOperator):
+    """An earlier plan on the same subject was stopped, or killed, and has come to no end. Nothing new was begun."""
+
+
 class Journals(Protocol):
     """Kept by `adapters/local/journal_files.py`. One plan at a time is at work on a subject."""
 
@@ -27,8 +32,8 @@ class Journals(Protocol):
         """A new journal with the plan at its head, on disk; and the subject's lock, until the `with` ends.
 
         at:     aware, UTC.
-        Raises: Held when somebody is changing the subject; Unfinished when an earlier plan on it has come to no end;
-                AskOperator when the journal cannot be written.
+        Raises: PlanHeld when somebody is changing the subject; PlanUnfinished when an earlier plan on it has come to
+                no end; AskOperator when the journal cannot be written.
         """
         ...
 
@@ -36,7 +41,7 @@ class Journals(Protocol):
         """Go on with a journal; and the lock, as above. An unfinished last record is cut off, and that is recorded.
 
         A finished one can be reopened to take its plan back.
-        Raises: Held; JournalDamaged; FixInput for a name that there is none of; AskOperator.
+        Raises: PlanHeld; JournalDamaged; FixInput for a name that there is none of; AskOperator.
         """
         ...
 

@@ -23,7 +23,7 @@ class Holder:
         return f"{self.by}, since {self.since:%Y-%m-%d %H:%M:%S} UTC: {self.what}"
 
 
-class Held(AskOperator):
+class PlanHeld(AskOperator):
     """Somebody else is changing the same thing. Two at once would undo each other's work, so the second one stops."""
 
 
@@ -34,7 +34,7 @@ class PlanLocks(Protocol):
         """Hold the lock of that subject until the `with` ends, or until this process dies, however it dies.
 
         Gives the dead holder: one that had it last and died with it. None: it was given back in order.
-        Raises Held, naming who holds it; AskOperator when a lock cannot be made.
+        Raises PlanHeld, naming who holds it; AskOperator when a lock cannot be made.
         """
         ...
 

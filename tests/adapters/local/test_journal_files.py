@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from magellan.adapters.local.journal_files import JournalFiles, Unfinished
+from magellan.adapters.local.journal_files import JournalFiles
 from magellan.errors import AskOperator, FixInput
 from magellan.plan.carry_out import Finished, Halted, TakenBack, carry_out, take_back
 from magellan.plan.journal import JournalDamaged
 from magellan.plan.plan import OnFailure, Plan
 from magellan.plan.records import Resumed
 from magellan.plan.status import status_of
-from magellan.ports.plan_lock import Held
+from magellan.ports.journal import PlanUnfinished
+from magellan.ports.plan_lock import PlanHeld
 from plan.memory import BEGAN, SOMEBODY, Clock, World, batch_of, plan_of
 
 PLAN = plan_of(["cellar", "hall"], ["attic"], on_failure=OnFailure.KEEP)
@@ -70,7 +71,7 @@ def test_an_unfinished_plan_keeps_others_from_its_subject_and_says_how_to_go_on(
 ) -> None:
     world = World(faults={("hall", "do"): ["refused"]})
     assert isinstance(begin(journals, world), Halted)
-    with pytest.raises(Unfinished) as refused:
+    with pytest.raises(PlanUnfinished) as refused:
         begin(journals, world)
     assert refused.value.message == (
         "light the house, begun 2026-01-20 14:30:00 UTC by ada (process 100 on desk), is unfinished"
@@ -84,7 +85,7 @@ def test_an_unfinished_plan_keeps_others_from_its_subject_and_says_how_to_go_on(
 def test_two_plans_on_one_subject_are_never_under_way_at_once(journals: JournalFiles) -> None:
     with (
         journals.begin(PLAN.description, by=SOMEBODY, at=BEGAN),
-        pytest.raises(Held) as refused,
+        pytest.raises(PlanHeld) as refused,
         journals.begin(PLAN.description, by=SOMEBODY, at=BEGAN),
     ):
         raise AssertionError("both are under way")

@@ -14,7 +14,7 @@ import pytest
 
 from magellan.adapters.local.plan_locks import PlanLockFiles
 from magellan.plan.actor import Actor
-from magellan.ports.plan_lock import Held, Holder
+from magellan.ports.plan_lock import Holder, PlanHeld
 from plan.memory import BEGAN, SOMEBODY
 
 TESTS = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_a_lock_that_is_held_is_refused_and_its_holder_named(tmp_path: Path) -> 
     with locks.hold("house", HOLDER) as dead:
         assert dead is None
         assert locks.holder("house") == HOLDER
-        with pytest.raises(Held) as refused, locks.hold("house", OTHER):
+        with pytest.raises(PlanHeld) as refused, locks.hold("house", OTHER):
             raise AssertionError("both hold it")
         assert refused.value.message == (
             "house is being changed by ada (process 100 on desk), since 2026-01-20 14:30:00 UTC: light the house"
@@ -70,7 +70,7 @@ def test_a_lock_outlives_nobody_and_tells_who_died_with_it(
         assert child.stdout is not None and child.stdin is not None
         assert child.stdout.readline() == b"held\n"
         assert locks.holder("house") == HOLDER
-        with pytest.raises(Held), locks.hold("house", OTHER):
+        with pytest.raises(PlanHeld), locks.hold("house", OTHER):
             raise AssertionError("both hold it")
         if how is not None:
             child.send_signal(how)
@@ -85,7 +85,7 @@ def test_a_name_that_is_not_whole_is_no_name(tmp_path: Path) -> None:
         (file,) = tmp_path.iterdir()
         file.write_bytes(file.read_bytes()[:20])
         assert locks.holder("house") is None
-        unnamed = pytest.raises(Held, match="another process, which has not written its name yet")
+        unnamed = pytest.raises(PlanHeld, match="another process, which has not written its name yet")
         with unnamed, locks.hold("house", OTHER):
             raise AssertionError("both hold it")
 

@@ -26,16 +26,12 @@ from magellan.plan.plan import PlanDescription
 from magellan.plan.records import Ending, Head, Record, Resumed
 from magellan.plan.standing import JournalState
 from magellan.plan.status import next_commands
-from magellan.ports.journal import JournalEntry
+from magellan.ports.journal import JournalEntry, PlanUnfinished
 from magellan.ports.plan_lock import Holder
 
 _SUFFIX: Final = ".journal"
 _FINISHED: Final = "finished"
 _KEPT: Final = "everything that the journal says; what was being done may have happened or not"
-
-
-class Unfinished(AskOperator):
-    """An earlier plan for the same thing was stopped and has come to no end. Nothing new was begun."""
 
 
 class JournalFiles:
@@ -111,7 +107,7 @@ class JournalFiles:
         return self._folder / f"{numbered}{_SUFFIX}"
 
     def _refuse_unfinished(self, subject: str) -> None:
-        """Raises Unfinished. A journal whose last record is the end was killed before it was put away: it is now."""
+        """Raises PlanUnfinished. A journal with an end, whose process was killed before it was put away, is now."""
         for entry in self.all():
             if entry.is_finished:
                 continue
@@ -122,7 +118,7 @@ class JournalFiles:
             if state.ending is not None:
                 _make_evidence(path)
                 continue
-            raise Unfinished(
+            raise PlanUnfinished(
                 f"{state.plan.name}, begun {state.head.at:%Y-%m-%d %H:%M:%S} UTC by {state.head.by}, is unfinished",
                 kept=f"its journal, {path}",
                 next_step=next_commands(state),

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from magellan.adapters.durable_file import cannot_write
 from magellan.adapters.local.only_one import only_one
 from magellan.plan.actor import Actor
-from magellan.ports.plan_lock import Held, Holder
+from magellan.ports.plan_lock import Holder, PlanHeld
 
 _TRIES: Final = 10
 _PAUSE_S: Final = 0.02  # long enough for somebody who only looked who holds it
@@ -48,7 +48,7 @@ class PlanLockFiles:
                         _write(file, "")
                     return
         told = _read(file) or "another process, which has not written its name yet"
-        raise Held(
+        raise PlanHeld(
             f"{subject} is being changed by {told}",
             kept=_KEPT,
             next_step=f"wait until that is done, or stop it (its lock is {file})",
