@@ -7,6 +7,7 @@ refused with its reason. Nothing but the full set gives live; docs/guides/risk.m
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -77,6 +78,7 @@ _KINDS: Final[Mapping[Stage | None, frozenset[str]]] = {
     Stage.PROD: frozenset({"local", "paper", "live"}),
 }
 
+_SECRET_NAME: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PASSPHRASE|WEBHOOK", re.IGNORECASE)
 _BROKER_HOSTS: Final = {"api.alpaca.markets": "live", "paper-api.alpaca.markets": "paper"}
 
 
@@ -265,6 +267,11 @@ def run_settings(variables: Mapping[str, str] = os.environ) -> RunSettings:
         if not problems:
             return settings
     raise FixInput("; ".join(problems), next_step="correct the environment variable, or unset it")
+
+
+def named_like_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of the variables whose names say that their values are for nobody else."""
+    return {name: value for name, value in variables.items() if _SECRET_NAME.search(name) and value}
 
 
 def find_keys(names: KeyNames, providers: Sequence[SecretProvider]) -> KeysFound:

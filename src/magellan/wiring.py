@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from magellan.ports.machine import Machine
     from magellan.ports.notifier import Notifier
     from magellan.ports.pace import Pace
+    from magellan.ports.release_key import ReleaseKey
+    from magellan.ports.release_store import ReleaseStore
     from magellan.ports.run_store import RunStore
     from magellan.ports.secrets import SecretProvider
     from magellan.ports.sweeps import SweepStore
     from magellan.ports.vendor import BarVendor
     from magellan.settings import Decided, KeyPair
     from magellan.trading.session import ExchangeCalendar
+    from magellan.usecases.build_release import ReleaseSources
     from magellan.usecases.gate_strategy import GateSources
     from magellan.usecases.trade import Market
     from magellan.workspace.broker_account import BrokerAccount
@@ -163,6 +166,45 @@ def gate_sources(
         records=GateRecordFiles(workspace),
         clock=clock,
         cache_folder=Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "magellan",
+    )
+
+
+def release_store(workspace: Workspace) -> ReleaseStore:
+    """Where the workspace's releases lie."""
+    from magellan.adapters.local.release_folder import ReleaseFolder
+
+    return ReleaseFolder(workspace.state_folder / "releases")
+
+
+def release_key(environment: Mapping[str, str]) -> ReleaseKey:
+    """The key of this user that signs releases, whichever workspace they are of."""
+    from magellan.adapters.local.release_key import ReleaseKeyFile
+
+    folder = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "magellan"
+    return ReleaseKeyFile(folder / "release_key.pem")
+
+
+def release_sources(
+    workspace: Workspace, environment: Mapping[str, str], clock: Callable[[], datetime]
+) -> ReleaseSources:
+    """Everything that the building of a release asks. `clock`: now, aware, UTC."""
+    from magellan.adapters.env_file import EnvFile
+    from magellan.adapters.local.gate_records import GateRecordFiles
+    from magellan.adapters.local.release_inputs import ThisInstallation
+    from magellan.settings import named_like_secrets
+    from magellan.usecases.build_release import ReleaseSources
+
+    file = EnvFile(workspace.root / ".env")
+    found = {name: value for name in file.names() if (value := file.secret(name)) is not None}
+    known = {**environment, **{name: value.get_secret_value() for name, value in found.items()}}
+    return ReleaseSources(
+        store=release_store(workspace),
+        key=release_key(environment),
+        inputs=ThisInstallation(),
+        gates=GateRecordFiles(workspace),
+        known_secrets=named_like_secrets(known),
+        trusted_keys=workspace.settings.releases.trusted_keys,
+        clock=clock,
     )
 
 

@@ -25,3 +25,7 @@ class GateRecords(Protocol):
     def keep_verdict(self, strategy: StrategyFolder, at: datetime, document: Mapping[str, Any]) -> Path:
         """Keep a verdict with all its evidence; returns where. `at`: aware, UTC."""
         ...
+
+    def newest_verdict(self, strategy: StrategyFolder) -> bytes | None:
+        """The newest verdict as it was kept, byte for byte; None where there is none."""
+        ...

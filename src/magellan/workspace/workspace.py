@@ -48,6 +48,16 @@ class Stages(Section):
     prod: StageTerms = StageTerms()
 
 
+class ReleaseTerms(Section):
+    """Which releases may be deployed, and how many are kept."""
+
+    trusted_keys: dict[AccountName, Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]] = Field(
+        default_factory=dict,
+        description="public keys that `magellan release key` shows, by whom they belong to",
+    )
+    keep: int = Field(10, ge=1, description="newest releases of a strategy that `release prune` leaves")
+
+
 class WorkspaceSettings(Section):
     """All of magellan.toml. It holds no secret, ever."""
 
@@ -57,6 +67,7 @@ class WorkspaceSettings(Section):
         default_factory=dict, description="broker accounts, by a name of yours"
     )
     stages: Stages = Stages()
+    releases: ReleaseTerms = ReleaseTerms()
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

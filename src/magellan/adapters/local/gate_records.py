@@ -53,5 +53,10 @@ class GateRecordFiles:
         write_durably(path, text.encode(), kept="all earlier verdicts")
         return path
 
+    def newest_verdict(self, strategy: StrategyFolder) -> bytes | None:
+        """See the port."""
+        kept = sorted((self._workspace.gates_folder(strategy) / "verdicts").glob("*.json"))
+        return kept[-1].read_bytes() if kept else None
+
     def _accepted_file(self, strategy: StrategyFolder) -> Path:
         return self._workspace.gates_folder(strategy) / "accepted.json"

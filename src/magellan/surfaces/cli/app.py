@@ -63,6 +63,7 @@ DATA: Final = "Archived bars"
 BACKTEST: Final = "Backtest"
 EXCHANGE: Final = "Paper exchange"
 LEDGER: Final = "Ledger"
+SHIP: Final = "Releases"
 TRADE: Final = "Trade"
 
 COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
@@ -172,6 +173,43 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan gate bear_trap",
         ),
     ),
+    SHIP: (
+        Command(
+            words="release key",
+            help="Make the key that signs your releases, or show its public half.",
+            example="magellan release key",
+        ),
+        Command(
+            words="release build",
+            help="Build a release: strategy, config and engine as one signed file that cannot change.",
+            example="magellan release build bear_trap",
+        ),
+        Command(
+            words="release list",
+            help="List releases, oldest first.",
+            example="magellan release list bear_trap",
+        ),
+        Command(
+            words="release show",
+            help="Show what a release is made of.",
+            example="magellan release show bear_trap",
+        ),
+        Command(
+            words="release diff",
+            help="Show what differs between two releases.",
+            example="magellan release diff bear_trap",
+        ),
+        Command(
+            words="release verify",
+            help="Read releases byte for byte, and check who signed them.",
+            example="magellan release verify",
+        ),
+        Command(
+            words="release prune",
+            help="Remove old releases that no session ever ran.",
+            example="magellan release prune bear_trap --yes",
+        ),
+    ),
     TRADE: (
         Command(
             words="run",
@@ -249,6 +287,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     # word: (panel, help line)
     "data": (DATA, "Import, fetch, check and list archived bars."),
     "audit": (LEDGER, "Read, check and export what was recorded."),
+    "release": (SHIP, "Build, list, compare and verify releases."),
 }
 
 

@@ -1,0 +1,90 @@
+"""Any release store: written once, in order, whole or not at all."""
+
+import os
+import stat
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from magellan.adapters.local.release_folder import ReleaseFolder
+from magellan.errors import AskOperator
+from magellan.ports.release_store import ReleaseStore
+
+AT = datetime(2026, 1, 21, 21, 30, 0, 123456, tzinfo=UTC)
+ONE, TWO, THREE = "1" * 64, "2" * 64, "3" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ReleaseStore:
+    return ReleaseFolder(tmp_path / "releases")
+
+
+def test_releases_come_back_byte_for_byte_and_in_the_order_in_which_they_came(store: ReleaseStore) -> None:
+    second = store.put("moods", TWO, b"two", at=AT)
+    first = store.put(
+        "moods", ONE, b"one!", at=AT - timedelta(days=1)
+    )  # a clock that was set back changes no order
+    assert store.releases("moods") == (second, first)
+    assert (second.number, first.number) == (1, 2)
+    assert (store.content(second), store.content(first)) == (b"two", b"one!")
+    assert (first.size, first.stored_at) == (4, datetime(2026, 1, 20, 21, 30, tzinfo=UTC))
+    assert store.strategies() == ("moods",)
+    assert store.releases("other") == ()
+
+
+def test_a_release_that_is_there_is_left_as_it_is(store: ReleaseStore) -> None:
+    first = store.put("moods", ONE, b"one", at=AT)
+    assert store.put("moods", ONE, b"one", at=AT + timedelta(days=1)) == first
+    assert store.releases("moods") == (first,)
+
+
+def test_a_number_is_not_given_again_while_a_newer_release_is_there(store: ReleaseStore) -> None:
+    first = store.put("moods", ONE, b"one", at=AT)
+    store.put("moods", TWO, b"two", at=AT)
+    store.remove(first)
+    assert store.put("moods", THREE, b"three", at=AT).number == 3
+    assert [each.number for each in store.releases("moods")] == [2, 3]
+
+
+def test_builds_at_the_same_moment_get_numbers_of_their_own(store: ReleaseStore) -> None:
+    builds = [
+        threading.Thread(target=store.put, args=("moods", f"{n:064x}", b"%d" % n), kwargs={"at": AT})
+        for n in range(16)
+    ]
+    for build in builds:
+        build.start()
+    for build in builds:
+        build.join()
+    found = store.releases("moods")
+    assert len({each.release_id for each in found}) == 16
+    assert all(store.content(each) == b"%d" % int(each.release_id, 16) for each in found)
+
+
+def test_a_file_that_was_never_finished_is_no_release(store: ReleaseStore, tmp_path: Path) -> None:
+    store.put("moods", ONE, b"one", at=AT)
+    (tmp_path / "releases" / "moods" / f"{TWO}.tar.unfinished").write_bytes(b"tw")
+    (tmp_path / "releases" / "moods" / "notes.txt").write_text("mine")
+    assert [each.release_id for each in store.releases("moods")] == [ONE]
+
+
+def test_a_release_that_is_gone_is_told(store: ReleaseStore, tmp_path: Path) -> None:
+    first = store.put("moods", ONE, b"one", at=AT)
+    for path in (tmp_path / "releases" / "moods").iterdir():
+        path.unlink()
+    with pytest.raises(AskOperator, match="cannot be read"):
+        store.content(first)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_keeps_what_was_there(store: ReleaseStore, tmp_path: Path) -> None:
+    first = store.put("moods", ONE, b"one", at=AT)
+    folder = tmp_path / "releases" / "moods"
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        with pytest.raises(AskOperator, match="we may not write there"):
+            store.put("moods", TWO, b"two", at=AT)
+    finally:
+        folder.chmod(stat.S_IRWXU)
+    assert store.releases("moods") == (first,)
