@@ -28,6 +28,7 @@ from plan.memory import (
     OFF,
     ON,
     Clock,
+    Killed,
     MemoryJournal,
     Turn,
     World,
@@ -221,6 +222,39 @@ def test_where_nobody_can_tell_whether_a_step_happened_a_person_is_asked_and_not
     # A person has looked, and found it off. Both ways are still open.
     world.switches["hall"] = OFF
     assert isinstance(run(plan, world, journal.reopened()), Finished)
+
+
+@pytest.mark.parametrize("is_now", ["lost", "painted over"])
+def test_a_step_that_was_interrupted_and_cannot_be_judged_leaves_both_ways_open(is_now: str) -> None:
+    for person_finds, going_on, end in (
+        (ON, run, ON),
+        (OFF, run, ON),
+        (ON, run_back, OFF),
+        (OFF, run_back, OFF),
+    ):
+        plan, world = plan_of(["cellar", "hall"]), World(changes_until_kill=3)
+        journal = journal_of(plan)
+        with pytest.raises(Killed):
+            run(plan, world, journal)
+        world.changes_until_kill = None
+        world.switches["hall"] = is_now
+        journal = journal.reopened()
+        outcome = run(plan, world, journal)
+        assert isinstance(outcome, Halted)
+        assert outcome.stands == ("turn cellar on", "turn hall on")
+        assert outcome.next_step == "`light --resume` goes on with it; `light --undo` takes it back"
+        assert ("cellar", "undo") not in world.calls
+        world.switches["hall"] = person_finds
+        going_on(plan, world, journal.reopened())
+        assert set(world.switches.values()) == {end}
+
+
+def test_a_batch_is_undone_the_newest_first_too() -> None:
+    plan, world = plan_of(batch_of("a", "b", "c")), World()
+    journal = journal_of(plan)
+    run(plan, world, journal)
+    run_back(plan, world, journal.reopened())
+    assert acts(world)[3:] == [("c", "undo"), ("b", "undo"), ("a", "undo")]
 
 
 def test_what_is_done_and_has_not_the_effect_that_was_wanted_is_undone() -> None:

@@ -23,7 +23,7 @@ from magellan.plan.files.set_mode import SetMode
 from magellan.plan.files.tree import Tree
 from magellan.plan.files.write_file import WriteFile
 from magellan.plan.plan import OnFailure, Phase, Plan
-from magellan.plan.preview import preview
+from magellan.plan.preview import preview, preview_back
 from magellan.plan.records import Head
 from magellan.plan.step import Blocked, Done, NotDone, Step
 from plan.file_lab import every_kind_of_step, file_plan, look_at, make_tree, without_times
@@ -90,9 +90,43 @@ def test_a_dry_run_changes_nothing_and_says_what_depends_on_what(root: Path) -> 
     assert found.refusals == ()
     words = {step.title: (step.word, step.note) for phase in found.status.phases for step in phase.steps}
     assert words["make the folder shop"] == ("would be done", "")
-    assert words["make the folder shop/data"] == ("depends on an earlier step", "on step 3")
-    assert words["move a.py to shop/a.py"] == ("depends on an earlier step", "on step 3")
+    assert words["make the folder shop/data"] == ("depends on another step", "on step 3")
+    assert words["move a.py to shop/a.py"] == ("depends on another step", "on step 3")
     assert words["point current at releases/2"] == ("would be done", "")
+
+
+def test_a_dry_run_of_the_way_back_names_what_was_changed_since(root: Path) -> None:
+    plan = every_kind_of_step()
+    journal = journal_of(plan)
+    run(plan, root, journal)
+    (root / "shop/a.py").write_bytes(b"a day's work")
+    edited = look_at(root)
+    found = asyncio.run(preview_back(plan, FileTree(root), journal.records))
+    assert look_at(root) == edited
+    assert [(each.title, each.word, each.note) for each in found.refusals] == [
+        (
+            "move a.py to shop/a.py",
+            "cannot be undone",
+            "shop/a.py was changed, removed or put there by somebody else meanwhile",
+        )
+    ]
+    words = {step.title: step.word for phase in found.status.phases for step in phase.steps}
+    assert words["point current at releases/2"] == "would be undone"
+    assert words["make the folder shop"] == "would be undone"
+
+
+def test_a_dry_run_of_the_way_back_knows_what_only_later_steps_hide(root: Path) -> None:
+    plan = plan_of(
+        Move(source="a.py", target="x"), Move(source="x", target="y"), Delete(path="no", backup="z")
+    )
+    journal = journal_of(plan)
+    run(plan, root, journal)
+    found = asyncio.run(preview_back(plan, FileTree(root), journal.records))
+    assert [(step.word, step.note) for step in found.status.phases[1].steps] == [
+        ("depends on another step", "on step 3"),
+        ("would be undone", ""),
+        ("nothing to undo", ""),
+    ]
 
 
 def test_a_dry_run_names_what_cannot_be_done_and_what_is_done_already(root: Path) -> None:

@@ -147,9 +147,7 @@ class _Run(Generic[World_contra]):
         self._state = JournalState(journal.records)
         self._refuse_another_plan()
         self._is_stopping = False
-        self._acting: set[asyncio.Task[None]] = (
-            set()
-        )  # workers inside do or undo, which are not to be cancelled
+        self._acting: set[asyncio.Task[None]] = set()  # workers inside do or undo: not to be cancelled
         self._unsettled: list[StepRecord] = []  # results that are recorded once they survive a power cut
         self._defect: Exception | None = None
         self._meter = _Meter(now)
