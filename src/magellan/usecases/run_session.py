@@ -176,6 +176,8 @@ class _Driver:
         self._begin(self._keep_beating(), "heartbeat")
         while self._stopped is None:
             await self._turn()
+        if self._broken is not None:
+            raise self._broken
         self._beat()
         return self._stopped
 

@@ -1,0 +1,168 @@
+"""What the driver of a session does when the ledger can no longer be written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from engine.scripted import setup_for
+from engine.test_session import CALENDAR, CONFIG, flat_bars, world
+from magellan.adapters.memory_ledger import MemoryLedger
+from magellan.adapters.simulated.broker import SimulatedBroker
+from magellan.engine.session import Session
+from magellan.engine.setup import Differing
+from magellan.errors import AskOperator
+from magellan.ledger.entries import LedgerEntry, NewEntry
+from magellan.ports.heartbeat import Heartbeat
+from magellan.ports.ledger import Head, LedgerWriter
+from magellan.ports.live_bars import FeedDown, FeedUp, LiveBar, TradingStatus
+from magellan.ports.operator import OperatorRequest
+from magellan.ports.pace import Tally
+from magellan.trading.bar import Bars, instant
+from magellan.trading.order import OrderRequest
+from magellan.trading.timeframe import HOUR_NS, Timeframe
+from magellan.usecases.run_session import World, run_session
+
+NOW = instant(int(CALENDAR.opens_at_ns[0]) + HOUR_NS)
+FLATTEN = OperatorRequest(request_id="r1", asks="flatten", person="Ada", reason="a drill", source="command")
+
+
+class StandingTime:
+    """Keeps `Pace`: nothing is due, everything arrives."""
+
+    is_over = False
+
+    def now(self) -> datetime:
+        return NOW
+
+    async def rest(
+        self, arrived: asyncio.Event, until: datetime | None, *, waiting: bool, tally: Tally
+    ) -> None:
+        await arrived.wait()
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class NoBars:
+    """Keeps `LiveBars`: a history, and no bar after it."""
+
+    source: str = "sim"
+
+    async def history(
+        self, symbols: Sequence[str], timeframe: Timeframe, start_at: datetime, end_at: datetime
+    ) -> Mapping[str, Bars]:
+        return {symbol: flat_bars() for symbol in symbols}
+
+    async def stream(
+        self, symbols: Sequence[str]
+    ) -> AsyncIterator[LiveBar | FeedUp | FeedDown | TradingStatus]:
+        yield FeedUp(at=NOW)
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class Asked:
+    """Keeps `OperatorRequests`: a person asks for one thing."""
+
+    async def requests(self) -> AsyncIterator[OperatorRequest]:
+        yield FLATTEN
+        await asyncio.Event().wait()
+
+    def acknowledge(self, request: OperatorRequest) -> None:
+        return None
+
+
+@dataclass
+class FillingDisk:
+    """Keeps `LedgerWriter` over another: after so many records there is no room."""
+
+    writer: LedgerWriter
+    room: int
+    kept: list[str] = field(default_factory=list)
+
+    @property
+    def account(self) -> str:
+        return self.writer.account
+
+    @property
+    def head(self) -> Head:
+        return self.writer.head
+
+    def append(self, entries: Sequence[NewEntry]) -> tuple[LedgerEntry, ...]:
+        if self.room == 0:
+            raise AskOperator("the disk is full", kept="what was written before", next_step="free some space")
+        self.room -= 1
+        self.kept += [each.kind for each in entries]
+        return self.writer.append(entries)
+
+
+class Quiet:
+    """Keeps `HeartbeatSink` and `Notifier`."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def beat(self, beat: Heartbeat) -> None:
+        return None
+
+    def tell(self, severity: str, text: str, at: datetime) -> None:
+        self.told.append(text)
+
+
+class Listening(SimulatedBroker):
+    """Remembers what was sent."""
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)  # type: ignore[arg-type]
+        self.sent: list[OrderRequest] = []
+
+    async def submit(self, request: OrderRequest) -> object:  # type: ignore[override]
+        self.sent.append(request)
+        return await super().submit(request)
+
+
+def run(room: int) -> tuple[Listening, FillingDisk, Quiet]:
+    """A session that takes over ten units, and is asked to flatten, on a disk with room for so many records."""
+    core = world().core
+    core.advance(int(NOW.timestamp() * 10**9))
+    core.trade_by_hand("A", Decimal(10))
+    core.take_events()
+    broker, quiet = Listening(core, lambda: NOW), Quiet()
+    told = world()
+    strategy = told.make_setup(0).strategy
+    setup = replace(setup_for(strategy, CONFIG, CALENDAR), differing=Differing.ADOPT)
+    with MemoryLedger(lambda: NOW).writer("SIM") as writer:
+        disk = FillingDisk(writer, room)
+        around = World(
+            broker=broker, bars=NoBars(), writer=disk, pace=StandingTime(), operator=Asked(),
+            heartbeat=quiet, notifier=quiet,
+        )  # fmt: skip
+        with pytest.raises(AskOperator, match="the disk is full"):
+            asyncio.run(
+                run_session(
+                    Session(setup, []),
+                    setup,
+                    around,
+                    history_from=NOW - timedelta(days=1),
+                    account_number=None,
+                )
+            )
+    return broker, disk, quiet
+
+
+# No room from the start; none for the order that the flatten means; none for the broker's answer to it.
+@pytest.mark.parametrize(("room", "sent"), [(0, 0), (1, 0), (2, 1)])
+def test_nothing_is_sent_that_the_ledger_could_not_keep(room: int, sent: int) -> None:
+    broker, disk, quiet = run(room)
+    assert len(broker.sent) == disk.kept.count("order_intended") == sent
+    assert any("the ledger cannot be written: the disk is full" in text for text in quiet.told)
