@@ -22,6 +22,7 @@ from magellan.plan.carry_out import (
 from magellan.plan.plan import OnFailure, Phase
 from magellan.plan.records import Ending, StepRecord
 from magellan.plan.standing import JournalState
+from magellan.plan.step import Answer, Before, NotDone
 from plan.memory import (
     BEGAN,
     HALF,
@@ -247,6 +248,25 @@ def test_a_step_that_was_interrupted_and_cannot_be_judged_leaves_both_ways_open(
         world.switches["hall"] = person_finds
         going_on(plan, world, journal.reopened())
         assert set(world.switches.values()) == {end}
+
+
+class Forgetful(Turn):
+    """Asked again, it has forgotten what was before."""
+
+    async def check(self, world: World, before: Before | None) -> Answer:
+        answer = await super().check(world, before)
+        return NotDone() if before is not None and isinstance(answer, NotDone) else answer
+
+
+def test_what_was_before_a_step_is_what_was_recorded_first() -> None:
+    plan, world = plan_of(Phase(name="lamp", steps=(Forgetful(name="lamp"),))), World(changes_until_kill=0)
+    journal = journal_of(plan)
+    with pytest.raises(Killed):
+        run(plan, world, journal)
+    world.changes_until_kill = None
+    journal = journal.reopened()
+    assert isinstance(run(plan, world, journal), Finished)
+    assert JournalState(journal.kept).before(1) == {"was": OFF}
 
 
 def test_a_batch_is_undone_the_newest_first_too() -> None:

@@ -165,6 +165,14 @@ BLOCKED = [
         WriteFile(path="a.py", content=b"", backup="nowhere/a"),
         "there is no folder nowhere to keep the old file in",
     ),
+    (
+        WriteFile(path="w", content=b""),
+        "w.unfinished, under which the file is prepared, is there already",
+    ),
+    (
+        PointLink(path="w", target="x"),
+        "w.unfinished, under which the link is prepared, is there already",
+    ),
     (MakeFolder(path="a.py"), "a.py is a file and not a folder"),
     (MakeFolder(path="nowhere/x"), "there is no folder nowhere"),
     (PointLink(path="a.py", target="x"), "a.py is a file and not a link"),
@@ -175,6 +183,7 @@ BLOCKED = [
 
 @pytest.mark.parametrize(("step", "why"), BLOCKED, ids=lambda each: getattr(each, "title", None))
 def test_what_cannot_be_done_is_refused_with_its_reason(root: Path, step: Step[Tree], why: str) -> None:
+    (root / "w.unfinished").write_text("mine")
     before = look_at(root)
     assert check(step, root) == Blocked(why=why)
     assert isinstance(run(plan_of(step), root, journal_of(plan_of(step))), TakenBack)
@@ -193,6 +202,7 @@ DONE = [
 
 @pytest.mark.parametrize("step", DONE, ids=lambda each: each.title)
 def test_what_is_as_wanted_already_is_left_alone(root: Path, step: Step[Tree]) -> None:
+    (root / "b.py.unfinished").write_text("mine")
     before = look_at(root)
     assert isinstance(check(step, root), Done)
     plan = plan_of(step)
@@ -245,6 +255,15 @@ def test_a_failure_in_the_middle_restores_every_byte_bit_and_time(root: Path) ->
         Phase(name="too much", steps=(Move(source="never was", target="shop/x"),)),
     )
     assert isinstance(run(plan, root, journal_of(plan)), TakenBack)
+    assert look_at(root) == before
+
+
+def test_the_place_of_a_backup_that_was_not_needed_is_somebody_elses(root: Path) -> None:
+    before = look_at(root)
+    plan = plan_of(MakeFolder(path="kept"), WriteFile(path="new", content=b"", backup="kept"))
+    journal = journal_of(plan)
+    assert isinstance(run(plan, root, journal), Finished)
+    assert isinstance(run_back(plan, root, journal.reopened()), TakenBack)
     assert look_at(root) == before
 
 
@@ -335,7 +354,7 @@ def test_a_batch_waits_once_for_every_folder_in_which_it_changed_something(
     assert len(waits) == 4
 
 
-NAMES = ("a", "b", "c", "d", "a/x", "b/x", "c/x", "d/x", "a/x/y")
+NAMES = ("a", "a.unfinished", "b", "c", "d", "a/x", "b/x", "c/x", "d/x", "a/x/y")
 MODES = (0o600, 0o644, 0o755)
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from magellan.plan.files.tree import Kind, Tree
+from magellan.plan.files.tree import Kind, Tree, folder_of
 from magellan.plan.step import Answer, Before, Begun, Done, NotDone, Step
 
 
@@ -23,7 +22,7 @@ class KeepFolderTimes(Step[Tree]):
     @classmethod
     def around(cls, steps: Iterable[Step[Tree]]) -> KeepFolderTimes:
         """For the folders in which these steps change anything."""
-        changed = {str(PurePosixPath(path).parent) for step in steps for path in step.changes}
+        changed = {folder_of(path) for step in steps for path in step.changes}
         return cls(folders=tuple(sorted(changed)))
 
     @property

@@ -43,6 +43,8 @@ class PointLink(Step[Tree]):
         if before is None:
             if await world.folder(folder_of(self.path)) is None:
                 return Blocked(why=f"there is no folder {folder_of(self.path)}")
+            if await world.look(self._unfinished) is not None:
+                return Blocked(why=f"{self._unfinished}, under which the link is prepared, is there already")
             if says is not None and storable(says) != says:
                 return Blocked(
                     why=f"{self.path} points at a name that is no UTF-8 text, which a journal cannot hold"

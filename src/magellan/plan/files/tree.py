@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from magellan.errors import FixInput
@@ -120,9 +119,9 @@ def checked(path: str) -> str:
 
 def folder_of(path: str) -> str:
     """The folder that it lies in; "." for the root."""
-    return str(PurePosixPath(path).parent)
+    return path.rpartition("/")[0] or "."
 
 
 def folders_above(*paths: str) -> frozenset[str]:
     """All folders above the paths, without the root."""
-    return frozenset(str(above) for path in paths for above in PurePosixPath(path).parents) - {"."}
+    return frozenset(path[:at] for path in paths for at, each in enumerate(path) if each == "/")

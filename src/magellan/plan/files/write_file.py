@@ -40,15 +40,19 @@ class WriteFile(Step[Tree]):
         found = await world.look(self.path)
         if before is not None:
             return await self._check_again(world, found, before)
+        content = b""
+        if found is not None:
+            if found.kind is not Kind.FILE:
+                return Blocked(why=f"{self.path} is a {found.kind} and not a file")
+            content = await world.read(self.path)
+            if content == self.content and found.mode == self.mode:
+                return Done()
+        if await world.look(self._unfinished) is not None:
+            return Blocked(why=f"{self._unfinished}, under which the file is prepared, is there already")
         if found is None:
             if await world.folder(folder_of(self.path)) is None:
                 return Blocked(why=f"there is no folder {folder_of(self.path)}")
             return NotDone(before={"kind": None})
-        if found.kind is not Kind.FILE:
-            return Blocked(why=f"{self.path} is a {found.kind} and not a file")
-        content = await world.read(self.path)
-        if content == self.content and found.mode == self.mode:
-            return Done()
         if not self.backup:
             return Blocked(why=f"{self.path} is there already, with other content or permission bits")
         if await world.look(self.backup) is not None:
@@ -67,8 +71,9 @@ class WriteFile(Step[Tree]):
             return Done()
         if not _is_as(before, found, content):
             return Blocked(why=f"{self.path} was changed by somebody else meanwhile")
-        for prepared in (self._unfinished, self.backup):
-            if prepared and await world.look(prepared) is not None:
+        # Where nothing was there, the backup is not ours: nothing was to be kept.
+        for prepared in (self._unfinished, *([] if before["kind"] is None else [self.backup])):
+            if await world.look(prepared) is not None:
                 return Begun(why=f"{prepared} is there, and {self.path} is as before")
         return NotDone(before=before)
 
