@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from magellan.usecases.build_release import ReleaseSources
     from magellan.usecases.gate_strategy import GateSources
     from magellan.usecases.trade import Market
-    from magellan.workspace.broker_account import BrokerAccount
+    from magellan.workspace.broker_account import BrokerAccount, LiveData
     from magellan.workspace.config import StrategyConfig
     from magellan.workspace.workspace import Workspace
 
@@ -57,6 +57,8 @@ FOREIGN_ENDINGS = ENDINGS  # of files that are worth a try
 GENERATED_SYMBOLS = ("AAPL", "MSFT", "SPY")  # of a paper exchange that is not told any
 _LOG_BYTES = 10_000_000  # before a session's log is begun anew
 _LOGS_KEPT = 10
+_BAR_DELAY_S = {"polygon": 5.0, "yahoo": 15.0}  # until a minute's bar is usually there
+_VENDOR_VARIABLES = ("POLYGON_API_KEY", "MASSIVE_API_KEY", "POLYGON_API_URL", "YAHOO_URL")
 BAR_VENDORS = ("alpaca", "polygon", "yahoo")
 
 
@@ -391,8 +393,36 @@ def secret_providers(workspace: Workspace, environment: Mapping[str, str]) -> tu
     return (EnvironmentSecrets(environment), EnvFile(workspace.root / ".env"))
 
 
-def bar_history(account: BrokerAccount, keys: KeyPair | None) -> LiveBars:
-    """The history of bars that sessions of an account read. Raises FixInput for keys that are missing."""
+def vendor_environment(providers: Sequence[SecretProvider]) -> dict[str, str]:
+    """What the vendors of bars read of the environment, from whoever knows it first."""
+    found = {}
+    for name in _VENDOR_VARIABLES:
+        for provider in providers:
+            value = provider.secret(name)
+            if value is not None:
+                found[name] = value.get_secret_value()
+                break
+    return found
+
+
+def live_bars(
+    data: LiveData,
+    keys: KeyPair | None,
+    environment: Mapping[str, str],
+    *,
+    address: str | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> LiveBars:
+    """The bars that sessions decide on, from the vendor that their account names.
+
+    environment: what `vendor_environment` found. address: of an exchange on this machine.
+    Raises: FixInput for keys that are missing, or an extra that is not installed.
+    """
+    if data.source != "alpaca":
+        from magellan.adapters.polled_bars import PolledBars
+
+        vendor = bar_vendor(data.source, environment, lambda sentence: None)
+        return PolledBars(vendor, delay_s=_BAR_DELAY_S[data.source], clock=clock)
     from magellan.adapters.alpaca.live_bars import AlpacaLiveBars
 
     if keys is None:
@@ -400,7 +430,7 @@ def bar_history(account: BrokerAccount, keys: KeyPair | None) -> LiveBars:
             "there are no keys, and nobody tells bars without one",
             next_step="put ALPACA_API_KEY and ALPACA_API_SECRET into the environment or the workspace's .env",
         )
-    return AlpacaLiveBars(keys.key_id, keys.secret, feed=account.data.feed, data_url=account.address)
+    return AlpacaLiveBars(keys.key_id, keys.secret, feed=data.feed_read, data_url=address, clock=clock)
 
 
 def session_calendar(workspace: Workspace, began: SessionBegan) -> ExchangeCalendar:
@@ -449,21 +479,26 @@ def account_broker(account: BrokerAccount, keys: KeyPair | None, *, answer_s: fl
 
 
 async def open_market(
-    decided: Decided, keys: KeyPair | None, config: StrategyConfig, calendar: ExchangeCalendar
+    decided: Decided,
+    keys: KeyPair | None,
+    config: StrategyConfig,
+    calendar: ExchangeCalendar,
+    environment: Mapping[str, str],
 ) -> Market:
     """Broker, bars and time of a session, by its mode. None of it can reach the archive.
 
+    environment: what `vendor_environment` found.
     Raises: FixInput for keys that are missing; AskOperator for a local exchange that cannot be reached.
     """
     from decimal import Decimal
 
     from magellan.adapters.alpaca.broker import AlpacaAccess, AlpacaBroker
-    from magellan.adapters.alpaca.live_bars import AlpacaLiveBars
     from magellan.adapters.local.exchange_time import exchange_time
     from magellan.adapters.local.no_broker import NoBroker
     from magellan.adapters.local.real_time import RealTime
     from magellan.settings import Mode
     from magellan.usecases.trade import Market
+    from magellan.workspace.broker_account import LiveData
 
     account = decided.account
     if account is not None and account.broker != "alpaca":
@@ -479,13 +514,8 @@ async def open_market(
         streams = config.data.timeframe == "1Min"
         symbols = frozenset((*config.symbols, *config.data.reference_symbols)) if streams else frozenset()
         pace = await exchange_time(address, key_id=keys.key_id.get_secret_value(), symbols=symbols)
-    bars = AlpacaLiveBars(
-        keys.key_id,
-        keys.secret,
-        feed=config.data.feed or "iex" if account is None else account.data.feed,
-        data_url=address,
-        clock=pace.now,
-    )
+    data = LiveData(feed=config.data.feed) if account is None else account.data
+    bars = live_bars(data, keys, environment, address=address, clock=pace.now)
     if decided.mode is Mode.DRY and account is None:
         cash = Decimal(repr(config.account.cash_usd))
         return Market(broker=NoBroker(cash, calendar, pace.now), bars=bars, pace=pace)

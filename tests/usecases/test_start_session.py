@@ -21,7 +21,7 @@ from magellan.usecases.load_strategy import LoadedStrategy, load_strategy
 from magellan.usecases.named_account import NamedAccount, ledger_name
 from magellan.usecases.start_session import Trades, history_from, new_session
 from magellan.usecases.watch_session import Seen, findings
-from magellan.wiring import account_broker, bar_history
+from magellan.wiring import account_broker, live_bars
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.risk_terms import RiskTerms
 from magellan.workspace.workspace import WorkspaceSettings
@@ -127,13 +127,19 @@ def key_source(strategy: LoadedStrategy) -> None:
 
 
 def data_source(strategy: LoadedStrategy) -> None:
-    with pytest.raises(ValidationError, match="alpaca"):
-        account(data={"source": "polygon"})
+    polled = account(data={"source": "polygon"}).data
+    assert live_bars(polled, None, {"POLYGON_API_KEY": "k"}).source == "polygon/consolidated"
+    with pytest.raises(FixInput, match="POLYGON_API_KEY is not set"):
+        live_bars(polled, None, {})
+    with pytest.raises(ValidationError, match="an exchange on this machine tells its own bars"):
+        account(kind="local", address="http://127.0.0.1:8931", data={"source": "polygon"})
+    with pytest.raises(ValidationError, match="yahoo has one feed, 'consolidated', not 'sip'"):
+        account(data={"source": "yahoo", "feed": "sip"})
 
 
 def data_feed(strategy: LoadedStrategy) -> None:
-    assert "sip" in bar_history(account(data={"feed": "sip"}), KEYS).source
-    assert "iex" in bar_history(account(), KEYS).source
+    assert "sip" in live_bars(account(data={"feed": "sip"}).data, KEYS, {}).source
+    assert "iex" in live_bars(account().data, KEYS, {}).source
 
 
 def reconcile(strategy: LoadedStrategy) -> None:
@@ -217,9 +223,9 @@ def test_bars_of_another_feed_than_the_strategys_are_refused_incident_5(tmp_path
 
 def test_the_same_feed_begins_and_is_recorded(tmp_path: Path) -> None:
     on = account(data={"feed": "sip"})
-    assert begun(loaded(tmp_path, feed="sip"), on, bar_history(on, KEYS).source).began.bar_source.endswith(
-        "sip"
-    )
+    assert begun(
+        loaded(tmp_path, feed="sip"), on, live_bars(on.data, KEYS, {}).source
+    ).began.bar_source.endswith("sip")
 
 
 def test_a_strategy_that_names_no_feed_takes_the_accounts(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -134,3 +135,18 @@ class Bars:
             f"{self.symbol} {self.timeframe}, row {row} ({at}): {why}",
             next_step="run `magellan data check` on the set, then import a corrected file",
         )
+
+
+def joined(parts: Sequence[Bars]) -> Bars:
+    """One symbol's bars from parts that follow each other, at least one of them."""
+    if len(parts) == 1:
+        return parts[0]
+    return Bars(
+        symbol=parts[0].symbol,
+        timeframe=parts[0].timeframe,
+        opened_at_ns=np.concatenate([part.opened_at_ns for part in parts]),
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in (*PRICE_COLUMNS, "volume")
+        },
+    )

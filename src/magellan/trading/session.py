@@ -142,10 +142,18 @@ def exchange_offset_ns(at_ns: Instants) -> Instants:
     """What to add to UTC to read the exchange's wall clock, per instant; shape (n,)."""
     if len(at_ns) == 0:
         return np.zeros(0, dtype=np.int64)
-    first_year = instant_year(int(at_ns.min())) - 1
-    last_year = instant_year(int(at_ns.max())) + 1
-    changes_at_ns, offsets_ns = _offset_changes(first_year, last_year)
+    changes_at_ns, offsets_ns = _changes_around(at_ns)
     return offsets_ns[np.searchsorted(changes_at_ns, at_ns, side="right") - 1]
+
+
+def clock_changed_ns(at_ns: Instants) -> Instants:
+    """When the exchange's clock was last put forward or back, at or before each instant; shape (n,), not empty."""
+    changes_at_ns, _ = _changes_around(at_ns)
+    return changes_at_ns[np.searchsorted(changes_at_ns, at_ns, side="right") - 1]
+
+
+def _changes_around(at_ns: Instants) -> tuple[Instants, Instants]:
+    return _offset_changes(instant_year(int(at_ns.min())) - 1, instant_year(int(at_ns.max())) + 1)
 
 
 def exchange_midnight(on: date) -> datetime:

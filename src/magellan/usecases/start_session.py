@@ -161,11 +161,11 @@ def must_be_fed(loaded: LoadedStrategy, account: BrokerAccount | None) -> None:
     Raises FixInput naming both feeds.
     """
     wanted = loaded.config.data.feed
-    if account is None or wanted is None or wanted == account.data.feed:
+    if account is None or wanted is None or wanted == account.data.feed_read:
         return
     raise FixInput(
         f"{loaded.folder.label} decides on bars of the feed '{wanted}' (data.feed in its config.json), and the account "
-        f"{account.number} reads '{account.data.feed}' (data.feed in magellan.toml)",
+        f"{account.number} reads '{account.data.feed_read}' (data.feed in magellan.toml)",
         kept="nothing was sent",
         next_step="make the two the same; with another feed, backtest the strategy on that one first",
     )

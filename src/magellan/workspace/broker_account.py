@@ -19,6 +19,7 @@ AccountKind = Literal["local", "paper", "live"]
 
 # What no key or secret looks like: capitals with at least one underscore, or a path with at least two parts.
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+_CONSOLIDATED: Final = "consolidated"
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]+){2,}")
 
 
@@ -55,14 +56,26 @@ class KeyNames(Section):
 class LiveData(Section):
     """Whose bars a session decides on."""
 
-    source: Literal["alpaca"] = Field(
-        "alpaca", description="no other vendor's bars are read while they close"
+    source: Literal["alpaca", "polygon", "yahoo"] = Field(
+        "alpaca", description="alpaca streams its bars; the others are asked after each minute"
     )
-    feed: str = Field(
-        "iex",
+    feed: str | None = Field(
+        None,
         pattern=r"^[a-z][a-z0-9_]*$",
-        description="iex is a small part of the market, sip all of it: other volumes, other bars",
+        description="of alpaca: iex (when nothing is said) is a small part of the market, sip all of it: other "
+        "volumes, other bars; the others have one feed, consolidated",
     )
+
+    @property
+    def feed_read(self) -> str:
+        """The feed that is meant."""
+        return self.feed or ("iex" if self.source == "alpaca" else _CONSOLIDATED)
+
+    @model_validator(mode="after")
+    def _source_has_the_feed(self) -> Self:
+        if self.source != "alpaca" and self.feed not in (None, _CONSOLIDATED):
+            raise ValueError(f"feed: {self.source} has one feed, '{_CONSOLIDATED}', not '{self.feed}'")
+        return self
 
 
 class Watchdog(Section):
@@ -111,6 +124,8 @@ class BrokerAccount(Section):
             raise ValueError("address: is missing (of the local exchange, for example http://127.0.0.1:8931)")
         elif not is_loopback(self.address):
             raise ValueError(f"address: {self.address} is not on this machine, and kind is local")
+        elif self.data.source != "alpaca":
+            raise ValueError("data.source: an exchange on this machine tells its own bars, as alpaca does")
         return self
 
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exchange.market.sample_market import MONDAY, at, generated, new_york
@@ -46,6 +46,9 @@ def test_any_span_conserves_volume_trades_and_extremes(text, symbol):
 
 
 @given(text=SPANS, moment=st.datetimes(datetime(2024, 2, 1), datetime(2026, 11, 1), timezones=st.just(UTC)))
+@example(text="2Hour", moment=datetime(2024, 11, 3, 6, 30, tzinfo=UTC))  # clocks go back
+@example(text="45Min", moment=datetime(2024, 11, 3, 6, 0, tzinfo=UTC))
+@example(text="2Hour", moment=datetime(2025, 3, 9, 7, 30, tzinfo=UTC))  # and forward
 @settings(max_examples=150)
 def test_an_instant_lies_in_the_span_that_is_named_for_it(text, moment):
     span, at_ns = BarSpan.parse(text), nanoseconds(moment)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from magellan.errors import FixInput
 from magellan.trading.bar import Instants
-from magellan.trading.session import exchange_offset_ns
+from magellan.trading.session import clock_changed_ns, exchange_offset_ns
 from magellan.trading.timeframe import DAY_NS, HOUR_NS, MINUTE_NS
 
 _SPELLING = re.compile(r"([1-9][0-9]?)(Min|T|Hour|H|Day|D|Week|W|Month|M)")
@@ -57,7 +57,8 @@ class BarSpan:
     on the exchange's clock for shares and options, in UTC for crypto.
     Source: documented are the counts and that bars carry the start of their span; that hours count from
     midnight is said by Alpaca's support (bars of 4 hours begin at 00:00, 04:00, 08:00). That this midnight is
-    the exchange's, and that counts which do not divide a day begin anew at midnight, is ours.
+    the exchange's, that counts which do not divide a day begin anew at midnight, and that no span reaches across a
+    change of clocks, is ours.
     """
 
     count: int
@@ -91,14 +92,14 @@ class BarSpan:
         if self.is_intraday:
             into_ns = wall_ns - day * DAY_NS
             # Counted on the clock's face, so that bars keep their places on days on which clocks change.
-            return np.asarray(at_ns - into_ns % self.span_ns)
+            starts_ns = np.asarray(at_ns - into_ns % self.span_ns)
+            return starts_ns if utc or len(at_ns) == 0 else np.maximum(starts_ns, clock_changed_ns(at_ns))
         return midnights(self._first_days(day), utc=utc)
 
     def next_label(self, label_ns: int, *, utc: bool) -> int:
         """The start of the span after the one that starts at `label_ns`: the end of that one."""
         if self.is_intraday:
-            tomorrow = int(BarSpan(1, SpanUnit.DAY).next_label(self._day_label(label_ns, utc), utc=utc))
-            return min(label_ns + self.span_ns, tomorrow)
+            return self._next_intraday_label(label_ns, utc=utc)
         offset_ns = 0 if utc else int(exchange_offset_ns(np.array([label_ns]))[0])
         day = (label_ns + offset_ns) // DAY_NS
         if self.unit is SpanUnit.MONTH:
@@ -107,6 +108,17 @@ class BarSpan:
         else:
             following = day + (7 if self.unit is SpanUnit.WEEK else 1)
         return int(midnights(np.array([following], dtype=np.int64), utc=utc)[0])
+
+    def _next_intraday_label(self, label_ns: int, *, utc: bool) -> int:
+        today = BarSpan(1, SpanUnit.DAY)
+        tomorrow_ns = int(today.next_label(self._day_label(label_ns, utc), utc=utc))
+        if utc:
+            return min(label_ns + self.span_ns, tomorrow_ns)
+        offset_ns = int(exchange_offset_ns(np.array([label_ns]))[0])
+        into_ns = (label_ns + offset_ns) % DAY_NS
+        following_ns = min(label_ns + self.span_ns - into_ns % self.span_ns, tomorrow_ns)
+        changed_ns = int(clock_changed_ns(np.array([following_ns - 1]))[0])
+        return changed_ns if changed_ns > label_ns else following_ns
 
     def _day_label(self, at_ns: int, utc: bool) -> int:
         return int(BarSpan(1, SpanUnit.DAY).labels(np.array([at_ns], dtype=np.int64), utc=utc)[0])

@@ -24,7 +24,7 @@ from magellan.archive.generated.rows import COLUMNS, put_together
 from magellan.archive.generated.session import Sessions, sessions_of
 from magellan.archive.generated.style import NUMBERS, Style, StyleNumbers
 from magellan.errors import FixInput
-from magellan.trading.bar import Bars
+from magellan.trading.bar import Bars, joined
 from magellan.trading.session import ExchangeCalendar, Hours, day_date, day_number
 from magellan.trading.timeframe import DAY, DAY_NS, MINUTE, MINUTE_NS, Timeframe
 
@@ -127,7 +127,7 @@ class _Minutes:
         # The night after the last session leads to one that nobody knows.
         last = min(last, len(known.day) - 1)
         blocks = range(first // _BLOCK, -(-last // _BLOCK) if last > first else first // _BLOCK)
-        bars = _joined([self._block(block) for block in blocks]) if blocks else _none(self._symbol)
+        bars = joined([self._block(block) for block in blocks]) if blocks else _none(self._symbol)
         low, high = np.searchsorted(bars.opened_at_ns, (start_ns, end_ns)).tolist()
         return bars.rows(slice(low, max(low, high)))
 
@@ -188,15 +188,4 @@ def _none(symbol: str) -> Bars:
         timeframe=MINUTE,
         opened_at_ns=np.zeros(0, dtype=np.int64),
         **dict.fromkeys(COLUMNS, nothing),
-    )
-
-
-def _joined(parts: list[Bars]) -> Bars:
-    if len(parts) == 1:
-        return parts[0]
-    return Bars(
-        symbol=parts[0].symbol,
-        timeframe=MINUTE,
-        opened_at_ns=np.concatenate([part.opened_at_ns for part in parts]),
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS},
     )

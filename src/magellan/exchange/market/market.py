@@ -27,7 +27,7 @@ from magellan.exchange.market.spread import SpreadModel
 from magellan.exchange.market.tape import CLOSE_BEFORE_END_NS, DayTape, day_tape
 from magellan.exchange.market.trading_day import TradingDay, trading_day
 from magellan.exchange.market.trading_hours import Session, TradingHours, day_of, day_start_ns
-from magellan.trading.bar import Bars, Floats, Instants, Mask, nanoseconds
+from magellan.trading.bar import Bars, Floats, Instants, Mask, joined, nanoseconds
 from magellan.trading.corporate_action import CorporateAction
 from magellan.trading.session import ExchangeCalendar, day_date, day_number
 from magellan.trading.timeframe import DAY_NS, SECOND_NS, Timeframe
@@ -381,7 +381,7 @@ class Market:
         # A contract's volatility is set for a day by its share's first price, so days are priced one by one.
         days = range(day_number(day_of(start_ns)), day_number(day_of(end_ns - 1)) + 1)
         priced = [self._option_day(symbol, day_date(day)) for day in days]
-        whole = _joined([bars for bars in priced if len(bars)] or priced[:1])
+        whole = joined([bars for bars in priced if len(bars)] or priced[:1])
         low, high = np.searchsorted(whole.opened_at_ns, (start_ns, end_ns)).tolist()
         return whole.rows(slice(low, max(low, high)))
 
@@ -557,14 +557,6 @@ def _days(columns: ShownBars, regular: Mask, utc: bool) -> ShownBars:
     everything = put_together(columns, span, utc=utc)
     of_all = everything.chosen(np.isin(everything.label_ns, sessions.label_ns))
     return replace(sessions, volume=of_all.volume, trades=of_all.trades)
-
-
-def _joined(parts: Sequence[Bars]) -> Bars:
-    if len(parts) == 1:
-        return parts[0]
-    names = ("opened_at_ns", "open", "high", "low", "close", "volume")
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return Bars(symbol=parts[0].symbol, timeframe=parts[0].timeframe, **columns)
 
 
 _LOOK_BACK_DAYS = 14  # no pause of an exchange is longer; the longest since 1970 was seven days, in 2001

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ async def _from_broker(
     from magellan.surfaces.cli.operate_options import keys_of
     from magellan.trading.timeframe import Timeframe
     from magellan.usecases.named_account import NamedAccount, ledger_name
-    from magellan.wiring import bar_history
+    from magellan.wiring import live_bars, secret_providers, vendor_environment
 
     account = next(
         (
@@ -129,7 +130,12 @@ async def _from_broker(
             f"magellan.toml names no account {recorded.account}, whose broker could tell the bars",
             next_step="leave --from-broker out, and read them from the archive",
         )
-    source = bar_history(account.terms, keys_of(workspace, account))
+    source = live_bars(
+        account.terms.data,
+        keys_of(workspace, account),
+        vendor_environment(secret_providers(workspace, os.environ)),
+        address=account.terms.address,
+    )
     symbols = tuple(dict.fromkeys((*recorded.began.symbols, *loaded.config.data.reference_symbols)))
     try:
         bars = await source.history(symbols, Timeframe.parse(loaded.config.data.timeframe), first_at, last_at)

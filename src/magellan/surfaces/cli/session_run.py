@@ -32,7 +32,15 @@ def run_session_and_show(
 
     watchdog: start a process beside this one that raises the alarm when it goes silent. A dry run needs none.
     """
-    from magellan.settings import KeysFound, Mode, Refusal, decide_mode, find_keys, run_settings
+    from magellan.settings import (
+        KeysFound,
+        Mode,
+        Refusal,
+        decide_mode,
+        find_keys,
+        named_like_secrets,
+        run_settings,
+    )
     from magellan.usecases.start_session import Trades, ledger_account
     from magellan.usecases.trade import trade
     from magellan.wiring import (
@@ -45,6 +53,7 @@ def run_session_and_show(
         notifier,
         open_market,
         secret_providers,
+        vendor_environment,
     )
     from magellan.workspace.broker_account import KeyNames
 
@@ -87,7 +96,12 @@ def run_session_and_show(
     note(
         f"{loaded.folder.label}: {decided.mode.value}, account {name}; `magellan halt` stops entries, Ctrl-C ends it"
     )
-    secrets = tuple(each.get_secret_value() for each in (keys.pair.key_id, keys.pair.secret))
+    vendor = vendor_environment(providers)
+    secrets = (
+        keys.pair.key_id.get_secret_value(),
+        keys.pair.secret.get_secret_value(),
+        *named_like_secrets(vendor).values(),
+    )
     records = ledger(workspace, environment, secrets=secrets)
     watch: subprocess.Popen[bytes] | None = None
 
@@ -96,7 +110,7 @@ def run_session_and_show(
         nonlocal watch
         if watchdog and decided.mode.sends:
             watch = _start_watch(workspace, name, environment)
-        return await open_market(decided, keys.pair, loaded.config, calendar)
+        return await open_market(decided, keys.pair, loaded.config, calendar, vendor)
 
     try:
         with asyncio.Runner(loop_factory=event_loop) as runner:
