@@ -14,8 +14,7 @@ import magellan
 from magellan.engine.session import Session
 from magellan.engine.setup import AtTheEnd, Differing, SessionSetup, Timings
 from magellan.errors import FixInput
-from magellan.ledger.book import Book
-from magellan.ledger.entries import LedgerEntry, SessionBegan
+from magellan.ledger.entries import LedgerEntry, SessionBegan, SessionEnded
 from magellan.risk.limits import RiskLimits
 from magellan.trading.capabilities import Capabilities
 from magellan.trading.order import OrderClass, OrderType, TimeInForce
@@ -80,7 +79,6 @@ def new_session(
     timings = timings or _timings(account)
     must_be_told_in_time(timings, limits.orders)
     name = ledger_account(loaded.folder.name, trades)
-    before = Book.of(name, recorded).last_session
     session_id = f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     setup = SessionSetup(
         session_id=session_id,
@@ -99,7 +97,7 @@ def new_session(
             timeframe=config.data.timeframe,
             host=socket.gethostname(),
             pid=os.getpid(),
-            continues=None if before is None or before.ended_at is not None else before.session,
+            continues=_never_ended(recorded),
             armed_by=trades.armed_by,
         ),
         config=config,
@@ -116,6 +114,17 @@ def new_session(
         breaker_limits=limits.breakers,
     )
     return Session(setup, recorded), setup
+
+
+def _never_ended(recorded: tuple[LedgerEntry, ...]) -> str | None:
+    """The newest session, if it never came to its end; None: there was none, or it did."""
+    ended: set[str] = set()
+    for entry in reversed(recorded):
+        if isinstance(entry.payload, SessionEnded):
+            ended.add(entry.session)
+        elif isinstance(entry.payload, SessionBegan):
+            return None if entry.session in ended else entry.session
+    return None
 
 
 def history_from(loaded: LoadedStrategy, at: datetime) -> datetime:

@@ -27,7 +27,7 @@ from magellan.adapters.vendor_request import (
 from magellan.errors import FixInput
 from magellan.ports.live_bars import FeedDown, FeedUp, LiveBar, TradingStatus
 from magellan.ports.vendor import VendorRefused, VendorUnreadable
-from magellan.trading.bar import Bar, Bars, instant, nanoseconds
+from magellan.trading.bar import PRICE_COLUMNS, Bar, Bars, instant, nanoseconds
 from magellan.trading.session import exchange_offset_ns
 from magellan.trading.timeframe import DAY_NS, MINUTE, Timeframe
 
@@ -125,7 +125,8 @@ class AlpacaLiveBars:
         start_at: datetime,
         end_at: datetime,
     ) -> Mapping[str, Bars]:
-        found: dict[str, list[Any]] = {symbol: [] for symbol in symbols}
+        # Columns page by page: a bar as JSON takes twenty times the memory, which the process would never give back.
+        found = {symbol: [_columns(symbol, timeframe, [])] for symbol in symbols}
         query = {
             "symbols": ",".join(symbols),
             "timeframe": str(timeframe),
@@ -151,14 +152,14 @@ class AlpacaLiveBars:
             for symbol, rows in body["bars"].items():
                 if symbol not in found:
                     raise VendorUnreadable(f"Alpaca sent bars of {symbol}, which nobody asked for")
-                found[symbol] += rows
+                found[symbol].append(_columns(symbol, timeframe, rows))
             if not body.get("next_page_token"):
                 break
             query = {**query, "page_token": body["next_page_token"]}
         end_ns, now_ns = nanoseconds(end_at), nanoseconds(self._clock())
         made = {}
-        for symbol, rows in found.items():
-            bars = _columns(symbol, timeframe, rows)
+        for symbol, pieces in found.items():
+            bars = _joined(pieces)
             wanted = bars.opened_at_ns < end_ns  # the end is inclusive at Alpaca's
             if timeframe.is_daily:  # labelled with the exchange's midnight, and we label with UTC's
                 midnight_ns = (bars.opened_at_ns + exchange_offset_ns(bars.opened_at_ns)) // DAY_NS * DAY_NS
@@ -294,6 +295,15 @@ def _columns(symbol: str, timeframe: Timeframe, rows: list[Any]) -> Bars:
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise VendorUnreadable(f"Alpaca's bars of {symbol} have other fields: {error}") from error
     return Bars(symbol=symbol, timeframe=timeframe, opened_at_ns=opened_at_ns.astype(np.int64), **columns)
+
+
+def _joined(pieces: list[Bars]) -> Bars:
+    """Bars of one symbol that follow each other, as one."""
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(piece, name) for piece in pieces])
+        for name in ("opened_at_ns", *PRICE_COLUMNS, "volume")
+    }
+    return replace(pieces[0], **columns)
 
 
 def _refusal(answer: Answer, secrets: tuple[str, ...]) -> VendorRefused | None:
