@@ -117,6 +117,9 @@ class Turn(Step[World]):
             if fault == "lost":
                 world.set(self.name, LOST)
                 raise ConnectionError(f"{self.name} is gone")
+            if fault == "spoiled":
+                world.set(self.name, "painted over")
+                raise ConnectionError(f"{self.name} is gone")
             if fault == "no effect":
                 return
             await raise_as_told(fault, self.name)

@@ -212,13 +212,18 @@ def test_a_step_whose_reply_was_lost_is_asked_and_not_done_twice() -> None:
     assert world.calls.count(("lamp", "do")) == 1
 
 
-def test_where_nobody_can_tell_whether_a_step_happened_a_person_is_asked_and_nothing_is_undone() -> None:
+@pytest.mark.parametrize(
+    ("fault", "found"), [("lost", "hall does not answer"), ("spoiled", "hall is painted over")]
+)
+def test_where_nobody_can_tell_whether_a_step_happened_a_person_is_asked_and_nothing_is_undone(
+    fault: str, found: str
+) -> None:
     plan = plan_of(["cellar", "hall"])
-    world = World(faults={("hall", "do"): ["lost"]})
+    world = World(faults={("hall", "do"): [fault]})
     journal = journal_of(plan)
     outcome = run(plan, world, journal)
     assert isinstance(outcome, Halted)
-    assert "hall is gone; whether it happened is not known: hall does not answer" in outcome.why
+    assert f"hall is gone; whether it happened is not known: {found}" in outcome.why
     assert world.switches["cellar"] == ON and ("cellar", "undo") not in world.calls
     # A person has looked, and found it off. Both ways are still open.
     world.switches["hall"] = OFF

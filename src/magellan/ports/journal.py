@@ -11,6 +11,7 @@ from magellan.errors import AskOperator
 from magellan.plan.actor import Actor
 from magellan.plan.journal import Journal, JournalText
 from magellan.plan.plan import PlanDescription
+from magellan.ports.plan_lock import Holder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,10 @@ class Journals(Protocol):
 
     def read(self, name: str) -> JournalText:
         """What it holds, without touching it. Raises JournalDamaged; FixInput for a name that there is none of."""
+        ...
+
+    def at_work(self, subject: str) -> Holder | None:
+        """Who carries out a plan on that subject now. None: nobody, so what is unfinished was stopped or killed."""
         ...
 
     def all(self) -> tuple[JournalEntry, ...]:

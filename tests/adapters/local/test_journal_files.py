@@ -19,7 +19,7 @@ from magellan.plan.plan import OnFailure, Plan
 from magellan.plan.records import Resumed
 from magellan.plan.status import status_of
 from magellan.ports.journal import PlanUnfinished
-from magellan.ports.plan_lock import PlanHeld
+from magellan.ports.plan_lock import Holder, PlanHeld
 from plan.memory import BEGAN, SOMEBODY, Clock, World, batch_of, plan_of
 
 PLAN = plan_of(["cellar", "hall"], ["attic"], on_failure=OnFailure.KEEP)
@@ -92,6 +92,20 @@ def test_two_plans_on_one_subject_are_never_under_way_at_once(journals: JournalF
     assert refused.value.message == (
         "house is being changed by ada (process 100 on desk), since 2026-01-20 14:30:00 UTC: light the house"
     )
+
+
+def test_a_journal_whose_process_died_is_told_from_one_that_is_under_way(
+    journals: JournalFiles, tmp_path: Path
+) -> None:
+    with journals.begin(PLAN.description, by=SOMEBODY, at=BEGAN):
+        assert journals.at_work("house") == Holder(by=SOMEBODY, since=BEGAN, what="light the house")
+        lock = tmp_path / "journals/locks/house.lock"
+        name = lock.read_bytes()
+    assert journals.at_work("house") is None
+    lock.write_bytes(name)  # as a kill leaves it
+    assert journals.at_work("house") is None
+    with pytest.raises(PlanUnfinished, match="is unfinished; process 100 of ada died at it"):
+        begin(journals, World())
 
 
 def test_what_was_torn_is_cut_off_and_that_is_recorded(journals: JournalFiles, tmp_path: Path) -> None:

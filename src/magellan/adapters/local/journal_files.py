@@ -44,8 +44,8 @@ class JournalFiles:
     @contextmanager
     def begin(self, plan: PlanDescription, *, by: Actor, at: datetime) -> Generator[Journal]:
         """See the port."""
-        with self._locks.hold(plan.subject, Holder(by=by, since=at, what=plan.name)):
-            self._refuse_unfinished(plan.subject)
+        with self._locks.hold(plan.subject, Holder(by=by, since=at, what=plan.name)) as dead:
+            self._refuse_unfinished(plan.subject, dead)
             path = self._new_file(plan.name, at)
             records = (Head(at=at, by=by, plan=plan),)
             lines, seal = sealed(records, number=0, seal=NO_SEAL)
@@ -77,6 +77,10 @@ class JournalFiles:
         """See the port."""
         return _read(self._file(name))
 
+    def at_work(self, subject: str) -> Holder | None:
+        """See the port."""
+        return self._locks.holder(subject)
+
     def all(self) -> tuple[JournalEntry, ...]:
         """See the port."""
         found = [
@@ -106,7 +110,7 @@ class JournalFiles:
             number += 1
         return self._folder / f"{numbered}{_SUFFIX}"
 
-    def _refuse_unfinished(self, subject: str) -> None:
+    def _refuse_unfinished(self, subject: str, dead: Holder | None) -> None:
         """Raises PlanUnfinished. A journal with an end, whose process was killed before it was put away, is now."""
         for entry in self.all():
             if entry.is_finished:
@@ -118,8 +122,10 @@ class JournalFiles:
             if state.ending is not None:
                 _make_evidence(path)
                 continue
+            died = "" if dead is None else f"; process {dead.by.pid} of {dead.by.person} died at it"
             raise PlanUnfinished(
-                f"{state.plan.name}, begun {state.head.at:%Y-%m-%d %H:%M:%S} UTC by {state.head.by}, is unfinished",
+                f"{state.plan.name}, begun {state.head.at:%Y-%m-%d %H:%M:%S} UTC by {state.head.by}, "
+                f"is unfinished{died}",
                 kept=f"its journal, {path}",
                 next_step=next_commands(state),
             )
