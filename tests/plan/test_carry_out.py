@@ -322,6 +322,15 @@ def test_in_a_batch_everything_that_can_be_undone_is_although_one_step_cannot() 
     assert (world.switches["a"], world.switches["c"]) == (OFF, OFF)
 
 
+def test_in_a_batch_everything_is_undone_although_the_undo_of_one_step_fails() -> None:
+    plan = plan_of(batch_of("a", "b", "c"), ["d"])
+    world = World(faults={("d", "do"): ["refused"], ("b", "undo"): ["refused"]})
+    outcome = run(plan, world, journal_of(plan))
+    assert isinstance(outcome, Halted)
+    assert outcome.stands == ("turn b on",)
+    assert (world.switches["a"], world.switches["c"]) == (OFF, OFF)
+
+
 def test_a_step_that_somebody_else_undid_is_found_undone() -> None:
     plan, world = plan_of(["a", "b"]), World()
     journal = journal_of(plan)
@@ -410,6 +419,28 @@ def test_ctrl_c_does_not_wait_for_what_only_looks() -> None:
     with pytest.raises(Interrupted):
         asyncio.run(interrupted(carry_out(plan, world, journal, now=Clock().now), world, [("b", "check")]))
     assert told(journal.kept) == ["intent 1", "done 1", "stopped"]
+
+
+def test_who_asks_twice_does_not_wait_and_the_next_process_asks_the_step() -> None:
+    plan = plan_of(["a", "b"])
+    world = World(faults={("a", "do"): ["hangs"]})
+    journal = journal_of(plan)
+
+    async def asked_twice() -> None:
+        task = asyncio.ensure_future(carry_out(plan, world, journal, now=Clock().now))
+        while world.calls[-1:] != [("a", "do")]:
+            await asyncio.sleep(0)
+        task.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not task.done()
+        task.cancel()
+        await task
+
+    with pytest.raises(Interrupted):
+        asyncio.run(asked_twice())
+    assert told(journal.kept) == ["intent 1", "stopped"]
+    assert isinstance(run(plan, world, journal.reopened()), Finished)
 
 
 def test_ctrl_c_waits_for_every_step_of_a_batch_that_changes_something() -> None:

@@ -198,7 +198,6 @@ class _Run(Generic[World_contra]):
             for group in reversed(phase.groups):
                 numbers = [first + at for at in reversed(group) if not self._is_settled(first + at)]
                 intended, failure = await self._intend_undo(numbers)
-                # What can be undone in a batch is undone, also when another step of it cannot be.
                 failure = await self._each(intended, self._undo, phase.at_once) or failure
                 if failure is not None:
                     return failure
@@ -256,7 +255,10 @@ class _Run(Generic[World_contra]):
         act: Callable[[int], Awaitable[_StepFailure | None]],
         at_once: int,
     ) -> _StepFailure | None:
-        """Do, or undo, every step whose intent was just recorded. After a failure no other one is begun."""
+        """Do, or undo, every step whose intent was just recorded.
+
+        Forward, no other one is begun after a failure. Backward, what can be undone is.
+        """
         waiting = iter(numbers)
         failures: list[_StepFailure] = []
 
@@ -265,7 +267,7 @@ class _Run(Generic[World_contra]):
                 failure = await act(number)
                 if failure is not None:
                     failures.append(failure)
-                if failures or self._is_stopping:
+                if self._is_stopping or (failures and self._state.aim is Aim.FINISH):
                     return
                 await asyncio.sleep(0)  # steps that never wait would keep Ctrl-C from being heard
 
@@ -306,7 +308,12 @@ class _Run(Generic[World_contra]):
             for worker in workers:
                 if worker not in self._acting:
                     worker.cancel()
-            await asyncio.wait(workers)
+            try:
+                await asyncio.wait(workers)
+            except asyncio.CancelledError:  # whoever asks twice does not wait: the steps' checks will tell
+                for worker in workers:
+                    worker.cancel()
+                await asyncio.wait(workers)
         for worker in workers:
             if not worker.cancelled():
                 worker.result()  # raises what the journal, or a listener to progress, raised

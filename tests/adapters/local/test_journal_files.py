@@ -184,6 +184,29 @@ def test_nothing_is_done_without_its_intent_on_the_disk(
     assert isinstance(resume(journals, world), Finished)
 
 
+def test_a_journal_that_could_not_be_kept_once_takes_no_more_records(
+    journals: JournalFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(batch_of(*"abcdefgh", at_once=4))
+    world = World()
+    with (
+        journals.begin(plan.description, by=SOMEBODY, at=BEGAN) as journal,
+        monkeypatch.context() as full,
+        pytest.raises(AskOperator, match="the disk is full"),
+    ):
+        asyncio.run(
+            carry_out(
+                plan,
+                world,
+                journal,
+                now=Clock().now,
+                on_progress=lambda progress: full.setattr(os, "write", fail_with(errno.ENOSPC)),
+            )
+        )
+    assert journals.read(NAME).torn_bytes == 0
+    assert len(journals.read(NAME).records) == 9, "the head, and all intents"
+
+
 def test_a_disk_that_is_full_in_the_middle_of_a_record_leaves_it_torn(
     journals: JournalFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,7 +160,7 @@ class _JournalFile:
         self._descriptor = descriptor
         self._records = list(records)
         self._seal = seal
-        self._has_failed = False
+        self._failure: AskOperator | None = None
 
     @property
     def records(self) -> Sequence[Record]:
@@ -168,7 +168,8 @@ class _JournalFile:
 
     def append(self, records: Sequence[Record], *, durably: bool) -> None:
         # After a write that failed halfway, another one would make damage of what is only torn.
-        assert not self._has_failed, "nothing is added to a journal that could not be kept"
+        if self._failure is not None:
+            raise self._failure
         lines, seal = sealed(records, number=len(self._records), seal=self._seal)
         try:
             if os.write(self._descriptor, lines) < len(lines):
@@ -176,8 +177,8 @@ class _JournalFile:
             if durably:
                 os.fsync(self._descriptor)
         except OSError as error:
-            self._has_failed = True
-            raise cannot_write(self._path, error, kept=_KEPT) from error
+            self._failure = cannot_write(self._path, error, kept=_KEPT)
+            raise self._failure from error
         self._records += records
         self._seal = seal
 
