@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from magellan.plan.preview import preview, preview_back
 from magellan.plan.records import Head
 from magellan.plan.step import Blocked, Done, NotDone, Step
 from plan.file_lab import every_kind_of_step, file_plan, look_at, make_tree, without_times
-from plan.memory import BEGAN, SOMEBODY, Clock, MemoryJournal
+from plan.memory import BEGAN, SOMEBODY, Clock, Killed, MemoryJournal
 
 
 @pytest.fixture
@@ -289,6 +290,68 @@ def test_what_was_edited_since_is_not_overwritten_by_the_way_back(
     assert isinstance(outcome, Halted)
     assert f"{path} was changed" in outcome.why
     assert look_at(root) == edited
+
+
+class Dying(FileTree):
+    """The process ends before the first change."""
+
+    def _changed(self, path: str) -> str:
+        raise Killed
+
+
+def begun_and_killed(plan: Plan[Tree], root: Path) -> MemoryJournal:
+    journal = journal_of(plan)
+    with pytest.raises(Killed):
+        asyncio.run(carry_out(plan, Dying(root), journal, now=Clock().now))
+    return journal.reopened()
+
+
+def chmod(path: Path) -> None:
+    path.chmod(0o640)
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+def edit_and_hide(path: Path) -> None:
+    was = path.stat()
+    path.write_bytes(b"X" * was.st_size)
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [chmod, touch, edit_and_hide])
+def test_a_file_that_somebody_changed_while_nobody_was_at_work_is_not_replaced(
+    root: Path, change: Callable[[Path], None]
+) -> None:
+    plan = plan_of(MakeFolder(path="pack"), WriteFile(path="a.py", content=b"new", backup="kept"))
+    journal = begun_and_killed(plan, root)
+    change(root / "a.py")
+    changed = look_at(root)
+    for go_on in (run, run_back):
+        outcome = go_on(plan, root, journal)
+        assert isinstance(outcome, Halted)
+        assert "a.py was changed by somebody else meanwhile" in outcome.why
+        assert look_at(root) == changed
+        journal = journal.reopened()
+
+
+@pytest.mark.parametrize("change", [chmod, touch])
+def test_a_file_that_somebody_changed_while_nobody_was_at_work_is_not_moved(
+    root: Path, change: Callable[[Path], None]
+) -> None:
+    plan = plan_of(Move(source="a.py", target="x"))
+    journal = begun_and_killed(plan, root)
+    change(root / "a.py")
+    assert isinstance(run(plan, root, journal), Halted)
+    assert not (root / "x").exists()
+
+
+def test_a_move_does_not_replace_what_appeared_since_the_check(root: Path) -> None:
+    before = look_at(root)
+    with pytest.raises(FileExistsError, match=r"b\.py has appeared meanwhile"):
+        asyncio.run(Move(source="a.py", target="b.py").do(FileTree(root), {}))
+    assert look_at(root) == before
 
 
 def test_a_folder_into_which_somebody_put_something_is_not_removed(root: Path) -> None:
