@@ -107,5 +107,8 @@ def _damaged(name: str, why: str) -> JournalDamaged:
     return JournalDamaged(
         f"the journal {name} is damaged: {why}",
         kept="the journal, as it is, and whatever its plan had done",
-        next_step="find out what changed it, and restore it from a backup; without it, compare by hand what it names",
+        next_step=(
+            "find out what changed it, and restore it from a backup; without one, compare by hand what it names, "
+            "then move it away"
+        ),
     )

@@ -42,7 +42,8 @@ class Journals(Protocol):
         """Go on with a journal; and the lock, as above. An unfinished last record is cut off, and that is recorded.
 
         A finished one can be reopened to take its plan back.
-        Raises: PlanHeld; JournalDamaged; FixInput for a name that there is none of; AskOperator.
+        Raises: PlanHeld; PlanUnfinished when another plan on the subject is; JournalDamaged; FixInput for a name that
+                there is none of, and for a plan that was taken back; AskOperator.
         """
         ...
 

@@ -82,6 +82,16 @@ def test_an_unfinished_plan_keeps_others_from_its_subject_and_says_how_to_go_on(
     assert [each.name for each in journals.all()] == [NAME, f"{NAME}-2"]
 
 
+def test_a_finished_plan_is_not_taken_back_while_another_one_is_unfinished(journals: JournalFiles) -> None:
+    world = World()
+    begin(journals, world)
+    world.switches["hall"] = "painted over"
+    assert isinstance(begin(journals, world), Halted)
+    with pytest.raises(PlanUnfinished):
+        undo(journals, world)
+    assert journals.all()[0].is_finished
+
+
 def test_two_plans_on_one_subject_are_never_under_way_at_once(journals: JournalFiles) -> None:
     with (
         journals.begin(PLAN.description, by=SOMEBODY, at=BEGAN),
@@ -156,6 +166,8 @@ def test_a_name_that_there_is_no_journal_of_is_refused_with_those_that_there_are
         journals.read("monday")
     assert refused.value.next_step == "none was ever written there"
     begin(journals, World())
+    with pytest.raises(FixInput):
+        journals.read(f"finished/{NAME}")
     with pytest.raises(FixInput) as refused:
         journals.read("monday")
     assert refused.value.next_step == f"the newest are {NAME}"

@@ -58,7 +58,8 @@ class JournalFiles:
     def reopen(self, name: str, *, by: Actor, at: datetime) -> Generator[Journal]:
         """See the port."""
         plan = JournalState(self.read(name).records).plan
-        with self._locks.hold(plan.subject, Holder(by=by, since=at, what=plan.name)):
+        with self._locks.hold(plan.subject, Holder(by=by, since=at, what=plan.name)) as dead:
+            self._refuse_unfinished(plan.subject, dead, but=name)
             path = self._file(name)
             text = _read(path)  # again: it may have grown until we had the lock
             if JournalState(text.records).ending is Ending.UNDONE:
@@ -93,7 +94,7 @@ class JournalFiles:
     def _file(self, name: str) -> Path:
         for folder in (self._folder, self._folder / _FINISHED):
             path = folder / f"{name}{_SUFFIX}"
-            if path.is_file():
+            if path.parent == folder and path.is_file():
                 return path
         known = [each.name for each in self.all()][-3:]
         raise FixInput(
@@ -110,10 +111,10 @@ class JournalFiles:
             number += 1
         return self._folder / f"{numbered}{_SUFFIX}"
 
-    def _refuse_unfinished(self, subject: str, dead: Holder | None) -> None:
+    def _refuse_unfinished(self, subject: str, dead: Holder | None, *, but: str = "") -> None:
         """Raises PlanUnfinished. A journal with an end, whose process was killed before it was put away, is now."""
         for entry in self.all():
-            if entry.is_finished:
+            if entry.is_finished or entry.name == but:
                 continue
             path = self._file(entry.name)
             state = JournalState(_read(path).records)
