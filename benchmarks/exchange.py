@@ -139,7 +139,8 @@ def main() -> int:
             (
                 f"Load before {machine['load_1min']}, after {load_after}: beyond one a core the machine had other",
                 "work, and every row is slower than on a quiet one. The floor is the same client on a server that only",
-                "repeats what the exchange once sent, in turns with it: what is above 1 in the last column is ours.",
+                "repeats what the exchange once sent, in turns with it: what is above 1 in the last column is the",
+                "exchange, and on a busy machine its waiting for a core.",
                 "",
                 *TABLE_HEAD,
                 *(row.table_row for row in rows),
