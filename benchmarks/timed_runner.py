@@ -2,9 +2,10 @@
 
     python benchmarks/timed_runner.py NOTES MINUTES run STRATEGY ...
 
-It ends after so many minutes of bars, as if it had been told to. Writes NOTES, a JSON document, when the run has
-ended: for each order its symbol and the milliseconds until its request was written to the socket, from the frame with
-the first bar of its minute, from its own bar and from the last bar; the process's memory and its seconds of CPU.
+It ends after so many minutes of bars, as if it had been told to. Writes NOTES, a JSON document, when the run has ended:
+for each order its symbol, its side and the milliseconds until its request was written to the socket, from the frame
+with the first bar of its minute, from its own bar and from the last bar, and for how many of the latter the session's
+thread was at work; the process's memory and its seconds of CPU.
 A bar comes when it is taken from its frame: bars of a burst wait in the socket, and in their frame, for those before.
 """
 
@@ -35,6 +36,7 @@ class Stopwatch:
         self.frame_s = 0.0  # when the newest frame came
         self.first_s: dict[datetime, float] = {}  # by the bar's start
         self.last_s: dict[datetime, float] = {}
+        self.last_cpu_s = 0.0  # of the session's thread, when the newest bar came
         self.own_s: dict[str, float] = {}  # by symbol: its newest bar
         self.newest: datetime | None = None
         self.orders: list[dict[str, Any]] = []
@@ -49,18 +51,21 @@ class Stopwatch:
         self.first_s.setdefault(start, self.frame_s)
         self.last_s[start] = self.own_s[symbol] = now_s
         self.newest = start
+        self.last_cpu_s = time.thread_time()
 
-    def order(self, symbol: str) -> None:
+    def order(self, symbol: str, side: str) -> None:
         if self.newest is None:
             return  # it stems from the history
         now_s = time.perf_counter()
         self.orders.append(
             {
                 "symbol": symbol,
+                "side": side,
                 "bar": str(self.newest),
                 "after_first_ms": (now_s - self.first_s[self.newest]) * 1e3,
                 "after_own_ms": (now_s - self.own_s[symbol]) * 1e3,
                 "after_last_ms": (now_s - self.last_s[self.newest]) * 1e3,
+                "after_last_cpu_ms": (time.thread_time() - self.last_cpu_s) * 1e3,
             }
         )
 
@@ -91,7 +96,8 @@ def watch(stopwatch: Stopwatch) -> None:
     async def written(request: ClientRequest, *arguments: Any) -> None:
         await write(request, *arguments)
         if request.method == "POST":
-            stopwatch.order(json.loads(request.body._value)["symbol"])
+            asked = json.loads(request.body._value)
+            stopwatch.order(asked["symbol"], asked["side"])
 
     _BarSpeech.read = told  # type: ignore[method-assign]
     ClientRequest.write_bytes = written  # type: ignore[method-assign]

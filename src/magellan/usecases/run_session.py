@@ -173,6 +173,7 @@ class _Driver:
         # What has been loaded by now stays until the end: the collector, which stops everything, need not look at it.
         gc.collect()
         gc.freeze()
+        gc.collect()  # or it waits until a quarter as much has been made as there was
         self._begin(self._keep_beating(), "heartbeat")
         while self._stopped is None:
             await self._turn()

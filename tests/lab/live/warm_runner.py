@@ -18,13 +18,7 @@ _LOOKS_EVERY_S = 0.005
 
 def import_everything() -> None:
     """What a runner imports on its way."""
-    with warnings.catch_warnings():
-        # alpaca-py imports a part of websockets that is deprecated; its users cannot help that.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import alpaca.data.historical.stock
-        import alpaca.data.live.stock
-        import alpaca.trading.client
-        import alpaca.trading.stream  # noqa: F401
+    import uvloop  # noqa: F401
 
     import magellan.adapters.alpaca.broker
     import magellan.adapters.alpaca.live_bars
