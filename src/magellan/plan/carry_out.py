@@ -314,9 +314,11 @@ class _Run(Generic[World_contra]):
                 for worker in workers:
                     worker.cancel()
                 await asyncio.wait(workers)
-        for worker in workers:
-            if not worker.cancelled():
-                worker.result()  # raises what the journal, or a listener to progress, raised
+        # What the journal, or a listener to progress, raised. All are asked, since asyncio complains of unheard ones.
+        raised = [worker.exception() for worker in workers if not worker.cancelled()]
+        for error in raised:
+            if error is not None:
+                raise error
 
     async def _do(self, number: int) -> _StepFailure | None:
         step, before = self._steps[number - 1], self._state.before(number)
