@@ -4,9 +4,12 @@ import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numba import njit
 from numba.core.errors import TypingError
+from numba.core.typing.templates import AbstractTemplate
+from numba.extending import overload
 
 from magellan import compiled
 
@@ -94,3 +97,43 @@ def test_a_part_that_numba_cannot_type_is_an_error_when_its_kernel_is_compiled()
 
     with pytest.raises(TypingError, match="wrong"):
         kernel(1.0)
+
+
+def test_numba_searches_for_a_builtin_once_per_types_however_often_it_stands_there(monkeypatch):
+    searched = []
+    apply = AbstractTemplate.apply
+
+    def counted(template, args, keywords):
+        searched.append((template.key, args))
+        return apply(template, args, keywords)
+
+    @njit
+    def clipped(x, low, high):
+        if x < low:
+            return low
+        return high if high < x else x
+
+    assert clipped(np.float32(5), np.float32(1), np.float32(3)) == 3
+
+    monkeypatch.setattr(AbstractTemplate, "apply", counted)
+
+    @njit
+    def least(x, y):
+        return x if x < y else y
+
+    assert least(np.float32(5), np.float32(1)) == 1
+    assert searched == []
+
+
+def test_what_numba_is_taught_later_is_found():
+    def twice(x):
+        raise NotImplementedError("only compiled")
+
+    with pytest.raises(TypingError):
+        njit(lambda x: twice(twice(x)))(1.5)
+
+    @overload(twice)
+    def _twice(x):
+        return lambda x: x + x
+
+    assert njit(lambda x: twice(twice(x)))(1.5) == 6.0

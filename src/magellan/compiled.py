@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba import njit
+from numba import njit, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager
 from numba.core.typed_passes import NopythonTypeInference, PreLowerStripPhis
+from numba.core.typing import Signature
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
 _PACKAGE = Path(__file__).parent
@@ -145,4 +146,30 @@ class _PartLibrary(JITCodeLibrary):  # type: ignore[misc]  # likewise
         """A part keeps no Python objects, and a kernel that is read from disk would not restore them either."""
 
 
+def _search_builtins_once() -> None:
+    """Let Numba search for a builtin's implementation once per types, and not at every place where it stands.
+
+    Every `if` asks for `bool`, and Numba would try a dozen candidates each time, twice: a fifth of what compiling the
+    replay took (docs/decisions/0031).
+    """
+    search = types.Function.get_call_type
+    found: dict[tuple[Any, ...], Signature] = {}
+
+    def get_call_type(
+        function: types.Function, context: Any, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Signature | None:
+        if keywords:
+            signature: Signature | None = search(function, context, args, keywords)
+            return signature
+        signature = found.get((function, context, *args))
+        if signature is None:  # nor is it remembered that there is none: somebody may still teach Numba one
+            signature = search(function, context, args, keywords)
+            if signature is not None:
+                found[function, context, *args] = signature
+        return signature
+
+    types.Function.get_call_type = get_call_type
+
+
 _prepare()
+_search_builtins_once()
