@@ -121,7 +121,8 @@ def test_a_session_that_never_gives_a_sign_of_life_is_silent() -> None:
 class Scene:
     """A ledger, a heartbeat and a clock, that a watch looks at."""
 
-    now: datetime = NOON
+    now: datetime = NOON  # as time really passes
+    clock_is_off: timedelta = timedelta(0)
     beat: Heartbeat | None = None
     told: list[tuple[str, str]] = field(default_factory=list)
     flattened: list[str] = field(default_factory=list)
@@ -150,7 +151,8 @@ class Scene:
             reconcile_every_s=60,
             calendar_of=lambda began: CALENDAR,
             notifier=self,
-            now=lambda: self.now,
+            now=lambda: self.now + self.clock_is_off,
+            elapsed_s=lambda: self.now.timestamp(),
             flatten=self.flatten if flattens else None,
             ends_with=ends_with,
         )
@@ -174,6 +176,21 @@ def test_an_alarm_is_told_once_and_told_again_when_it_is_over() -> None:
     look(watch)
     assert [severity for severity, _ in scene.told] == ["critical", "warning"]
     assert scene.told[1][1].startswith("over: moods on PA1")
+
+
+def test_a_clock_that_is_set_is_no_silence_and_hides_none() -> None:
+    for off in (timedelta(hours=1), timedelta(hours=-1)):
+        scene = Scene()
+        scene.write(BEGAN)
+        watch = scene.watch(flattens=True)
+        scene.beat = beat_at(NOON)
+        look(watch)
+        scene.now, scene.clock_is_off = NOON + timedelta(seconds=10), off
+        look(watch)
+        assert scene.told == []
+        scene.now = NOON + timedelta(seconds=91)
+        look(watch)
+        assert "has given no sign of life for 91 s" in scene.told[0][1]
 
 
 def test_what_is_silent_is_left_once_and_tried_again_until_it_is_flat() -> None:

@@ -7,6 +7,7 @@ position where the account's terms say so. Silence is never taken for health.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -121,6 +122,7 @@ class Watch:
     """One account, watched.
 
     newest_beat:   the newest heartbeat, and when it was left; None for none.
+    elapsed_s:     seconds that pass as they do, whoever sets the clock: a clock set forward is no silence.
     flatten:       leaves every position, past the session; None where the terms only alarm.
     ends_with:     end once the session has ended, or is gone and has been dealt with.
     """
@@ -133,6 +135,7 @@ class Watch:
     calendar_of: Callable[[SessionBegan], ExchangeCalendar]
     notifier: Notifier
     now: Callable[[], datetime]
+    elapsed_s: Callable[[], float] = time.monotonic
     flatten: Flatten | None = None
     ends_with: bool = False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -141,6 +144,8 @@ class Watch:
     _read: int = 0  # the newest entry of the ledger that was read
     _left: bool = False  # everything was left, for what is told now
     _trouble: str = ""
+    _beat: Heartbeat | None = None  # the newest that was seen
+    _beat_began_s: float = 0.0  # when it was left, in elapsed seconds
 
     async def run(self) -> None:
         """Look every second, until `ends_with` says that it is over."""
@@ -181,7 +186,19 @@ class Watch:
         for entry in self.ledger.entries(self.account, after=self._read, kinds=_SESSIONS):
             self._read = entry.number
             self._session = _after(self._session, entry)
-        return _seen(holder, self._session, self.newest_beat(), self.now())
+        return _seen(holder, self._session, self._newest_beat(), self.now())
+
+    def _newest_beat(self) -> tuple[Heartbeat, datetime] | None:
+        """The newest heartbeat, and when it was left: as old as it is, and not as the clock has been set since."""
+        newest = self.newest_beat()
+        if newest is None:
+            return None
+        beat, beat_at = newest
+        if beat != self._beat:
+            # How old it was when we first saw it, only the clock tells; one that came while we looked is new.
+            age_s = (self.now() - beat_at).total_seconds() if self._beat is None else 0.0
+            self._beat, self._beat_began_s = beat, self.elapsed_s() - max(age_s, 0.0)
+        return beat, self.now() - timedelta(seconds=self.elapsed_s() - self._beat_began_s)
 
     async def _flatten(self, why: str, flatten: Flatten) -> None:
         try:
