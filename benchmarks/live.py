@@ -109,7 +109,11 @@ def bar_to_order(count: int, orders: int) -> Iterator[Measured]:
         "symbols": symbols,
         "parameters": {"every": count // orders},
         "data": {"timeframe": "1Min", "history_days": 5},
-        "risk": {"orders_per_second_max": 10_000, "orders_per_minute_max": 100_000},
+        "risk": {
+            "orders_per_second_max": 10_000,
+            "orders_per_minute_max": 100_000,
+            "breakers": {"losing_trades_max": 100_000},  # it loses, and is to go on
+        },
     }
     ran = _day(symbols, STRATEGY, config, minutes=MINUTES_OF_ORDERS)
     entries = [order for order in ran.orders if order["side"] == "buy"]
