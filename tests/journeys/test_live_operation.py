@@ -224,7 +224,10 @@ def test_a_session_that_is_stopped_dead_raises_one_alarm_and_tells_when_it_is_ba
     until(lambda: "it hangs" in live_desk.said(runner), within_s=60)
     os.kill(runner.pid, signal.SIGCONT)
     until(lambda: "over: " in live_desk.said(runner), within_s=60)
-    assert live_desk.said(runner).count("[critical ]") == 1
+    # A bar that closed meanwhile is late, and may be told beside it.
+    alarms = [line for line in live_desk.said(runner).splitlines() if "[critical ]" in line]
+    assert len([line for line in alarms if "it hangs" in line]) == 1
+    assert all("it hangs" in line or "no bar has closed" in line for line in alarms)
     os.kill(runner.pid, signal.SIGTERM)
     assert live_desk.ended(runner)[0] == 0
 
