@@ -100,12 +100,22 @@ def test_what_is_held_is_what_the_executions_brought(there: Client, access: Alpa
 
 def test_an_asset_and_the_time_are_the_brokers(there: Client, access: AlpacaAccess) -> None:
     async def work(broker: AlpacaBroker) -> None:
-        asset = await broker.asset("AAPL")
-        assert asset is not None and asset.tradable
-        assert await broker.asset("NOSUCH") is None
+        assets = await broker.assets(["AAPL", "NOSUCH"])
+        assert list(assets) == ["AAPL"] and assets["AAPL"].tradable
         clock = await broker.clock()
         told = datetime.fromisoformat(there.get("/v2/clock").json()["timestamp"])
         assert (clock.at, clock.is_open) == (told, True)
+
+    with_broker(access, work)
+
+
+def test_about_many_symbols_the_broker_is_asked_at_once(there: Client, access: AlpacaAccess) -> None:
+    there.fault("rate_limited", when={"route": "GET /v2/assets/*"})
+
+    async def work(broker: AlpacaBroker) -> None:
+        with pytest.raises(TryAgain, match="asked too often"):
+            await broker.assets(["AAPL"])
+        assert (await broker.assets(["AAPL"] * 21))["AAPL"].tradable
 
     with_broker(access, work)
 

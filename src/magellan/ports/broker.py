@@ -7,7 +7,7 @@ are sent once, and an answer that did not come is `Unknown`, which the engine re
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -76,7 +76,9 @@ class Broker(Protocol):
         """Ask for a cancel. What becomes of the order, its events tell."""
         ...
 
-    async def asset(self, symbol: str) -> TradableAsset | None: ...
+    async def assets(self, symbols: Sequence[str]) -> Mapping[str, TradableAsset]:
+        """What may be done with each of the symbols; those that the broker does not know are absent."""
+        ...
 
     async def clock(self) -> BrokerClock: ...
 

@@ -313,9 +313,7 @@ class _Driver:
                 )
         since = self._session.asks_since or self._now() - timedelta(days=1)
         facts = await self._facts(since)
-        symbols = self._setup.symbols
-        told_of = await asyncio.gather(*map(broker.asset, symbols))
-        assets = {symbol: asset for symbol, asset in zip(symbols, told_of, strict=True) if asset is not None}
+        assets = await broker.assets(self._setup.symbols)
         history = await self._bars.history()
         now = self._now()
         self._handle(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -65,6 +65,9 @@ CAPABILITIES: Final = Capabilities(
 
 _PAGE: Final = 500  # orders, Alpaca's largest page
 _ACTIVITIES: Final = 100
+_ASSETS_ONE_BY_ONE: Final = (
+    20  # of more, the whole list is read: some megabytes, and one request of 200 a minute
+)
 _READS: Final = 3  # at a time: what else the broker admits stays free for orders
 
 
@@ -183,7 +186,20 @@ class AlpacaBroker:
         answer = await self._change(self._symbol_of(broker_order_id), "DELETE", path)
         return Requested() if isinstance(answer, Body) else answer
 
-    async def asset(self, symbol: str) -> TradableAsset | None:
+    async def assets(self, symbols: Sequence[str]) -> Mapping[str, TradableAsset]:
+        found: dict[str, TradableAsset] = {}
+        if len(symbols) > _ASSETS_ONE_BY_ONE:
+            everything = _list(await self._read("/assets", {"status": "active"}))
+            wanted = frozenset(symbols)
+            listed = (each for each in everything if isinstance(each, dict) and each.get("symbol") in wanted)
+            found = {asset.symbol: asset for asset in map(told.asset_of, listed)}
+        # The list holds active shares; about what is not in it, the broker is asked by name.
+        for asset in await asyncio.gather(*(self._asset(each) for each in symbols if each not in found)):
+            if asset is not None:
+                found[asset.symbol] = asset
+        return found
+
+    async def _asset(self, symbol: str) -> TradableAsset | None:
         body = await self._read(f"/assets/{quote(symbol, safe='')}", absent_is_none=True)
         return None if body is None else told.asset_of(body)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NoReturn
@@ -90,8 +90,8 @@ class NoBroker:
     async def cancel(self, broker_order_id: str) -> NoReturn:
         raise AssertionError(f"a dry run was about to cancel {broker_order_id}")
 
-    async def asset(self, symbol: str) -> TradableAsset | None:
-        return None
+    async def assets(self, symbols: Sequence[str]) -> Mapping[str, TradableAsset]:
+        return {}
 
     async def clock(self) -> BrokerClock:
         now = self._clock()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -112,8 +112,9 @@ class SimulatedBroker:
         self._publish()
         return answer
 
-    async def asset(self, symbol: str) -> TradableAsset | None:
-        return self._core.asset(symbol)
+    async def assets(self, symbols: Sequence[str]) -> Mapping[str, TradableAsset]:
+        known = ((symbol, self._core.asset(symbol)) for symbol in symbols)
+        return {symbol: asset for symbol, asset in known if asset is not None}
 
     async def clock(self) -> BrokerClock:
         now = self._clock()
