@@ -48,6 +48,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         if (is_ours and name != "MAGELLAN_REFERENCE_DATA") or name in ("ENVIRONMENT", "USE_ARCHIVED_DATA"):
             del os.environ[name]
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
     os.environ["COLUMNS"] = "100"
     os.environ.pop("FORCE_COLOR", None)
     yield

@@ -89,13 +89,17 @@ NEEDED = {
     "replay": ["last"],
     "gate": ["moods"],
     "run": ["moods"],
+    "release build": ["moods"],
+    "release show": ["moods"],
+    "release diff": ["moods"],
+    "release prune": ["moods"],
     "halt": ["--by", "ann", "--reason", "odd fills"],
     "resume": ["--by", "ann", "--reason", "looked at it"],
     "flatten": ["--by", "ann", "--reason", "leaving"],
     "audit day": ["2024-01-02"],
     "audit export": ["trades", "--out", "a.csv"],
 }
-NEEDS_NO_WORKSPACE = ("demo", "init", "doctor", "exchange")
+NEEDS_NO_WORKSPACE = ("demo", "init", "doctor", "exchange", "release key")
 
 
 @pytest.mark.parametrize("row", commands(), ids=lambda row: row.words)
