@@ -127,7 +127,7 @@ def test_numba_searches_for_a_builtin_once_per_types_however_often_it_stands_the
 
 def test_what_numba_is_taught_later_is_found():
     def twice(x):
-        raise NotImplementedError("only compiled")
+        """Only compiled."""
 
     with pytest.raises(TypingError):
         njit(lambda x: twice(twice(x)))(1.5)

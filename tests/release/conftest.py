@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from magellan.release.artifact import Artifact
-from magellan.release.manifest import LOCK, VERDICT, Manifest, gate_stamp, listed
+from magellan.release.manifest import LOCK, VERDICT, GateStamp, Manifest, listed
 from magellan.release.signature import SigningKey
 
 CONFIG = {"strategy": {"name": "moods", "version": "1.0.0"}, "parameters": {"slow": 50, "fast": 10}}
@@ -39,7 +39,9 @@ class Bench:
             "code_sha256": hashlib.sha256(held["strategy/strategy.py"]).hexdigest(),
             "config_sha256": "0" * 64,
             "engine_version": "0.1.0",
-            "gate": gate_stamp("open", datetime(2026, 1, 21, 21, 30, tzinfo=UTC), ()),
+            "gate": GateStamp(
+                answer="open", judged_at=datetime(2026, 1, 21, 21, 30, tzinfo=UTC), not_open=()
+            ),
             "data_ids": ("alpaca/sip/raw/regular/ANCHOR/1Day: sha256 ff",),
             "author": "ada",
             "commit": None,

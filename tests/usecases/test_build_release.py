@@ -16,6 +16,7 @@ from magellan.release.manifest import Commit
 from magellan.usecases.build_release import Built, ReleaseSources, build_release
 from magellan.usecases.gate_evidence.examination import files_sha256
 from magellan.usecases.releases import compare_releases, open_release, prune_releases, verify_releases
+from magellan.workspace.workspace import StrategyFolder
 
 from .conftest import NOW, Desk
 
@@ -177,6 +178,21 @@ def test_secrets_and_data_are_kept_out_and_named_by_place(
     with pytest.raises(FixInput, match=said) as refused:
         yard.build()
     assert "0123456789abcdef" not in str(refused.value)
+    assert yard.sources.store.releases(yard.desk.folder.name) == ()
+
+
+def test_files_that_change_while_they_are_gathered_are_not_released(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest_verdict = yard.sources.gates.newest_verdict
+
+    def and_somebody_saves(folder: StrategyFolder) -> bytes | None:
+        (folder.path / "notes.md").write_text("saved in the middle")
+        return newest_verdict(folder)
+
+    monkeypatch.setattr(yard.sources.gates, "newest_verdict", and_somebody_saves)
+    with pytest.raises(FixInput, match="changed while the release was built"):
+        yard.build()
     assert yard.sources.store.releases(yard.desk.folder.name) == ()
 
 

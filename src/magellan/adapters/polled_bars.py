@@ -46,7 +46,7 @@ class PolledBars:
         self._clock = clock
         self._sleep = sleep
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{vendor.name}-bars")
-        self._waiting: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Future[None] | None = None
         self._is_closed = False
 
     @property
@@ -138,12 +138,8 @@ class PolledBars:
             )
 
     async def _pause(self, seconds: float) -> None:
-        self._waiting = asyncio.ensure_future(_slept(self._sleep, max(seconds, 0.0)))
+        self._waiting = asyncio.ensure_future(self._sleep(max(seconds, 0.0)))
         await asyncio.wait([self._waiting])
-
-
-async def _slept(sleep: Callable[[float], Awaitable[None]], seconds: float) -> None:
-    await sleep(seconds)
 
 
 def _by_start(bars: Bars) -> dict[int, Bar]:

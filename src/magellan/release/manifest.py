@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal, Self
 
@@ -126,8 +125,3 @@ def listed(files: dict[str, bytes]) -> tuple[ReleaseFile, ...]:
 def shown(release_id: str) -> str:
     """A release id, short."""
     return release_id[:SHOWN]
-
-
-def gate_stamp(answer: Literal["open", "shut"], judged_at: datetime, not_open: tuple[str, ...]) -> GateStamp:
-    """What a verdict said."""
-    return GateStamp(answer=answer, judged_at=judged_at, not_open=not_open)

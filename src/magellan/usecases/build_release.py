@@ -16,7 +16,7 @@ from magellan.ports.release_inputs import ReleaseInputs
 from magellan.ports.release_key import ReleaseKey
 from magellan.ports.release_store import ReleaseStore
 from magellan.release.artifact import Artifact, packed, unpacked
-from magellan.release.manifest import ENGINE, LOCK, STRATEGY, VERDICT, Manifest, gate_stamp, listed
+from magellan.release.manifest import ENGINE, LOCK, STRATEGY, VERDICT, GateStamp, Manifest, listed
 from magellan.release.secret_scan import leaks
 from magellan.release.stored import StoredRelease
 from magellan.usecases.gate_evidence.examination import files_sha256
@@ -64,7 +64,8 @@ def build_release(folder: StrategyFolder, sources: ReleaseSources, *, author: st
             f"there is no key to sign releases with at {sources.key.place}",
             next_step="make one with `magellan release key`",
         )
-    files = {f"{STRATEGY}/{path}": content for path, content in strategy_files(folder).items()}
+    held = strategy_files(folder)
+    files = {f"{STRATEGY}/{path}": content for path, content in held.items()}
     _refuse_leaks(files, sources.known_secrets)
     loaded = load_strategy(folder)
     verdict = sources.gates.newest_verdict(folder)
@@ -73,6 +74,12 @@ def build_release(folder: StrategyFolder, sources: ReleaseSources, *, author: st
         raise FixInput(
             f"the gates have not judged {folder.label} as it is now",
             next_step=f"run `magellan gate {folder.label}`, then build again",
+        )
+    if strategy_files(folder) != held:
+        raise FixInput(
+            f"files of {folder.label} changed while the release was built",
+            kept="nothing was built",
+            next_step="let whatever writes there finish, then build again",
         )
     files[VERDICT] = verdict
     files[LOCK] = sources.inputs.lock()
@@ -84,7 +91,11 @@ def build_release(folder: StrategyFolder, sources: ReleaseSources, *, author: st
         code_sha256=loaded.code_sha256,
         config_sha256=loaded.config_sha256,
         engine_version=sources.inputs.engine_version(),
-        gate=gate_stamp(judged["answer"], datetime.fromisoformat(judged["judged_at"]), _not_open(judged)),
+        gate=GateStamp(
+            answer=judged["answer"],
+            judged_at=datetime.fromisoformat(judged["judged_at"]),
+            not_open=_not_open(judged),
+        ),
         data_ids=_data_ids(judged),
         author=author,
         commit=sources.inputs.commit(folder.path),

@@ -18,7 +18,7 @@ def release_list(
     as_json: JsonOption = False,
 ) -> None:
     """List releases, oldest first."""
-    from magellan.surfaces.cli.output import emit, print_table, say
+    from magellan.surfaces.cli.output import emit, jsonable, print_table, say
 
     shelf = Shelf.of(workspace)
     names = shelf.store.strategies() if strategy is None else (strategy_name(strategy),)
@@ -34,11 +34,4 @@ def release_list(
             numbers=("bytes",),
         )
 
-    emit([{"name": each.name, **_document(each)} for each in found], as_json=as_json, human=show)
-
-
-def _document(release: object) -> dict[str, object]:
-    from magellan.surfaces.cli.output import jsonable
-
-    document: dict[str, object] = jsonable(release)
-    return document
+    emit([{"name": each.name, **jsonable(each)} for each in found], as_json=as_json, human=show)
