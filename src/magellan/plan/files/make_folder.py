@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from magellan.plan.files.tree import Kind, Tree, checked, folder_of, folders_above
-from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step
+from magellan.plan.files.one_path import OnePath
+from magellan.plan.files.tree import Kind, Tree, folder_of
+from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MakeFolder(Step[Tree]):
+class MakeFolder(OnePath):
     """A folder in one that is there. Undone, it must be empty: what somebody else put into it is never removed."""
 
-    path: str
     mode: int = 0o755  # permission bits, if it is made
-
-    def __post_init__(self) -> None:
-        checked(self.path)
 
     @property
     def title(self) -> str:
         return f"make the folder {self.path}"
-
-    @property
-    def changes(self) -> frozenset[str]:
-        return frozenset({self.path})
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return folders_above(self.path)
 
     async def check(self, world: Tree, before: Before | None) -> Answer:
         found = await world.look(self.path)
@@ -49,10 +38,3 @@ class MakeFolder(Step[Tree]):
 
     async def undo(self, world: Tree, before: Before) -> None:
         await world.remove_folder(self.path)
-
-    @property
-    def settles_with_its_batch(self) -> bool:
-        return True
-
-    async def settle(self, world: Tree) -> None:
-        await world.sync(folder_of(self.path))

@@ -5,33 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from magellan.errors import FixInput
-from magellan.plan.files.tree import UNFINISHED, Kind, Tree, checked, folder_of, folders_above
-from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step, storable
+from magellan.plan.files.one_path import OnePath
+from magellan.plan.files.tree import UNFINISHED, Kind, Tree, folder_of
+from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PointLink(Step[Tree]):
+class PointLink(OnePath):
     """Let the link at `path` say `target`; it is made where there is none. Who follows it meets the old or the new."""
 
-    path: str
     target: str  # as the link will say it: relative to the link's own folder, or absolute
 
     def __post_init__(self) -> None:
-        checked(self.path)
+        OnePath.__post_init__(self)  # `super()` finds no class where slots made another one of it
         if not self.target or storable(self.target) != self.target:
             raise FixInput(f"a link cannot point at {self.target!r}: give it text")
 
     @property
     def title(self) -> str:
         return f"point {self.path} at {self.target}"
-
-    @property
-    def changes(self) -> frozenset[str]:
-        return frozenset({self.path})
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return folders_above(self.path)
 
     async def check(self, world: Tree, before: Before | None) -> Answer:
         found = await world.look(self.path)
@@ -71,13 +63,6 @@ class PointLink(Step[Tree]):
                 await world.make_link(self._unfinished, before["said"])
                 await world.set_mtime(self._unfinished, before["mtime_ns"])
                 await world.rename(self._unfinished, self.path)
-
-    @property
-    def settles_with_its_batch(self) -> bool:
-        return True
-
-    async def settle(self, world: Tree) -> None:
-        await world.sync(folder_of(self.path))
 
     async def _remove_unfinished(self, world: Tree) -> None:
         if await world.look(self._unfinished) is not None:

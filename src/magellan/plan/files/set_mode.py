@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from magellan.plan.files.tree import Kind, Tree, checked, folders_above
-from magellan.plan.step import Answer, Before, Blocked, Done, NotDone, Step
+from magellan.plan.files.one_path import OnePath
+from magellan.plan.files.tree import Kind, Tree
+from magellan.plan.step import Answer, Before, Blocked, Done, NotDone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetMode(Step[Tree]):
+class SetMode(OnePath):
     """Give the file or folder at `path` these permission bits."""
 
-    path: str
     mode: int  # 0o755
-
-    def __post_init__(self) -> None:
-        checked(self.path)
 
     @property
     def title(self) -> str:
         return f"set the permission bits of {self.path} to {self.mode:o}"
-
-    @property
-    def changes(self) -> frozenset[str]:
-        return frozenset({self.path})
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return folders_above(self.path)
 
     async def check(self, world: Tree, before: Before | None) -> Answer:
         found = await world.look(self.path)
@@ -47,10 +36,6 @@ class SetMode(Step[Tree]):
 
     async def undo(self, world: Tree, before: Before) -> None:
         await world.set_mode(self.path, before["mode"])
-
-    @property
-    def settles_with_its_batch(self) -> bool:
-        return True
 
     async def settle(self, world: Tree) -> None:
         await world.sync(self.path)
