@@ -61,8 +61,8 @@ bench: setup-dev  ## speed and memory beside the known peers, which it installs;
 
 lock: setup-dev  ## choose newer versions of what we depend on, and write requirements/*.lock
 	@echo "lock: resolving for Python 3.11 to 3.13 on Linux and macOS"
-	@$(COMPILE) --extra gates --group build -o requirements/run.lock
-	@$(COMPILE) --all-extras --group dev --constraints requirements/run.lock -o requirements/dev.lock
+	@$(COMPILE) --all-extras --group dev -o requirements/dev.lock
+	@$(COMPILE) --extra gates --group build --constraints requirements/dev.lock -o requirements/run.lock
 	@$(RESOLVE) benchmarks/peers.in -o benchmarks/peers.lock
 
 clean:  ## remove what make made: environment, caches, build; never a workspace's data
