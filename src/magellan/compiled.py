@@ -26,7 +26,7 @@ from numba.core.typing import Signature
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
 _PACKAGE = Path(__file__).parent
-_WITH_KERNELS = ("backtest", "indicators", "strategy")
+_WITH_KERNELS = ("backtest", "indicators", "regime", "strategy")
 # Bear no mark, but hold constants, layouts and arithmetic that kernels are compiled with.
 _COMPILED_IN = frozenset({"records.py", "fill_model.py"})
 _MARKS = (b"@kernel", b"@kernel_part", b"@pure_kernel", b"@intrinsic", b"@njit")
