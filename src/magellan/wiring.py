@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from magellan.ledger.entries import SessionBegan
     from magellan.ports.bars import BarArchive
     from magellan.ports.broker import Broker
+    from magellan.ports.change_log import ChangeLog
     from magellan.ports.corporate_actions import CorporateActionStore
     from magellan.ports.executor import Executor
     from magellan.ports.import_journal import ImportJournal
@@ -336,6 +337,17 @@ def ledger(
 
     path = workspace.state_folder / "ledger.sqlite"
     return SqlLedger(SqliteDatabase(path), clock=lambda: datetime.now(UTC), secrets=hidden)
+
+
+def change_log(workspace: Workspace, *, secrets: Iterable[str] = ()) -> ChangeLog:
+    """The audit log of what was done to what trades.
+
+    secrets: values that no record may repeat.
+    """
+    from magellan.adapters.local.change_log_files import ChangeLogFiles
+    from magellan.ledger.known_secrets import KnownSecrets
+
+    return ChangeLogFiles(workspace.state_folder / "audit", secrets=KnownSecrets(secrets))
 
 
 def notifier(workspace: Workspace, account: str, secrets: Iterable[str]) -> Notifier:
