@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from magellan.gate.criteria import CRITERIA, TOO_GOOD, Rule
 from magellan.gate.evidence import Evidence, Kind, Measured, Unmeasured
 from magellan.gate.verdict import Answer, judge
-from magellan.workspace.gate_criteria import THRESHOLDS, Bound, GateCriteria
+from magellan.workspace.gate_criteria import THRESHOLDS, GateCriteria
+from magellan.workspace.threshold import Bound
 
 from .conftest import AT, GOOD, Case
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from magellan.workspace.gate_criteria import THRESHOLDS, Bound, GateCriteria
+from magellan.workspace.gate_criteria import THRESHOLDS, GateCriteria
+from magellan.workspace.threshold import Bound
 
 KINDS = ("intraday", "swing", "trend")
 
@@ -91,7 +92,7 @@ def test_a_threshold_may_be_tightened_freely_and_loosened_only_on_record_inciden
             {"loosened": [record("sharpe_min", 0.5, 0.2)]},
             "'sharpe_min' is on record, but 0.5 is not looser than 0.5",
         ),
-        ({"loosened": [record("sharp_min", 0.5, 0.2)]}, "'sharp_min' is no threshold of the gates"),
+        ({"loosened": [record("sharp_min", 0.5, 0.2)]}, "'sharp_min' is no threshold of `gates`"),
         (
             {"sharpe_min": 0.2, "loosened": [record("sharpe_min", 0.5, 0.2), record("sharpe_min", 0.5, 0.2)]},
             "'sharpe_min' is recorded twice",

@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 from magellan.gate.evidence import Kind
-from magellan.workspace.gate_criteria import THRESHOLDS, Bound
+from magellan.workspace.gate_criteria import THRESHOLDS
+from magellan.workspace.threshold import Bound
 
 
 class Rule(StrEnum):

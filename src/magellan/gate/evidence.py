@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from magellan.workspace.gate_criteria import Kind as StrategyKind
+from magellan.workspace.threshold import Kind as StrategyKind
 
 
 class Kind(StrEnum):

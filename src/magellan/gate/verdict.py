@@ -16,7 +16,8 @@ from typing import Final
 
 from magellan.gate.criteria import CRITERIA, TOO_GOOD, Criterion, Rule, TooGood, Unit
 from magellan.gate.evidence import Evidence, Kind, Measured, Subject, Unmeasured
-from magellan.workspace.gate_criteria import Bound, GateCriteria, Loosening
+from magellan.workspace.gate_criteria import GateCriteria
+from magellan.workspace.threshold import Bound, Loosening
 
 EVIDENCE_AGE_MAX: Final = timedelta(hours=24)
 CLOCK_SKEW_MAX: Final = timedelta(minutes=1)

@@ -12,8 +12,8 @@ from magellan.ports.bars import BarArchive
 from magellan.trading.timeframe import Timeframe
 from magellan.usecases.load_strategy import load_strategy, read_code, run_code, strategy_class
 from magellan.workspace.config_file import config_schema
-from magellan.workspace.gate_criteria import Kind
 from magellan.workspace.new_files import TIMEFRAMES, strategy_files
+from magellan.workspace.threshold import Kind
 from magellan.workspace.workspace import Stage, StrategyFolder, Workspace
 
 WriteFile = Callable[[Path, bytes], None]  # whole, or not at all

@@ -13,9 +13,10 @@ from pydantic import Field, field_validator, model_validator
 
 from magellan.errors import FixInput
 from magellan.trading.timeframe import Timeframe
-from magellan.workspace.gate_criteria import GateCriteria, Kind
+from magellan.workspace.gate_criteria import GateCriteria
 from magellan.workspace.risk_terms import RiskTerms
 from magellan.workspace.section import Section
+from magellan.workspace.threshold import Kind
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from magellan.errors import FixInput
 from magellan.workspace.config import StrategyConfig
 from magellan.workspace.config_file import json_object
-from magellan.workspace.gate_criteria import Kind
+from magellan.workspace.threshold import Kind
 from magellan.workspace.workspace import FILE, Stage
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
