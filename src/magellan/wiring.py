@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from magellan.ports.bars import BarArchive
     from magellan.ports.broker import Broker
     from magellan.ports.change_log import ChangeLog
+    from magellan.ports.checkpoints import Checkpoints
     from magellan.ports.corporate_actions import CorporateActionStore
     from magellan.ports.executor import Executor
     from magellan.ports.import_journal import ImportJournal
@@ -348,6 +349,13 @@ def change_log(workspace: Workspace, *, secrets: Iterable[str] = ()) -> ChangeLo
     from magellan.ledger.known_secrets import KnownSecrets
 
     return ChangeLogFiles(workspace.state_folder / "audit", secrets=KnownSecrets(secrets))
+
+
+def checkpoints(workspace: Workspace, copy: Path | None = None) -> Checkpoints:
+    """The signed notes of where the chains ended: the workspace's, or a copy that was kept elsewhere."""
+    from magellan.adapters.local.checkpoint_file import CheckpointFile
+
+    return CheckpointFile(copy or workspace.state_folder / "audit" / "checkpoints.jsonl")
 
 
 def notifier(workspace: Workspace, account: str, secrets: Iterable[str]) -> Notifier:

@@ -98,8 +98,9 @@ NEEDED = {
     "flatten": ["--by", "ann", "--reason", "leaving"],
     "audit day": ["2024-01-02"],
     "audit export": ["trades", "--out", "a.csv"],
+    "audit script": ["--out", "verify_audit.py"],
 }
-NEEDS_NO_WORKSPACE = ("demo", "init", "doctor", "exchange", "release key")
+NEEDS_NO_WORKSPACE = ("demo", "init", "doctor", "exchange", "release key", "audit script")
 
 
 @pytest.mark.parametrize("row", commands(), ids=lambda row: row.words)

@@ -1,4 +1,4 @@
-"""Rows of one kind as a file: CSV, JSON Lines or Parquet. Exact: a Decimal keeps every digit in each of them."""
+"""Rows of one kind as a file: CSV, Markdown, JSON Lines or Parquet. Exact: a Decimal keeps every digit in each."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def csv_bytes(row_type: type, rows: Sequence[object]) -> bytes:
     for row in rows:
         writer.writerow([_csv_cell(getattr(row, name)) for name in names])
     return text.getvalue().encode()
+
+
+def markdown_bytes(row_type: type, rows: Sequence[object]) -> bytes:
+    """A table for people and for reviews; cells as in CSV, each on one line."""
+    names = [each.name for each in fields(row_type)]
+    lines = [names, ["---"] * len(names)]
+    lines += [[_markdown_cell(getattr(row, name)) for name in names] for row in rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines).encode()
 
 
 def jsonl_bytes(row_type: type, rows: Sequence[object]) -> bytes:
@@ -59,7 +67,7 @@ def parquet_bytes(row_type: type, rows: Sequence[object]) -> bytes:
 
 
 FORMATS: Final[Mapping[str, Callable[[type, Sequence[object]], bytes]]] = MappingProxyType(
-    {"csv": csv_bytes, "jsonl": jsonl_bytes, "parquet": parquet_bytes}
+    {"csv": csv_bytes, "md": markdown_bytes, "jsonl": jsonl_bytes, "parquet": parquet_bytes}
 )
 
 
@@ -73,6 +81,11 @@ def _csv_cell(value: Any) -> str:
     if isinstance(value, Mapping | tuple):
         return orjson.dumps(value, default=_plain).decode()
     return str(value)
+
+
+def _markdown_cell(value: Any) -> str:
+    """Without what would end the cell or the row, or be taken for a mark-up of ours."""
+    return " ".join(_csv_cell(value).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
 
 
 def _plain(value: Any) -> Any:

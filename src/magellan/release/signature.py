@@ -1,4 +1,8 @@
-"""Signature: who answers for a release. Ed25519 over the release's name, which is the digest of all that it is."""
+"""Signature: who answers for a release. Ed25519 over the release's name, which is the digest of all that it is.
+
+The same keys sign other statements too, such as where the audit log ended. Each kind of statement begins with words of
+its own, so that none can be taken for another.
+"""
 
 from __future__ import annotations
 
@@ -60,11 +64,15 @@ class Signature:
 
         trusted: public keys, base64, by the name of whom they belong to.
         """
+        return self.problem_with(_signed(release_id), trusted)
+
+    def problem_with(self, statement: bytes, trusted: Mapping[str, str]) -> str | None:
+        """The same for any statement."""
         if self.public_key not in trusted.values():
             return f"it is signed by the key {self.public_key}, which magellan.toml does not trust"
         try:
             key = Ed25519PublicKey.from_public_bytes(base64.b64decode(self.public_key, validate=True))
-            key.verify(base64.b64decode(self.signature, validate=True), _signed(release_id))
+            key.verify(base64.b64decode(self.signature, validate=True), statement)
         except (InvalidSignature, binascii.Error, ValueError):
             return "its signature does not belong to it"
         return None
@@ -109,7 +117,11 @@ class SigningKey:
         return base64.b64encode(raw).decode()
 
     def sign(self, release_id: str) -> Signature:
-        signature = base64.b64encode(self._key.sign(_signed(release_id))).decode()
+        return self.sign_statement(_signed(release_id))
+
+    def sign_statement(self, statement: bytes) -> Signature:
+        """statement: begins with words that no other kind of statement begins with."""
+        signature = base64.b64encode(self._key.sign(statement)).decode()
         return Signature(public_key=self.public_key, signature=signature)
 
 

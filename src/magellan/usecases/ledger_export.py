@@ -1,4 +1,4 @@
-"""Export: rows of a ledger as the content of a file."""
+"""Export: rows of a ledger, or of the log of changes, as the content of a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from magellan.ledger.trade_record import TradeRecord
+from magellan.ports.change_log import ChangeLog
 from magellan.ports.ledger import Ledger
+from magellan.usecases.audit import ChangeRow, change_rows
 from magellan.usecases.ledger_queries import (
     DecisionRow,
     ExecutionRow,
@@ -44,3 +46,12 @@ def exported(ledger: Ledger, account: str, what: str, form: Form, wanted: Wanted
     row_type, ask = _TABLES[what]
     rows = ask(ledger, account, wanted)
     return form(row_type, rows), len(rows)
+
+
+def exported_changes(changes: ChangeLog, form: Form | None, wanted: Wanted) -> tuple[bytes, int]:
+    """The same for the log of changes. form: None: its own lines, whole."""
+    if form is None:
+        lines = list(changes.lines())
+        return b"".join(line + b"\n" for line in lines), len(lines)
+    rows = tuple(change_rows(changes, wanted))
+    return form(ChangeRow, rows), len(rows)

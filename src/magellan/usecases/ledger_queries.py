@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,6 +34,10 @@ class Wanted:
             return False
         if self.strategy is not None and strategy != self.strategy:
             return False
+        return self.has_date(at)
+
+    def has_date(self, at: datetime) -> bool:
+        """Whether an instant lies on one of the dates that are asked for."""
         on = exchange_date(at)
         return (self.first_on is None or self.first_on <= on) and (self.last_on is None or on <= self.last_on)
 
@@ -156,20 +160,23 @@ def account_lines(ledger: Ledger) -> tuple[AccountLine, ...]:
     return tuple(lines)
 
 
-def verified(ledger: Ledger, account: str, noted: Head | None = None) -> Sound | Broken:
-    """Whether an account's chain holds, and still holds the entry that someone noted elsewhere."""
+def verified(ledger: Ledger, account: str, noted: Sequence[Head] = ()) -> Sound | Broken:
+    """Whether an account's chain holds, and still holds the entries that someone noted elsewhere."""
     found = ledger.verify(account)
-    if isinstance(found, Broken) or noted is None or noted.number == 0:
+    if isinstance(found, Broken):
         return found
-    if noted.number > found.head.number:
-        return Broken(
-            number=found.head.number + 1, reason=f"it is missing: an entry {noted.number} was noted elsewhere"
-        )
-    at_that = next(ledger.entries(account, after=noted.number - 1))
-    if at_that.hash != noted.hash:
-        return Broken(
-            number=noted.number, reason="it had another hash when it was noted: the chain was written anew"
-        )
+    for head in sorted(noted, key=lambda each: each.number):
+        if head.number == 0:
+            continue
+        if head.number > found.head.number:
+            return Broken(
+                number=found.head.number + 1,
+                reason=f"it is missing: an entry {head.number} was noted elsewhere",
+            )
+        if next(ledger.entries(account, after=head.number - 1)).hash != head.hash:
+            return Broken(
+                number=head.number, reason="it had another hash when it was noted: the chain was written anew"
+            )
     return found
 
 

@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,9 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from ledger.samples import OPEN_AT, entry, execution, intended, one_of_every_kind, seen
+from magellan.adapters.local.change_log_files import ChangeLogFiles
+from magellan.adapters.local.release_key import ReleaseKeyFile
 from magellan.adapters.sql_ledger import SqlLedger
 from magellan.adapters.sqlite_ledger import SqliteDatabase
+from magellan.audit.change import Change, Result
 from magellan.ledger.entries import AlertRaised, NewEntry
+from magellan.plan.actor import Actor
 from magellan.surfaces.cli.app import run
 from magellan.trading.order import OrderSide
 from magellan.trading.purpose import OrderPurpose
@@ -102,6 +108,155 @@ def test_a_ledger_that_was_written_anew_shows_against_a_head_that_was_noted(desk
     code, out, _ = call("verify", "--head", f"900:{'0' * 64}")
     assert code == 1 and "an entry 900 was noted elsewhere" in out
     assert call("verify", "--head", "what")[0] == 2
+
+
+# -- changes -----------------------------------------------------------------------------------------------------
+
+
+def record(desk: Path, *actions: str) -> ChangeLogFiles:
+    log = ChangeLogFiles(desk / ".magellan/audit")
+    for minute, action in enumerate(actions):
+        log.append(
+            Change(
+                at=OPEN_AT + timedelta(minutes=minute),
+                by=Actor(person="jane", host="desk", pid=41),
+                action=action,
+                subject="prod/bear_trap",
+                where="local",
+                why="a | b\nand <c>",
+                result=Result.DONE,
+                release="ab" * 32,
+                evidence=("gate 7f3e",),
+            )
+        )
+    return log
+
+
+def test_the_ledger_and_the_log_of_changes_are_checked_together(desk: Path, call: Call) -> None:
+    write(desk, one_of_every_kind())
+    log = record(desk, "deploy", "rollback")
+    code, out, _ = call("verify")
+    assert code == 0
+    assert out.splitlines()[1] == f"changes: sound, 2 entries, head {log.head}"
+    assert call("verify", "--changes", "--head", str(log.head))[0] == 0
+    path = desk / ".magellan/audit/changes-0000000001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"jane", b"john", 1))
+    code, out, _ = call("verify", "--json")
+    assert code == 1
+    found = json.loads(out)
+    assert found["PA1"]["sound"] is True
+    assert found["changes"] == {
+        "sound": False,
+        "entry": 2,
+        "reason": "it does not follow from the one before, or the one before was changed",
+    }
+
+
+def test_changes_are_listed_shown_and_exported(desk: Path, call: Call) -> None:
+    record(desk, "deploy", "rollback")
+    assert "rollback" in call("list")[1]
+    assert [each["action"] for each in json.loads(call("list", "--json")[1])["changes"]] == [
+        "deploy",
+        "rollback",
+    ]
+    (shown,) = json.loads(call("show", "changes", "--last", "1", "--json")[1])
+    assert (shown["person"], shown["action"], shown["result"]) == ("jane", "rollback", "done")
+    assert json.loads(call("show", "changes", "--from", "2026-01-21", "--json")[1]) == []
+    rows = list(csv.DictReader(io.StringIO(call("export", "changes")[1])))
+    assert [row["action"] for row in rows] == ["deploy", "rollback"]
+    heading, rule, *table = call("export", "changes", "--format", "md")[1].splitlines()
+    assert heading.startswith("| number | at | person |") and set(rule) <= set("|- ")
+    assert len(table) == 2 and "a \\| b and &lt;c>" in table[0]
+    assert call("export", "changes", "--format", "jsonl", "--from", "2026-01-20")[0] == 2
+    assert call("export", "changes", "--symbol", "AMC")[0] == 2
+
+
+@pytest.fixture
+def key(desk: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The public half of a key that the workspace trusts."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(desk / "config"))
+    public = ReleaseKeyFile(desk / "config/magellan/release_key.pem").make().public_key
+    (desk / "magellan.toml").write_text(f'[releases.trusted_keys]\njane = "{public}"\n')
+    return public
+
+
+@pytest.fixture
+def alone(desk: Path, call: Call) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The shipped program, run by a Python that has nothing of ours."""
+    assert call("script", "--out", "verify_audit.py")[0] == 0
+
+    def run_it(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-I", "-S", "verify_audit.py", *arguments]
+        return subprocess.run(program, cwd=desk, capture_output=True, text=True)
+
+    return run_it
+
+
+def test_a_signed_checkpoint_finds_an_end_that_was_cut_off_with_its_head(
+    desk: Path, call: Call, key: str, alone: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    write(desk, one_of_every_kind())
+    record(desk, "deploy", "rollback")
+    assert call("sign")[0] == 0
+    shutil.copy(desk / ".magellan/audit/checkpoints.jsonl", desk / "elsewhere.jsonl")
+    assert call("export", "entries", "--out", "entries.jsonl")[0] == 0
+    signed = ("--checkpoints", "elsewhere.jsonl", "--key", key)
+    assert "checkpoints: 2 signed ones" in call("verify", "--checkpoints", "elsewhere.jsonl")[1]
+    done = alone(".magellan/audit", "entries.jsonl", *signed)
+    assert done.returncode == 0 and "changes: sound, 2 entries" in done.stdout, done.stderr
+
+    shutil.rmtree(desk / ".magellan/audit")
+    record(desk, "deploy")
+    assert call("verify")[0] == 0, "without the copy nobody can tell"
+    code, out, _ = call("verify", "--checkpoints", "elsewhere.jsonl")
+    assert code == 1 and "changes: BROKEN at entry 2: it is missing" in out
+    done = alone(".magellan/audit", "entries.jsonl", *signed)
+    assert done.returncode == 1 and "not the one of the checkpoint" in done.stderr
+
+
+def test_a_checkpoint_that_was_changed_or_signed_by_somebody_else_counts_for_nothing(
+    desk: Path, call: Call, key: str, alone: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    record(desk, "deploy", "rollback")
+    assert call("sign")[0] == 0
+    path = desk / ".magellan/audit/checkpoints.jsonl"
+    sound = path.read_text()
+    path.write_text(sound.replace("changes", "ledgers"))
+    code, out, _ = call("verify")
+    assert code == 1 and "its signature does not belong to it" in out
+    assert alone(".magellan/audit", "--checkpoints", str(path), "--key", key).returncode == 1
+    path.write_text(sound)
+    (desk / "magellan.toml").write_text("")
+    code, out, _ = call("verify")
+    assert code == 1 and "which magellan.toml does not trust" in out
+
+
+def test_nothing_is_signed_that_does_not_verify(desk: Path, call: Call, key: str) -> None:
+    record(desk, "deploy", "rollback")
+    (desk / ".magellan/audit/head.json").unlink()
+    code, _, err = call("sign")
+    assert code == 1 and "changes is broken" in err
+    assert not (desk / ".magellan/audit/checkpoints.jsonl").exists()
+
+
+@pytest.mark.parametrize("tamper", ["edit", "cut", "swap", "drop"])
+def test_the_shipped_program_finds_what_the_command_finds(
+    desk: Path, call: Call, alone: Callable[..., subprocess.CompletedProcess[str]], tamper: str
+) -> None:
+    record(desk, *["deploy"] * 6)
+    path = desk / ".magellan/audit/changes-0000000001.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert alone(".magellan/audit").stdout == call("verify")[1]
+    changed = {
+        "edit": [*lines[:5], lines[5].replace(b"jane", b"john")],
+        "cut": [*lines[:4], lines[4][:-3]],
+        "swap": [lines[1], lines[0], *lines[2:]],
+        "drop": lines[:3] + lines[4:],
+    }
+    path.write_bytes(b"".join(changed[tamper]))
+    assert call("verify")[0] == 1
+    done = alone(".magellan/audit")
+    assert done.returncode == 1 and done.stderr.startswith("BROKEN")
 
 
 def test_trades_are_shown_with_what_they_say_together(desk: Path, call: Call) -> None:
@@ -224,7 +379,7 @@ def test_accounts_are_listed_with_what_our_book_holds(desk: Path, call: Call) ->
     write(desk, one_win_and_one_loss()[:2], account="PA2")
     code, out, _ = call("list")
     assert code == 0 and "BRK.B 2" in out and "AMC 100" in out
-    lines = json.loads(call("list", "--json")[1])
+    lines = json.loads(call("list", "--json")[1])["accounts"]
     assert [(each["account"], each["head"]["number"]) for each in lines] == [("PA1", 28), ("PA2", 2)]
     code, _, err = call("trades")
     assert code == 1 and "several accounts: PA1, PA2" in err and "--account" in err

@@ -252,18 +252,28 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     LEDGER: (
         Command(
             words="audit list",
-            help="Show the accounts of the ledger and what our book holds.",
+            help="Show the accounts of the ledger, what our book holds, and the newest changes.",
             example="magellan audit list",
         ),
         Command(
             words="audit verify",
-            help="Check that no entry was changed, removed, added or moved.",
+            help="Check that nothing recorded was changed, removed, added or moved.",
             example="magellan audit verify",
         ),
         Command(
+            words="audit sign",
+            help="Sign where the chains end, for a copy that is kept elsewhere.",
+            example="magellan audit sign",
+        ),
+        Command(
+            words="audit script",
+            help="Write the program that checks the chains without Magellan.",
+            example="magellan audit script --out verify_audit.py",
+        ),
+        Command(
             words="audit show",
-            help="Show entries as they were written.",
-            example="magellan audit show execution --last 50",
+            help="Show entries, or changes, as they were written.",
+            example="magellan audit show changes --last 50",
         ),
         Command(
             words="audit trades",
@@ -277,7 +287,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
         ),
         Command(
             words="audit export",
-            help="Write trades, orders, executions, decisions or entries to a file.",
+            help="Write trades, orders, executions, decisions, entries or changes to a file.",
             example="magellan audit export trades --out trades.parquet",
         ),
     ),

@@ -16,7 +16,7 @@ from magellan.surfaces.cli.audit_options import (
     StrategyOption,
     SymbolOption,
     ToOption,
-    opened_ledger,
+    opened_records,
     wanted_rows,
 )
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption
@@ -30,12 +30,14 @@ class What(StrEnum):
     EXECUTIONS = "executions"
     DECISIONS = "decisions"
     ENTRIES = "entries"
+    CHANGES = "changes"
 
 
 class Format(StrEnum):
     """How it is written."""
 
     CSV = "csv"
+    MD = "md"
     JSONL = "jsonl"
     PARQUET = "parquet"
 
@@ -55,30 +57,39 @@ def audit_export(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write trades, orders, executions or decisions to a file: CSV, JSON Lines or Parquet.
+    """Write trades, orders, executions, decisions or changes to a file: CSV, Markdown, JSON Lines or Parquet.
 
-    Numbers keep every digit. `entries` writes the ledger's own lines, always
-    whole and as JSON Lines: each line's SHA-256 stands in the next one, so that
-    the copy can be checked anywhere.
+    Numbers keep every digit. `entries` writes the ledger's own lines, and
+    `changes` as JSON Lines those of the log of changes, always whole: each
+    line's SHA-256 stands in the next one, so that the copy can be checked
+    anywhere, with the program that `magellan audit script` writes.
     """
     from magellan.surfaces.cli.output import emit, note
-    from magellan.usecases.ledger_export import exported
+    from magellan.usecases.ledger_export import exported, exported_changes
     from magellan.usecases.ledger_queries import the_account
     from magellan.wiring import row_form, write_file
 
     chosen = _format(what, to, format)
-    if what is What.ENTRIES and (first_on, last_on, symbol, strategy, outcome) != (None,) * 5:
-        raise typer.BadParameter("entries are exported whole: a part of a chain cannot be checked")
+    given = (first_on, last_on, symbol, strategy, outcome)
+    if (what is What.ENTRIES or (what is What.CHANGES and chosen is Format.JSONL)) and given != (None,) * 5:
+        raise typer.BadParameter(f"{what} are exported whole: a part of a chain cannot be checked")
+    if what is What.CHANGES and (account, *given[2:]) != (None,) * 4:
+        raise typer.BadParameter("changes are chosen by date alone")
     wanted = wanted_rows(first_on, last_on, symbol, strategy, outcome)
     if to is None and (as_json or (chosen is Format.PARQUET and sys.stdout.isatty())):
         raise typer.BadParameter("name a file with --out")
-    with opened_ledger(workspace) as ledger:
-        content, rows = exported(ledger, the_account(ledger, account), what, row_form(chosen), wanted)
+    with opened_records(workspace) as records:
+        if what is What.CHANGES:
+            whole = chosen is Format.JSONL
+            content, rows = exported_changes(records.changes, None if whole else row_form(chosen), wanted)
+        else:
+            ledger = records.ledger
+            content, rows = exported(ledger, the_account(ledger, account), what, row_form(chosen), wanted)
     if to is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         return
-    write_file(to, content, kept="the ledger, as it is")
+    write_file(to, content, kept="what is recorded, as it is")
     emit(
         {"file": to, "format": chosen, "rows": rows, "bytes": len(content)},
         as_json=as_json,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +16,10 @@ from magellan.surfaces.cli.options import workspace_folder
 
 if TYPE_CHECKING:
     from magellan.ledger.chain import Head
+    from magellan.ports.change_log import ChangeLog
     from magellan.ports.ledger import Ledger
     from magellan.usecases.ledger_queries import Wanted
+    from magellan.workspace.workspace import Workspace
 
 _DAY = ["%Y-%m-%d"]
 
@@ -43,6 +46,29 @@ def opened_ledger(given: Path | None) -> Generator[Ledger]:
     opened = ledger(Workspace.at(workspace_folder(given)))
     try:
         yield opened
+    finally:
+        opened.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """All that is recorded in a workspace."""
+
+    workspace: Workspace
+    ledger: Ledger
+    changes: ChangeLog
+
+
+@contextmanager
+def opened_records(given: Path | None) -> Generator[Records]:
+    """The workspace's ledger and its log of changes, for as long as the block lasts."""
+    from magellan.wiring import change_log, ledger
+    from magellan.workspace.workspace import Workspace
+
+    workspace = Workspace.at(workspace_folder(given))
+    opened = ledger(workspace)
+    try:
+        yield Records(workspace=workspace, ledger=opened, changes=change_log(workspace))
     finally:
         opened.close()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -12,17 +13,22 @@ from magellan.surfaces.cli.audit_options import (
     FromOption,
     ToOption,
     opened_ledger,
+    opened_records,
     wanted_rows,
 )
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
     from magellan.ledger.entries import LedgerEntry
+    from magellan.usecases.ledger_queries import Wanted
+
+_CHANGES: Final = "changes"
 
 
 def audit_show(
     kinds: Annotated[
-        list[str] | None, typer.Argument(metavar="[KIND]...", help="Only these kinds, for example execution.")
+        list[str] | None,
+        typer.Argument(metavar="[KIND]...", help="Only these kinds, for example execution; or changes."),
     ] = None,
     last: Annotated[int, typer.Option("--last", min=1, help="So many of the newest.")] = 20,
     first_on: FromOption = None,
@@ -31,20 +37,34 @@ def audit_show(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show entries of the ledger as they were written, oldest first."""
+    """Show entries of the ledger as they were written, oldest first; or, with `changes`, the log of changes."""
     from magellan.ledger.entries import PAYLOADS
     from magellan.surfaces.cli.output import emit
     from magellan.usecases.ledger_queries import entries, the_account
 
+    wanted = wanted_rows(first_on, last_on, None, None, None)
+    if kinds == [_CHANGES]:
+        _show_newest_changes(workspace, wanted, last, as_json=as_json)
+        return
     for kind in kinds or ():
         if kind not in PAYLOADS:
-            raise typer.BadParameter(f"there is no kind {kind}; there are: {', '.join(sorted(PAYLOADS))}")
-    wanted = wanted_rows(first_on, last_on, None, None, None)
+            known = ", ".join((_CHANGES, *sorted(PAYLOADS)))
+            raise typer.BadParameter(f"there is no kind {kind} to show with others; there are: {known}")
     with opened_ledger(workspace) as ledger:
         found = tuple(
             deque(entries(ledger, the_account(ledger, account), wanted, kinds=kinds or None), maxlen=last)
         )
     emit([_document(entry) for entry in found], as_json=as_json, human=lambda: _show(found))
+
+
+def _show_newest_changes(given: Path | None, wanted: Wanted, last: int, *, as_json: bool) -> None:
+    from magellan.surfaces.cli.audit_list import show_changes
+    from magellan.surfaces.cli.output import emit, say
+    from magellan.usecases.audit import change_rows
+
+    with opened_records(given) as records:
+        found = tuple(deque(change_rows(records.changes, wanted), maxlen=last))
+    emit(found, as_json=as_json, human=lambda: show_changes(found) if found else say("no such changes"))
 
 
 def _document(entry: LedgerEntry) -> dict[str, Any]:
