@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from magellan.errors import FixInput
 from magellan.trading.timeframe import Timeframe
 from magellan.workspace.gate_criteria import GateCriteria
+from magellan.workspace.promotion_criteria import PromotionCriteria
 from magellan.workspace.risk_terms import RiskTerms
 from magellan.workspace.section import Section
 from magellan.workspace.threshold import Kind
@@ -179,6 +180,8 @@ class StrategyConfig(Section):
     limits: Limits = Limits()
     risk: RiskTerms = RiskTerms()
     gates: GateCriteria = GateCriteria()
+    # Left out where it says nothing, so that configs which were accepted before it existed keep their digest.
+    promotion: PromotionCriteria = Field(PromotionCriteria(), exclude_if=lambda it: it == PromotionCriteria())
 
     @field_validator("symbols", mode="before")
     @classmethod
@@ -234,6 +237,7 @@ class StrategyConfig(Section):
                 "a cash account borrows nothing"
             )
         problems += self.gates.unrecorded_loosening(self.strategy.kind)
+        problems += self.promotion.unrecorded_loosening(self.strategy.kind)
         return problems
 
     def instrument(self, symbol: str) -> InstrumentTerms:
