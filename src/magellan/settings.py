@@ -277,13 +277,9 @@ def named_like_secrets(variables: Mapping[str, str]) -> dict[str, str]:
 def find_keys(names: KeyNames, providers: Sequence[SecretProvider]) -> KeysFound:
     """An account's keys, both from the first provider that knows one of them.
 
-    Raises FixInput for a provider that cannot be trusted or read, and for a source that no provider reads.
+    Only providers of the source that is named are asked. Raises as they do.
     """
-    if names.source != "environment":
-        raise FixInput(
-            f"keys.source is {names.source}, and keys are read from the environment and the workspace's .env alone",
-            next_step="name environment variables, and let whatever starts Magellan fill them from there",
-        )
+    providers = [each for each in providers if each.source == names.source]
     schemes = KEY_SCHEMES if names.key_id is None or names.secret is None else ((names.key_id, names.secret),)
     for provider in providers:
         known = {name: value for name in _once(schemes) if (value := provider.secret(name)) is not None}

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from magellan.ports.release_key import ReleaseKey
     from magellan.ports.release_store import ReleaseStore
     from magellan.ports.run_store import RunStore
-    from magellan.ports.secrets import SecretProvider
+    from magellan.ports.secrets import SecretProvider, SecretStore
     from magellan.ports.sweeps import SweepStore
     from magellan.ports.vendor import BarVendor
     from magellan.settings import Decided, KeyPair
@@ -406,18 +406,27 @@ def heartbeat_file(workspace: Workspace, account: str) -> HeartbeatFile:
 
 
 def secret_providers(workspace: Workspace, environment: Mapping[str, str]) -> tuple[SecretProvider, ...]:
-    """Whoever may know a key, in the order in which they are asked."""
-    from magellan.adapters.env_file import EnvFile
+    """Whoever may know a secret, in the order in which they are asked. None is opened before it is asked."""
     from magellan.adapters.environment_secrets import EnvironmentSecrets
 
-    return (EnvironmentSecrets(environment), EnvFile(workspace.root / ".env"))
+    return (EnvironmentSecrets(environment), *secret_stores(workspace))
+
+
+def secret_stores(workspace: Workspace) -> tuple[SecretStore, ...]:
+    """The places in which secrets can be changed."""
+    from magellan.adapters.aws.parameter_store import ParameterStore
+    from magellan.adapters.env_file import EnvFile
+    from magellan.adapters.keyring_secrets import KeyringSecrets
+
+    region = workspace.settings.secrets.aws_region
+    return (EnvFile(workspace.root / ".env"), KeyringSecrets(), ParameterStore(region))
 
 
 def vendor_environment(providers: Sequence[SecretProvider]) -> dict[str, str]:
     """What the vendors of bars read of the environment, from whoever knows it first."""
     found = {}
     for name in _VENDOR_VARIABLES:
-        for provider in providers:
+        for provider in (each for each in providers if each.source == "environment"):
             value = provider.secret(name)
             if value is not None:
                 found[name] = value.get_secret_value()

@@ -100,8 +100,8 @@ def test_an_account_holds_and_asks_a_person_unless_it_says_otherwise() -> None:
             "key_id and secret are named both, or neither",
         ),
         (
-            'accounts.a = {kind = "paper", number = "PA3", keys = {source = "ssm"}}',
-            "ssm needs the names key_id and secret",
+            'accounts.a = {kind = "paper", number = "PA3", keys = {source = "ssm", secret = "/a/b"}}',
+            "key_id and secret are named both, or neither",
         ),
         (
             'stages.test.account = "paper"',

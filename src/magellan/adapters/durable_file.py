@@ -13,17 +13,20 @@ UNFINISHED = ".unfinished"
 """How the names of files end that are still being written. After a kill they are rubbish."""
 
 
-def write_durably(path: Path, content: bytes, *, kept: str) -> None:
+def write_durably(path: Path, content: bytes, *, kept: str, mode: int = 0o666) -> None:
     """Put `content` at `path`, beside the old file first and then in its place; on disk when this returns.
 
     kept:   what the error says is safe when it fails.
+    mode:   the file's permission bits, less the process's umask.
     Raises: AskOperator when the disk is full, read-only or not ours to write; the old file is then untouched.
     """
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
         _make_folder(path.parent)
         try:
-            with open(unfinished, "wb") as file:
+            # Anew, since one that a kill left behind has the rights that it had.
+            unfinished.unlink(missing_ok=True)
+            with open(unfinished, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

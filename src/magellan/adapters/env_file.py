@@ -12,10 +12,11 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import SecretStr
 
+from magellan.adapters.durable_file import write_durably
 from magellan.errors import FixInput
 
 _LINE: Final = re.compile(
@@ -33,6 +34,11 @@ class EnvFile:
         self._read: Mapping[str, SecretStr] | None = None
 
     @property
+    def source(self) -> Literal["environment"]:
+        """See `ports.secrets.SecretStore`."""
+        return "environment"
+
+    @property
     def place(self) -> str:
         return str(self._path)
 
@@ -43,6 +49,22 @@ class EnvFile:
     def names(self) -> frozenset[str]:
         """Which variables it sets. Raises as `secret` does."""
         return frozenset(self._values())
+
+    def put(self, values: dict[str, SecretStr | None]) -> None:
+        """See `ports.secrets.SecretStore`. All at once, and every other line stays as it is."""
+        text = _text(self._path)
+        _parsed(self._path, text)  # a file that cannot be read is not written anew
+        lines, left = [], {name: value for name, value in values.items() if value is not None}
+        for line in text.splitlines():
+            found = _LINE.fullmatch(line.strip())
+            if found is None or found["name"] not in values:
+                lines.append(line)
+            elif found["name"] in left:
+                lines.append(_written(self._path, found["name"], left.pop(found["name"])))
+        lines += [_written(self._path, name, value) for name, value in left.items()]
+        content = "".join(f"{line}\n" for line in lines).encode()
+        write_durably(self._path, content, kept="the secrets that were there", mode=0o600)
+        self._read = None
 
     def _values(self) -> Mapping[str, SecretStr]:
         if self._read is None:
@@ -68,6 +90,17 @@ def _text(path: Path) -> str:
         raise FixInput(
             f"{path} cannot be read: {error.strerror}", next_step=f"chmod 600 {path}, as its owner"
         ) from None
+
+
+def _written(path: Path, name: str, value: SecretStr) -> str:
+    plain = value.get_secret_value()
+    quote = next((each for each in "'\"" if each not in plain), None)
+    if quote is None or not plain.isprintable():
+        raise FixInput(
+            f"{name} has signs that no line of {path} can hold",  # without the value
+            next_step="ask its issuer for another one, or keep it in the system's keyring",
+        )
+    return f"{name}={quote}{plain}{quote}"
 
 
 def _must_be_private(path: Path, status: os.stat_result) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import SecretStr
 
@@ -12,6 +13,11 @@ class EnvironmentSecrets:
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
+
+    @property
+    def source(self) -> Literal["environment"]:
+        """See `ports.secrets.SecretProvider`."""
+        return "environment"
 
     @property
     def place(self) -> str:

@@ -5,28 +5,29 @@ A key itself never stands there, only the name under which a provider of secrets
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_address
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from magellan.workspace.risk_terms import RiskCaps
+from magellan.workspace.secret_terms import SecretSource, checked_name
 from magellan.workspace.section import Section
 
 AccountKind = Literal["local", "paper", "live"]
 
-# What no key or secret looks like: capitals with at least one underscore, or a path with at least two parts.
-_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _CONSOLIDATED: Final = "consolidated"
-_PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]+){2,}")
 
 
 class KeyNames(Section):
-    """Where an account's two keys are found. Both or neither; neither: by the names that Alpaca's clients read."""
+    """Where an account's two keys are found. Both or neither.
 
-    source: Literal["environment", "keyring", "ssm"] = Field(
+    Neither: in the environment by the names that Alpaca's clients read, elsewhere as /magellan/alpaca/NUMBER/API_KEY
+    and API_SECRET.
+    """
+
+    source: SecretSource = Field(
         "environment",
         description="environment variables, then the workspace's .env; the system's keyring; AWS SSM parameters",
     )
@@ -37,19 +38,12 @@ class KeyNames(Section):
     @field_validator("key_id", "secret")
     @classmethod
     def _is_a_name(cls, name: str | None) -> str | None:
-        if name is not None and not (_VARIABLE.fullmatch(name) or _PATH.fullmatch(name)):
-            raise ValueError(
-                "it must be the name of an environment variable such as ALPACA_API_KEY, or a path such as "
-                "/magellan/alpaca/API_KEY; a key itself never stands in this file"
-            )
-        return name
+        return None if name is None else checked_name(name)
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
         if (self.key_id is None) != (self.secret is None):
             raise ValueError("keys: key_id and secret are named both, or neither")
-        if self.source != "environment" and self.key_id is None:
-            raise ValueError(f"keys: {self.source} needs the names key_id and secret")
         return self
 
 
@@ -112,6 +106,17 @@ class BrokerAccount(Section):
     )
     watchdog: Watchdog = Watchdog()
     risk: RiskCaps = Field(RiskCaps(), description="limits of this account, whatever its strategy says")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_named_by_the_number(cls, told: Any) -> Any:
+        keys = told.get("keys") if isinstance(told, dict) else None
+        if not isinstance(keys, dict) or keys.get("source") not in ("keyring", "ssm"):
+            return told
+        if {"key_id", "secret"} & keys.keys():
+            return told
+        path = f"/magellan/{told.get('broker', 'alpaca')}/{told.get('number')}"
+        return {**told, "keys": {**keys, "key_id": f"{path}/API_KEY", "secret": f"{path}/API_SECRET"}}
 
     @model_validator(mode="after")
     def _kind_and_address_agree(self) -> Self:

@@ -16,6 +16,7 @@ from magellan.errors import FixInput
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.config_file import read_text, validated
 from magellan.workspace.risk_terms import RiskCaps
+from magellan.workspace.secret_terms import SecretTerms
 from magellan.workspace.section import Section
 
 FILE: Final = "magellan.toml"
@@ -68,6 +69,7 @@ class WorkspaceSettings(Section):
     )
     stages: Stages = Stages()
     releases: ReleaseTerms = ReleaseTerms()
+    secrets: SecretTerms = SecretTerms()
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
