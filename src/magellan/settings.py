@@ -311,6 +311,7 @@ def _pair(schemes: Sequence[tuple[str, str]], known: Mapping[str, SecretStr], pl
 def decide_mode(
     *,
     stage: Stage | None,
+    strategy: str | None = None,
     said: RunSettings,
     workspace: WorkspaceSettings,
     asked: Asked,
@@ -318,9 +319,10 @@ def decide_mode(
 ) -> Decided | Refusal:
     """The one mode in which a strategy runs, or every reason why there is none.
 
-    stage:   of the strategy's folder; None outside of a workspace's stages.
-    said:    what the environment says; a strategy may run in a process of a lower stage, never of a higher one.
-    keys_of: what is known of an account's keys; asked only where a broker would be reached.
+    stage:    of the strategy's folder; None outside of a workspace's stages.
+    strategy: its name, where a stage gives it an account of its own.
+    said:     what the environment says; a strategy may run in a process of a lower stage, never of a higher one.
+    keys_of:  what is known of an account's keys; asked only where a broker would be reached.
     """
     problems = list(said.contradictions())
     archived = asked.archived or bool(said.use_archived_data)
@@ -330,7 +332,7 @@ def decide_mode(
         decided = Decided(mode=Mode.ARCHIVED)
     else:
         problems += _above_its_stage(stage, said)
-        found = _chosen_account(_effective_stage(stage, said), said, workspace, asked)
+        found = _chosen_account(_effective_stage(stage, said), strategy, said, workspace, asked)
         if isinstance(found, Problem):
             return Refusal(problems=_each_once([*problems, found]))
         name, account = found
@@ -415,7 +417,11 @@ def _above_its_stage(stage: Stage | None, said: RunSettings) -> Iterator[Problem
 
 
 def _chosen_account(
-    stage: Stage | None, said: RunSettings, workspace: WorkspaceSettings, asked: Asked
+    stage: Stage | None,
+    strategy: str | None,
+    said: RunSettings,
+    workspace: WorkspaceSettings,
+    asked: Asked,
 ) -> tuple[str | None, BrokerAccount | None] | Problem:
     """The account by the name that was asked for, else by its number, else the stage's."""
     there = ", ".join(workspace.accounts) or "none"
@@ -430,7 +436,7 @@ def _chosen_account(
                 f"there are: {there}",
             )
     if name is None and stage is not None:
-        name = workspace.stage(stage).account
+        name = workspace.stage(stage).account_of(strategy)
     if name is None:
         return None, None
     account = workspace.accounts.get(name)

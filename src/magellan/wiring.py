@@ -20,8 +20,13 @@ from magellan.errors import FixInput
 if TYPE_CHECKING:
     from magellan.adapters.local.control_folder import ControlFolder
     from magellan.adapters.local.heartbeat_file import HeartbeatFile
+    from magellan.adapters.local.host import HostFolder
+    from magellan.adapters.local.installed_releases import InstalledReleases
     from magellan.adapters.local.side_record import SideRecord
+    from magellan.adapters.local.supervisord import Supervisord
     from magellan.archive.actions import CorporateActionTable
+    from magellan.deploy.health import SessionLook
+    from magellan.deploy.host import Host
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
     from magellan.ledger.entries import SessionBegan
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from magellan.ports.corporate_actions import CorporateActionStore
     from magellan.ports.executor import Executor
     from magellan.ports.import_journal import ImportJournal
+    from magellan.ports.journal import Journals
     from magellan.ports.ledger import Ledger
     from magellan.ports.live_bars import LiveBars
     from magellan.ports.machine import Machine
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from magellan.trading.session import ExchangeCalendar
     from magellan.usecases.build_release import ReleaseSources
     from magellan.usecases.gate_strategy import GateSources
+    from magellan.usecases.open_release import InstalledRelease
     from magellan.usecases.trade import Market
     from magellan.workspace.broker_account import BrokerAccount, LiveData
     from magellan.workspace.config import StrategyConfig
@@ -178,6 +185,84 @@ def release_store(workspace: Workspace) -> ReleaseStore:
     from magellan.adapters.local.release_folder import ReleaseFolder
 
     return ReleaseFolder(workspace.state_folder / "releases")
+
+
+def host_folder(workspace: Workspace) -> HostFolder:
+    """This machine's part in the deployments of a workspace."""
+    from magellan.adapters.local.host import HostFolder
+
+    return HostFolder(workspace.state_folder / "host")
+
+
+def installed_release(workspace: Workspace, release_id: str) -> InstalledRelease:
+    """A release as it lies on this machine. Raises AskOperator when it is not there."""
+    from magellan.usecases.open_release import InstalledRelease
+
+    releases = _installed_releases(workspace)
+    return InstalledRelease(
+        manifest=releases.manifest(release_id),
+        strategy_folder=releases.strategy_folder(release_id),
+        engine_folder=releases.engine_folder(release_id),
+        drift=releases.drift(release_id),
+    )
+
+
+def supervisor(workspace: Workspace) -> Supervisord:
+    """What keeps the local target's instances running."""
+    from magellan.adapters.local.supervisord import Supervisord
+
+    return Supervisord(host_folder(workspace).folder / "supervisor")
+
+
+def host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Host:
+    """The target of that name. Raises FixInput when magellan.toml has none."""
+    from magellan.adapters.local.host import LocalHost
+
+    if name != "local":
+        raise FixInput(f"there is no target '{name}'", next_step="name local: this machine, without root")
+    files = host_folder(workspace)
+    return LocalHost(
+        name,
+        workspace=workspace.root,
+        files=files,
+        releases=_installed_releases(workspace),
+        keeper=supervisor(workspace),
+        session=lambda account: _session_look(workspace, environment, account),
+        environment=environment,
+    )
+
+
+def _installed_releases(workspace: Workspace) -> InstalledReleases:
+    from magellan.adapters.local.installed_releases import InstalledReleases
+
+    return InstalledReleases(
+        host_folder(workspace).folder, trusted_keys=workspace.settings.releases.trusted_keys
+    )
+
+
+def _session_look(workspace: Workspace, environment: Mapping[str, str], account: str) -> SessionLook:
+    from magellan.usecases.look_at_session import look_at_session
+    from magellan.usecases.named_account import named_account
+    from magellan.usecases.watch_session import seen_now
+
+    opened = ledger(workspace, environment)
+    try:
+        now, beat = datetime.now(UTC), heartbeat_file(workspace, account).newest()
+        seen = seen_now(account, opened, beat, now)
+        calendar = (
+            load_calendar() if seen.session is None else session_calendar(workspace, seen.session.began)
+        )
+        named = named_account(workspace.settings, opened, account)
+        return look_at_session(named, opened, beat, calendar=calendar, now=now)
+    finally:
+        opened.close()
+
+
+def plan_journals(workspace: Workspace) -> Journals:
+    """Where plans on this workspace, and on what is deployed from it, are written down."""
+    from magellan.adapters.local.journal_files import JournalFiles
+
+    return JournalFiles(workspace.state_folder / "journals")
 
 
 def release_key(environment: Mapping[str, str]) -> ReleaseKey:

@@ -38,7 +38,20 @@ class StageTerms(Section):
     """What holds for every strategy of a stage."""
 
     account: AccountName | None = Field(None, description="that its sessions trade, unless one is named")
+    accounts: dict[str, AccountName] = Field(
+        default_factory=dict, description="by strategy, where it trades another account than its stage's"
+    )
+    targets: tuple[AccountName, ...] = Field(
+        ("local",), min_length=1, description="where its strategies are deployed; local is this machine"
+    )
+    watch_s: float = Field(
+        60.0, ge=0, description="seconds that a roll-out stays beside a new release after the hand-over"
+    )
     risk: RiskCaps = Field(RiskCaps(), description="limits of the stage, whatever its strategies say")
+
+    def account_of(self, strategy: str | None) -> str | None:
+        """The account that a strategy trades in this stage; None: nothing says."""
+        return self.account if strategy is None else self.accounts.get(strategy, self.account)
 
 
 class Stages(Section):
@@ -59,6 +72,24 @@ class ReleaseTerms(Section):
     keep: int = Field(10, ge=1, description="newest releases of a strategy that `release prune` leaves")
 
 
+class DeployTerms(Section):
+    """How long the parts of a roll-out may take, and what takes it back."""
+
+    ready_within_s: float = Field(
+        180.0, gt=0, description="seconds until a new release stands by; the first one of an engine compiles"
+    )
+    hand_over_within_s: float = Field(60.0, gt=0, description="seconds until the new release trades")
+    healthy_within_s: float = Field(
+        120.0, gt=0, description="seconds until it has shown all that a release that trades must show"
+    )
+    loss_fraction_max: float = Field(
+        0.02,
+        gt=0,
+        lt=1,
+        description="of the account's equity; a greater loss while it is watched takes it back",
+    )
+
+
 class WorkspaceSettings(Section):
     """All of magellan.toml. It holds no secret, ever."""
 
@@ -69,22 +100,27 @@ class WorkspaceSettings(Section):
     )
     stages: Stages = Stages()
     releases: ReleaseTerms = ReleaseTerms()
+    deploy: DeployTerms = DeployTerms()
     secrets: SecretTerms = SecretTerms()
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         problems = []
         for stage in Stage:
-            named = self.stage(stage).account
-            if named is None:
-                continue
+            terms = self.stage(stage)
             known = ", ".join(self.accounts) or "none"
-            if named not in self.accounts:
-                problems.append(f"stages.{stage}.account: there is no account '{named}'; there are: {known}")
-            elif self.accounts[named].kind == "live" and stage is not Stage.PROD:
-                problems.append(
-                    f"stages.{stage}.account: '{named}' is a live account, and only prod trades real money"
-                )
+            of_strategies = {f"accounts.{each}": named for each, named in terms.accounts.items()}
+            for key, named in {"account": terms.account, **of_strategies}.items():
+                if named is None:
+                    continue
+                if named not in self.accounts:
+                    problems.append(
+                        f"stages.{stage}.{key}: there is no account '{named}'; there are: {known}"
+                    )
+                elif self.accounts[named].kind == "live" and stage is not Stage.PROD:
+                    problems.append(
+                        f"stages.{stage}.{key}: '{named}' is a live account, and only prod trades real money"
+                    )
         numbers: dict[tuple[str, str], str] = {}
         for name, account in self.accounts.items():
             if account.kind == "local":
@@ -108,10 +144,11 @@ class StrategyFolder:
 
     path: Path  # absolute
     stage: Stage | None  # None for a folder outside a workspace's stages
+    called: str | None = None  # its name, where the folder has another one, as in a release
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return self.called or self.path.name
 
     @property
     def label(self) -> str:

@@ -209,6 +209,36 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             help="Remove old releases that no session ever ran.",
             example="magellan release prune bear_trap --yes",
         ),
+        Command(
+            words="deploy",
+            help="Let a release trade in a stage, in place of the one that trades there now.",
+            example="magellan deploy bear_trap --to test --yes",
+        ),
+        Command(
+            words="rollback",
+            help="Let an earlier release trade again: code, config and engine.",
+            example="magellan rollback bear_trap --to prod --yes",
+        ),
+        Command(
+            words="deployments",
+            help="Show what each target runs now, by its own word.",
+            example="magellan deployments",
+        ),
+        Command(
+            words="host start",
+            help="Start the local target's supervisor and all that was deployed here.",
+            example="magellan host start",
+        ),
+        Command(
+            words="host stop",
+            help="End the local target's supervisor and all that it keeps, in order.",
+            example="magellan host stop",
+        ),
+        Command(
+            words="instance",
+            help="Be one instance of a release; a target's supervisor starts it.",
+            example="magellan instance test-bear_trap-1f3a90c2d4e5",
+        ),
     ),
     TRADE: (
         Command(
@@ -298,6 +328,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "data": (DATA, "Import, fetch, check and list archived bars."),
     "audit": (LEDGER, "Read, check and export what was recorded."),
     "release": (SHIP, "Build, list, compare and verify releases."),
+    "host": (SHIP, "Start and stop what is deployed on this machine."),
 }
 
 

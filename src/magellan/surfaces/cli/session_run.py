@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from magellan.errors import FixInput
@@ -13,25 +14,80 @@ from magellan.surfaces.cli.output import emit, note
 
 if TYPE_CHECKING:
     from magellan.engine.commands import Stop
-    from magellan.settings import Asked
+    from magellan.ports.heartbeat import HeartbeatSink
+    from magellan.ports.ledger import Ledger
+    from magellan.ports.operator import OperatorRequests
+    from magellan.settings import Asked, Decided, KeyPair
     from magellan.usecases.load_strategy import LoadedStrategy
+    from magellan.usecases.start_session import Trades
     from magellan.usecases.trade import Market
     from magellan.workspace.workspace import Workspace
 
 
-def run_session_and_show(
-    workspace: Workspace,
-    loaded: LoadedStrategy,
-    asked: Asked,
-    environment: Mapping[str, str],
-    *,
-    watchdog: bool,
-    as_json: bool,
-) -> Stop:
-    """Trade until the session stops. Raises what refuses: contradictions, keys, a second session.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedSession:
+    """A session whose mode, account and keys are decided. Nothing is opened yet but the ledger's file."""
 
-    watchdog: start a process beside this one that raises the alarm when it goes silent. A dry run needs none.
-    """
+    workspace: Workspace
+    loaded: LoadedStrategy
+    environment: Mapping[str, str]
+    decided: Decided
+    trades: Trades
+    account: str  # its name in the ledger
+    keys: KeyPair
+    secrets: tuple[str, ...]  # that nothing may repeat
+    ledger: Ledger
+
+    async def trade(
+        self,
+        operator: OperatorRequests,
+        heartbeat: HeartbeatSink,
+        *,
+        opened: Callable[[], None] = lambda: None,
+    ) -> Stop:
+        """Trade until the session stops. Raises what `usecases.trade` does.
+
+        opened: called once the account is ours, before the broker is spoken to.
+        """
+        from magellan.settings import named_like_secrets
+        from magellan.usecases.trade import trade
+        from magellan.wiring import (
+            calendar_of,
+            corporate_actions,
+            heartbeat_file,
+            notifier,
+            open_market,
+            secret_providers,
+            vendor_environment,
+        )
+
+        calendar = calendar_of(self.loaded.config.data.calendar)
+        vendor = vendor_environment(secret_providers(self.workspace, self.environment))
+        hidden = (*self.secrets, *named_like_secrets(vendor).values())
+
+        async def market() -> Market:
+            opened()
+            return await open_market(self.decided, self.keys, self.loaded.config, calendar, vendor)
+
+        return await trade(
+            self.loaded,
+            trades=self.trades,
+            settings=self.workspace.settings,
+            calendar=calendar,
+            actions=tuple(corporate_actions(self.workspace).actions),
+            ledger=self.ledger,
+            open_market=market,
+            operator=operator,
+            heartbeat=heartbeat,
+            heard_before=heartbeat_file(self.workspace, self.account).trace(),
+            notifier=notifier(self.workspace, self.account, hidden),
+        )
+
+
+def prepared_session(
+    workspace: Workspace, loaded: LoadedStrategy, asked: Asked, environment: Mapping[str, str]
+) -> PreparedSession:
+    """Decide what the session trades, and with which keys. Raises FixInput for every contradiction."""
     from magellan.settings import (
         KeysFound,
         Mode,
@@ -42,19 +98,7 @@ def run_session_and_show(
         run_settings,
     )
     from magellan.usecases.start_session import Trades, ledger_account
-    from magellan.usecases.trade import trade
-    from magellan.wiring import (
-        calendar_of,
-        control_folder,
-        corporate_actions,
-        event_loop,
-        heartbeat_file,
-        ledger,
-        notifier,
-        open_market,
-        secret_providers,
-        vendor_environment,
-    )
+    from magellan.wiring import ledger, secret_providers, vendor_environment
     from magellan.workspace.broker_account import KeyNames
 
     providers = secret_providers(workspace, environment)
@@ -65,6 +109,7 @@ def run_session_and_show(
 
     decided = decide_mode(
         stage=loaded.folder.stage,
+        strategy=loaded.folder.name,
         said=run_settings(environment),
         workspace=workspace.settings,
         asked=asked,
@@ -91,46 +136,61 @@ def run_session_and_show(
         armed_by=asked.armed_by,
         release_id=asked.approved_release,
     )
-    name = ledger_account(loaded.folder.name, trades)
-    calendar = calendar_of(loaded.config.data.calendar)
-    note(
-        f"{loaded.folder.label}: {decided.mode.value}, account {name}; `magellan halt` stops entries, Ctrl-C ends it"
-    )
-    vendor = vendor_environment(providers)
     secrets = (
         keys.pair.key_id.get_secret_value(),
         keys.pair.secret.get_secret_value(),
-        *named_like_secrets(vendor).values(),
+        *named_like_secrets(vendor_environment(providers)).values(),
     )
-    records = ledger(workspace, environment, secrets=secrets)
+    return PreparedSession(
+        workspace=workspace,
+        loaded=loaded,
+        environment=environment,
+        decided=decided,
+        trades=trades,
+        account=ledger_account(loaded.folder.name, trades),
+        keys=keys.pair,
+        secrets=secrets,
+        ledger=ledger(workspace, environment, secrets=secrets),
+    )
+
+
+def run_session_and_show(
+    workspace: Workspace,
+    loaded: LoadedStrategy,
+    asked: Asked,
+    environment: Mapping[str, str],
+    *,
+    watchdog: bool,
+    as_json: bool,
+) -> Stop:
+    """Trade until the session stops. Raises what refuses: contradictions, keys, a second session.
+
+    watchdog: start a process beside this one that raises the alarm when it goes silent. A dry run needs none.
+    """
+    from magellan.wiring import control_folder, event_loop, heartbeat_file
+
+    prepared = prepared_session(workspace, loaded, asked, environment)
+    name = prepared.account
+    note(
+        f"{loaded.folder.label}: {prepared.trades.mode}, account {name}; `magellan halt` stops entries, Ctrl-C ends it"
+    )
     watch: subprocess.Popen[bytes] | None = None
 
-    async def opened() -> Market:
+    def opened() -> None:
         # Only now is the account ours, so that the watch finds who holds it.
         nonlocal watch
-        if watchdog and decided.mode.sends:
-            watch = _start_watch(workspace, name, environment)
-        return await open_market(decided, keys.pair, loaded.config, calendar, vendor)
+        if watchdog and prepared.trades.sends:
+            watch = start_watch(workspace, name, environment)
 
     try:
         with asyncio.Runner(loop_factory=event_loop) as runner:
             stopped = runner.run(
-                trade(
-                    loaded,
-                    trades=trades,
-                    settings=workspace.settings,
-                    calendar=calendar,
-                    actions=tuple(corporate_actions(workspace).actions),
-                    ledger=records,
-                    open_market=opened,
-                    operator=control_folder(workspace, name),
-                    heartbeat=heartbeat_file(workspace, name),
-                    heard_before=heartbeat_file(workspace, name).trace(),
-                    notifier=notifier(workspace, name, secrets),
+                prepared.trade(
+                    control_folder(workspace, name), heartbeat_file(workspace, name), opened=opened
                 )
             )
     finally:
-        records.close()
+        prepared.ledger.close()
         if watch is not None:
             watch.terminate()
             watch.wait()
@@ -148,7 +208,7 @@ def run_session_and_show(
     return stopped
 
 
-def _start_watch(
+def start_watch(
     workspace: Workspace, account: str, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """A watch that Ctrl-C does not reach, and that outlives this process when it is killed."""

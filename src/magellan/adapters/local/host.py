@@ -1,0 +1,303 @@
+"""This machine as a host: releases, instances and arming as files below one folder, processes with a keeper.
+
+host/installed, host/engines   `installed_releases.py`
+host/instances/KEY/            instance.json (what it is), report.json (what it says of itself), log
+host/armed/ACCOUNT.json        who may trade the account
+host/pycache, host/kernels     compiled code, so that releases stay read-only and a new one starts at once
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from magellan.adapters.durable_file import cannot_write, make_folder_durably, write_durably
+from magellan.adapters.local.installed_releases import InstalledReleases
+from magellan.deploy.arming import NOBODY, Armed
+from magellan.deploy.health import SessionLook
+from magellan.deploy.host import HostFacts, Installed
+from magellan.deploy.instance import Instance, InstanceLook, InstanceReport, Process
+from magellan.errors import AskOperator
+from magellan.ports.process_keeper import ProcessKeeper, ProcessTerms
+
+_STOP_WITHIN_S: Final = 20.0
+_LINES_KEPT: Final = 20
+_TAIL_BYTES: Final = 16_384
+_PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "TMPDIR")
+_VARIABLE_OF_STAGE: Final = "ENVIRONMENT"
+
+
+class HostFolder:
+    """The files of a host, for those who keep it and for the instances that live there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def instance_folder(self, key: str) -> Path:
+        return self.folder / "instances" / key
+
+    def instance(self, key: str) -> Instance | None:
+        """What the host was told of it. None: it knows none of that key. Raises AskOperator."""
+        path = self.instance_folder(key) / "instance.json"
+        try:
+            return Instance.parsed(path.read_bytes(), name=str(path))
+        except FileNotFoundError:
+            return None
+
+    def report(self, key: str) -> tuple[InstanceReport, datetime] | None:
+        """What it said of itself last, and when by this machine's clock. Raises AskOperator for what is no report."""
+        path = self.instance_folder(key) / "report.json"
+        try:
+            content, at = path.read_bytes(), path.stat().st_mtime
+        except FileNotFoundError:
+            return None
+        return InstanceReport.parsed(content, name=str(path)), datetime.fromtimestamp(at, UTC)
+
+    def write_report(self, key: str, report: InstanceReport) -> None:
+        """Whole, in place of the one before. Not flushed to the disk: after a power cut nothing runs either."""
+        path = self.instance_folder(key) / "report.json"
+        beside = path.with_name(f"report.json.{os.getpid()}")
+        try:
+            beside.write_bytes(report.written())
+            os.replace(beside, path)
+        except OSError as error:
+            raise cannot_write(path, error, kept="the ledger") from error
+
+    def armed(self, ledger_account: str) -> Armed:
+        """Who may trade the account. Raises AskOperator when that cannot be read: then nobody may."""
+        path = self._armed_file(ledger_account)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return NOBODY
+        return Armed.parsed(content, name=str(path))
+
+    def arm(
+        self, ledger_account: str, instance: str | None, release_id: str | None, *, epoch: int, by: str
+    ) -> Armed:
+        """Change who may trade the account, from one instant to the next; on the disk when this returns."""
+        path = self._armed_file(ledger_account)
+        with _held(path.with_suffix(".lock")):
+            found = self.armed(ledger_account)
+            if found.epoch != epoch:
+                raise AskOperator(
+                    f"{found.by} has armed {found.instance or 'nobody'} for {ledger_account} meanwhile",
+                    kept="that",
+                    next_step="look with `magellan deployments`, then begin again",
+                )
+            armed = Armed(
+                instance=instance, release_id=release_id, epoch=epoch + 1, by=by, at=datetime.now(UTC)
+            )
+            write_durably(path, armed.written(), kept="who was armed before")
+        return armed
+
+    def instance_keys(self) -> tuple[str, ...]:
+        """By name."""
+        folder = self.folder / "instances"
+        if not folder.is_dir():
+            return ()
+        return tuple(sorted(each.parent.name for each in folder.glob("*/instance.json")))
+
+    def _armed_file(self, ledger_account: str) -> Path:
+        return self.folder / "armed" / f"{quote(ledger_account, safe='')}.json"
+
+
+class LocalHost:
+    """Keeps `deploy.host.Host` for this machine.
+
+    session: how an account's session is, by its ledger.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        workspace: Path,
+        files: HostFolder,
+        releases: InstalledReleases,
+        keeper: ProcessKeeper,
+        session: Callable[[str], SessionLook],
+        environment: Mapping[str, str],
+    ) -> None:
+        self._name = name
+        self._workspace = workspace
+        self._files = files
+        self._releases = releases
+        self._keeper = keeper
+        self._session = session
+        self._environment = environment
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def facts(self, requirements: bytes) -> HostFacts:
+        """See the port."""
+        folder = self._files.folder
+        make_folder_durably(folder, kept="")
+        return HostFacts(
+            free_bytes=shutil.disk_usage(folder).free,
+            clock_ahead_s=None,
+            python=platform.python_version(),
+            lacks=tuple(_unmet(requirements)),
+        )
+
+    async def installed(self, release_id: str) -> Installed:
+        """See the port."""
+        if not self._releases.is_there(release_id):
+            return Installed(is_there=False)
+        return Installed(is_there=True, drift=await asyncio.to_thread(self._releases.drift, release_id))
+
+    async def install(self, release_id: str, content: bytes) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._releases.install, release_id, content)
+
+    async def remove(self, release_id: str) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._releases.remove, release_id)
+
+    async def start(self, instance: Instance) -> None:
+        """See the port."""
+        key = instance.key
+        found = self._files.instance(key)
+        if found is not None and found != instance:
+            raise AskOperator(
+                f"{key} is on {self._name} already, and trades {found.account}",
+                kept="that",
+                next_step="roll it back there first",
+            )
+        folder = self._files.instance_folder(key)
+        write_durably(folder / "instance.json", instance.written(), kept="what runs")
+        terms = ProcessTerms(
+            key=key,
+            command=(sys.executable, "-P", "-m", "magellan", "instance", key, "--workspace", str(self._workspace)),
+            folder=self._workspace,
+            environment=self._environment_of(instance),
+            log=folder / "log",
+            stop_within_s=_STOP_WITHIN_S,
+        )
+        await asyncio.to_thread(self._keeper.start, terms)
+
+    async def stop(self, key: str) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._keeper.stop, key)
+        folder = self._files.instance_folder(key)
+        (folder / "instance.json").unlink(missing_ok=True)
+        (folder / "report.json").unlink(missing_ok=True)
+
+    async def instances(self) -> tuple[Instance, ...]:
+        """See the port."""
+        found = (self._files.instance(key) for key in self._files.instance_keys())
+        return tuple(each for each in found if each is not None)
+
+    async def look(self, key: str) -> InstanceLook:
+        """See the port."""
+        if self._files.instance(key) is None:
+            return InstanceLook(process=Process.ABSENT)
+        kept = await asyncio.to_thread(self._keeper.look, key)
+        told = self._files.report(key)
+        report, age_s = None, None
+        if told is not None:
+            report, at = told
+            age_s = max(0.0, (datetime.now(UTC) - at).total_seconds())
+            if kept.process is Process.RUNNING and kept.pid is not None and report.pid != kept.pid:
+                report, age_s = None, None  # of the process before
+        # Told but not kept: the host was killed between the two, and starting it again is what mends it.
+        process = Process.ENDED if kept.process is Process.ABSENT else kept.process
+        return InstanceLook(
+            process=process,
+            restarts=kept.restarts,
+            report=report,
+            report_age_s=age_s,
+            last_words=_last_lines(self._files.instance_folder(key) / "log"),
+        )
+
+    async def armed(self, ledger_account: str) -> Armed:
+        """See the port."""
+        return self._files.armed(ledger_account)
+
+    async def arm(
+        self, ledger_account: str, instance: str | None, release_id: str | None, *, epoch: int, by: str
+    ) -> Armed:
+        """See the port."""
+        return await asyncio.to_thread(
+            self._files.arm, ledger_account, instance, release_id, epoch=epoch, by=by
+        )
+
+    async def session(self, ledger_account: str) -> SessionLook:
+        """See the port."""
+        return await asyncio.to_thread(self._session, ledger_account)
+
+    def _environment_of(self, instance: Instance) -> dict[str, str]:
+        """What an instance is started with: its engine, its stage, and nothing that a shell happens to hold."""
+        folder = self._files.folder
+        passed_on = {name: self._environment[name] for name in _PASSED_ON if self._environment.get(name)}
+        return {
+            **passed_on,
+            "PYTHONPATH": str(self._releases.engine_folder(instance.release_id)),
+            "PYTHONPYCACHEPREFIX": str(folder / "pycache"),
+            "PYTHONUNBUFFERED": "1",
+            "NUMBA_CACHE_DIR": str(folder),
+            _VARIABLE_OF_STAGE: instance.stage,
+            **({} if instance.typed_number is None else {"ALPACA_PAPER": "false"}),
+        }
+
+
+def _unmet(requirements: bytes) -> Iterator[str]:
+    """How this interpreter's packages differ from a release's list of dependencies."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for line in requirements.decode().splitlines():
+        text = line.partition("#")[0].strip().rstrip("\\").strip()
+        if not text or text.startswith("--"):
+            continue
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            yield f"the release's list of dependencies has a line that cannot be read: {text}"
+            continue
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue
+        try:
+            found = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            yield f"{requirement.name} is not installed, and the release wants {requirement.specifier}"
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            yield f"{requirement.name} is {found}, and the release wants {requirement.specifier}"
+
+
+def _last_lines(log: Path) -> tuple[str, ...]:
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ()
+    return tuple(line for line in lines if line.strip())[-_LINES_KEPT:]
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Nobody else changes it meanwhile; whoever comes waits."""
+    make_folder_durably(path.parent, kept="")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise cannot_write(path, error, kept="") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

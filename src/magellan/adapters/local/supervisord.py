@@ -1,0 +1,270 @@
+"""The local target's process keeper: a supervisord of the workspace's own, without root.
+
+It is started when the first instance is, outlives the command that did, and is spoken to over a socket that only its
+owner may open. What it starts has the environment that it is told and nothing of ours, so that no key in a shell gets
+into a trading process by accident.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from magellan.adapters.durable_file import make_folder_durably, write_durably
+from magellan.adapters.local.only_one import only_one
+from magellan.deploy.instance import Process
+from magellan.errors import AskOperator, TryAgain
+from magellan.ports.process_keeper import Kept, ProcessTerms
+
+_UP_WITHIN_S: Final = 10.0
+_LOG_BYTES: Final = 10_000_000
+_LOGS_KEPT: Final = 5
+_KEPT: Final = "everything that runs"
+_NOT_KNOWN: Final = 10  # BAD_NAME of supervisor.xmlrpc.Faults
+_ALREADY: Final = frozenset({60, 90})  # ALREADY_STARTED, ALREADY_ADDED
+_STATES: Final = {
+    "STARTING": Process.RUNNING,
+    "RUNNING": Process.RUNNING,
+    "BACKOFF": Process.RUNNING,
+    "STOPPING": Process.RUNNING,
+    "STOPPED": Process.ENDED,
+    "EXITED": Process.ENDED,
+    "FATAL": Process.ENDED,
+    "UNKNOWN": Process.ENDED,
+}
+
+Answer = TypeVar("Answer")
+
+
+class Supervisord:
+    """Keeps `ports.process_keeper.ProcessKeeper`, for one folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._programs = folder / "programs"
+        self._config = folder / "supervisord.conf"
+        # A socket's path may be 107 bytes long, and a workspace may lie deep.
+        name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+        base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+        self._socket = base / f"magellan-{os.getuid()}" / f"{name}.sock"
+
+    def start(self, terms: ProcessTerms) -> None:
+        """See the port."""
+        make_folder_durably(terms.log.parent, kept=_KEPT)
+        write_durably(self._program(terms.key), _program(terms).encode(), kept=_KEPT)
+        self._be_up()
+
+        def begin(rpc: Any) -> None:
+            rpc.reloadConfig()
+            _though(_ALREADY, lambda: rpc.addProcessGroup(terms.key))
+            _though(_ALREADY, lambda: rpc.startProcess(terms.key, False))
+
+        self._ask(begin)
+
+    def stop(self, key: str) -> None:
+        """See the port."""
+        if self.is_up():
+
+            def end(rpc: Any) -> None:
+                _though({_NOT_KNOWN, 70}, lambda: rpc.stopProcess(key, True))  # 70: NOT_RUNNING
+                _though({_NOT_KNOWN}, lambda: rpc.removeProcessGroup(key))
+
+            self._program(key).unlink(missing_ok=True)
+            self._ask(end)
+        else:
+            self._program(key).unlink(missing_ok=True)
+
+    def look(self, key: str) -> Kept:
+        """See the port."""
+        if not self._program(key).exists():
+            return Kept(process=Process.ABSENT, pid=None, restarts=False)
+        if not self.is_up():
+            return Kept(process=Process.ENDED, pid=None, restarts=False)
+
+        def info(rpc: Any) -> dict[str, Any] | None:
+            try:
+                told: dict[str, Any] = rpc.getProcessInfo(key)
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode == _NOT_KNOWN:
+                    return None
+                raise
+            return told
+
+        told = self._ask(info)
+        if told is None:
+            return Kept(process=Process.ENDED, pid=None, restarts=False)
+        state = told["statename"]
+        return Kept(process=_STATES[state], pid=told["pid"] or None, restarts=state == "BACKOFF")
+
+    def is_up(self) -> bool:
+        """Whether the supervisor runs."""
+        try:
+            return bool(self._rpc().getState())
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def shut_down(self) -> None:
+        """End the supervisor and all that it keeps; what was told to run runs again when it is started."""
+        if not self.is_up():
+            return
+        self._ask(lambda rpc: rpc.shutdown())
+        until_s = time.monotonic() + 60
+        while self.is_up() or self._socket.exists():
+            if time.monotonic() > until_s:
+                raise AskOperator(
+                    f"the supervisor of {self._folder} has not ended", next_step=f"see {self._folder}/log"
+                )
+            time.sleep(0.05)
+
+    def start_all(self) -> None:
+        """Start the supervisor, and with it all that was told to run."""
+        self._be_up()
+
+    def _program(self, key: str) -> Path:
+        return self._programs / f"{key}.conf"
+
+    def _be_up(self) -> None:
+        if self.is_up():
+            return
+        with only_one(self._folder / "starting.lock") as alone:
+            if alone and not self.is_up():
+                self._launch()
+        until_s = time.monotonic() + _UP_WITHIN_S
+        while not self.is_up():
+            if time.monotonic() > until_s:
+                raise TryAgain(
+                    "this workspace's supervisor does not answer",
+                    kept=_KEPT,
+                    next_step=f"see {self._folder}/log",
+                )
+            time.sleep(0.02)
+
+    def _launch(self) -> None:
+        make_folder_durably(self._programs, kept=_KEPT)
+        self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._socket.parent.stat().st_uid != os.getuid():
+            raise AskOperator(
+                f"{self._socket.parent} belongs to somebody else, who could then command this workspace's processes",
+                next_step="remove it, or set XDG_RUNTIME_DIR to a folder of yours",
+            )
+        write_durably(self._config, self._settings().encode(), kept=_KEPT)
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
+        done = subprocess.run(
+            command, env=_bare_environment(), cwd=self._folder, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            words = (done.stderr or done.stdout).strip().splitlines()
+            raise AskOperator(
+                f"this workspace's supervisor cannot be started: {words[-1] if words else done.returncode}",
+                kept=_KEPT,
+                next_step=f"see {self._folder}/log",
+            )
+
+    def _settings(self) -> str:
+        folder = _escaped(str(self._folder))
+        return "\n".join(
+            [
+                "; written by Magellan; changes are lost",
+                "[unix_http_server]",
+                f"file={_escaped(str(self._socket))}",
+                "chmod=0700",
+                "[supervisord]",
+                f"logfile={folder}/log",
+                "logfile_maxbytes=1MB",
+                "logfile_backups=2",
+                f"pidfile={folder}/pid",
+                f"childlogdir={folder}",
+                f"directory={folder}",
+                "umask=077",
+                "[rpcinterface:supervisor]",
+                "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+                "[include]",
+                f"files={folder}/programs/*.conf",
+                "",
+            ]
+        )
+
+    def _rpc(self) -> Any:
+        from supervisor.xmlrpc import SupervisorTransport
+
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def _ask(self, question: Callable[[Any], Answer]) -> Answer:
+        try:
+            return question(self._rpc())
+        except (OSError, http.client.HTTPException) as error:
+            raise TryAgain(
+                f"this workspace's supervisor does not answer: {error}",
+                kept=_KEPT,
+                next_step=f"see {self._folder}/log",
+            ) from error
+        except xmlrpc.client.Fault as fault:
+            raise AskOperator(
+                f"this workspace's supervisor refuses: {fault.faultString}",
+                kept=_KEPT,
+                next_step=f"see {self._folder}/log",
+            ) from fault
+
+
+def _though(codes: set[int] | frozenset[int], call: Callable[[], object]) -> None:
+    """Call, and take these refusals for what was wanted."""
+    try:
+        call()
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode not in codes:
+            raise
+
+
+def _program(terms: ProcessTerms) -> str:
+    environment = ",".join(f"{name}={_quoted(value)}" for name, value in sorted(terms.environment.items()))
+    return "\n".join(
+        [
+            "; written by Magellan; changes are lost",
+            f"[program:{terms.key}]",
+            f"command={_escaped(shlex.join(terms.command))}",
+            f"directory={_escaped(str(terms.folder))}",
+            f"environment={environment}",
+            "autostart=true",
+            "autorestart=unexpected",
+            "exitcodes=0",
+            "startsecs=1",
+            "startretries=3",
+            "stopsignal=TERM",
+            f"stopwaitsecs={round(terms.stop_within_s)}",
+            "redirect_stderr=true",
+            f"stdout_logfile={_escaped(str(terms.log))}",
+            f"stdout_logfile_maxbytes={_LOG_BYTES}",
+            f"stdout_logfile_backups={_LOGS_KEPT}",
+            "",
+        ]
+    )
+
+
+def _escaped(text: str) -> str:
+    """A value as the configuration's language has it: a percent sign would begin an expansion."""
+    return text.replace("%", "%%")
+
+
+def _quoted(value: str) -> str:
+    if '"' in value or "\n" in value:
+        raise AskOperator(
+            f"an instance's environment cannot hold {value!r}",
+            next_step="choose another path for the workspace",
+        )
+    return f'"{_escaped(value)}"'
+
+
+def _bare_environment() -> dict[str, str]:
+    """What a program needs to find its way about, and no more."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TZ") if name in os.environ}

@@ -1,0 +1,211 @@
+"""Roll-out: the plan by which a release takes the place of another, on every host where its strategy trades.
+
+Deploying and rolling back are the same plan: what differs is which release it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from magellan.deploy.host import Fleet
+from magellan.deploy.instance import Instance
+from magellan.deploy.steps import Attest, AwaitHealth, HandOver, InstallRelease, Retire, StandBy, Watch
+from magellan.errors import AskOperator
+from magellan.plan.plan import OnFailure, Phase, Plan, PlanDescription
+from magellan.plan.step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An instance that a host knows already, and the config that it runs."""
+
+    instance: Instance
+    config_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One host, the account there that a strategy trades, and what stands there now."""
+
+    host: str
+    account: str  # its name in magellan.toml
+    ledger_account: str
+    armed: str | None  # key of the instance that trades it now
+    standing: tuple[Standing, ...]  # instances of this account that the host knows
+    halted: str  # why entries are off, before anything is changed; "" where they are not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """The release that is to trade."""
+
+    strategy: str
+    stage: str
+    release_id: str
+    label: str  # `bear_trap-7-1f3a90c2d4e5`
+    config_sha256: str
+    typed_number: str | None  # of a live account, as a person typed it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutTerms:
+    """How long each part may take, and what takes it back."""
+
+    ready_within_s: float
+    hand_over_within_s: float
+    healthy_within_s: float
+    watch_s: float  # 0: nobody stays beside it
+    loss_fraction_max: float
+    at_once: (
+        bool  # hand over on all hosts at the same time; otherwise one after the other, each seen to be well
+    )
+
+
+def instance_at(place: Place, incoming: Incoming) -> Instance:
+    """What the release is on that host."""
+    return Instance(
+        strategy=incoming.strategy,
+        stage=incoming.stage,
+        account=place.account,
+        ledger_account=place.ledger_account,
+        release_id=incoming.release_id,
+        typed_number=incoming.typed_number,
+    )
+
+
+def rollout(
+    places: Sequence[Place], incoming: Incoming, terms: RolloutTerms, *, by: str, verb: str = "deploy"
+) -> Plan[Fleet]:
+    """The plan. Of every account, the instance that traded it before goes on standing by; older ones end.
+
+    places: at least one. by: the person. verb: deploy, roll back or promote, for people.
+    """
+    instances = [instance_at(place, incoming) for place in places]
+    pairs = list(zip(places, instances, strict=True))
+    config = incoming.config_sha256
+    old = [
+        Retire(
+            host=place.host,
+            instance=each.instance,
+            config_sha256=each.config_sha256,
+            within_s=terms.ready_within_s,
+        )
+        for place, instance in pairs
+        for each in place.standing
+        if each.instance.key not in (instance.key, place.armed)
+    ]
+    phases: list[Phase[Fleet]] = [
+        _together(
+            "release",
+            [
+                InstallRelease(host=place.host, release_id=incoming.release_id, label=incoming.label)
+                for place in places
+            ],
+        ),
+        _together("make room", old),
+        _together(
+            "stand by",
+            [
+                StandBy(
+                    host=place.host, instance=instance, config_sha256=config, within_s=terms.ready_within_s
+                )
+                for place, instance in pairs
+            ],
+        ),
+        Phase(
+            name="attest",
+            steps=(
+                Attest(
+                    hosts=tuple(place.host for place in places),
+                    instances=tuple(instances),
+                    config_sha256=config,
+                ),
+            ),
+        ),
+    ]
+    hand_overs: list[Step[Fleet]] = [
+        HandOver(host=place.host, instance=instance, by=by, within_s=terms.hand_over_within_s)
+        for place, instance in pairs
+    ]
+    healths: list[Step[Fleet]] = [
+        AwaitHealth(
+            host=place.host,
+            instance=instance,
+            config_sha256=config,
+            halted_before=place.halted,
+            within_s=terms.healthy_within_s,
+        )
+        for place, instance in pairs
+    ]
+    if terms.at_once:
+        phases += [_together("hand over", hand_overs), _together("health", healths)]
+    else:
+        each_in_turn = [step for pair in zip(hand_overs, healths, strict=True) for step in pair]
+        phases.append(Phase(name="hand over", steps=tuple(each_in_turn)))
+    if terms.watch_s > 0:
+        watches = [
+            Watch(
+                host=place.host,
+                instance=instance,
+                config_sha256=config,
+                halted_before=place.halted,
+                for_s=terms.watch_s,
+                loss_fraction_max=terms.loss_fraction_max,
+            )
+            for place, instance in pairs
+        ]
+        phases.append(_together("watch", watches))
+    where = f"{incoming.stage}/{incoming.strategy}"
+    return Plan(
+        name=f"{verb} {incoming.label} to {incoming.stage}",
+        subject=where,
+        phases=tuple(each for each in phases if each.steps),
+        on_failure=OnFailure.UNDO,
+        resume_with=f"magellan deploy {incoming.strategy} --to {incoming.stage} --resume",
+        undo_with=f"magellan deploy {incoming.strategy} --to {incoming.stage} --undo",
+    )
+
+
+def rollout_of(recorded: PlanDescription) -> Plan[Fleet]:
+    """The plan that a journal holds. Raises AskOperator for one that another version of Magellan wrote."""
+    phases: list[Phase[Fleet]] = []
+    for phase in recorded.phases:
+        steps: list[Step[Fleet]] = [_step(each.kind, each.fields, recorded.name) for each in phase.steps]
+        phases.append(
+            _together(phase.name, steps) if phase.batch else Phase(name=phase.name, steps=tuple(steps))
+        )
+    return Plan(
+        name=recorded.name,
+        subject=recorded.subject,
+        phases=tuple(phases),
+        on_failure=recorded.on_failure,
+        resume_with=recorded.resume_with,
+        undo_with=recorded.undo_with,
+    )
+
+
+_KINDS: Final[dict[str, TypeAdapter[Any]]] = {
+    kind.__name__: TypeAdapter(kind)
+    for kind in (InstallRelease, StandBy, Attest, HandOver, AwaitHealth, Watch, Retire)
+}
+
+
+def _step(kind: str, fields: Any, name: str) -> Step[Fleet]:
+    try:
+        step: Step[Fleet] = _KINDS[kind].validate_python(fields)
+    except (KeyError, ValidationError):
+        raise AskOperator(
+            f"{name}: this version of Magellan does not know how to go on with its step {kind}",
+            kept="everything as it stands",
+            next_step="go on with the version that began it; the journal's head names it",
+        ) from None
+    return step
+
+
+def _together(name: str, steps: Sequence[Step[Fleet]]) -> Phase[Fleet]:
+    """Steps on different hosts do not wait for each other."""
+    return Phase(name=name, steps=tuple(steps), batch=True, at_once=max(1, len(steps)))

@@ -1,0 +1,50 @@
+"""Process keeper: what keeps a host's instances running, and says whether they do.
+
+Kept by `adapters/local/supervisord.py` (this machine, without root).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from magellan.deploy.instance import Process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessTerms:
+    """A process that is to run until somebody stops it, and again after the host was restarted."""
+
+    key: str
+    command: tuple[str, ...]
+    folder: Path  # that it is started in
+    environment: Mapping[str, str]  # all of it; never a secret
+    log: Path  # where what it prints goes
+    stop_within_s: float  # from the request to end to the one that cannot be refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A process, seen by its keeper."""
+
+    process: Process
+    pid: int | None
+    restarts: bool  # it ended by itself, and is tried again
+
+
+class ProcessKeeper(Protocol):
+    """All calls raise TryAgain or AskOperator where the keeper cannot be reached or started."""
+
+    def start(self, terms: ProcessTerms) -> None:
+        """Start it. One that runs under that key is left alone."""
+        ...
+
+    def stop(self, key: str) -> None:
+        """End it, and forget it. One that is not known is no error."""
+        ...
+
+    def look(self, key: str) -> Kept:
+        """How it is. Starts nothing."""
+        ...

@@ -1,0 +1,22 @@
+"""`magellan host stop`."""
+
+from __future__ import annotations
+
+from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+
+
+def host_stop(as_json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
+    """End the local target's supervisor and every instance that it keeps, in order.
+
+    Positions stay as each account's terms say. `magellan host start` starts the same instances again.
+    """
+    from magellan.surfaces.cli.output import emit, say
+    from magellan.wiring import host_folder, supervisor
+    from magellan.workspace.workspace import Workspace
+
+    opened = Workspace.at(workspace_folder(workspace))
+    supervisor(opened).shut_down()
+    keys = host_folder(opened).instance_keys()
+    emit(
+        {"instances": keys}, as_json=as_json, human=lambda: say(f"ended: {', '.join(keys) or 'no instance'}")
+    )

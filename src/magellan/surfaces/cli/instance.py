@@ -1,0 +1,147 @@
+"""`magellan instance`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from magellan.surfaces.cli.options import WorkspaceOption, workspace_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from magellan.deploy.instance import Instance, InstanceReport
+    from magellan.engine.commands import Stop
+    from magellan.usecases.load_strategy import LoadedStrategy
+    from magellan.workspace.workspace import Workspace
+
+
+def instance(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its name, as `magellan deployments` shows it.")],
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Be one instance of a release: stand by, and trade while the account is armed for it.
+
+    A target's supervisor starts this; people use `magellan deploy`. It
+    checks every file of its release first, says what it is doing in a
+    file beside its log, and ends in order on SIGTERM.
+    """
+    import magellan
+    from magellan.deploy.instance import Condition, InstanceReport
+    from magellan.errors import FixInput, MagellanError
+    from magellan.wiring import host_folder
+    from magellan.workspace.workspace import Workspace
+
+    opened = Workspace.at(workspace_folder(workspace))
+    files = host_folder(opened)
+    told = files.instance(key)
+    if told is None:
+        raise FixInput(
+            f"no instance is called '{key}' here", next_step="deploy a release with `magellan deploy`"
+        )
+    report = InstanceReport(
+        condition=Condition.LOADING,
+        why="",
+        at=datetime.now(UTC),
+        pid=os.getpid(),
+        release_id=told.release_id,
+        code_sha256="",
+        config_sha256="",
+        engine_version=magellan.__version__,
+        engine_path=str(Path(magellan.__file__).parent),
+        broker_answered_at=None,
+    )
+
+    last: tuple[Condition, str] | None = None
+
+    def write(report: InstanceReport) -> None:
+        nonlocal last
+        if (report.condition, report.why) != last:
+            last = (report.condition, report.why)
+            why = f": {report.why}" if report.why else ""
+            sys.stdout.write(f"{report.at:%Y-%m-%dT%H:%M:%S.%fZ} {report.condition}{why}\n")
+        files.write_report(key, report)
+
+    write(report)
+    try:
+        loaded = _loaded(opened, told)
+        report = replace(report, code_sha256=loaded.code_sha256, config_sha256=loaded.config_sha256)
+        _stand_by(opened, told, loaded, report, write)
+    except MagellanError as error:
+        if last is None or last[0] is not Condition.FAILED:
+            write(replace(report, condition=Condition.FAILED, why=error.message, at=datetime.now(UTC)))
+        raise
+
+
+def _loaded(workspace: Workspace, told: Instance) -> LoadedStrategy:
+    from magellan.usecases.open_release import open_installed
+    from magellan.usecases.rehearse import rehearse
+    from magellan.wiring import calendar_of, installed_release
+
+    loaded = open_installed(told, installed_release(workspace, told.release_id))
+    rehearse(loaded, calendar_of(loaded.config.data.calendar))
+    return loaded
+
+
+def _stand_by(
+    workspace: Workspace,
+    told: Instance,
+    loaded: LoadedStrategy,
+    report: InstanceReport,
+    write: Callable[[InstanceReport], None],
+) -> None:
+    from magellan.ports.heartbeat import HeartbeatSink
+    from magellan.ports.operator import OperatorRequests
+    from magellan.settings import Asked
+    from magellan.surfaces.cli.session_run import prepared_session, start_watch
+    from magellan.usecases.stand_by import StandBy
+    from magellan.wiring import account_broker, control_folder, event_loop, heartbeat_file, host_folder
+
+    asked = Asked(account=told.account, typed_number=told.typed_number, approved_release=told.release_id)
+    prepared = prepared_session(workspace, loaded, asked, os.environ)
+    account = prepared.decided.account
+    assert account is not None, "a deployment names its account"
+
+    async def trade(requests: OperatorRequests, heartbeat: HeartbeatSink) -> Stop:
+        watch = None
+
+        def opened() -> None:
+            nonlocal watch
+            watch = start_watch(workspace, prepared.account, os.environ)
+
+        try:
+            return await prepared.trade(requests, heartbeat, opened=opened)
+        finally:
+            if watch is not None:
+                watch.terminate()
+                await asyncio.to_thread(watch.wait)
+
+    async def life() -> None:
+        broker = account_broker(account, prepared.keys)
+        try:
+            await broker.account()  # keys that open nothing are found before anybody relies on them
+        finally:
+            await broker.close()
+        await StandBy(
+            key=told.key,
+            report=replace(report, broker_answered_at=datetime.now(UTC)),
+            armed=lambda: host_folder(workspace).armed(told.ledger_account),
+            trade=trade,
+            operator=control_folder(workspace, prepared.account),
+            heartbeat=heartbeat_file(workspace, prepared.account),
+            write=write,
+            now=lambda: datetime.now(UTC),
+        ).run()
+
+    try:
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            runner.run(life())
+    finally:
+        prepared.ledger.close()
