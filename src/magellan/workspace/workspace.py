@@ -15,6 +15,8 @@ from pydantic import Field, model_validator
 from magellan.errors import FixInput
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.config_file import read_text, validated
+from magellan.workspace.freeze_terms import FreezeTerms
+from magellan.workspace.promotion_terms import PromotionTerms
 from magellan.workspace.risk_terms import RiskCaps
 from magellan.workspace.secret_terms import SecretTerms
 from magellan.workspace.section import Section
@@ -101,6 +103,8 @@ class WorkspaceSettings(Section):
     stages: Stages = Stages()
     releases: ReleaseTerms = ReleaseTerms()
     deploy: DeployTerms = DeployTerms()
+    freeze: FreezeTerms = FreezeTerms()
+    promotion: PromotionTerms = PromotionTerms()
     secrets: SecretTerms = SecretTerms()
 
     @model_validator(mode="after")

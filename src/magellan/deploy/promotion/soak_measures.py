@@ -37,7 +37,7 @@ def of_soak(judging: SoakJudging, soak: Soak) -> Mapping[str, Found] | Unusable:
     """Every measure that a soak gives, by name; or why none of it may be used."""
     for problem in _problems(judging, soak):
         return Unusable(problem)
-    counted = _counted(judging.subject, soak)
+    counted = sessions_counted(judging.subject, soak)
     return {
         **_how_long(soak, counted),
         **_how_well(soak, counted),
@@ -45,7 +45,7 @@ def of_soak(judging: SoakJudging, soak: Soak) -> Mapping[str, Found] | Unusable:
     }
 
 
-def _counted(subject: Subject, soak: Soak) -> tuple[SoakSession, ...]:
+def sessions_counted(subject: Subject, soak: Soak) -> tuple[SoakSession, ...]:
     """Sessions that were what a soak is: of the stage that is left, at a broker's paper account."""
     modes = REHEARSES_ON if subject.is_rehearsal else SOAKS_ON
     return tuple(
