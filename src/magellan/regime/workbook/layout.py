@@ -1,0 +1,95 @@
+"""Find settings and tables in a sheet, wherever they stand: under a banner, below each other, with other columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from magellan.regime.workbook.located import (
+    FoundSheet,
+    FoundTable,
+    FoundWorkbook,
+    Grid,
+    Located,
+    Row,
+    Setting,
+    cell_name,
+)
+from magellan.regime.workbook.schema import Sheet, Table
+from magellan.regime.workbook.sheets import SHEET_OF, SHEETS
+
+_NAME_HEADINGS = frozenset({"Parameter", "Property", "Option"})
+_VALUE_HEADING = "Value"
+
+
+def lay_out(
+    grids: Mapping[str, Grid], *, file: str, formulas: Sequence[tuple[str, str]] = ()
+) -> FoundWorkbook:
+    """What stands in the sheets of a spreadsheet. grids: {sheet: cells}."""
+    return FoundWorkbook(
+        file=file,
+        sheets={sheet.name: _found(sheet, grids[sheet.name]) for sheet in SHEETS if sheet.name in grids},
+        unknown_sheets=tuple(name for name in grids if name not in SHEET_OF),
+        grids=grids,
+        formulas=tuple(formulas),
+    )
+
+
+def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
+    found = FoundSheet(name=sheet.name)
+    headings: dict[int, str] = {}  # {column: heading} of what is being read; empty between tables
+    table: FoundTable | None = None  # None while settings are read
+    known = [(each, _names(each)) for each in sheet.tables]
+    for at, cells in enumerate(grid):
+        filled = [column for column, value in enumerate(cells) if value != ""]
+        if not filled:
+            # A blank row ends settings and tables only where a title or a header follows, which both end them anyway:
+            # somebody may leave a row empty for the eye.
+            continue
+        texts = {column: str(cells[column]).strip() for column in filled}
+        if texts.get(0) in _NAME_HEADINGS and texts.get(1) == _VALUE_HEADING:
+            headings, table = texts, None
+            continue
+        header = _header(texts, known)
+        if header is not None:
+            headings = texts
+            table = FoundTable(
+                name=header.name,
+                headings={text: Located(text, cell_name(at, column)) for column, text in texts.items()},
+            )
+            found.tables[header.name] = table
+            continue
+        if filled == [0]:  # a banner, a title, or a line of text: nothing that has a value
+            headings, table = {}, None
+        if not headings:
+            found.outside.append(Located(texts[filled[0]], cell_name(at, filled[0])))
+            continue
+        row: Row = {
+            heading: Located(cells[column] if column < len(cells) else "", cell_name(at, column))
+            for column, heading in headings.items()
+        }
+        if table is not None:
+            table.rows.append(row)
+        else:
+            _add_setting(found, list(row.values()), dict(list(row.items())[2:]))
+    return found
+
+
+def _add_setting(found: FoundSheet, row: list[Located], beside: Row) -> None:
+    setting = Setting(name=Located(str(row[0]), row[0].cell), value=row[1], beside=beside)
+    if str(row[0]) in found.settings:
+        found.repeated.append(setting)
+    else:
+        found.settings[str(row[0])] = setting
+
+
+def _header(texts: dict[int, str], known: list[tuple[Table, frozenset[str]]]) -> Table | None:
+    """The table whose header this row is: it has the table's key, and at least half of it is known."""
+    there = set(texts.values())
+    for table, names in known:
+        if table.key in there and 2 * len(there & names) >= len(there) and len(there) > 1:
+            return table
+    return None
+
+
+def _names(table: Table) -> frozenset[str]:
+    return frozenset({each.name for each in table.columns} | set(table.dropped_columns))

@@ -1,0 +1,193 @@
+"""Read what was found: every value by its field, with a finding for each that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from magellan.regime.workbook.finding import Finding, finding
+from magellan.regime.workbook.located import FoundSheet, FoundTable, FoundWorkbook, Located
+from magellan.regime.workbook.schema import Field, Kind, Sheet, Table, Value
+from magellan.regime.workbook.sheets import SHEETS
+from magellan.regime.workbook.values import Refused, read_value, shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkbookValues:
+    """What a workbook says: every parameter of every sheet, and the rows of every table."""
+
+    settings: Mapping[str, Mapping[str, Value]]  # {sheet: {parameter: value}}
+    tables: Mapping[str, Mapping[str, tuple[Mapping[str, Value], ...]]]  # {sheet: {table: rows}}
+
+
+def template_values() -> WorkbookValues:
+    """What a fresh template says."""
+    return WorkbookValues(
+        settings={sheet.name: {each.name: each.default for each in sheet.parameters} for sheet in SHEETS},
+        tables={
+            sheet.name: {table.name: _template_rows(table) for table in sheet.tables} for sheet in SHEETS
+        },
+    )
+
+
+def _template_rows(table: Table) -> tuple[Mapping[str, Value], ...]:
+    names = [each.name for each in table.columns]
+    return tuple(dict(zip(names, row, strict=True)) for row in table.rows)
+
+
+def read(found: FoundWorkbook) -> tuple[WorkbookValues, tuple[Finding, ...]]:
+    """The values of a workbook of our layout; where one cannot be read, its default and a finding that refuses."""
+    reader = _Reader(found)
+    return reader.values(), tuple(reader.findings)
+
+
+class _Reader:
+    def __init__(self, found: FoundWorkbook) -> None:
+        self._found = found
+        self.findings: list[Finding] = []
+
+    def values(self) -> WorkbookValues:
+        known = [sheet.name for sheet in SHEETS]
+        for name in self._found.unknown_sheets:
+            self._add(
+                "unknown-sheet",
+                name,
+                Located(name, ""),
+                f"one of the {len(SHEETS)} sheets",
+                _meant(name, known),
+            )
+        for sheet, cell in self._found.formulas:
+            self._add("formula", sheet, Located("a formula", cell), "a value")
+        settings: dict[str, dict[str, Value]] = {}
+        tables: dict[str, dict[str, tuple[Mapping[str, Value], ...]]] = {}
+        for sheet in SHEETS:
+            there = self._found.sheets.get(sheet.name)
+            if there is None:
+                self._add("missing-sheet", sheet.name, Located("nothing", ""), sheet.about)
+                there = FoundSheet(name=sheet.name)
+            settings[sheet.name] = self._settings(sheet, there)
+            tables[sheet.name] = {
+                table.name: self._rows(sheet, table, there.tables.get(table.name)) for table in sheet.tables
+            }
+            for text in there.outside:
+                if not _is_title(sheet, text):
+                    self._add("text-outside", sheet.name, text, "settings, tables and their titles")
+        return WorkbookValues(settings=settings, tables=tables)
+
+    def _settings(self, sheet: Sheet, there: FoundSheet) -> dict[str, Value]:
+        names = [each.name for each in sheet.parameters]
+        for name, setting in there.settings.items():
+            if name not in names:
+                self._add(
+                    "unknown-parameter",
+                    sheet.name,
+                    setting.name,
+                    "a parameter of this sheet",
+                    _where(sheet, name),
+                )
+        for setting in there.repeated:
+            self._add("repeated-parameter", sheet.name, setting.name, "each parameter once")
+        values: dict[str, Value] = {}
+        for field in sheet.parameters:
+            if field.name in there.settings:
+                values[field.name] = self._value(sheet, field, there.settings[field.name].value)
+            else:
+                values[field.name] = field.default
+                if self._found.sheets.get(sheet.name) is not None:
+                    self._add(
+                        "missing-parameter",
+                        sheet.name,
+                        Located(field.name, ""),
+                        f"its row; taken: {shown(field.default)}",
+                    )
+        return values
+
+    def _rows(self, sheet: Sheet, table: Table, there: FoundTable | None) -> tuple[Mapping[str, Value], ...]:
+        if there is None:
+            if sheet.name in self._found.sheets:
+                self._add("missing-table", sheet.name, Located(table.title, ""), f"a header with {table.key}")
+            return _template_rows(table)
+        names = [each.name for each in table.columns]
+        for heading, cell in there.headings.items():
+            if heading not in names:
+                self._add(
+                    "unknown-column", sheet.name, cell, "one of " + ", ".join(names), _meant(heading, names)
+                )
+        missing = [name for name in names if name not in there.headings]
+        for name in missing:
+            self._add(
+                "missing-column",
+                sheet.name,
+                Located(name, there.headings[table.key].cell),
+                f"a column {name}",
+            )
+        rows: list[Mapping[str, Value]] = []
+        seen: set[Value] = set()
+        for row in there.rows:
+            read_row = {
+                field.name: self._value(sheet, field, row[field.name])
+                for field in table.columns
+                if field.name not in missing
+            }
+            key = read_row[table.key]
+            if key in seen:
+                self._add("repeated-row", sheet.name, row[table.key], f"each {table.key} once")
+            seen.add(key)
+            rows.append(read_row)
+        return tuple(rows)
+
+    def _value(self, sheet: Sheet, field: Field, cell: Located) -> Value:
+        if isinstance(cell.value, str):
+            if field.kind is Kind.BOOLEAN and cell.truth is not None:
+                self._add("boolean-as-text", sheet.name, cell, "TRUE or FALSE as such")
+            elif field.kind in (Kind.INTEGER, Kind.NUMBER) and cell.number is not None:
+                self._add("number-as-text", sheet.name, cell, "a number")
+        value = read_value(field, cell)
+        if isinstance(value, Refused):
+            self._add(value.kind, sheet.name, cell, f"{field.name}: {field.allowed}")
+            return field.default
+        return value
+
+    def _add(self, kind: str, sheet: str, cell: Located, expected: str, fix: str = "") -> None:
+        self.findings.append(
+            finding(
+                kind,
+                file=self._found.file,
+                sheet=sheet,
+                cell=cell.cell,
+                found=cell,
+                expected=expected,
+                fix=fix,
+            )
+        )
+
+
+def _meant(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"is {near[0]} meant?" if near else ""
+
+
+def _where(sheet: Sheet, name: str) -> str:
+    for moved in sheet.moved:
+        if moved.name == name:
+            return f"it is said in {moved.to}"
+    for withdrawn in sheet.withdrawn:
+        if withdrawn.name == name:
+            return f"remove it: {withdrawn.why}"
+    return _meant(name, [each.name for each in sheet.parameters])
+
+
+def _is_title(sheet: Sheet, text: Located) -> bool:
+    return str(text) in {*_titles(sheet)}
+
+
+def _titles(sheet: Sheet) -> Iterator[str]:
+    yield sheet.about
+    yield settings_title(sheet)
+    yield from (table.title for table in sheet.tables)
+
+
+def settings_title(sheet: Sheet) -> str:
+    """What stands above the settings of a sheet that has tables as well."""
+    return f"Settings of {sheet.name}"

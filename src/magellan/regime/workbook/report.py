@@ -1,0 +1,62 @@
+"""The check of a workbook: what it says, what is wrong with it, and whether it can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from magellan.regime.workbook.consistency import contradictions
+from magellan.regime.workbook.finding import Finding, Severity, finding
+from magellan.regime.workbook.located import FoundWorkbook
+from magellan.regime.workbook.model_values import Accounting, accounting, regime_config
+from magellan.regime.workbook.reading import WorkbookValues, read
+from magellan.regime.workbook.version4 import defects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A workbook that was checked."""
+
+    file: str
+    layout: str  # "4.0.0", or the number of our schema
+    findings: tuple[Finding, ...]  # those that refuse first
+    values: WorkbookValues | None  # None for the older layout, which has to be imported
+    fields: Accounting
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether nothing refuses it."""
+        return not any(each.severity is Severity.REFUSE for each in self.findings)
+
+
+def check(found: FoundWorkbook) -> Checked:
+    """Check what was found in a file, of either layout."""
+    values = None
+    if found.is_version_4:
+        findings = defects(found) + contradictions(found)
+    else:
+        values, unreadable = read(found)
+        findings = unreadable + contradictions(found)
+        if not any(each.severity is Severity.REFUSE for each in findings):
+            findings += tuple(_model_refusals(found.file, values))
+    return Checked(
+        file=found.file,
+        layout="4.0.0" if found.is_version_4 else "1",
+        findings=tuple(sorted(findings, key=lambda each: each.severity is Severity.WARN)),
+        values=values,
+        fields=accounting(),
+    )
+
+
+def _model_refusals(file: str, values: WorkbookValues) -> Iterator[Finding]:
+    """What the model itself says, where cells and sheets had nothing against it."""
+    from pydantic import ValidationError
+
+    try:
+        regime_config(values)
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            yield finding(
+                "not-a-model", file=file, sheet="", cell=".".join(str(part) for part in each["loc"]),
+                found=each.get("input", ""), expected=each["msg"],
+            )  # fmt: skip

@@ -1,0 +1,108 @@
+"""One value: from what stands in a cell to what it means, and back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, time
+
+from magellan.regime.workbook.located import Located
+from magellan.regime.workbook.schema import Field, Kind, Scalar, Value
+
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::00)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a cell cannot be read: a kind of finding."""
+
+    kind: str
+
+
+def read_value(field: Field, cell: Located) -> Value | Refused:
+    """What the cell means. Numbers and truth that stand there as text are taken for what they say."""
+    if cell.is_blank and not isinstance(cell.value, list | tuple):
+        return None if field.may_be_blank else Refused("blank")
+    match field.kind:
+        case Kind.BOOLEAN:
+            truth = cell.truth
+            return Refused("wrong-type") if truth is None else truth
+        case Kind.INTEGER | Kind.NUMBER:
+            return _number(field, cell)
+        case Kind.CHOICE:
+            return str(cell) if str(cell) in field.options else Refused("value-not-an-option")
+        case Kind.TIME:
+            return _time(cell.value)
+        case Kind.WORDS:
+            parts = tuple(str(part) for part in _parts(cell))
+            return (
+                Refused("value-not-an-option") if field.options and set(parts) - set(field.options) else parts
+            )
+        case Kind.NUMBERS:
+            return _numbers(field, cell)
+        case Kind.TEXT:
+            return str(cell)
+
+
+def written(value: Value) -> Scalar:
+    """How a value stands in a cell: lists as text, blanks as ""."""
+    if value is None:
+        return ""
+    return shown(value) if isinstance(value, tuple) else value
+
+
+def shown(value: Value) -> str:
+    """A value in words, for people."""
+    if isinstance(value, tuple):
+        return ",".join(shown(each) for each in value)
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "blank" if value is None else str(value)
+
+
+def _number(field: Field, cell: Located) -> Value | Refused:
+    number = cell.number
+    if number is None:
+        return Refused("wrong-type")
+    if field.kind is Kind.INTEGER and number != int(number) if _is_finite(number) else True:
+        return Refused("wrong-type")
+    if _is_outside(field, number):
+        return Refused("out-of-range")
+    return int(number) if field.kind is Kind.INTEGER else number
+
+
+def _numbers(field: Field, cell: Located) -> Value | Refused:
+    found = [Located(part, cell.cell).number for part in _parts(cell)]
+    read = [number for number in found if number is not None and _is_finite(number)]
+    if len(read) < len(found):
+        return Refused("wrong-type")
+    if any(_is_outside(field, number) for number in read):
+        return Refused("out-of-range")
+    return tuple(int(number) if number == int(number) else number for number in read)
+
+
+def _is_finite(number: float) -> bool:
+    return abs(number) < float("inf")
+
+
+def _is_outside(field: Field, number: float) -> bool:
+    return (field.least is not None and number < field.least) or (
+        field.most is not None and number > field.most
+    )
+
+
+def _time(value: object) -> Value | Refused:
+    if isinstance(value, datetime | time):
+        return f"{value.hour:02d}:{value.minute:02d}"
+    match = _TIME.fullmatch(str(value).strip())
+    return Refused("wrong-type") if match is None else f"{int(match[1]):02d}:{match[2]}"
+
+
+def _parts(cell: Located) -> list[object]:
+    if isinstance(cell.value, list | tuple):
+        return list(cell.value)
+    if isinstance(cell.value, str):
+        return [part.strip() for part in cell.value.split(",") if part.strip()]
+    return [cell.value]
