@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from magellan.usecases.build_release import ReleaseSources
     from magellan.usecases.gate_strategy import GateSources
     from magellan.usecases.open_release import InstalledRelease
+    from magellan.usecases.promotion_evidence import PromotionSources
     from magellan.usecases.trade import Market
     from magellan.workspace.broker_account import BrokerAccount, LiveData
     from magellan.workspace.config import StrategyConfig
@@ -263,6 +264,27 @@ def plan_journals(workspace: Workspace) -> Journals:
     from magellan.adapters.local.journal_files import JournalFiles
 
     return JournalFiles(workspace.state_folder / "journals")
+
+
+def promotion_sources(
+    workspace: Workspace, opened: Ledger, clock: Callable[[], datetime]
+) -> PromotionSources:
+    """Everything that a promotion asks. `opened`: the workspace's ledger; `clock`: now, aware, UTC."""
+    from magellan.adapters.local.gate_records import GateRecordFiles
+    from magellan.adapters.local.promotion_records import PromotionRecordFiles
+    from magellan.usecases.promotion_evidence import PromotionSources
+
+    return PromotionSources(
+        root=workspace.root,
+        settings=workspace.settings,
+        releases=release_store(workspace),
+        gates=GateRecordFiles(workspace),
+        runs=run_store(workspace),
+        ledger=opened,
+        records=PromotionRecordFiles(workspace.state_folder / "promotions"),
+        calendar_of=calendar_of,
+        clock=clock,
+    )
 
 
 def release_key(environment: Mapping[str, str]) -> ReleaseKey:

@@ -93,6 +93,7 @@ NEEDED = {
     "release show": ["moods"],
     "release diff": ["moods"],
     "release prune": ["moods"],
+    "soak": ["moods"],
     "halt": ["--by", "ann", "--reason", "odd fills"],
     "resume": ["--by", "ann", "--reason", "looked at it"],
     "flatten": ["--by", "ann", "--reason", "leaving"],

@@ -216,16 +216,15 @@ def _soak(subject: Subject, config: StrategyConfig, sources: PromotionSources) -
     ledger = sources.ledger
     try:
         noted = sources.records.noted_head(subject.strategy, account)
-        walked = verified(ledger, account, noted)
-        is_broken = isinstance(walked, Broken)
-        entries = () if is_broken else tuple(ledger.entries(account))
+        walked = verified(ledger, account, () if noted is None else (noted,))
+        entries = () if isinstance(walked, Broken) else tuple(ledger.entries(account))
         return soak_of(
             account,
             entries,
             strategy=subject.strategy,
             release_id=subject.release_id,
             calendar=sources.calendar_of(config.data.calendar),
-            head=str(ledger.head(account) if is_broken else walked.head),
+            head=str(ledger.head(account) if isinstance(walked, Broken) else walked.head),
             chain_problem=f"entry {walked.number}: {walked.reason}" if isinstance(walked, Broken) else "",
             is_held=ledger.holder(account) is not None,
             # An exchange on this machine keeps a time of its own, which its newest entry shows.

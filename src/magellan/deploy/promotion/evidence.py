@@ -158,7 +158,7 @@ class Soak:
     seen_at: datetime  # what the account's clock showed when the ledger was read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Ungathered:
     """Stands where evidence would stand, and says why there is none."""
 

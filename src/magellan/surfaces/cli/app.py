@@ -210,6 +210,11 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan release prune bear_trap --yes",
         ),
         Command(
+            words="soak",
+            help="Show how far a release is from its next stage, criterion by criterion.",
+            example="magellan soak bear_trap",
+        ),
+        Command(
             words="deploy",
             help="Let a release trade in a stage, in place of the one that trades there now.",
             example="magellan deploy bear_trap --to test --yes",
