@@ -1,0 +1,191 @@
+"""Uses such as `a.b.run()` after `import a.b`: they follow the module to its new name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from magellan.migration.imports import Source, Span
+from magellan.migration.rewrite.bindings import Binding, rebound_names
+from magellan.migration.rewrite.module_contents import ModuleContents
+from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
+from magellan.migration.rewrite.renames import Renames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chain:
+    """`a.b.c` in code, as far as it names a module."""
+
+    parts: tuple[str, ...]  # a, b
+    span: Span  # from a to b
+    line: int
+    scopes: tuple[ast.AST, ...]  # functions around it
+
+
+def attribute_references(
+    tree: ast.Module,
+    source: Source,
+    bindings: dict[str, list[Binding]],
+    renames: Renames,
+    contents: ModuleContents,
+) -> Iterator[Reference]:
+    """Attribute uses that name a moved module, and the imports that they then need."""
+    roots = {
+        name: found
+        for name, found in bindings.items()
+        if any(each.module in renames.parents_of_moved or each.is_top for each in found)
+    }
+    if not roots:
+        return
+    chains = list(_chains(tree, source, roots))
+    if not chains:
+        return
+    rebound = rebound_names(tree, frozenset(roots))
+    imported = {each.said for found in bindings.values() for each in found if each.said}
+    needed: dict[str, Binding] = {}  # modules that nothing in the file imports under their new name
+    lost = _lost_names(bindings, renames)
+    for chain in chains:
+        scopes = rebound.get(chain.parts[0], [])
+        if any(scope in chain.scopes for scope in scopes if scope is not None):
+            continue
+        named = _module_named(chain, roots[chain.parts[0]], renames, contents)
+        if named is None:
+            if chain.parts[0] in lost and len(chain.parts) == 1:
+                needed[chain.parts[0]] = lost[chain.parts[0]]
+            continue
+        binding, module, length = named
+        new = renames.new_name(module)
+        said = _said(binding, new, renames)
+        if said is None:
+            said = new
+            needed[new] = binding
+        elif (
+            binding.is_top
+            and said.partition(".")[0] != chain.parts[0]
+            and not any(renames.new_name(each) == new for each in imported)
+        ):
+            needed[new] = binding
+        old = ".".join(chain.parts[:length])
+        if said == old:
+            continue
+        yield Reference(
+            kind=ReferenceKind.ATTRIBUTE,
+            line=chain.line,
+            old=old,
+            new=said,
+            certain=None not in scopes,
+            edits=_edits(chain, length, source, said),
+            note="the name is also bound to something else" if None in scopes else "",
+        )
+    for module, binding in needed.items():
+        yield _import_of(module, binding, source)
+
+
+def _lost_names(bindings: dict[str, list[Binding]], renames: Renames) -> dict[str, Binding]:
+    """Names that nothing binds any more once imports are rewritten: `a`, where `import a.b` says `import c.b`."""
+    lost = {}
+    for name, found in bindings.items():
+        if all(
+            each.is_top and "." in each.said and _top(renames.new_name(each.said)) != name for each in found
+        ):
+            lost[name] = found[0]
+    return lost
+
+
+def _top(dotted: str) -> str:
+    return dotted.partition(".")[0]
+
+
+def _chains(tree: ast.Module, source: Source, roots: dict[str, list[Binding]]) -> Iterator[_Chain]:
+    waiting: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(tree, ())]
+    while waiting:
+        node, scopes = waiting.pop()
+        if isinstance(node, ast.Attribute):
+            parts: list[str] = []
+            each: ast.expr = node
+            while isinstance(each, ast.Attribute):
+                parts.append(each.attr)
+                each = each.value
+            if isinstance(each, ast.Name):
+                if each.id in roots and isinstance(each.ctx, ast.Load):
+                    span = source.span_of(node)
+                    yield _Chain(
+                        parts=(each.id, *reversed(parts)), span=span, line=node.lineno, scopes=scopes
+                    )
+                continue
+        elif isinstance(node, ast.Name) and node.id in roots and isinstance(node.ctx, ast.Load):
+            yield _Chain(parts=(node.id,), span=source.span_of(node), line=node.lineno, scopes=scopes)
+            continue
+        if isinstance(
+            node,
+            ast.FunctionDef
+            | ast.AsyncFunctionDef
+            | ast.Lambda
+            | ast.ListComp
+            | ast.SetComp
+            | ast.DictComp
+            | ast.GeneratorExp,
+        ):
+            scopes = (*scopes, node)
+        waiting.extend((child, scopes) for child in ast.iter_child_nodes(node))
+
+
+def _module_named(
+    chain: _Chain, bindings: Sequence[Binding], renames: Renames, contents: ModuleContents
+) -> tuple[Binding, str, int] | None:
+    """The longest beginning of the chain that is a module with another name; how many parts of the chain it takes."""
+    best: tuple[Binding, str, int] | None = None
+    for binding in bindings:
+        module, length = binding.module, 1
+        for part in chain.parts[1:]:
+            is_said = f"{binding.said}.".startswith(".".join(chain.parts[: length + 1]) + ".")
+            if not (is_said and renames.before.knows(f"{module}.{part}")) and not contents.is_submodule(
+                module, part
+            ):
+                break
+            module, length = f"{module}.{part}", length + 1
+        if length > 1 and renames.new_name(module) != module and (best is None or length > best[2]):
+            best = (binding, module, length)
+    return best
+
+
+def _said(binding: Binding, new: str, renames: Renames) -> str | None:
+    """The module as it is reached from the bound name; None where it cannot be."""
+    if binding.is_top and "." in binding.said:
+        return new
+    own = renames.new_name(binding.module)
+    if binding.is_top and own == binding.module:
+        return new
+    return f"{binding.name}{new[len(own) :]}" if new.startswith(f"{own}.") else None
+
+
+def _edits(chain: _Chain, length: int, source: Source, said: str) -> tuple[Edit, ...]:
+    """The chain's first parts, whatever blanks and line ends are between them; nothing where they do not stand there.
+
+    Before Python 3.12 what stands in an f-string of several lines is given wrong places.
+    """
+    between = rb"[\s\\)]*\.[\s\\]*"
+    found = re.compile(between.join(re.escape(part.encode()) for part in chain.parts[:length])).match(
+        source.utf8, chain.span.start
+    )
+    return () if found is None else (Edit(span=Span(*found.span()), text=said.encode()),)
+
+
+def _import_of(module: str, binding: Binding, source: Source) -> Reference:
+    """An import that stands behind the one which bound the name."""
+    statement = binding.statement
+    if not statement.is_from and len(statement.names) >= 1:
+        edit = Edit(span=Span(statement.span.end, statement.span.end), text=f", {module}".encode())
+    else:
+        edit = Edit(span=Span(statement.span.end, statement.span.end), text=f"; import {module}".encode())
+    return Reference(
+        kind=ReferenceKind.IMPORT,
+        line=statement.line,
+        old="",
+        new=module,
+        certain=True,
+        edits=(edit,),
+        note="a use of it further down needs the import",
+    )

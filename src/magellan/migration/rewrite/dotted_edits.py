@@ -1,0 +1,153 @@
+"""Dotted names in any text: strings, docstrings, comments, settings, documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from magellan.migration.imports import Source, Span
+from magellan.migration.rewrite.module_contents import ModuleContents
+from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
+from magellan.migration.rewrite.renames import Renames
+
+# Not within a path, a host's name or a longer name. After a backslash, the letter of an escape is no letter.
+_BEGIN: Final = rb"(?:(?<=\\[nrtfv])|(?<![\w./\\\x80-\xff-]))"
+_DOTTED: Final = re.compile(
+    _BEGIN
+    + rb"(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]*(?:\.[A-Za-z_\x80-\xff][\w\x80-\xff]*)+)(?![\w/\x80-\xff])"
+)
+_RUN: Final = re.compile(rb"(?<![\w-])-m[ \t]+(?P<name>[A-Za-z_][\w.]*)")
+_WITH_ATTRIBUTE: Final = re.compile(
+    _BEGIN + rb"(?P<name>[A-Za-z_]\w*(?:\.\w+)*):(?P<attribute>[A-Za-z_]\w*)(?![\w/.-]*/)"
+)
+_FILE_ENDINGS: Final = frozenset(
+    [
+        "bat",
+        "cfg",
+        "com",
+        "conf",
+        "csv",
+        "db",
+        "env",
+        "gif",
+        "gz",
+        "html",
+        "ini",
+        "ipynb",
+        "jpg",
+        "js",
+        "json",
+        "lock",
+        "log",
+        "md",
+        "net",
+        "org",
+        "parquet",
+        "pdf",
+        "pickle",
+        "pkl",
+        "png",
+        "py",
+        "pyc",
+        "pyi",
+        "rst",
+        "service",
+        "sh",
+        "sql",
+        "sqlite",
+        "svg",
+        "toml",
+        "txt",
+        "xml",
+        "yaml",
+        "yml",
+        "zip",
+    ]
+)
+
+
+class DottedNames:
+    """Finds dotted names of moved modules."""
+
+    def __init__(self, renames: Renames, contents: ModuleContents) -> None:
+        self._renames = renames
+        self._contents = contents
+        self._tops = {top.encode() for top in renames.tops}
+
+    def whole(self, value: str) -> tuple[str, str, bool] | None:
+        """A string that is a dotted name, or one with attributes, or `module:attribute`.
+
+        Returns: the old module, the new one, and whether it is certain; None where it names nothing that moves.
+        """
+        dotted, colon, attribute = value.partition(":")
+        if not dotted or (colon and not attribute.replace(".", "").isidentifier()):
+            return None
+        if not all(part.isidentifier() for part in dotted.split(".")):
+            return None
+        named = self._renames.renamed(dotted)
+        if named is None:
+            return None
+        old, new = named
+        rest = dotted[len(old) + 1 :].split(".")[0] if dotted != old else ""
+        if rest in _FILE_ENDINGS and not self._defines(old, rest):
+            return None
+        following = rest or attribute.partition(".")[0]
+        if "." in old:
+            return old, new, True
+        return old, new, bool(following) and self._defines(old, following)
+
+    def in_text(
+        self, utf8: bytes, span: Span, source: Source, kind: ReferenceKind, *, certain: bool = True
+    ) -> Iterator[Reference]:
+        """Dotted names of two parts and more in that part of a text. certain: unless something speaks against it."""
+        for found in _DOTTED.finditer(utf8, span.start, span.end):
+            name = found["name"]
+            if name.partition(b".")[0] not in self._tops:
+                continue
+            dotted = name.decode()
+            named = self._renames.renamed(dotted)
+            if named is None:
+                continue
+            old, new = named
+            rest = dotted[len(old) + 1 :].split(".")[0] if dotted != old else ""
+            if rest in _FILE_ENDINGS and not self._defines(old, rest):
+                continue
+            # A module without a package may be any word: "data.close" is seldom the file data.py. And code that
+            # uses it keeps its name, since `import data` becomes `from shop import data`.
+            if "." in old or self._defines(old, rest):
+                yield self._reference(found.start(), old, new, source, kind, certain=certain and "." in old)
+
+    def in_commands(self, utf8: bytes, span: Span, source: Source) -> Iterator[Reference]:
+        """`python -m name`, and `name:attribute` as servers and entry points are named."""
+        for found in _RUN.finditer(utf8, span.start, span.end):
+            named = self._renames.renamed(found["name"].decode())
+            if named is not None and named[0] == found["name"].decode():
+                yield self._reference(
+                    found.start("name"), *named, source, ReferenceKind.COMMAND, certain=True
+                )
+        for found in _WITH_ATTRIBUTE.finditer(utf8, span.start, span.end):
+            if found["name"].partition(b".")[0] not in self._tops:
+                continue
+            dotted = found["name"].decode()
+            named = self._renames.renamed(dotted)
+            if named is not None and named[0] == dotted:
+                certain = self._defines(dotted, found["attribute"].decode())
+                yield self._reference(
+                    found.start("name"), *named, source, ReferenceKind.COMMAND, certain=certain
+                )
+
+    def _defines(self, module: str, name: str) -> bool:
+        return name in self._contents.bound_in(module) or self._renames.before.knows(f"{module}.{name}")
+
+    def _reference(
+        self, start: int, old: str, new: str, source: Source, kind: ReferenceKind, *, certain: bool
+    ) -> Reference:
+        return Reference(
+            kind=kind,
+            line=source.line_of(start),
+            old=old,
+            new=new,
+            certain=certain,
+            edits=(Edit(span=Span(start, start + len(old.encode())), text=new.encode()),),
+        )

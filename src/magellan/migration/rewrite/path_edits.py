@@ -1,0 +1,82 @@
+"""Paths of moved files in any text, from the tree's root or from the folder of the file that says them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from magellan.migration.imports import Source, Span
+from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
+from magellan.migration.rewrite.renames import Renames
+from magellan.migration.source_tree import SourceTree
+from magellan.plan.files.tree import folder_of
+
+_PATH: Final = re.compile(
+    rb"(?<![\w/.$%{}~@\x80-\xff-])(?:\.{1,2}/)*[\w\x80-\xff-][\w.\x80-\xff-]*(?:/[\w.\x80-\xff-]+)*"
+)
+
+
+class Paths:
+    """Finds paths of what moves."""
+
+    def __init__(self, renames: Renames, tree: SourceTree) -> None:
+        self._renames = renames
+        self._tree = tree
+        self._leaves = {path.rpartition("/")[2].encode() for path in (*renames.paths, *renames.folders)}
+        counts = Counter(path.rpartition("/")[2] for path in tree.files)
+        self._unique = {name for name, count in counts.items() if count == 1}
+
+    def in_text(
+        self, utf8: bytes, span: Span, source: Source, path: str, kind: ReferenceKind, *, bare: bool
+    ) -> Iterator[Reference]:
+        """Paths in that part of the text of the file at `path`. bare: whether a name without "/" is surely a path."""
+        moves = path in self._renames.paths
+        for found in _PATH.finditer(utf8, span.start, span.end):
+            said = found[0].rstrip(b".")
+            leaf = said.rpartition(b"/")[2]
+            if leaf not in self._leaves and not (moves and b"/" in said):
+                continue
+            reference = self._reference(said.decode(), found.start(), path, source, kind, bare=bare)
+            if reference is not None:
+                yield reference
+
+    def _reference(
+        self, said: str, start: int, path: str, source: Source, kind: ReferenceKind, *, bare: bool
+    ) -> Reference | None:
+        dots, plain = "", said
+        if said.startswith("./"):
+            dots, plain = "./", said[2:]
+        certain = "/" in plain or (bare and plain in self._unique and "." in plain)
+        moved = self._moved(plain)
+        note = ""
+        if moved is not None:
+            new = dots + moved
+        else:
+            folder = folder_of(path)
+            here = posixpath.normpath(posixpath.join(folder, said))
+            target = self._moved(here) or here
+            if folder == "." or here not in self._tree.entries or "/" not in said:
+                return None
+            new_folder = folder_of(self._renames.new_path(path))
+            new = posixpath.relpath(target, new_folder)
+            if dots:
+                new = new if new.startswith(".") else f"./{new}"
+            if kind is ReferenceKind.PATH_IN_CODE:
+                certain, note = False, "counted from the file's own folder"
+        if new == said:
+            return None
+        return Reference(
+            kind=kind,
+            line=source.line_of(start),
+            old=said,
+            new=new,
+            certain=certain,
+            edits=(Edit(span=Span(start, start + len(said.encode())), text=new.encode()),),
+            note=note,
+        )
+
+    def _moved(self, path: str) -> str | None:
+        return self._renames.paths.get(path) or self._renames.folders.get(path.rstrip("/"))

@@ -1,0 +1,284 @@
+"""A Python file or stub: every reference in it to something that moves."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from magellan.migration.encoding import Text
+from magellan.migration.imports import FileImports, Source, Span, read_imports
+from magellan.migration.module_names import is_init
+from magellan.migration.rewrite.attribute_edits import attribute_references
+from magellan.migration.rewrite.bindings import bindings_of
+from magellan.migration.rewrite.code_in_text import CodeInText
+from magellan.migration.rewrite.dotted_edits import DottedNames
+from magellan.migration.rewrite.import_edits import Importer, import_references, relative_name
+from magellan.migration.rewrite.module_contents import ModuleContents
+from magellan.migration.rewrite.path_edits import Paths
+from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
+from magellan.migration.rewrite.renames import Renames
+
+# Functions whose first string names a module, or something in one, even where it has a single part.
+NAMES_A_MODULE: Final = frozenset(
+    [
+        "__import__",
+        "delattr",
+        "find_loader",
+        "find_spec",
+        "get_data",
+        "get_loader",
+        "import_from_string",
+        "import_module",
+        "import_object",
+        "import_string",
+        "importorskip",
+        "load_module",
+        "locate",
+        "patch",
+        "resolve_name",
+        "run_module",
+        "setattr",
+    ]
+)
+_COMMENT: Final = re.compile(rb"#[^\r\n]*")
+_FILE: Final = re.compile(rb"(?<![\w.])__file__(?!\w)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _String:
+    """A string in the code, as it stands there with its quotes."""
+
+    node: ast.Constant
+    span: Span
+    is_docstring: bool
+    is_annotation: bool
+    is_in_f_string: bool
+    names_module: bool  # it is an argument of a function that takes a module's name, or follows "-m"
+    is_in_all: bool
+
+
+class PythonFiles:
+    """Finds references in Python files."""
+
+    def __init__(
+        self, renames: Renames, contents: ModuleContents, names: DottedNames, paths: Paths, code: CodeInText
+    ) -> None:
+        self._renames = renames
+        self._contents = contents
+        self._names = names
+        self._paths = paths
+        self._code = code
+        self._tops = re.compile(
+            rb"(?<![\w])(?:"
+            + b"|".join(re.escape(top.encode()) for top in sorted(renames.tops))
+            + rb")(?!\w)"
+        )
+
+    def references(self, path: str, text: Text) -> tuple[FileImports, list[Reference]]:
+        """What the file imports, and every reference in it."""
+        imports = read_imports(text)
+        source = Source(text.utf8)
+        importer = Importer.of(path, self._renames)
+        found = list(
+            import_references(imports.statements, text.utf8, importer, self._renames, self._contents)
+        )
+        if imports.tree is not None:
+            bindings = bindings_of(imports.statements, importer, self._renames, self._contents)
+            found += attribute_references(imports.tree, source, bindings, self._renames, self._contents)
+            strings = list(_strings(imports.tree, source))
+            for string in strings:
+                found += self._in_string(string, text.utf8, source, importer)
+            found += self._in_comments(text.utf8, source, path, [string.span for string in strings])
+        if path in self._renames.paths:
+            found += _file_arithmetic(text.utf8, source, path, self._renames.paths[path])
+        return imports, found
+
+    def _in_string(
+        self, string: _String, utf8: bytes, source: Source, importer: Importer
+    ) -> Iterator[Reference]:
+        value = string.node.value
+        plain = value.decode("latin-1") if isinstance(value, bytes) else value
+        assert isinstance(plain, str), "only strings were collected"
+        line = string.node.lineno
+        if string.is_in_all:
+            yield from self._in_all(plain, line, importer)
+            return
+        if (
+            string.is_docstring
+            or string.is_in_f_string
+            or len(plain) > 400
+            or any(each.isspace() for each in plain)
+        ):
+            kind = ReferenceKind.DOCSTRING if string.is_docstring else ReferenceKind.TEXT_IN_STRING
+            kind = ReferenceKind.ANNOTATION if string.is_annotation else kind
+            yield from self._code.in_text(utf8, string.span, source, importer)
+            yield from self._names.in_text(utf8, string.span, source, kind, certain=not string.is_in_f_string)
+            yield from self._names.in_commands(utf8, string.span, source)
+            yield from self._paths.in_text(
+                utf8, string.span, source, importer.path, ReferenceKind.PATH_IN_CODE, bare=False
+            )
+            return
+        whole = self._names.whole(plain)
+        if whole is not None:
+            old, new, certain = whole
+            at = utf8.find(old.encode(), string.span.start, string.span.end)
+            kind = ReferenceKind.ANNOTATION if string.is_annotation else ReferenceKind.STRING
+            yield Reference(
+                kind=kind,
+                line=source.line_of(max(at, string.span.start)),
+                old=old,
+                new=new,
+                certain=certain or string.names_module,
+                edits=() if at < 0 else (Edit(span=Span(at, at + len(old.encode())), text=new.encode()),),
+            )
+            return
+        if plain.startswith(".") and plain.strip(".").replace(".", "").isidentifier():
+            yield from self._relative(string, plain, utf8, importer)
+            return
+        kind = ReferenceKind.ANNOTATION if string.is_annotation else ReferenceKind.TEXT_IN_STRING
+        yield from self._names.in_text(utf8, string.span, source, kind)
+        yield from self._paths.in_text(
+            utf8, string.span, source, importer.path, ReferenceKind.PATH_IN_CODE, bare=False
+        )
+
+    def _relative(self, string: _String, plain: str, utf8: bytes, importer: Importer) -> Iterator[Reference]:
+        """`import_module(".sub", __package__)`."""
+        package = (importer.package or "").split(".")
+        level = len(plain) - len(plain.lstrip("."))
+        if not importer.package or level > len(package):
+            return
+        module = ".".join([*package[: len(package) - level + 1], plain[level:]])
+        if not self._renames.before.knows(module):
+            return
+        new = relative_name(self._renames.new_name(module), importer.new_package)
+        at = utf8.find(plain.encode(), string.span.start, string.span.end)
+        if new is None or new == plain or at < 0:
+            return
+        yield Reference(
+            kind=ReferenceKind.STRING,
+            line=string.node.lineno,
+            old=plain,
+            new=new,
+            certain=string.names_module,
+            edits=(Edit(span=Span(at, at + len(plain.encode())), text=new.encode()),),
+        )
+
+    def _in_all(self, name: str, line: int, importer: Importer) -> Iterator[Reference]:
+        if not is_init(importer.path) or not importer.package:
+            return
+        module = f"{importer.package}.{name}"
+        new = self._renames.new_name(module)
+        if new != module and self._contents.is_submodule(importer.package, name):
+            note = "`import *` imports it by its old place unless the package imports it itself"
+            yield Reference(kind=ReferenceKind.ALL, line=line, old=module, new=new, certain=False, note=note)
+
+    def _in_comments(
+        self, utf8: bytes, source: Source, path: str, strings: Sequence[Span]
+    ) -> Iterator[Reference]:
+        """Comments: what follows a `#` that stands in no string."""
+        inside = sorted(strings)
+        at, number = 0, 0
+        while (found := _COMMENT.search(utf8, at)) is not None:
+            while number < len(inside) and inside[number].end <= found.start():
+                number += 1
+            if number < len(inside) and inside[number].start <= found.start():
+                at = inside[number].end
+                continue
+            span = Span(*found.span())
+            yield from self._names.in_text(utf8, span, source, ReferenceKind.COMMENT)
+            yield from self._paths.in_text(utf8, span, source, path, ReferenceKind.PATH, bare=True)
+            at = found.end()
+
+
+def _strings(tree: ast.Module, source: Source) -> Iterator[_String]:
+    waiting: list[tuple[ast.AST, bool, bool, bool, bool]] = [(tree, False, False, False, False)]
+    while waiting:
+        node, annotation, f_string, names_module, in_all = waiting.pop()
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str | bytes):
+                yield _String(
+                    node=node,
+                    span=source.span_of(node),
+                    is_docstring=False,
+                    is_annotation=annotation,
+                    is_in_f_string=f_string,
+                    names_module=names_module,
+                    is_in_all=in_all,
+                )
+            continue
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            if isinstance(node.value.value, str):
+                yield _String(
+                    node=node.value,
+                    span=source.span_of(node.value),
+                    is_docstring=True,
+                    is_annotation=False,
+                    is_in_f_string=False,
+                    names_module=False,
+                    is_in_all=False,
+                )
+            continue
+        if isinstance(node, ast.JoinedStr):
+            # Before Python 3.12 its parts have no places of their own: the whole is looked through.
+            yield _String(
+                node=ast.Constant(value=" ", lineno=node.lineno),
+                span=source.span_of(node),
+                is_docstring=False,
+                is_annotation=False,
+                is_in_f_string=True,
+                names_module=False,
+                is_in_all=False,
+            )
+            continue
+        if isinstance(node, ast.Name | ast.Pass | ast.Import | ast.ImportFrom):
+            continue
+        for name, value in ast.iter_fields(node):
+            if value is None or isinstance(value, str | int):
+                continue
+            noted = annotation or name in ("annotation", "returns")
+            listed = in_all or (
+                name == "value"
+                and isinstance(node, ast.Assign | ast.AugAssign)
+                and any(isinstance(each, ast.Name) and each.id == "__all__" for each in _targets(node))
+            )
+            if not isinstance(value, list):
+                if isinstance(value, ast.AST):
+                    waiting.append((value, noted, f_string, False, listed))
+                continue
+            takes_module = (
+                name == "args" and isinstance(node, ast.Call) and _callee(node.func) in NAMES_A_MODULE
+            )
+            for each in value:
+                if isinstance(each, ast.AST):
+                    waiting.append((each, noted, f_string, takes_module, listed))
+                    # The first argument, or what follows "-m" in a command.
+                    takes_module = isinstance(each, ast.Constant) and each.value == "-m"
+
+
+def _targets(node: ast.Assign | ast.AugAssign) -> Sequence[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def _callee(function: ast.expr) -> str:
+    """The last name of what is called; of `patch.object` and `patch.dict`, `patch`."""
+    if isinstance(function, ast.Attribute):
+        inner = _callee(function.value) if isinstance(function.value, ast.Attribute | ast.Name) else ""
+        return "patch" if inner == "patch" else function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _file_arithmetic(utf8: bytes, source: Source, old: str, new: str) -> Iterator[Reference]:
+    if old.rpartition("/")[0] == new.rpartition("/")[0]:
+        return
+    for found in _FILE.finditer(utf8):
+        yield Reference(
+            kind=ReferenceKind.FILE_ARITHMETIC,
+            line=source.line_of(found.start()),
+            old=old,
+            new="",
+            certain=False,
+            note=f"the file lies in {new.rpartition('/')[0] or 'the root'} now: a path counted from it changes",
+        )

@@ -1,0 +1,189 @@
+"""A whole tree's rewriting: which files change, to what, and what is left for a person to look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from magellan.migration.encoding import Text, plain_text, python_text
+from magellan.migration.mapping import FileMove
+from magellan.migration.rewrite.code_in_text import CodeInText
+from magellan.migration.rewrite.dotted_edits import DottedNames
+from magellan.migration.rewrite.module_contents import ModuleContents
+from magellan.migration.rewrite.path_edits import Paths
+from magellan.migration.rewrite.python_file import PythonFiles
+from magellan.migration.rewrite.reference import Reference, ReferenceKind, RewriteOptions, spliced
+from magellan.migration.rewrite.renames import Renames
+from magellan.migration.rewrite.text_file import TextFiles
+from magellan.migration.source_tree import SourceTree
+from magellan.plan.files.tree import folder_of
+
+_TEXT_SIZE_MAX: Final = 4 * 1024 * 1024  # bytes; a text beyond it is data
+_WORD: Final = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+_RELATIVE: Final = re.compile(rb"from[ \t\\\r\n]*\.|import_module\(")
+_FEW_WORDS: Final = 24  # up to so many are searched one by one, which is faster than taking a text apart
+_PICKLES: Final = (".pickle", ".pkl", ".joblib")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReferences:
+    """What one file says of things that move."""
+
+    path: str  # in the tree as it is
+    references: tuple[Reference, ...]
+    before: bytes
+    after: bytes  # the same where nothing is changed
+    problem: str = ""  # a syntax error, or why the file could not be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewriting:
+    """Every file that names something that moves, or cannot be read, by path in the tree as it is."""
+
+    files: Mapping[str, FileReferences]
+    options: RewriteOptions
+
+    @property
+    def changed(self) -> Iterator[FileReferences]:
+        """Files with other contents afterwards."""
+        return (each for each in self.files.values() if each.after != each.before)
+
+    def left(self) -> Iterator[tuple[str, Reference]]:
+        """References that are not changed, with the file that holds them."""
+        for path, each in self.files.items():
+            for reference in each.references:
+                if not self.options.applies_to(reference):
+                    yield path, reference
+
+
+def rewrite(
+    tree: SourceTree,
+    moves: Sequence[FileMove],
+    source_roots: Sequence[str],
+    *,
+    options: RewriteOptions | None = None,
+    made: Sequence[str] = (),
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Rewriting:
+    """Find every reference in the tree to what moves, and make the edits. Nothing is written.
+
+    made:        `__init__.py` files that the migration adds.
+    on_progress: told how many files were looked through, and of how many.
+    """
+    return _Rewriter(tree, moves, source_roots, options or RewriteOptions(), made).run(on_progress)
+
+
+class _Rewriter:
+    def __init__(
+        self,
+        tree: SourceTree,
+        moves: Sequence[FileMove],
+        source_roots: Sequence[str],
+        options: RewriteOptions,
+        made: Sequence[str],
+    ) -> None:
+        self._tree = tree
+        self._options = options
+        self._renames = Renames(tree, moves, source_roots, made)
+        contents = ModuleContents(self._renames.before, tree.read)
+        names = DottedNames(self._renames, contents)
+        paths = Paths(self._renames, tree)
+        code = CodeInText(self._renames, contents)
+        self._python = PythonFiles(self._renames, contents, names, paths, code)
+        self._texts = TextFiles(self._renames, names, paths, code)
+        self._modules = [name.encode() for name in self._renames.modules]
+
+    def run(self, on_progress: Callable[[int, int], None] | None) -> Rewriting:
+        found: dict[str, FileReferences] = {}
+        files = self._tree.files
+        for number, path in enumerate(files):
+            each = self._file(path)
+            if each is not None:
+                found[path] = each
+            if on_progress is not None and number % 100 == 0:
+                on_progress(number, len(files))
+        if on_progress is not None:
+            on_progress(len(files), len(files))
+        return Rewriting(files=found, options=self._options)
+
+    def _file(self, path: str) -> FileReferences | None:
+        entry = self._tree.entries[path]
+        if not entry.is_python and entry.size > _TEXT_SIZE_MAX and not path.endswith(_PICKLES):
+            return None
+        try:
+            content = self._tree.read(path)
+        except OSError as error:
+            why = f"cannot be read: {error.strerror or error}"
+            return FileReferences(path=path, references=(), before=b"", after=b"", problem=why)
+        if path.endswith(_PICKLES):
+            return self._pickle(path, content)
+        if not self._may_refer(path, content, is_python=entry.is_python):
+            return None
+        text = python_text(content) if entry.is_python else plain_text(content)
+        if text is None:
+            if not entry.is_python:
+                return None
+            why = "its bytes are not in the encoding that it declares, so it is left as it is"
+            return FileReferences(path=path, references=(), before=content, after=content, problem=why)
+        problem = ""
+        if entry.is_python:
+            imports, references = self._python.references(path, text)
+            problem = imports.problem
+        else:
+            references = self._texts.references(path, text)
+        if not references and not problem:
+            return None
+        edits = [edit for each in references if self._options.applies_to(each) for edit in each.edits]
+        after, unwritable = _encoded(text, spliced(text.utf8, edits), content)
+        return FileReferences(
+            path=path,
+            references=tuple(sorted(references, key=lambda each: each.line)),
+            before=content,
+            after=after,
+            problem=problem or unwritable,
+        )
+
+    def _may_refer(self, path: str, content: bytes, *, is_python: bool) -> bool:
+        """Whether the text can name anything that moves; so most files need not be taken apart."""
+        if path in self._renames.paths:
+            return True
+        if is_python and _RELATIVE.search(content) and self._is_near_moved_init(path):
+            return True
+        words = self._renames.words
+        if len(words) <= _FEW_WORDS:
+            return any(word in content for word in words)
+        return not words.isdisjoint(_WORD.findall(content))
+
+    def _is_near_moved_init(self, path: str) -> bool:
+        folder = folder_of(path)
+        return any(
+            folder == each or folder.startswith(f"{each}/") for each in self._renames.folders_of_moved_inits
+        )
+
+    def _pickle(self, path: str, content: bytes) -> FileReferences | None:
+        found = [name.decode() for name in self._modules if name in content]
+        if not found:
+            return None
+        references = tuple(
+            Reference(
+                kind=ReferenceKind.PICKLE,
+                line=1,
+                old=name,
+                new=self._renames.new_name(name),
+                certain=False,
+                note="it loads by the old name only: keep the shim, or write it again",
+            )
+            for name in found
+        )
+        return FileReferences(path=path, references=references, before=content, after=content)
+
+
+def _encoded(text: Text, utf8: bytes, content: bytes) -> tuple[bytes, str]:
+    if utf8 == text.utf8:
+        return content, ""
+    try:
+        return text.with_utf8(utf8).encoded(), ""
+    except UnicodeEncodeError:
+        return content, f"{text.encoding} has no word for the new name, so it is left as it is"

@@ -1,0 +1,129 @@
+"""Files that are not Python: settings, scripts, workflows, units, documents, notebooks, data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Final
+
+from magellan.migration.encoding import Text
+from magellan.migration.imports import Source, Span
+from magellan.migration.rewrite.code_in_text import CodeInText
+from magellan.migration.rewrite.dotted_edits import DottedNames
+from magellan.migration.rewrite.import_edits import Importer
+from magellan.migration.rewrite.path_edits import Paths
+from magellan.migration.rewrite.reference import Reference, ReferenceKind
+from magellan.migration.rewrite.renames import Renames
+
+
+class TextKind(Enum):
+    """What a text is for, as far as it matters to names in it."""
+
+    SETTINGS = auto()  # settings and scripts: what they name is used
+    DOCUMENT = auto()
+    HISTORY = auto()  # change logs tell of names as they were
+    OTHER = auto()
+
+
+_SETTINGS: Final = frozenset(
+    [
+        "bash",
+        "bat",
+        "cfg",
+        "conf",
+        "container",
+        "cron",
+        "csh",
+        "env",
+        "fish",
+        "ini",
+        "ipynb",
+        "json",
+        "just",
+        "mk",
+        "path",
+        "ps1",
+        "service",
+        "sh",
+        "socket",
+        "target",
+        "timer",
+        "tf",
+        "toml",
+        "txt.in",
+        "xml",
+        "yaml",
+        "yml",
+        "zsh",
+    ]
+)
+_DOCUMENTS: Final = frozenset({"adoc", "htm", "html", "ipynb", "md", "mdx", "rst", "tex", "txt"})
+_SETTING_NAMES: Final = [
+    "codeowners",
+    "containerfile",
+    "dockerfile",
+    "gemfile",
+    "jenkinsfile",
+    "justfile",
+    "makefile",
+    "manifest.in",
+    "procfile",
+    "tiltfile",
+    "vagrantfile",
+    ".coveragerc",
+    ".dockerignore",
+    ".env",
+    ".flake8",
+    ".gitattributes",
+    ".gitignore",
+    ".pylintrc",
+]
+_HISTORIES: Final = (
+    "changelog",
+    "changes",
+    "history",
+    "news",
+    "release-notes",
+    "release_notes",
+    "releasenotes",
+)
+
+
+def text_kind(path: str) -> TextKind:
+    """What the file at that path is for, by its name."""
+    name = path.rpartition("/")[2].casefold()
+    ending = name.rpartition(".")[2]
+    if name.startswith(_HISTORIES) and ending in _DOCUMENTS | {name}:
+        return TextKind.HISTORY
+    if any(
+        name == each or name.startswith(f"{each}.") or name.endswith(f".{each}") for each in _SETTING_NAMES
+    ):
+        return TextKind.SETTINGS
+    if ending in _SETTINGS:
+        return TextKind.SETTINGS
+    return TextKind.DOCUMENT if ending in _DOCUMENTS else TextKind.OTHER
+
+
+class TextFiles:
+    """Finds references in files that are not Python."""
+
+    def __init__(self, renames: Renames, names: DottedNames, paths: Paths, code: CodeInText) -> None:
+        self._renames = renames
+        self._names = names
+        self._paths = paths
+        self._code = code
+
+    def references(self, path: str, text: Text) -> list[Reference]:
+        """Every reference in the file. Of histories and of files of no known kind they are only probable."""
+        kind = text_kind(path)
+        certain = kind in (TextKind.SETTINGS, TextKind.DOCUMENT)
+        return [each if certain else replace(each, certain=False) for each in self._found(path, text, kind)]
+
+    def _found(self, path: str, text: Text, kind: TextKind) -> Iterator[Reference]:
+        utf8, source, everything = text.utf8, Source(text.utf8), Span(0, len(text.utf8))
+        if kind is not TextKind.SETTINGS or path.endswith(".ipynb"):
+            yield from self._code.in_text(utf8, everything, source, Importer.of(path, self._renames))
+        yield from self._names.in_text(utf8, everything, source, ReferenceKind.TEXT)
+        yield from self._names.in_commands(utf8, everything, source)
+        yield from self._paths.in_text(utf8, everything, source, path, ReferenceKind.PATH, bare=True)

@@ -1,0 +1,217 @@
+"""What Python code says about a moved module, before and after: only the bytes of the name change."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from magellan.migration.mapping import FileMove
+from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
+from magellan.migration.rewrite.rewriter import Rewriting, rewrite
+from magellan.migration.source_tree import SourceTree
+
+SHOP = {
+    "shop/__init__.py": "from .tables import tables\n",
+    "shop/regime.py": "class Label: ...\ndef label(): ...\n",
+    "shop/rules.py": "",
+    "shop/tables.py": "def tables(): ...\n",
+    "shop/api/__init__.py": "",
+    "shop/api/routes.py": "",
+    "bot.py": "def run(): ...\n",
+    "tests/lab.py": "",
+    "tests/test_a.py": "",
+}
+MOVES = {"shop/regime.py": "shop/strategies/regime.py", "bot.py": "core/bot.py"}
+
+
+def rewriting(
+    files: dict[str, str],
+    moves: dict[str, str],
+    options: RewriteOptions | None = None,
+    roots: tuple[str, ...] = ("", "src"),
+) -> Rewriting:
+    tree = SourceTree.of({path: content.encode() for path, content in files.items()})
+    file_moves = tuple(FileMove(source=source, target=target) for source, target in moves.items())
+    made = {target.rpartition("/")[0] + "/__init__.py" for target in moves.values() if "/" in target}
+    return rewrite(tree, file_moves, roots, options=options, made=sorted(made - set(files)))
+
+
+def rewritten(
+    before: str,
+    *,
+    path: str = "shop/api/routes.py",
+    moves: dict[str, str] = MOVES,
+    files: dict[str, str] = SHOP,
+) -> str:
+    found = rewriting({**files, path: before}, moves).files.get(path)
+    return before if found is None else found.after.decode()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import shop.regime", "import shop.strategies.regime"),
+        ("import shop.regime as r, os", "import shop.strategies.regime as r, os"),
+        ("from shop.regime import Label  # why", "from shop.strategies.regime import Label  # why"),
+        ("from ..regime import Label as L", "from ..strategies.regime import Label as L"),
+        ("from ..regime import *", "from ..strategies.regime import *"),
+        ("from .. import regime", "from ..strategies import regime"),
+        ("from .. import regime as r", "from ..strategies import regime as r"),
+        ("from shop import regime, rules", "from shop import rules\nfrom shop.strategies import regime"),
+        ("from shop import rules, regime  # noqa: E1", "from shop import rules  # noqa: E1\nfrom shop.strategies import regime  # noqa: E1"),
+        ("if x: from shop import regime, rules", "if x: from shop import rules; from shop.strategies import regime"),
+        ("from shop import (\n    regime,  # a\n    rules,  # b\n)\n", "from shop import (\n    rules,  # b\n)\nfrom shop.strategies import regime  # a\n"),
+        ("def f():\r\n\tfrom shop import rules, regime\r\n", "def f():\r\n\tfrom shop import rules\r\n\tfrom shop.strategies import regime\r\n"),
+        ("from shop import tables", "from shop import tables"),
+        ("import bot", "from core import bot"),
+        ("import bot, os", "import core.bot as bot, os"),
+        ("import bot as b", "import core.bot as b"),
+        ("from bot import run", "from core.bot import run"),
+        ("try:\n  import bot\nexcept ImportError:\n  bot = None", "try:\n  from core import bot\nexcept ImportError:\n  bot = None"),
+        ("import shop.regime\nshop.regime.label()", "import shop.strategies.regime\nshop.strategies.regime.label()"),
+        ("import shop\nshop.regime.label(shop.rules)", "import shop\nshop.strategies.regime.label(shop.rules)"),
+        ("import shop as s\ns.regime.label()", "import shop as s\ns.strategies.regime.label()"),
+        ("import shop.regime\ndef f(shop):\n    return shop.regime", "import shop.strategies.regime\ndef f(shop):\n    return shop.regime"),
+        ("x = import_module('shop.regime')", "x = import_module('shop.strategies.regime')"),
+        ("x = __import__('bot')", "x = __import__('core.bot')"),
+        ("@patch('bot.run')\ndef f(): ...", "@patch('core.bot.run')\ndef f(): ..."),
+        ("@mock.patch.object(a, 'bot')\ndef f(): ...", "@mock.patch.object(a, 'bot')\ndef f(): ..."),
+        ("monkeypatch.setattr('shop.regime.label', 1)", "monkeypatch.setattr('shop.strategies.regime.label', 1)"),
+        ("LAZY = {'Label': 'shop.regime:Label'}", "LAZY = {'Label': 'shop.strategies.regime:Label'}"),
+        ("import_module('..regime', __package__)", "import_module('..strategies.regime', __package__)"),
+        ("def f(x: 'shop.regime.Label') -> 'list[shop.regime.Label]': ...", "def f(x: 'shop.strategies.regime.Label') -> 'list[shop.strategies.regime.Label]': ..."),
+        ("logging.getLogger('shop.regime')", "logging.getLogger('shop.strategies.regime')"),
+        ("'''See `shop.regime.Label` and :mod:`~shop.regime`.'''", "'''See `shop.strategies.regime.Label` and :mod:`~shop.strategies.regime`.'''"),
+        ("def f():\n    '''\n    >>> from shop.regime import Label\n    >>> from shop import regime, rules\n    '''\n", "def f():\n    '''\n    >>> from shop.strategies.regime import Label\n    >>> from shop import rules; from shop.strategies import regime\n    '''\n"),
+        ("x = 1  # as shop.regime does\n", "x = 1  # as shop.strategies.regime does\n"),
+        ("subprocess.run([sys.executable, '-m', 'bot'])", "subprocess.run([sys.executable, '-m', 'core.bot'])"),
+        ("run('python -m bot --fast')", "run('python -m core.bot --fast')"),
+        ("open('shop/regime.py')", "open('shop/strategies/regime.py')"),
+        ("x = 'shop.regimes', 'a.shop.regime', 'http://shop.regime/', 'regime', 'bot.toml'", "x = 'shop.regimes', 'a.shop.regime', 'http://shop.regime/', 'regime', 'bot.toml'"),
+        ("print 'old'\nfrom shop.regime import Label\n", "print 'old'\nfrom shop.strategies.regime import Label\n"),
+        ("\x0cimport shop.regime\x0c\r# x\r", "\x0cimport shop.strategies.regime\x0c\r# x\r"),
+    ],
+)  # fmt: skip
+def test_only_the_bytes_of_a_name_change(before: str, after: str) -> None:
+    assert rewritten(before) == after
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "before", "after"),
+    [
+        ("shop/api/routes.py", "shop/routes.py", "from ..rules import a\nfrom . import x", "from .rules import a\nfrom .api import x"),
+        ("shop/rules.py", "shop/api/rules.py", "from .regime import L\nfrom . import tables\nfrom .api import y", "from ..regime import L\nfrom .. import tables\nfrom . import y"),
+        ("shop/rules.py", "other/rules.py", "from .regime import Label", "from shop.regime import Label"),
+        ("tests/test_a.py", "tests/unit/test_a.py", "import lab\nfrom lab import x", "from tests import lab\nfrom tests.lab import x"),
+    ],
+)  # fmt: skip
+def test_what_a_moved_file_imports_is_found_from_its_new_place(
+    path: str, to: str, before: str, after: str
+) -> None:
+    assert rewritten(before, path=path, moves={path: to}) == after
+
+
+def test_a_package_moves_with_its_own_relative_imports() -> None:
+    moves = {path: path.replace("shop/api", "shop/web") for path in SHOP if path.startswith("shop/api")}
+    files = {**SHOP, "shop/api/__init__.py": "from .routes import go\nfrom ..rules import a\n"}
+    found = rewriting({**files, "main.py": "import shop.api.routes\nfrom shop import api\n"}, moves).files
+    assert "shop/api/__init__.py" not in found
+    assert found["main.py"].after.decode() == "import shop.web.routes\nfrom shop import web as api\n"
+
+
+def test_files_below_a_source_root_keep_the_root_out_of_their_names() -> None:
+    files = {"src/shop/__init__.py": "", "src/shop/a.py": "", "t.py": "import shop.a\nimport src.shop.a\n"}
+    found = rewriting(files, {"src/shop/a.py": "src/shop/b/a.py"}).files
+    assert found["t.py"].after.decode() == "import shop.b.a\nimport src.shop.b.a\n"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig", "cp1252"])
+def test_encodings_and_marks_survive(encoding: str) -> None:
+    cookie = "" if encoding.startswith("utf") else f"# -*- coding: {encoding} -*-\n"
+    content = f"{cookie}é = 'ü'; import shop.regime  # ä\r\n"
+    tree = SourceTree.of({**{path: b"" for path in SHOP}, "a.py": content.encode(encoding)})
+    found = rewrite(tree, (FileMove(source="shop/regime.py", target="shop/s/regime.py"),), ("",))
+    assert found.files["a.py"].after == content.replace("shop.regime", "shop.s.regime").encode(encoding)
+
+
+def test_each_kind_can_be_switched_off_and_is_then_listed() -> None:
+    source = "import shop.regime\n'''shop.regime'''\n"
+    found = rewriting(
+        {**SHOP, "a.py": source}, MOVES, RewriteOptions(off=frozenset({ReferenceKind.DOCSTRING}))
+    )
+    assert found.files["a.py"].after.decode() == "import shop.strategies.regime\n'''shop.regime'''\n"
+    assert [(path, each.kind, each.line) for path, each in found.left() if path == "a.py"] == [
+        ("a.py", ReferenceKind.DOCSTRING, 2)
+    ]
+
+
+def test_what_is_only_probable_is_listed_and_changed_on_request() -> None:
+    source = "x = 'bot'\nopen('bot.py')\n"
+    plain = rewriting({**SHOP, "a.py": source}, MOVES)
+    assert plain.files["a.py"].after.decode() == source
+    assert [each.line for path, each in plain.left() if path == "a.py"] == [1, 2]
+    asked = RewriteOptions(probable=frozenset({ReferenceKind.STRING, ReferenceKind.PATH_IN_CODE}))
+    changed = rewriting({**SHOP, "a.py": source}, MOVES, asked)
+    assert changed.files["a.py"].after.decode() == "x = 'core.bot'\nopen('core/bot.py')\n"
+
+
+def test_paths_counted_from_a_moved_files_own_place_are_listed() -> None:
+    moved = "from pathlib import Path\nHERE = Path(__file__).parent\n"
+    found = rewriting({**SHOP, "bot.py": moved}, MOVES)
+    assert [(path, each.kind, each.line) for path, each in found.left()] == [
+        ("bot.py", ReferenceKind.FILE_ARITHMETIC, 2)
+    ]
+
+
+def test_a_submodule_in_all_and_a_pickle_that_names_a_module_are_listed() -> None:
+    files = {
+        **SHOP,
+        "shop/__init__.py": "__all__ = ['regime', 'rules']\n",
+        "state.pkl": "\x80cshop.regime\nLabel",
+    }
+    found = rewriting(files, MOVES)
+    assert [(path, each.kind) for path, each in found.left()] == [
+        ("shop/__init__.py", ReferenceKind.ALL),
+        ("state.pkl", ReferenceKind.PICKLE),
+    ]
+
+
+def test_a_file_in_an_unknown_encoding_is_left_alone_and_said() -> None:
+    tree = SourceTree.of(
+        {
+            "shop/regime.py": b"",
+            "a.py": b"# coding: nonsense\nimport shop.regime\n",
+            "b.py": b"\xff import shop.regime",
+        }
+    )
+    found = rewrite(tree, (FileMove(source="shop/regime.py", target="core/regime.py"),), ("",))
+    assert [each.path for each in found.changed] == []
+    assert all("encoding" in found.files[path].problem for path in ("a.py", "b.py"))
+
+
+TEXTS = {
+    "pyproject.toml": (
+        '[project.scripts]\nrun = "bot:run"\nlabel = "shop.regime:label"\n[tool.mypy]\nfiles = ["shop/regime.py", "bot.py"]\n',
+        '[project.scripts]\nrun = "core.bot:run"\nlabel = "shop.strategies.regime:label"\n[tool.mypy]\nfiles = ["shop/strategies/regime.py", "core/bot.py"]\n',
+    ),
+    "Dockerfile": ('CMD ["python", "bot.py"]\nRUN python -m shop.regime\n', 'CMD ["python", "core/bot.py"]\nRUN python -m shop.strategies.regime\n'),
+    "deploy/bot.service": ("ExecStart=/usr/bin/python -m bot\n", "ExecStart=/usr/bin/python -m core.bot\n"),
+    ".github/workflows/ci.yml": ("  - run: pytest --cov=shop.regime && python bot.py\n", "  - run: pytest --cov=shop.strategies.regime && python core/bot.py\n"),
+    "Makefile": ("run:\n\tpython ./bot.py\n", "run:\n\tpython ./core/bot.py\n"),
+    "logging.yaml": ("loggers:\n  shop.regime:\n    level: INFO\n", "loggers:\n  shop.strategies.regime:\n    level: INFO\n"),
+    "README.md": (
+        "See [it](shop/regime.py).\n\n```python\nimport bot\nfrom shop.regime import Label\n```\n",
+        "See [it](shop/strategies/regime.py).\n\n```python\nfrom core import bot\nfrom shop.strategies.regime import Label\n```\n",
+    ),
+    "docs/guide.rst": (".. automodule:: shop.regime\n\n`up <../shop/regime.py>`_\n", ".. automodule:: shop.strategies.regime\n\n`up <../shop/strategies/regime.py>`_\n"),
+    "try.ipynb": ('{"source": ["import bot\\n", "from shop import regime, rules\\n", "x = shop.regime"]}', '{"source": ["from core import bot\\n", "from shop import rules; from shop.strategies import regime\\n", "x = shop.strategies.regime"]}'),
+    "CHANGELOG.md": ("- `shop.regime` was born\n", "- `shop.regime` was born\n"),
+    "values.csv": ("shop.regime,1\n", "shop.regime,1\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", TEXTS)
+def test_other_files_name_modules_and_paths_too(path: str) -> None:
+    before, after = TEXTS[path]
+    assert rewritten(before, path=path) == after
