@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from magellan.ports.release_key import ReleaseKey
     from magellan.ports.release_store import ReleaseStore
     from magellan.ports.run_store import RunStore
+    from magellan.ports.secret_ages import SecretAges
     from magellan.ports.secrets import SecretProvider, SecretStore
     from magellan.ports.sweeps import SweepStore
     from magellan.ports.vendor import BarVendor
@@ -527,6 +528,13 @@ def secret_stores(workspace: Workspace) -> tuple[SecretStore, ...]:
 
     region = workspace.settings.secrets.aws_region
     return (EnvFile(workspace.root / ".env"), KeyringSecrets(), ParameterStore(region))
+
+
+def secret_ages(workspace: Workspace) -> SecretAges:
+    """Since when secrets are what they are."""
+    from magellan.adapters.local.secret_ages import SecretAgeFile
+
+    return SecretAgeFile(workspace.state_folder / "secrets" / "ages.json")
 
 
 def vendor_environment(providers: Sequence[SecretProvider]) -> dict[str, str]:

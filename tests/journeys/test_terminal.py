@@ -97,6 +97,7 @@ NEEDED = {
     "halt": ["--by", "ann", "--reason", "odd fills"],
     "resume": ["--by", "ann", "--reason", "looked at it"],
     "flatten": ["--by", "ann", "--reason", "leaving"],
+    "secrets rotate": ["POLYGON_API_KEY"],
     "audit day": ["2024-01-02"],
     "audit export": ["trades", "--out", "a.csv"],
     "audit script": ["--out", "verify_audit.py"],

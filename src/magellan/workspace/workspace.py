@@ -13,10 +13,12 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from magellan.errors import FixInput
+from magellan.workspace.backup_terms import BackupTerms
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.config_file import read_text, validated
 from magellan.workspace.freeze_terms import FreezeTerms
 from magellan.workspace.promotion_terms import PromotionTerms
+from magellan.workspace.notification_terms import NotificationTerms
 from magellan.workspace.risk_terms import RiskCaps
 from magellan.workspace.secret_terms import SecretTerms
 from magellan.workspace.section import Section
@@ -106,6 +108,8 @@ class WorkspaceSettings(Section):
     freeze: FreezeTerms = FreezeTerms()
     promotion: PromotionTerms = PromotionTerms()
     secrets: SecretTerms = SecretTerms()
+    notifications: NotificationTerms = NotificationTerms()
+    backup: BackupTerms = BackupTerms()
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from typing import Final
 
 from magellan.regime.workbook.finding import Finding, finding
@@ -229,7 +229,7 @@ def _growing(
 ) -> Iterator[Finding]:
     cells = [row[column] for column in columns if column in row and row[column].number is not None]
     numbers = [cell.number or 0.0 for cell in cells]
-    if any(before > after for before, after in zip(numbers, numbers[1:], strict=False)):
+    if any(before > after for before, after in pairwise(numbers)):
         yield finding(
             kind, file=found.file, sheet=sheet, cell=cells[0].cell,
             found=", ".join(f"{column} {row[column]}" for column in columns if column in row),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from magellan.errors import FixInput
@@ -84,7 +85,7 @@ def _sheet(name: str, said: Mapping[str, Any]) -> FoundSheet:
             found.tables[key] = FoundTable(
                 name=key,
                 # Of a column that may be blank, every row may be silent.
-                headings={each: Located(each, key) for each in dict.fromkeys([*columns, *(k for row in value for k in row)])},
+                headings={each: Located(each, key) for each in dict.fromkeys([*columns, *chain(*value)])},
                 rows=[
                     {
                         column: Located(row.get(column, ""), f"{key}[{at}].{column}")

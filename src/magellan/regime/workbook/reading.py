@@ -57,14 +57,15 @@ class _Reader:
                 f"one of the {len(SHEETS)} sheets",
                 _meant(name, known),
             )
-        for sheet, cell in self._found.formulas:
-            self._add("formula", sheet, Located("a formula", cell), "a value")
+        for where, cell in self._found.formulas:
+            self._add("formula", where, Located("a formula", cell), "a value")
         settings: dict[str, dict[str, Value]] = {}
         tables: dict[str, dict[str, tuple[Mapping[str, Value], ...]]] = {}
         for sheet in SHEETS:
             there = self._found.sheets.get(sheet.name)
             if there is None:
-                self._add("missing-sheet", sheet.name, Located("nothing", ""), sheet.about)
+                kind = "missing-sheet" if self._found.grids else "sheet-not-said"
+                self._add(kind, sheet.name, Located("nothing", ""), sheet.about)
                 there = FoundSheet(name=sheet.name)
             settings[sheet.name] = self._settings(sheet, there)
             tables[sheet.name] = {

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from magellan.regime.workbook.consistency import contradictions
-from magellan.regime.workbook.finding import Finding, Severity, finding
+from magellan.regime.workbook.finding import Finding, finding
+from magellan.regime.workbook.finding_kinds import Severity
 from magellan.regime.workbook.located import FoundWorkbook
 from magellan.regime.workbook.model_values import Accounting, accounting, regime_config
 from magellan.regime.workbook.reading import WorkbookValues, read

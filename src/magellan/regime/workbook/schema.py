@@ -78,7 +78,6 @@ class Table:
     rows: tuple[tuple[Value, ...], ...]  # of the template
     reads: str = ""  # what of the regime config is made of the rows
     dropped_columns: tuple[str, ...] = ()  # of version 4.0.0, without a successor
-    renamed_columns: tuple[tuple[str, str], ...] = ()  # (in version 4.0.0, here)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +107,6 @@ class Sheet:
     unused: str = ""  # why nothing reads the fields that read nothing; "" where all are read
     moved: tuple[Moved, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
-    dropped_tables: tuple[str, ...] = ()  # titles of tables of version 4.0.0 without a successor
 
     @property
     def parameters(self) -> tuple[Field, ...]:

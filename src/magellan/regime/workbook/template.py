@@ -1,4 +1,4 @@
-"""A workbook as cells to be written: every sheet with what it is about, its settings, its tables, and what may stand where."""
+"""A workbook as cells to be written: every sheet with its settings and tables, and what may stand where."""
 
 from __future__ import annotations
 
@@ -46,6 +46,14 @@ class WrittenSheet:
     name: str
     cells: tuple[WrittenCell, ...]
 
+    @property
+    def spare(self) -> tuple[int, int, int, int] | None:
+        """The cells below the last table, in which rows can be added: first row and column, last row and column."""
+        if not self.cells or self.cells[-1].look not in (Look.VALUE, Look.UNUSED_VALUE):
+            return None
+        last = self.cells[-1]
+        return last.row + 1, 0, last.row + SPARE_ROWS, last.column
+
 
 def written_sheets(values: WorkbookValues) -> tuple[WrittenSheet, ...]:
     """The cells of all sheets."""
@@ -78,10 +86,6 @@ def _cells(sheet: Sheet, values: WorkbookValues) -> Iterator[WrittenCell]:
                 yield WrittenCell(
                     row=at, column=column, value=written(row[field.name]), look=_look(field), field=field
                 )
-        if table is sheet.tables[-1]:
-            for spare in range(at + 1, at + 1 + SPARE_ROWS):
-                for column, field in enumerate(table.columns):
-                    yield WrittenCell(row=spare, column=column, value="", look=_look(field), field=field)
         at += 3
 
 

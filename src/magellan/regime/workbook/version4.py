@@ -80,7 +80,7 @@ def _greek_weights(found: FoundWorkbook) -> Iterator[Finding]:
             if differing:
                 yield finding(
                     "greek-weights-differ", file=found.file, sheet="IndicatorConfiguration", cell=cell.cell, found=cell,
-                    expected=", ".join(f"{greek} {weights[greek]:g}" for greek in _GREEKS if weights[greek] is not None),
+                    expected=", ".join(f"{greek} {weight}" for greek, weight in weights.items()),
                 )  # fmt: skip
 
 
@@ -97,10 +97,10 @@ def _timeframe_counts(found: FoundWorkbook) -> Iterator[Finding]:
 def _trends_overlap(found: FoundWorkbook) -> Iterator[Finding]:
     rows = _loose_table(found, "RegimeClassification", ("Class", "MinSlope", "MaxSlope"))
     if rows:
-        name = rows[0][1]
+        first = rows[0][1]
         yield finding(
             "slope-without-unit", file=found.file, sheet="RegimeClassification",
-            cell=cell_name(int(re.sub(r"\D", "", name.cell)) - 2, 1), found="MinSlope and MaxSlope",
+            cell=cell_name(int(re.sub(r"\D", "", first.cell)) - 2, 1), found="MinSlope and MaxSlope",
             expected="a unit, and the window that the slope is taken over",
         )  # fmt: skip
     spans = [(str(row[0]), row[1].number, row[2].number, row[1]) for row in rows]

@@ -63,6 +63,7 @@ DATA: Final = "Archived bars"
 BACKTEST: Final = "Backtest"
 EXCHANGE: Final = "Paper exchange"
 LEDGER: Final = "Ledger"
+OPERATE: Final = "Operations"
 SHIP: Final = "Releases"
 TRADE: Final = "Trade"
 
@@ -277,6 +278,23 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan watch --account local",
         ),
     ),
+    OPERATE: (
+        Command(
+            words="secrets list",
+            help="List the secrets that magellan.toml names, with their age. Never a value.",
+            example="magellan secrets list",
+        ),
+        Command(
+            words="secrets check",
+            help="Check that every secret is there and not overdue.",
+            example="magellan secrets check",
+        ),
+        Command(
+            words="secrets rotate",
+            help="Put new values of secrets in place; sessions that run miss no beat.",
+            example="magellan secrets rotate ALPACA_API_KEY ALPACA_API_SECRET < new_pair",
+        ),
+    ),
     EXCHANGE: (
         Command(
             words="exchange",
@@ -332,6 +350,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     # word: (panel, help line)
     "data": (DATA, "Import, fetch, check and list archived bars."),
     "audit": (LEDGER, "Read, check and export what was recorded."),
+    "secrets": (OPERATE, "List, check and rotate secrets."),
     "release": (SHIP, "Build, list, compare and verify releases."),
     "host": (SHIP, "Start and stop what is deployed on this machine."),
 }

@@ -125,5 +125,4 @@ METADATA: Final = Sheet(
         Withdrawn(name="Optimization Target", why="nothing is optimised for it"),
         Withdrawn(name="Compatible Version", why="TemplateMetadata.workbook_schema says it"),
     ),
-    dropped_tables=("Configuration Summary",),
 )

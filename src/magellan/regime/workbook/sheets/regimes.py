@@ -80,7 +80,6 @@ CLASSIFICATION: Final = Sheet(
                reads="limits.strong_above"),
     ),
     unused="colours are for charts",
-    dropped_tables=("Volatility Thresholds", "Trend Thresholds"),
 )  # fmt: skip
 
 FORMATION: Final = Sheet(

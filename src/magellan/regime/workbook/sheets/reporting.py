@@ -40,7 +40,6 @@ METRICS: Final = Sheet(
         ),
     ),
     unused="figures are printed beside what could be reached, not folded into a score",
-    dropped_tables=("Performance Scoring Formula",),
 )
 
 VALIDATION_RULES: Final = Sheet(

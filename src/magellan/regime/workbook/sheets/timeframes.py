@@ -106,5 +106,4 @@ DYNAMIC_WEIGHTS: Final = Sheet(
         ),
     ),
     unused="weights stand in IndicatorConfiguration and do not move: one that does cannot be judged afterwards",
-    dropped_tables=("Dynamic Weight Adjustment Rules",),
 )

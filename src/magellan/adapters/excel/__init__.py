@@ -1,0 +1,1 @@
+"""Spreadsheets: guarded before they are opened, read with calamine, written with XlsxWriter."""
