@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from magellan.ports.secrets import SecretProvider, SecretStore
     from magellan.ports.sweeps import SweepStore
     from magellan.ports.vendor import BarVendor
+    from magellan.ports.workbook_files import WorkbookFiles
     from magellan.settings import Decided, KeyPair
     from magellan.trading.session import ExchangeCalendar
     from magellan.usecases.build_release import ReleaseSources
@@ -101,6 +102,13 @@ def bar_vendor(name: str, environment: Mapping[str, str], notice: Callable[[str]
 
             return YahooBars.from_environment(environment, patience=patience)
     raise FixInput(f"'{name}' is no vendor of bars", next_step=f"choose one of {', '.join(BAR_VENDORS)}")
+
+
+def workbook_files() -> WorkbookFiles:
+    """Regime workbooks as files of this machine."""
+    from magellan.adapters.excel.workbook_files import ExcelWorkbookFiles
+
+    return ExcelWorkbookFiles()
 
 
 def corporate_actions(workspace: Workspace) -> CorporateActionTable:

@@ -89,6 +89,10 @@ NEEDED = {
     "replay": ["last"],
     "gate": ["moods"],
     "run": ["moods"],
+    "regime workbook new": ["regime.xlsx"],
+    "regime workbook check": ["regime.xlsx"],
+    "regime workbook import": ["old.xlsx", "--out", "regime.xlsx"],
+    "regime workbook diff": ["a.xlsx", "b.xlsx"],
     "release build": ["moods"],
     "release show": ["moods"],
     "release diff": ["moods"],
@@ -102,7 +106,19 @@ NEEDED = {
     "audit export": ["trades", "--out", "a.csv"],
     "audit script": ["--out", "verify_audit.py"],
 }
-NEEDS_NO_WORKSPACE = ("demo", "init", "doctor", "exchange", "release key", "audit script")
+NEEDS_NO_WORKSPACE = (
+    "demo",
+    "init",
+    "doctor",
+    "exchange",
+    "release key",
+    "audit script",
+    "regime workbook new",
+    "regime workbook check",
+    "regime workbook import",
+    "regime workbook diff",
+    "regime workbook schema",
+)
 
 
 @pytest.mark.parametrize("row", commands(), ids=lambda row: row.words)

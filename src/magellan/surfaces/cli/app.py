@@ -61,6 +61,7 @@ class Command:
 START: Final = "Start here"
 DATA: Final = "Archived bars"
 BACKTEST: Final = "Backtest"
+REGIME: Final = "Market regimes"
 EXCHANGE: Final = "Paper exchange"
 LEDGER: Final = "Ledger"
 OPERATE: Final = "Operations"
@@ -172,6 +173,33 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             words="gate",
             help="Gather evidence on a strategy and answer open or shut, with reasons.",
             example="magellan gate bear_trap",
+        ),
+    ),
+    REGIME: (
+        Command(
+            words="regime workbook new",
+            help="Write a fresh workbook: every value with its range and meaning.",
+            example="magellan regime workbook new regime.xlsx",
+        ),
+        Command(
+            words="regime workbook check",
+            help="Find every mistake in a workbook, by sheet and cell.",
+            example="magellan regime workbook check regime.xlsx",
+        ),
+        Command(
+            words="regime workbook import",
+            help="Turn a workbook of version 4.0.0 into one of ours, and name what was dropped.",
+            example="magellan regime workbook import old.xlsx --out regime.xlsx",
+        ),
+        Command(
+            words="regime workbook diff",
+            help="Show what differs between two workbooks.",
+            example="magellan regime workbook diff regime.xlsx regime.toml",
+        ),
+        Command(
+            words="regime workbook schema",
+            help="Show the JSON Schema of the TOML and JSON forms.",
+            example="magellan regime workbook schema --out regime.schema.json",
         ),
     ),
     SHIP: (
@@ -351,6 +379,8 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "data": (DATA, "Import, fetch, check and list archived bars."),
     "audit": (LEDGER, "Read, check and export what was recorded."),
     "secrets": (OPERATE, "List, check and rotate secrets."),
+    "regime": (REGIME, "Read the market's regime, and configure the model."),
+    "regime workbook": (REGIME, "Make, check, import and compare regime workbooks."),
     "release": (SHIP, "Build, list, compare and verify releases."),
     "host": (SHIP, "Start and stop what is deployed on this machine."),
 }
@@ -393,7 +423,7 @@ def commands() -> tuple[Command, ...]:
 def called_command(arguments: Sequence[str]) -> str:
     """The words of the command that `arguments` call, or "" for none."""
     words = [argument for argument in arguments if not argument.startswith("-")]
-    for length in (2, 1):
+    for length in (3, 2, 1):
         candidate = " ".join(words[:length])
         if any(command.words == candidate for command in commands()):
             return candidate
@@ -416,7 +446,10 @@ def _app_with(called: str) -> typer.Typer:
     groups: dict[str, typer.Typer] = {}
     for word, (panel, line) in GROUPS.items():
         groups[word] = typer.Typer(no_args_is_help=True)
-        app.add_typer(groups[word], name=word, help=line, rich_help_panel=panel)
+        above, _, name = word.rpartition(" ")
+        (groups[above] if above else app).add_typer(
+            groups[word], name=name, help=line, rich_help_panel=None if above else panel
+        )
     for panel, rows in COMMANDS.items():
         for command in rows:
             group, _, name = command.words.rpartition(" ")
