@@ -67,6 +67,7 @@ LEDGER: Final = "Ledger"
 OPERATE: Final = "Operations"
 SHIP: Final = "Releases"
 TRADE: Final = "Trade"
+MIGRATE: Final = "Restructure"
 
 COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     START: (
@@ -323,6 +324,18 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan secrets rotate ALPACA_API_KEY ALPACA_API_SECRET < new_pair",
         ),
     ),
+    MIGRATE: (
+        Command(
+            words="migrate apply",
+            help="Move files as a mapping says, and rewrite every name of theirs.",
+            example="magellan migrate apply --mapping migration_mapping.json ~/old-bots",
+        ),
+        Command(
+            words="migrate rollback",
+            help="Take a migration back, to the byte.",
+            example="magellan migrate rollback ~/old-bots",
+        ),
+    ),
     EXCHANGE: (
         Command(
             words="exchange",
@@ -381,6 +394,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "secrets": (OPERATE, "List, check and rotate secrets."),
     "regime": (REGIME, "Read the market's regime, and configure the model."),
     "regime workbook": (REGIME, "Make, check, import and compare regime workbooks."),
+    "migrate": (MIGRATE, "Restructure a Python project: apply a mapping, verify, take it back."),
     "release": (SHIP, "Build, list, compare and verify releases."),
     "host": (SHIP, "Start and stop what is deployed on this machine."),
 }
