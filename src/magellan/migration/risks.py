@@ -1,0 +1,179 @@
+"""What a person should look at before a migration is applied."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from magellan.migration.change_set import Migration, WrittenFor
+from magellan.migration.module_names import is_init
+from magellan.migration.rewrite.reference import ReferenceKind
+from magellan.migration.source_tree import SourceTree
+from magellan.plan.files.tree import Kind, folder_of
+
+_PLACES_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """Something that may behave differently afterwards."""
+
+    what: str
+    places: tuple[str, ...]  # files, with a line where there is one
+    advice: str = ""
+
+
+def risks_of(tree: SourceTree, migration: Migration, is_installed: Callable[[str], bool]) -> tuple[Risk, ...]:
+    """Everything that is known to go wrong in migrations and could in this one.
+
+    is_installed: whether a top-level name can be imported from what is installed.
+    """
+    return tuple(
+        risk
+        for risk in (
+            *_left_alone(migration),
+            *_unread(tree, migration),
+            *_shadowing(migration, is_installed),
+            *_stubs(tree, migration),
+            *_new_surroundings(tree, migration),
+            *_settings(tree, migration),
+        )
+        if risk.places
+    )
+
+
+def _left_alone(migration: Migration) -> Iterator[Risk]:
+    places: dict[tuple[ReferenceKind, bool], list[str]] = {}
+    for path, each in migration.rewriting.left():
+        off = each.kind in migration.rewriting.options.off
+        places.setdefault((each.kind, off), []).append(f"{path}:{each.line}: {each.old}")
+    for (kind, off), found in sorted(places.items()):
+        if off:
+            yield Risk(what=f"references of the kind {kind} are left as they are", places=tuple(found))
+        elif kind is ReferenceKind.FILE_ARITHMETIC:
+            yield Risk(
+                what="paths are counted from a file that moves",
+                places=tuple(found),
+                advice="look at each: folders above it are others now",
+            )
+        elif kind is ReferenceKind.PICKLE:
+            yield Risk(
+                what="pickled objects name modules that move",
+                places=tuple(found),
+                advice="keep the shims, or write them again",
+            )
+        else:
+            yield Risk(
+                what=f"probable references of the kind {kind} are left as they are",
+                places=tuple(found),
+                advice=f"read them; `--change-probable '{kind}'` changes them",
+            )
+
+
+def _unread(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
+    problems = [f"{path}: {each.problem}" for path, each in migration.rewriting.files.items() if each.problem]
+    yield Risk(
+        what="files are broken: their import statements are rewritten where they can be read, nothing else",
+        places=tuple(problems),
+    )
+    yield Risk(
+        what="folders cannot be looked into",
+        places=tuple(f"{path}: {why}" for path, why in tree.unreadable.items()),
+    )
+
+
+def _shadowing(migration: Migration, is_installed: Callable[[str], bool]) -> Iterator[Risk]:
+    before = {name.partition(".")[0] for name, _ in migration.renames.before.modules}
+    after = {name.partition(".")[0] for name, _ in migration.renames.after.modules}
+    new = sorted(after - before)
+    yield Risk(
+        what="new names at the top hide modules of Python's own library",
+        places=tuple(name for name in new if name in sys.stdlib_module_names),
+        advice="choose other names",
+    )
+    yield Risk(
+        what="new names at the top are names of installed packages too",
+        places=tuple(name for name in new if name not in sys.stdlib_module_names and is_installed(name)),
+        advice="choose other names, or make sure that the project itself is not what is installed",
+    )
+
+
+def _stubs(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
+    moved = migration.renames.paths
+    yield Risk(
+        what="a stub stays behind while its module moves",
+        places=tuple(
+            f"{path}i"
+            for path in moved
+            if path.endswith(".py") and f"{path}i" in tree.entries and f"{path}i" not in moved
+        ),
+        advice="move it too",
+    )
+
+
+def _new_surroundings(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
+    conftests, scripts, effects = [], [], set()
+    for source, target in migration.renames.paths.items():
+        entry = tree.entries[source]
+        if folder_of(source) == folder_of(target) or entry.kind is not Kind.FILE:
+            continue
+        if source.rpartition("/")[2] == "conftest.py":
+            conftests.append(source)
+        if source.endswith(".py") and b"__main__" in tree.read(source):
+            scripts.append(f"{source} -> {target}")
+        package = f"{folder_of(target)}/__init__.py"
+        known = tree.entries.get(package)
+        if (
+            known is not None
+            and known.size
+            and not is_init(target)
+            and package not in migration.renames.paths
+        ):
+            effects.add(package)
+    yield Risk(
+        what="fixtures of a moved conftest.py apply to the tests of its new folder",
+        places=tuple(conftests),
+    )
+    yield Risk(
+        what="programs lie in another folder: run by their path, they look for modules there",
+        places=tuple(scripts),
+        advice="start them as `python -m name` from the root",
+    )
+    yield Risk(
+        what="what moves into these packages is imported after their `__init__.py` has run",
+        places=tuple(sorted(effects)),
+        advice="a circle of imports may close",
+    )
+
+
+def _settings(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
+    """Settings that list packages one by one do not know of new ones."""
+    made = [each.path for each in migration.changes.written_for(WrittenFor.PACKAGE)]
+    if not made:
+        return
+    found = []
+    for path in ("setup.py", "setup.cfg", "pyproject.toml"):
+        entry = tree.entries.get(path)
+        if entry is None or entry.kind is not Kind.FILE:
+            continue
+        for number, line in enumerate(tree.read(path).splitlines(), start=1):
+            words = line.split(b"=")[0].strip().strip(b'"').replace(b"-", b"_")
+            if words in (b"packages", b"py_modules") and b"find" not in line:
+                found.append(f"{path}:{number}: {line.strip().decode(errors='replace')[:80]}")
+    yield Risk(
+        what="packages are listed one by one, and new ones are made",
+        places=tuple(found),
+        advice=f"add {', '.join(folder_of(path) for path in made[:_PLACES_SHOWN])}",
+    )
+
+
+def kinds_changed(migration: Migration) -> Counter[ReferenceKind]:
+    """How many references of each kind are rewritten."""
+    return Counter(
+        each.kind
+        for file in migration.rewriting.files.values()
+        for each in file.references
+        if migration.rewriting.options.applies_to(each)
+    )

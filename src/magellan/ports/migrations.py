@@ -1,0 +1,26 @@
+"""Migrations: what each restructuring of a tree does, stored before anything is done."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from magellan.migration.apply_plan import Recorded
+
+
+class Migrations(Protocol):
+    """Kept by `adapters/local/migration_folder.py`, in a folder of the tree itself."""
+
+    def store(self, recorded: Recorded) -> None:
+        """Keep it, with every content before and after, on disk. The tree's own times stay as they are.
+
+        Raises: AskOperator when it cannot be kept.
+        """
+        ...
+
+    def read(self, migration_id: str) -> Recorded:
+        """The migration as it was stored. Raises FixInput where there is none, AskOperator where it is damaged."""
+        ...
+
+    def ids(self) -> tuple[str, ...]:
+        """All of them, the oldest first."""
+        ...

@@ -1,0 +1,101 @@
+"""What the `magellan migrate` commands that change a tree do alike."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import socket
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from magellan.surfaces.cli.output import note, say
+
+if TYPE_CHECKING:
+    from magellan.migration.rewrite.reference import ReferenceKind
+    from magellan.plan.carry_out import Outcome, Progress
+    from magellan.surfaces.cli.output import ProgressBars
+    from magellan.usecases.migrate_apply import Desk
+
+FolderArgument = Annotated[
+    Path | None, typer.Argument(metavar="[DIR]", help="The project's folder; default: this one.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do it. Without, it is looked at and shown only.")]
+
+
+def desk_of(folder: Path | None) -> Desk:
+    """What a migration of that folder works with. Raises FixInput where there is no such folder."""
+    from magellan.adapters.local.git_checkout import GitCheckout
+    from magellan.adapters.local.journal_files import JournalFiles
+    from magellan.adapters.local.migration_folder import MigrationFolder
+    from magellan.errors import FixInput
+    from magellan.plan.actor import Actor
+    from magellan.usecases.migrate_apply import Desk
+
+    root = (folder or Path.cwd()).resolve()
+    if not root.is_dir():
+        raise FixInput(f"there is no folder {folder}", next_step="name the folder of the project")
+    migrations = MigrationFolder(root)
+    return Desk(
+        folder=shlex.quote(str(folder or ".")),
+        checkout=GitCheckout(root),
+        migrations=migrations,
+        journals=JournalFiles(migrations.journals),
+        actor=Actor(person=getpass.getuser(), host=socket.gethostname(), pid=os.getpid()),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def read_kinds(names: Sequence[str] | None) -> frozenset[ReferenceKind]:
+    """Kinds of references by their names. Raises BadParameter."""
+    from magellan.migration.rewrite.reference import ReferenceKind
+
+    known = {str(kind): kind for kind in ReferenceKind}
+    for name in names or ():
+        if name not in known and name != "all":
+            raise typer.BadParameter(f"'{name}' is no kind of reference; there are all, {', '.join(known)}")
+    if "all" in (names or ()):
+        return frozenset(ReferenceKind)
+    return frozenset(known[name] for name in names or ())
+
+
+def step_progress(bars: ProgressBars) -> Callable[[Progress], None]:
+    """Shows a plan's progress, one bar per phase."""
+
+    def show(progress: Progress) -> None:
+        bars.report(progress.phase, progress.settled, progress.settled + progress.left)
+
+    return show
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """What became of a plan, as JSON."""
+    from magellan.plan.carry_out import Finished, Halted
+
+    if isinstance(outcome, Finished):
+        return {"outcome": "done"}
+    if isinstance(outcome, Halted):
+        return {
+            "outcome": "halted",
+            "why": outcome.why,
+            "stands": list(outcome.stands),
+            "next_step": outcome.next_step,
+        }
+    return {"outcome": "taken back", "why": outcome.why}
+
+
+def show_outcome(outcome: Outcome, done: str) -> None:
+    """What became of a plan, in lines. done: what is said when it finished."""
+    from magellan.plan.carry_out import Finished, Halted
+
+    if isinstance(outcome, Finished):
+        say(done)
+    elif isinstance(outcome, Halted):
+        say(f"halted: {outcome.why}")
+        note(f"{len(outcome.stands)} steps stand; {outcome.next_step}")
+    else:
+        say(f"taken back: {outcome.why}")
