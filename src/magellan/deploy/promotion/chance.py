@@ -46,6 +46,7 @@ def passes_without_edge(n: int, predicted: float, break_even: float, level: floa
     return between(low, high, n, break_even)
 
 
+@lru_cache(maxsize=64)
 def trades_needed(
     predicted: float, break_even: float, level: float, chance: float, *, most: int = 600
 ) -> int | None:

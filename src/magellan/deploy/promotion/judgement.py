@@ -136,7 +136,7 @@ def verdict_document(verdict: PromotionVerdict) -> dict[str, Any]:
         "criteria_version": verdict.criteria_version,
         "criteria": [_criterion_document(each) for each in verdict.judgements],
         "warnings": list(verdict.warnings),
-        "evidence": _finite(_EVIDENCE.dump_python(verdict.evidence, mode="json")),
+        "evidence": _finite(_EVIDENCE.dump_python(verdict.evidence, mode="json", warnings=False)),
     }
 
 

@@ -79,7 +79,9 @@ def _of(
                 none = Measured(value=0, detail="a rehearsal needs no accepted run")
                 return {"changes_since_accepted": none}
             return Unusable(reason)
-    backtest = evidence.backtest if isinstance(evidence.backtest, Backtested) else None
+    backtest = evidence.backtest
+    if not isinstance(backtest, Backtested) or _wrong_with(backtest):
+        backtest = None
     judging = SoakJudging(subject=subject, backtest=backtest, level=level, gathered_at=evidence.gathered_at)
     return of_soak(judging, each)
 
@@ -130,19 +132,25 @@ def _of_accepted(subject: Subject, told: AcceptedSaid, at: datetime) -> Mapping[
 
 
 def _of_backtest(subject: Subject, told: Backtested) -> Mapping[str, Found] | Unusable:
-    rates = [told.entries_per_session, *([] if told.break_even is None else [told.break_even])]
-    if not all(map(math.isfinite, (told.sessions, told.trades, told.wins, *rates))) or min(rates) < 0:
-        return Unusable(f"run {told.run_id} holds what is no number")
-    if not (0 <= told.wins <= told.trades and told.sessions >= 1):
-        return Unusable(
-            f"run {told.run_id} won {told.wins} of {told.trades} trades in {told.sessions} sessions"
-        )
+    wrong = _wrong_with(told)
+    if wrong:
+        return Unusable(wrong)
     changes = _changes(subject, told.code_sha256, told.config_sha256)
     generated = told.generated and not subject.is_rehearsal
     return {
         "changes_since_backtest": Measured(value=len(changes), detail=", ".join(changes)),
         "generated_backtest": Measured(value=int(generated), detail=f"run {told.run_id}"),
     }
+
+
+def _wrong_with(told: Backtested) -> str:
+    """Why what a backtest predicts cannot be used; "" where it can be."""
+    rates = [told.entries_per_session, *([] if told.break_even is None else [told.break_even])]
+    if not all(map(math.isfinite, (told.sessions, told.trades, told.wins, *rates))) or min(rates) < 0:
+        return f"run {told.run_id} holds what is no number"
+    if not 0 <= told.wins <= told.trades or told.sessions < 1 or (told.break_even or 0.0) > 1.0:
+        return f"run {told.run_id} won {told.wins} of {told.trades} trades in {told.sessions} sessions"
+    return ""
 
 
 def _changes(subject: Subject, code_sha256: str, config_sha256: str) -> list[str]:

@@ -25,10 +25,11 @@ from magellan.ledger.entries import (
 from magellan.ledger.trade_record import TradeRecord
 from magellan.trading.bar import nanoseconds
 from magellan.trading.session import ExchangeCalendar, day_date
-from magellan.trading.timeframe import HOUR_NS
+from magellan.trading.timeframe import HOUR_NS, Timeframe
 
-# A session marks its account every hour. One that writes nothing for twice as long was not watching.
-SILENCE_MAX: Final = timedelta(hours=2)
+SILENCE_MAX: Final = timedelta(
+    hours=2
+)  # of a session that decides on bars of up to an hour; see `silence_max`
 BACKWARDS_MAX: Final = timedelta(minutes=1)  # clocks are corrected by less than that while anything runs
 
 
@@ -124,15 +125,28 @@ def soak_of(
     )
 
 
-def watched(times_ns: list[int], calendar: ExchangeCalendar) -> Mapping[date, float]:
-    """Market hours by exchange date between entries of one session that are no further apart than SILENCE_MAX.
+def silence_max(timeframe: Timeframe, calendar: ExchangeCalendar) -> timedelta:
+    """How long a session that watches may write nothing while the market is open.
+
+    It marks its account when the market opens, and records a decision at the close of every bar.
+    """
+    if timeframe.is_daily:
+        longest = int((calendar.closes_at_ns - calendar.opens_at_ns).max())
+        return timedelta(microseconds=longest // 1000) + timedelta(hours=1)
+    return max(SILENCE_MAX, timedelta(microseconds=2 * timeframe.span_ns // 1000))
+
+
+def watched(
+    times_ns: list[int], calendar: ExchangeCalendar, *, silence: timedelta = SILENCE_MAX
+) -> Mapping[date, float]:
+    """Market hours by exchange date between entries of one session that are no further apart than `silence`.
 
     times_ns: of its entries, in any order.
     """
     times = np.sort(np.asarray(times_ns, dtype=np.int64))
     if len(times) < 2:
         return {}
-    silence_ns = SILENCE_MAX // timedelta(microseconds=1) * 1000
+    silence_ns = silence // timedelta(microseconds=1) * 1000
     cuts = np.flatnonzero(np.diff(times) > silence_ns)
     starts = times[np.concatenate(([0], cuts + 1))]
     ends = times[np.concatenate((cuts, [len(times) - 1]))]
@@ -159,7 +173,9 @@ def _session(ran: _Ran, calendar: ExchangeCalendar, *, is_running: bool) -> Soak
         began_at=ran.at,
         last_at=ran.last_at,
         ended=ran.ended or is_running,
-        watched=watched(ran.times_ns, calendar),
+        watched=watched(
+            ran.times_ns, calendar, silence=silence_max(Timeframe.parse(ran.began.timeframe), calendar)
+        ),
     )
 
 
