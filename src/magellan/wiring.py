@@ -18,6 +18,8 @@ from magellan.adapters.parquet.foreign_file import ENDINGS, read_foreign
 from magellan.errors import FixInput
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from magellan.adapters.local.control_folder import ControlFolder
     from magellan.adapters.local.heartbeat_file import HeartbeatFile
     from magellan.adapters.local.host import HostFolder
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from magellan.ports.live_bars import LiveBars
     from magellan.ports.machine import Machine
     from magellan.ports.notifier import Notifier
+    from magellan.ports.outbox import Outbox, Transport
     from magellan.ports.pace import Pace
     from magellan.ports.release_key import ReleaseKey
     from magellan.ports.release_store import ReleaseStore
@@ -474,21 +477,59 @@ def checkpoints(workspace: Workspace, copy: Path | None = None) -> Checkpoints:
     return CheckpointFile(copy or workspace.state_folder / "audit" / "checkpoints.jsonl")
 
 
+def outbox(workspace: Workspace) -> Outbox:
+    """What people are to be told, until their channels have taken it."""
+    from magellan.adapters.local.outbox_folder import OutboxFolder
+
+    return OutboxFolder(workspace.state_folder / "outbox")
+
+
+def transport(workspace: Workspace, channel: str, environment: Mapping[str, str]) -> Transport:
+    """The way to the people behind a channel of magellan.toml. Raises FixInput for a secret that is missing or wrong."""
+    from magellan.adapters.apprise_transport import AppriseTransport
+
+    terms = workspace.settings.notifications.channels[channel]
+    secret = None if terms.secret is None else named_secret(workspace, environment, terms.secret)
+    return AppriseTransport(channel, terms, secret)
+
+
+def named_secret(workspace: Workspace, environment: Mapping[str, str], name: str) -> SecretStr:
+    """A secret that no account names, from where magellan.toml says that such secrets are. Raises FixInput."""
+    source = workspace.settings.secrets.source
+    for provider in secret_providers(workspace, environment):
+        if provider.source == source and (found := provider.secret(name)) is not None:
+            return found
+    raise FixInput(
+        f"there is no secret {name} in the {source}",
+        next_step="`magellan secrets list` shows where each one is looked for",
+    )
+
+
 def notifier(workspace: Workspace, account: str, secrets: Iterable[str]) -> Notifier:
-    """What tells people: the console, and the account's log, in which no secret shows."""
+    """What tells people: the console, the account's log, and the channels of magellan.toml. No secret shows in any."""
     from magellan.adapters.live_log import Redaction, RotatedLines, live_log
     from magellan.adapters.local.log_notifier import LogNotifier
+    from magellan.adapters.local.outbox_notifier import OutboxNotifier
     from magellan.ledger.known_secrets import KnownSecrets
+    from magellan.usecases.deliver_notifications import enqueue
+
+    known = KnownSecrets(secrets)
 
     log = live_log(
         console=sys.stderr,
         file=RotatedLines(
             workspace.state_folder / "logs" / f"{account}.jsonl", largest=_LOG_BYTES, kept=_LOGS_KEPT
         ),
-        redaction=Redaction(KnownSecrets(secrets)),
+        redaction=Redaction(known),
         clock=lambda: datetime.now(UTC),
     )
-    return LogNotifier(log)
+    terms = workspace.settings.notifications
+    if not terms.channels:
+        return LogNotifier(log)
+    queues = outbox(workspace)
+    return OutboxNotifier(
+        LogNotifier(log), lambda message: enqueue(queues, terms, message), source=account, secrets=known
+    )
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
