@@ -84,6 +84,7 @@ def rollout(
 
     places: at least one. by: the person. verb: deploy, roll back or promote, for people.
     """
+    # Seconds are written down as 20.0 even where somebody said 20: a plan that is read back must be the same.
     instances = [instance_at(place, incoming) for place in places]
     pairs = list(zip(places, instances, strict=True))
     config = incoming.config_sha256
@@ -92,7 +93,7 @@ def rollout(
             host=place.host,
             instance=each.instance,
             config_sha256=each.config_sha256,
-            within_s=terms.ready_within_s,
+            within_s=float(terms.ready_within_s),
         )
         for place, instance in pairs
         for each in place.standing
@@ -111,7 +112,10 @@ def rollout(
             "stand by",
             [
                 StandBy(
-                    host=place.host, instance=instance, config_sha256=config, within_s=terms.ready_within_s
+                    host=place.host,
+                    instance=instance,
+                    config_sha256=config,
+                    within_s=float(terms.ready_within_s),
                 )
                 for place, instance in pairs
             ],
@@ -128,7 +132,7 @@ def rollout(
         ),
     ]
     hand_overs: list[Step[Fleet]] = [
-        HandOver(host=place.host, instance=instance, by=by, within_s=terms.hand_over_within_s)
+        HandOver(host=place.host, instance=instance, by=by, within_s=float(terms.hand_over_within_s))
         for place, instance in pairs
     ]
     healths: list[Step[Fleet]] = [
@@ -137,7 +141,7 @@ def rollout(
             instance=instance,
             config_sha256=config,
             halted_before=place.halted,
-            within_s=terms.healthy_within_s,
+            within_s=float(terms.healthy_within_s),
         )
         for place, instance in pairs
     ]
@@ -153,7 +157,7 @@ def rollout(
                 instance=instance,
                 config_sha256=config,
                 halted_before=place.halted,
-                for_s=terms.watch_s,
+                for_s=float(terms.watch_s),
                 loss_fraction_max=terms.loss_fraction_max,
             )
             for place, instance in pairs

@@ -7,7 +7,6 @@ knows nothing; after it the old one stands by, so that the way back is the same 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -303,18 +302,18 @@ class Watch(Step[Fleet]):
         host = world.hosts[self.host]
         first = await host.session(self.instance.ledger_account)
         first_pid = _pid(await _must_run(host, self.instance.key))
-        began_s = reached_s = time.monotonic()
+        began_s = reached_s = _now_s()
         unwell_since_s: float | None = None
-        while (now_s := time.monotonic()) < began_s + self.for_s:
+        while (now_s := _now_s()) < began_s + self.for_s:
             await asyncio.sleep(min(_WATCH_EVERY_S, max(0.0, began_s + self.for_s - now_s)))
             try:
                 process = await _must_run(host, self.instance.key)
                 look = await host.session(self.instance.ledger_account)
             except TryAgain as error:  # a host that is out of reach for a moment trades on
-                if time.monotonic() - reached_s > _UNREACHED_S_MAX:
+                if _now_s() - reached_s > _UNREACHED_S_MAX:
                     raise AskOperator(f"{self.host} has been out of reach: {error.message}") from error
                 continue
-            reached_s = time.monotonic()
+            reached_s = _now_s()
             if _pid(process) not in (None, first_pid):
                 raise AskOperator(
                     f"its process {first_pid} is gone, and another one was started in its place"
@@ -420,7 +419,7 @@ async def _made_ready(host: Host, instance: Instance, config_sha256: str, within
 
 async def _until_trading(host: Host, key: str, other: str | None, within_s: float) -> None:
     """Wait until an armed instance trades. One that holds the account though it may not is ended by force."""
-    began_s = time.monotonic()
+    began_s = _now_s()
     forced = False
 
     async def trading() -> str:
@@ -431,7 +430,7 @@ async def _until_trading(host: Host, key: str, other: str | None, within_s: floa
             raise AskOperator(f"{key} {failed}{_last_words(look)}")
         if look.condition is Condition.TRADING:
             return ""
-        is_late = time.monotonic() - began_s > within_s / 2
+        is_late = _now_s() - began_s > within_s / 2
         if other is not None and is_late and not forced and await _trades(host, other):
             forced = True
             await host.stop(other)
@@ -460,11 +459,16 @@ async def _until(
     every_s: float = _LOOKS_EVERY_S,
 ) -> None:
     """Ask until nothing is lacking. Raises AskOperator when it takes longer than that."""
-    until_s = time.monotonic() + within_s
+    until_s = _now_s() + within_s
     while what := await lacking():
-        if time.monotonic() >= until_s:
+        if _now_s() >= until_s:
             raise AskOperator(f"{words(what)}, after {within_s:g} s")
         await asyncio.sleep(every_s)
+
+
+def _now_s() -> float:
+    """Seconds that pass as they do, whoever sets the clock."""
+    return asyncio.get_running_loop().time()
 
 
 async def _trades(host: Host, key: str) -> bool:
@@ -510,8 +514,10 @@ def _not_itself(look: InstanceLook, instance: Instance, config_sha256: str) -> s
 
 
 def _last_words(look: InstanceLook) -> str:
-    words = look.last_words[-_WORDS_SHOWN:]
-    return "".join(f"\n    {line}" for line in words)
+    """What it printed before it ended, where it did not say itself why."""
+    if look.condition is Condition.FAILED:
+        return ""
+    return "".join(f"\n    {line}" for line in look.last_words[-_WORDS_SHOWN:])
 
 
 def _drifted(host: str, label: str, drift: tuple[str, ...]) -> str:

@@ -1,0 +1,347 @@
+"""A roll-out ends with the new release whole or the old one whole, whatever goes wrong, and nobody trades twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from deploy.simulated_hosts import (
+    LEDGER_ACCOUNT,
+    NEW,
+    OLD,
+    OLDER,
+    TERMS,
+    WELL,
+    Behaviour,
+    SimulatedHost,
+    SimulatedWorld,
+    incoming,
+    instance_of,
+    place_of,
+)
+from magellan.deploy.host import Fleet
+from magellan.deploy.rollout import RolloutTerms, rollout, rollout_of
+from magellan.plan.carry_out import Finished, Halted, Outcome, TakenBack, carry_out, take_back
+from magellan.plan.plan import Plan, differences
+from magellan.plan.records import Head
+from plan.memory import BEGAN, SOMEBODY, Killed, MemoryJournal
+
+
+def world_with(
+    hosts: Iterable[str] = ("h1",), *, new: Behaviour = WELL, old: bool = True, older: Iterable[str] = ()
+) -> SimulatedWorld:
+    """Hosts on which the old release trades, and the new one will behave like that."""
+    world = SimulatedWorld(behaviours={NEW: new})
+    for name in hosts:
+        host = SimulatedHost(name, world)
+        if old:
+            host.begin_with(OLD, armed=True, older=tuple(older))
+    world.let_pass(5)
+    return world
+
+
+def plan_for(world: SimulatedWorld, terms: RolloutTerms = TERMS, release: str = NEW) -> Plan[Fleet]:
+    return rollout([place_of(each) for each in world.hosts.values()], incoming(release), terms, by="jane")
+
+
+def fleet(world: SimulatedWorld) -> Fleet:
+    return Fleet(hosts=dict(world.hosts), content={NEW: b"new", OLD: b"old"})
+
+
+def begun(plan: Plan[Fleet]) -> MemoryJournal:
+    return MemoryJournal(kept=[Head(at=BEGAN, by=SOMEBODY, plan=plan.description)])
+
+
+def carried_out(world: SimulatedWorld, plan: Plan[Fleet], journal: MemoryJournal | None = None) -> Outcome:
+    return world.run(carry_out(plan, fleet(world), journal or begun(plan), now=world.now))
+
+
+def taken_back(world: SimulatedWorld, plan: Plan[Fleet], journal: MemoryJournal) -> Outcome:
+    return world.run(take_back(plan, fleet(world), journal, why="asked", now=world.now))
+
+
+def trades(world: SimulatedWorld) -> dict[str, str | None]:
+    """The release that trades, by host."""
+    world.let_pass(5)
+    found = {}
+    for name, host in world.hosts.items():
+        key = host.trading()
+        found[name] = None if key is None else host.running[key].instance.release_id
+    return found
+
+
+def must_be_whole(world: SimulatedWorld) -> None:
+    """On every host, whoever is armed trades, and its release is there as it was approved."""
+    for name, release_id in trades(world).items():
+        host = world.hosts[name]
+        assert release_id is not None, f"nobody trades on {name}"
+        assert host.arming[LEDGER_ACCOUNT].release_id == release_id
+        assert host.releases[release_id] == (), f"{name} trades an edited release"
+
+
+def test_the_new_release_trades_and_the_old_one_stands_by_for_the_way_back() -> None:
+    world = world_with(("h1", "h2", "h3"))
+    outcome = carried_out(world, plan_for(world))
+    assert isinstance(outcome, Finished)
+    assert set(trades(world).values()) == {NEW}
+    for host in world.hosts.values():
+        assert sorted(host.running) == sorted([instance_of(OLD).key, instance_of(NEW).key])
+
+
+def test_a_release_before_the_one_that_trades_ends_and_stays_installed() -> None:
+    world = world_with(older=(OLDER,))
+    carried_out(world, plan_for(world))
+    host = world.hosts["h1"]
+    assert instance_of(OLDER).key not in host.running
+    assert OLDER in host.releases
+
+
+def test_the_first_release_of_an_account_needs_no_other() -> None:
+    world = world_with(old=False)
+    assert isinstance(carried_out(world, plan_for(world)), Finished)
+    assert trades(world) == {"h1": NEW}
+
+
+def test_a_first_release_that_fails_leaves_nobody_armed() -> None:
+    world = world_with(old=False, new=Behaviour(never_well=True))
+    assert isinstance(carried_out(world, plan_for(world)), TakenBack)
+    assert trades(world) == {"h1": None}
+    assert world.hosts["h1"].arming[LEDGER_ACCOUNT].instance is None
+    assert world.hosts["h1"].running == {}
+
+
+def test_deploying_what_trades_already_changes_nothing() -> None:
+    world = world_with()
+    carried_out(world, plan_for(world))
+    before = (dict(world.hosts["h1"].arming), list(world.hosts["h1"].traders))
+    assert isinstance(carried_out(world, plan_for(world)), Finished)
+    assert (world.hosts["h1"].arming, world.hosts["h1"].traders) == before
+
+
+def test_between_two_releases_nobody_holds_the_account_twice() -> None:
+    world = world_with()
+    carried_out(world, plan_for(world))
+    carried_out(world, plan_for(world, replace(TERMS, watch_s=0), OLD))
+    holders = [key for _, key in world.hosts["h1"].traders]
+    assert all(each is None for each in holders[1::2]), "each one lets go before the next one takes it"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        (Behaviour(exits=True), "its code is broken"),
+        (Behaviour(ready_s=None), "was not ready"),
+        (Behaviour(config="ff" * 32), "runs the config"),
+    ],
+    ids=["exits at start", "never ready", "another config"],
+)
+def test_what_does_not_stand_by_never_touches_the_account(behaviour: Behaviour, why: str) -> None:
+    world = world_with(new=behaviour)
+    before = list(world.hosts["h1"].traders)
+    outcome = carried_out(world, plan_for(world))
+    assert isinstance(outcome, TakenBack)
+    assert why in outcome.why
+    assert world.hosts["h1"].traders == before, "the old one did not stop for an instant"
+    assert NEW not in world.hosts["h1"].releases
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        (Behaviour(never_well=True), "the broker's first answer"),
+        (Behaviour(dies_s=8), "has ended"),
+        (Behaviour(restarts_s=8), "another one was started in its place"),
+        (Behaviour(trips_s=8), "a breaker has tripped: loss per day"),
+        (Behaviour(raises_s=8), "exceptions"),
+        (Behaviour(loses_s=8), "it has lost 3.00% of the account"),
+        (Behaviour(takes_s=60), "did not begin to trade"),
+    ],
+    ids=["never well", "dies", "restarts", "breaker", "raises", "loses", "slow to take over"],
+)
+def test_what_goes_wrong_after_the_hand_over_brings_the_old_release_back(
+    behaviour: Behaviour, why: str
+) -> None:
+    world = world_with(("h1", "h2"), new=behaviour)
+    outcome = carried_out(world, plan_for(world))
+    assert isinstance(outcome, TakenBack)
+    assert why in outcome.why
+    assert set(trades(world).values()) == {OLD}
+    must_be_whole(world)
+
+
+def test_a_release_that_dies_in_its_watch_is_noticed_within_two_seconds() -> None:
+    world = world_with(new=Behaviour(dies_s=8))
+    carried_out(world, plan_for(world))
+    host = world.hosts["h1"]
+    new_began_s = next(at_s for at_s, key in host.traders if key == instance_of(NEW).key)
+    old_again_s = host.traders[-1][0]
+    assert host.traders[-1][1] == instance_of(OLD).key
+    assert old_again_s - (new_began_s + WELL.takes_s + 8) < 2
+
+
+def test_a_release_that_does_not_let_go_is_ended_by_force() -> None:
+    world = world_with()
+    world.hosts["h1"].running[instance_of(OLD).key].behaviour = Behaviour(lets_go=False)
+    assert isinstance(carried_out(world, plan_for(world)), Finished)
+    assert trades(world) == {"h1": NEW}
+    assert instance_of(OLD).key not in world.hosts["h1"].running
+
+
+def test_a_halt_that_a_person_gave_before_outlives_a_release() -> None:
+    world = world_with()
+    world.hosts["h1"].halted = "the feed looks wrong"
+    assert isinstance(carried_out(world, plan_for(world)), Finished)
+    assert world.hosts["h1"].halted == "the feed looks wrong"
+
+
+def test_knight_one_host_of_eight_that_differs_keeps_every_host_on_the_old_release() -> None:
+    """Incident: 1 August 2012, Knight Capital; seven of eight servers had the new code."""
+    world = world_with([f"h{number}" for number in range(8)])
+    stale = world.hosts["h5"]
+    stale.releases[NEW] = ("strategy/strategy.py was edited",)
+    before = {name: list(host.traders) for name, host in world.hosts.items()}
+    outcome = carried_out(world, plan_for(world))
+    assert isinstance(outcome, TakenBack)
+    assert "h5" in outcome.why
+    assert "strategy/strategy.py was edited" in outcome.why
+    assert {name: host.traders for name, host in world.hosts.items()} == before
+
+
+def test_a_host_that_was_edited_after_it_was_ready_is_found_before_anybody_is_armed() -> None:
+    world = world_with(("h1", "h2"))
+    plan = plan_for(world)
+
+    class Edits(MemoryJournal):
+        def append(self, records, *, durably):  # type: ignore[no-untyped-def]
+            super().append(records, durably=durably)
+            if "attest" in str(world.calls[-1:]) or len(self.kept) > 6:
+                world.hosts["h2"].releases[NEW] = ("config.json was edited",)
+
+    journal = Edits(kept=[Head(at=BEGAN, by=SOMEBODY, plan=plan.description)])
+    outcome = carried_out(world, plan, journal)
+    assert not isinstance(outcome, Finished)
+    assert "config.json was edited" in outcome.why
+    assert set(trades(world).values()) == {OLD}
+
+
+def test_a_plan_that_was_written_down_is_read_back_as_the_same_plan() -> None:
+    world = world_with(("h1", "h2"), older=(OLDER,))
+    for terms in (TERMS, replace(TERMS, at_once=True)):
+        plan = plan_for(world, terms)
+        assert differences(plan.description, rollout_of(plan.description).description) == []
+
+
+def test_what_was_deployed_can_be_taken_back_afterwards() -> None:
+    world = world_with(older=(OLDER,))
+    plan = plan_for(world)
+    journal = begun(plan)
+    carried_out(world, plan, journal)
+    assert isinstance(taken_back(world, plan, journal.reopened()), TakenBack)
+    assert trades(world) == {"h1": OLD}
+    assert instance_of(OLDER).key in world.hosts["h1"].running
+    assert NEW not in world.hosts["h1"].releases
+
+
+def calls_of(new: Behaviour) -> range:
+    """The calls of the hosts in a roll-out without a fault: every third; with MAGELLAN_ALL_FAULTS=1 every one."""
+    world = world_with(("h1", "h2"), new=new, older=(OLDER,))
+    carried_out(world, plan_for(world, QUICK))
+    return range(1, len(world.calls) + 1, 1 if os.environ.get("MAGELLAN_ALL_FAULTS") else 3)
+
+
+QUICK = replace(TERMS, watch_s=1, healthy_within_s=1, ready_within_s=2, hand_over_within_s=2)
+SLOW = Behaviour(never_well=True)
+
+
+@pytest.mark.parametrize("new", [WELL, SLOW], ids=["well", "taken back"])
+@pytest.mark.parametrize("fault", ["killed before", "killed after"])
+@pytest.mark.parametrize("way", ["resume", "undo"])
+def test_a_kill_at_any_call_of_a_host_leaves_one_whole_release_and_both_ways_to_go_on(
+    new: Behaviour, fault: str, way: str
+) -> None:
+    for call in calls_of(new):
+        world = world_with(("h1", "h2"), new=new, older=(OLDER,))
+        world.fault, world.fault_at_call = fault, call
+        plan = plan_for(world, QUICK)
+        journal = begun(plan)
+        with pytest.raises(Killed):
+            carried_out(world, plan, journal)
+        must_be_whole(world)
+        world.fault_at_call = None
+        go_on = carried_out if way == "resume" else taken_back
+        outcome = go_on(world, rollout_of(plan.description), journal.reopened())
+        assert not isinstance(outcome, Halted), f"call {call}: {outcome.why}"
+        must_be_whole(world)
+        is_new = isinstance(outcome, Finished)
+        assert set(trades(world).values()) == {NEW if is_new else OLD}
+        assert is_new == (new is WELL and way == "resume")
+
+
+@pytest.mark.parametrize("way", ["resume", "undo"])
+def test_a_kill_at_any_record_of_the_journal_does_the_same(way: str) -> None:
+    world = world_with(("h1", "h2"))
+    plan = plan_for(world, QUICK)
+    journal = begun(plan)
+    carried_out(world, plan, journal)
+    for record in range(len(journal.appends)):
+        world = world_with(("h1", "h2"))
+        plan = plan_for(world, QUICK)
+        journal = begun(plan)
+        journal.appends_until_kill = record
+        with pytest.raises(Killed):
+            carried_out(world, plan, journal)
+        must_be_whole(world)
+        go_on = carried_out if way == "resume" else taken_back
+        journal.power_cut()
+        outcome = go_on(world, rollout_of(plan.description), journal.reopened())
+        assert isinstance(outcome, Finished if way == "resume" else TakenBack), outcome
+        must_be_whole(world)
+
+
+@pytest.mark.parametrize("new", [WELL, SLOW], ids=["well", "taken back"])
+@pytest.mark.parametrize("fault", ["lost before", "lost after", "refused"])
+def test_an_error_at_any_call_of_a_host_leaves_one_whole_release(new: Behaviour, fault: str) -> None:
+    for call in calls_of(new):
+        world = world_with(("h1", "h2"), new=new, older=(OLDER,))
+        world.fault, world.fault_at_call = fault, call
+        plan = plan_for(world, QUICK)
+        journal = begun(plan)
+        outcome = carried_out(world, plan, journal)
+        must_be_whole(world)
+        if isinstance(outcome, Halted):
+            outcome = taken_back(world, rollout_of(plan.description), journal.reopened())
+        assert not isinstance(outcome, Halted), f"call {call}: {outcome.why}"
+        must_be_whole(world)
+        assert set(trades(world).values()) == {NEW if isinstance(outcome, Finished) else OLD}
+
+
+@given(data=st.data())
+@hypothesis_settings(max_examples=40)
+def test_hosts_that_are_cut_off_and_come_back_end_on_one_release(data: st.DataObject) -> None:
+    """A host that is cut off trades what it traded; once it is back, the plan ends one way or the other."""
+    names = ("h1", "h2", "h3")
+    world = world_with(names, new=data.draw(st.sampled_from([WELL, SLOW, Behaviour(exits=True)])))
+    plan = plan_for(world, replace(QUICK, at_once=data.draw(st.booleans())))
+    journal = begun(plan)
+    host = data.draw(st.sampled_from(names))
+    at_call = data.draw(st.integers(1, 120))
+    for_calls = data.draw(st.sampled_from([3, 30, 10_000]))
+
+    def cut(host_name: str, calls: list[tuple[str, str]]) -> bool:
+        return host_name == host and at_call <= len(calls) < at_call + for_calls
+
+    world.is_cut_off = lambda name: cut(name, world.calls)  # type: ignore[method-assign]
+    outcome = carried_out(world, plan, journal)
+    must_be_whole(world)
+    world.is_cut_off = lambda name: False  # type: ignore[method-assign]
+    if isinstance(outcome, Halted):
+        outcome = taken_back(world, rollout_of(plan.description), journal.reopened())
+        assert isinstance(outcome, TakenBack), outcome.why  # type: ignore[union-attr]
+    must_be_whole(world)
+    assert set(trades(world).values()) == {NEW if isinstance(outcome, Finished) else OLD}
