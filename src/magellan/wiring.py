@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
     from magellan.ledger.entries import SessionBegan
+    from magellan.ports.backup import BackupRecord
     from magellan.ports.bars import BarArchive
     from magellan.ports.broker import Broker
     from magellan.ports.change_log import ChangeLog
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from magellan.usecases.open_release import InstalledRelease
     from magellan.usecases.promotion_evidence import PromotionSources
     from magellan.usecases.trade import Market
+    from magellan.usecases.watch_upkeep import Measured
     from magellan.workspace.broker_account import BrokerAccount, LiveData
     from magellan.workspace.config import StrategyConfig
     from magellan.workspace.workspace import Workspace
@@ -72,6 +74,7 @@ FOREIGN_ENDINGS = ENDINGS  # of files that are worth a try
 GENERATED_SYMBOLS = ("AAPL", "MSFT", "SPY")  # of a paper exchange that is not told any
 _LOG_BYTES = 10_000_000  # before a session's log is begun anew
 _LOGS_KEPT = 10
+_SECRETS_ASKED_EVERY = timedelta(hours=1)  # stores may be far away, and count what they are asked
 _BAR_DELAY_S = {"polygon": 5.0, "yahoo": 15.0}  # until a minute's bar is usually there
 _VENDOR_VARIABLES = ("POLYGON_API_KEY", "MASSIVE_API_KEY", "POLYGON_API_URL", "YAHOO_URL")
 BAR_VENDORS = ("alpaca", "polygon", "yahoo")
@@ -195,6 +198,13 @@ def gate_sources(
 
 def release_store(workspace: Workspace) -> ReleaseStore:
     """Where the workspace's releases lie."""
+    terms = workspace.settings.releases
+    if terms.store is not None:
+        from magellan.adapters.aws.release_bucket import ReleaseBucket
+        from magellan.workspace.aws_names import bucket_path
+
+        bucket, prefix = bucket_path(terms.store)
+        return ReleaseBucket(bucket, prefix, region=terms.store_region)
     from magellan.adapters.local.release_folder import ReleaseFolder
 
     return ReleaseFolder(workspace.state_folder / "releases")
@@ -530,6 +540,59 @@ def notifier(workspace: Workspace, account: str, secrets: Iterable[str]) -> Noti
     return OutboxNotifier(
         LogNotifier(log), lambda message: enqueue(queues, terms, message), source=account, secrets=known
     )
+
+
+def upkeep_measure(
+    workspace: Workspace, account: str, environment: Mapping[str, str]
+) -> Callable[[], Measured]:
+    """What a watch over an account measures besides its session: disk, logs, secrets, backups."""
+    import shutil
+
+    from magellan.settings import KEY_SCHEMES
+    from magellan.usecases.secret_inventory import inventory, needed_secrets
+    from magellan.usecases.watch_upkeep import Measured
+
+    providers = secret_providers(workspace, environment)
+    beats = heartbeat_file(workspace, account)
+    secrets: tuple[str, ...] = ()
+    asked_at: datetime | None = None
+
+    def not_well(now: datetime) -> tuple[str, ...]:
+        needed = needed_secrets(
+            workspace.settings,
+            schemes=KEY_SCHEMES,
+            is_known=lambda source, name: any(
+                each.secret(name) is not None for each in providers if each.source == source
+            ),
+        )
+        lines = inventory(needed, workspace.settings, providers, secret_ages(workspace), now=now)
+        return tuple(f"the secret {each.name} is {each.state}" for each in lines if not each.state.is_well)
+
+    def measure() -> Measured:
+        nonlocal secrets, asked_at
+        now = datetime.now(UTC)
+        if asked_at is None or now - asked_at > _SECRETS_ASKED_EVERY:
+            secrets, asked_at = not_well(now), now
+        newest = beats.newest()
+        logs = workspace.state_folder / "logs"
+        return Measured(
+            at=now,
+            beat=None if newest is None else newest[0],
+            disk_free_bytes=shutil.disk_usage(workspace.root).free,
+            log_bytes=sum(each.stat().st_size for each in logs.glob("*") if each.is_file()),
+            secrets_not_well=secrets,
+            backups_asked=workspace.settings.backup.to is not None,
+            last_backup_at=backup_record(workspace).last_at(),
+        )
+
+    return measure
+
+
+def backup_record(workspace: Workspace) -> BackupRecord:
+    """What is remembered of the backups that were made."""
+    from magellan.adapters.local.backup_record import BackupRecordFile
+
+    return BackupRecordFile(workspace.state_folder / "backup" / "made.jsonl")
 
 
 def event_loop() -> asyncio.AbstractEventLoop:

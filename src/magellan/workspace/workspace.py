@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from magellan.errors import FixInput
+from magellan.workspace.aws_names import BUCKET_PATH, AwsRegion
 from magellan.workspace.backup_terms import BackupTerms
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.config_file import read_text, validated
@@ -74,6 +75,12 @@ class ReleaseTerms(Section):
         description="public keys that `magellan release key` shows, by whom they belong to",
     )
     keep: int = Field(10, ge=1, description="newest releases of a strategy that `release prune` leaves")
+    store: str | None = Field(
+        None,
+        pattern=BUCKET_PATH,
+        description="where releases lie: s3://bucket or s3://bucket/prefix; null: in the workspace's .magellan",
+    )
+    store_region: AwsRegion | None = Field(None, description="of that bucket; null: as AWS's own settings say")
 
 
 class DeployTerms(Section):

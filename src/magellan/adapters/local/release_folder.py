@@ -8,6 +8,7 @@ what a copy does to a file's times. A file that does not bear such a name is not
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from contextlib import suppress
@@ -21,6 +22,7 @@ from magellan.release.stored import StoredRelease
 
 _NAME: Final = re.compile(r"(\d{4,})-(\d{8}T\d{6}Z)-([0-9a-f]{64})\.tar")
 _TIME: Final = "%Y%m%dT%H%M%SZ"
+_LOCK: Final = ".numbers.lock"
 _KEPT: Final = "all releases that were there"
 
 
@@ -91,8 +93,9 @@ class ReleaseFolder:
     def _named(
         self, strategy: str, release_id: str, unfinished: Path, at: datetime, size: int
     ) -> StoredRelease:
-        """Give a file that is whole its name, under the next number that nobody takes meanwhile."""
-        while True:
+        """Give a file that is whole its name, under the next number; another process waits meanwhile."""
+        with open(unfinished.with_name(_LOCK), "ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             found = self._found(strategy)
             if release_id in found:
                 return found[release_id]
@@ -104,10 +107,9 @@ class ReleaseFolder:
                 size=size,
             )
             path = self._path(release)
-            with suppress(FileExistsError):  # another process was first: look again
-                os.link(unfinished, path)
-                sync_folder(path.parent)
-                return release
+            os.link(unfinished, path)
+            sync_folder(path.parent)
+        return release
 
     def _found(self, strategy: str) -> dict[str, StoredRelease]:
         """By id, oldest first."""
