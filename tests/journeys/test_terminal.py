@@ -121,6 +121,8 @@ NEEDS_NO_WORKSPACE = (
     "regime workbook import",
     "regime workbook diff",
     "regime workbook schema",
+    "migrate scan",
+    "migrate plan",
 )
 
 

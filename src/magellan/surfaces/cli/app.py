@@ -323,8 +323,28 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             help="Put new values of secrets in place; sessions that run miss no beat.",
             example="magellan secrets rotate ALPACA_API_KEY ALPACA_API_SECRET < new_pair",
         ),
+        Command(
+            words="notify test",
+            help="Send a test message through the channels of magellan.toml.",
+            example="magellan notify test",
+        ),
+        Command(
+            words="notify outbox",
+            help="Show what waits for each channel, and why.",
+            example="magellan notify outbox",
+        ),
     ),
     MIGRATE: (
+        Command(
+            words="migrate scan",
+            help="Look through a Python project: what is in it, what is broken, what belongs where.",
+            example="magellan migrate scan ~/old-bots",
+        ),
+        Command(
+            words="migrate plan",
+            help="Propose where each file should go, as a mapping to edit.",
+            example="magellan migrate plan ~/old-bots",
+        ),
         Command(
             words="migrate apply",
             help="Move files as a mapping says, and rewrite every name of theirs.",
@@ -391,10 +411,11 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     # word: (panel, help line)
     "data": (DATA, "Import, fetch, check and list archived bars."),
     "audit": (LEDGER, "Read, check and export what was recorded."),
+    "notify": (OPERATE, "Test the ways to people, and see what waits for them."),
     "secrets": (OPERATE, "List, check and rotate secrets."),
     "regime": (REGIME, "Read the market's regime, and configure the model."),
     "regime workbook": (REGIME, "Make, check, import and compare regime workbooks."),
-    "migrate": (MIGRATE, "Restructure a Python project: apply a mapping, verify, take it back."),
+    "migrate": (MIGRATE, "Restructure a Python project: scan, plan, apply, verify, take it back."),
     "release": (SHIP, "Build, list, compare and verify releases."),
     "host": (SHIP, "Start and stop what is deployed on this machine."),
 }
