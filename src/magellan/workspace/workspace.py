@@ -23,9 +23,11 @@ from magellan.workspace.notification_terms import NotificationTerms
 from magellan.workspace.risk_terms import RiskCaps
 from magellan.workspace.secret_terms import SecretTerms
 from magellan.workspace.section import Section
+from magellan.workspace.target import Target
 
 FILE: Final = "magellan.toml"
 STRATEGY_FILE: Final = "strategy.py"
+LOCAL: Final = "local"  # the target that every workspace has
 
 
 class Stage(StrEnum):
@@ -47,7 +49,7 @@ class StageTerms(Section):
         default_factory=dict, description="by strategy, where it trades another account than its stage's"
     )
     targets: tuple[AccountName, ...] = Field(
-        ("local",), min_length=1, description="where its strategies are deployed; local is this machine"
+        (LOCAL,), min_length=1, description="where its strategies are deployed; local is this machine"
     )
     watch_s: float = Field(
         60.0, ge=0, description="seconds that a roll-out stays beside a new release after the hand-over"
@@ -80,7 +82,9 @@ class ReleaseTerms(Section):
         pattern=BUCKET_PATH,
         description="where releases lie: s3://bucket or s3://bucket/prefix; null: in the workspace's .magellan",
     )
-    store_region: AwsRegion | None = Field(None, description="of that bucket; null: as AWS's own settings say")
+    store_region: AwsRegion | None = Field(
+        None, description="of that bucket; null: as AWS's own settings say"
+    )
 
 
 class DeployTerms(Section):
@@ -109,6 +113,9 @@ class WorkspaceSettings(Section):
     accounts: dict[AccountName, BrokerAccount] = Field(
         default_factory=dict, description="broker accounts, by a name of yours"
     )
+    targets: dict[AccountName, Target] = Field(
+        default_factory=dict, description="where strategies are deployed, by a name of yours"
+    )
     stages: Stages = Stages()
     releases: ReleaseTerms = ReleaseTerms()
     deploy: DeployTerms = DeployTerms()
@@ -123,6 +130,12 @@ class WorkspaceSettings(Section):
         problems = []
         for stage in Stage:
             terms = self.stage(stage)
+            for target in terms.targets:
+                if target != LOCAL and target not in self.targets:
+                    there_are = ", ".join((LOCAL, *self.targets))
+                    problems.append(
+                        f"stages.{stage}.targets: there is no target '{target}'; there are: {there_are}"
+                    )
             known = ", ".join(self.accounts) or "none"
             of_strategies = {f"accounts.{each}": named for each, named in terms.accounts.items()}
             for key, named in {"account": terms.account, **of_strategies}.items():
