@@ -1,12 +1,13 @@
 """Process keeper: what keeps a host's instances running, and says whether they do.
 
-Kept by `adapters/local/supervisord.py` (this machine, without root).
+Kept by `adapters/local/supervisord.py` (this machine, without root) and `adapters/compose/keeper.py` (containers).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +31,11 @@ class Kept:
     """A process, seen by its keeper."""
 
     process: Process
-    pid: int | None
+    pid: int | None  # as this machine counts
     restarts: bool  # it ended by itself, and is tried again
+    # Where the process counts its own pids, as in a container, its report says nothing of which process wrote it.
+    began_at: datetime | None = None  # aware, UTC; None: the report's pid tells them apart
+    last_words: tuple[str, ...] | None = None  # what it printed, oldest first; None: its log holds that
 
 
 class ProcessKeeper(Protocol):

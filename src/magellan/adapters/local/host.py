@@ -17,6 +17,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -211,7 +212,12 @@ class LocalHost:
         if told is not None:
             report, at = told
             age_s = max(0.0, (datetime.now(UTC) - at).total_seconds())
-            if kept.process is Process.RUNNING and kept.pid is not None and report.pid != kept.pid:
+            if kept.began_at is not None:
+                is_older = at < kept.began_at
+                report = replace(report, pid=kept.pid or report.pid)
+            else:
+                is_older = kept.pid is not None and report.pid != kept.pid
+            if kept.process is Process.RUNNING and is_older:
                 report, age_s = None, None  # of the process before
         # Told but not kept: the host was killed between the two, and starting it again is what mends it.
         process = Process.ENDED if kept.process is Process.ABSENT else kept.process
@@ -220,7 +226,9 @@ class LocalHost:
             restarts=kept.restarts,
             report=report,
             report_age_s=age_s,
-            last_words=_last_lines(self._files.instance_folder(key) / "log"),
+            last_words=_last_lines(self._files.instance_folder(key) / "log")
+            if kept.last_words is None
+            else kept.last_words,
         )
 
     async def armed(self, ledger_account: str) -> Armed:
