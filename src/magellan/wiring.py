@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from magellan.ports.change_log import ChangeLog
     from magellan.ports.checkpoints import Checkpoints
     from magellan.ports.corporate_actions import CorporateActionStore
+    from magellan.ports.disk import DiskGauge
     from magellan.ports.executor import Executor
     from magellan.ports.import_journal import ImportJournal
     from magellan.ports.journal import Journals
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
     from magellan.usecases.open_release import InstalledRelease
     from magellan.usecases.promotion_evidence import PromotionSources
     from magellan.usecases.trade import Market
-    from magellan.usecases.watch_upkeep import Measured
     from magellan.workspace.broker_account import BrokerAccount, LiveData
     from magellan.workspace.config import StrategyConfig
     from magellan.workspace.workspace import Workspace
@@ -74,7 +74,6 @@ FOREIGN_ENDINGS = ENDINGS  # of files that are worth a try
 GENERATED_SYMBOLS = ("AAPL", "MSFT", "SPY")  # of a paper exchange that is not told any
 _LOG_BYTES = 10_000_000  # before a session's log is begun anew
 _LOGS_KEPT = 10
-_SECRETS_ASKED_EVERY = timedelta(hours=1)  # stores may be far away, and count what they are asked
 _BAR_DELAY_S = {"polygon": 5.0, "yahoo": 15.0}  # until a minute's bar is usually there
 _VENDOR_VARIABLES = ("POLYGON_API_KEY", "MASSIVE_API_KEY", "POLYGON_API_URL", "YAHOO_URL")
 BAR_VENDORS = ("alpaca", "polygon", "yahoo")
@@ -542,50 +541,11 @@ def notifier(workspace: Workspace, account: str, secrets: Iterable[str]) -> Noti
     )
 
 
-def upkeep_measure(
-    workspace: Workspace, account: str, environment: Mapping[str, str]
-) -> Callable[[], Measured]:
-    """What a watch over an account measures besides its session: disk, logs, secrets, backups."""
-    import shutil
+def disk_gauge(workspace: Workspace) -> DiskGauge:
+    """What the workspace's disk has left, and what our logs take of it."""
+    from magellan.adapters.local.disk import Disk
 
-    from magellan.settings import KEY_SCHEMES
-    from magellan.usecases.secret_inventory import inventory, needed_secrets
-    from magellan.usecases.watch_upkeep import Measured
-
-    providers = secret_providers(workspace, environment)
-    beats = heartbeat_file(workspace, account)
-    secrets: tuple[str, ...] = ()
-    asked_at: datetime | None = None
-
-    def not_well(now: datetime) -> tuple[str, ...]:
-        needed = needed_secrets(
-            workspace.settings,
-            schemes=KEY_SCHEMES,
-            is_known=lambda source, name: any(
-                each.secret(name) is not None for each in providers if each.source == source
-            ),
-        )
-        lines = inventory(needed, workspace.settings, providers, secret_ages(workspace), now=now)
-        return tuple(f"the secret {each.name} is {each.state}" for each in lines if not each.state.is_well)
-
-    def measure() -> Measured:
-        nonlocal secrets, asked_at
-        now = datetime.now(UTC)
-        if asked_at is None or now - asked_at > _SECRETS_ASKED_EVERY:
-            secrets, asked_at = not_well(now), now
-        newest = beats.newest()
-        logs = workspace.state_folder / "logs"
-        return Measured(
-            at=now,
-            beat=None if newest is None else newest[0],
-            disk_free_bytes=shutil.disk_usage(workspace.root).free,
-            log_bytes=sum(each.stat().st_size for each in logs.glob("*") if each.is_file()),
-            secrets_not_well=secrets,
-            backups_asked=workspace.settings.backup.to is not None,
-            last_backup_at=backup_record(workspace).last_at(),
-        )
-
-    return measure
+    return Disk(workspace.root, logs=workspace.state_folder / "logs")
 
 
 def backup_record(workspace: Workspace) -> BackupRecord:

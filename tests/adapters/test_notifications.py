@@ -22,8 +22,12 @@ from magellan.adapters.local.outbox_notifier import OutboxNotifier
 from magellan.errors import AskOperator, FixInput
 from magellan.ledger.known_secrets import NO_SECRETS, KnownSecrets
 from magellan.ports.outbox import Message, Transport
+from magellan.surfaces.cli.app import run
+from magellan.surfaces.cli.delivery import delivering
 from magellan.usecases.deliver_notifications import Round, deliver_round, enqueue
+from magellan.wiring import notifier, outbox
 from magellan.workspace.notification_terms import Channel, NotificationTerms, Severity
+from magellan.workspace.workspace import Workspace
 
 # apprise imports a module that Python 3.13 has not any more, and has a replacement ready.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -388,3 +392,47 @@ def test_an_outbox_that_cannot_be_written_is_told_in_the_log_alone(tmp_path: Pat
         ("critical", "the session is gone"),
         ("warning", "nobody else was told: the disk is full"),
     ]
+
+
+# -- beside a watch --------------------------------------------------------------------------------------------
+
+
+def workspace_at(folder: Path) -> Workspace:
+    (folder / "magellan.toml").write_text(
+        '[notifications.channels.desk]\nkind = "slack"\nsecret = "SLACK_WEBHOOK_URL"\n'
+        '[notifications.channels.dead]\nkind = "slack"\nsecret = "NOT_THERE_URL"\n'
+    )
+    return Workspace.at(folder)
+
+
+def test_what_a_watch_tells_is_delivered_in_seconds_though_another_channel_fails(
+    sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", SLACK_URL)
+    sink.answers = [429]
+    workspace = workspace_at(tmp_path)
+    told = notifier(workspace, "PA1", ())
+    with delivering(workspace):
+        began = time.monotonic()
+        told.tell("critical", "the session is gone", NOON)
+        while not sink.taken and time.monotonic() - began < 10:
+            time.sleep(0.02)  # of a real clock: the seconds until a person knows are what is measured
+    assert sink.taken, "in ten seconds, through a refusal"
+    assert "there is no secret NOT_THERE_URL" in capfd.readouterr().err
+
+
+def test_channels_are_tested_and_their_queues_shown(
+    sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", SLACK_URL)
+    workspace = workspace_at(tmp_path)
+    at = ("--workspace", str(tmp_path))
+    assert run(["notify", "test", "desk", *at]) == 0
+    assert run(["notify", "test", "--json", *at]) == 1
+    found = json.loads(capfd.readouterr().out.partition("\n")[2])
+    assert found["desk"]["taken"] and "no secret NOT_THERE_URL" in found["dead"]["problem"]
+    enqueue(outbox(workspace), workspace.settings.notifications, message("the session is gone"))
+    assert run(["notify", "outbox", "--json", *at]) == 0
+    rows = {row["channel"]: row for row in json.loads(capfd.readouterr().out)}
+    assert (rows["desk"]["waiting"], rows["dead"]["waiting"]) == (1, 1)
+    assert run(["notify", "test", "nobody", *at]) == 1

@@ -30,6 +30,7 @@ from magellan.ports.live_bars import LiveBars
 from magellan.ports.notifier import Notifier
 from magellan.ports.operator import OperatorRequest, OperatorRequests
 from magellan.ports.pace import Pace, Tally
+from magellan.trading.account import AccountSnapshot
 from magellan.trading.answer import Accepted, Refused, StreamDown, StreamUp, Unknown
 from magellan.trading.corporate_action import CorporateAction
 from magellan.trading.order import OrderEvent
@@ -69,6 +70,25 @@ class Vitals:
     feed_up: bool = False
     orders_up: bool = False
     exceptions: int = 0
+    broker_answers: int = 0
+    broker_errors: int = 0
+    account: AccountSnapshot | None = None
+
+    def answered(self, at: datetime, *, failed: bool = False) -> None:
+        """The broker gave an answer; or, `failed`, none that could be used."""
+        self.broker_answers += 1
+        if failed:
+            self.broker_errors += 1
+        else:
+            self.broker_answer_at = at
+
+    @property
+    def day_change_fraction(self) -> float | None:
+        """Change of equity since the close of the session before. None: the broker did not tell both."""
+        told = self.account
+        if told is None or told.equity_usd is None or not told.last_equity_usd:
+            return None
+        return float(told.equity_usd / told.last_equity_usd) - 1.0
 
 
 async def run_session(
@@ -342,7 +362,9 @@ class _Driver:
         executions = await broker.executions_since(since)
         asked_at = self._now()
         broker_at = (await broker.clock()).at
-        told_at = self._vitals.broker_answer_at = self._now()
+        told_at = self._now()
+        self._vitals.answered(told_at)
+        self._vitals.account = account
         return e.BrokerFacts(
             account=account,
             positions=positions,
@@ -387,8 +409,7 @@ class _Driver:
         self, to: AnswerTo, name: str, asked: Awaitable[Accepted | Refused | Requested | Unknown]
     ) -> None:
         answer = await asked
-        if not isinstance(answer, Unknown):
-            self._vitals.broker_answer_at = self._now()
+        self._vitals.answered(self._now(), failed=isinstance(answer, Unknown))
         self._put(lambda at: e.Answered(at=at, to=to, client_order_id=name, answer=answer))
 
     async def _looked_up(self, name: str) -> None:
@@ -396,9 +417,10 @@ class _Driver:
             order = await self._world.broker.order(name)
         except MagellanError as error:
             why = error.message
+            self._vitals.answered(self._now(), failed=True)
             self._put(lambda at: e.NotTold(at=at, why=why, client_order_id=name))
             return
-        self._vitals.broker_answer_at = self._now()
+        self._vitals.answered(self._now())
         self._put(lambda at: e.LookedUp(at=at, client_order_id=name, order=order))
 
     async def _broker_told(self, since: datetime) -> None:
@@ -406,6 +428,7 @@ class _Driver:
             facts = await self._facts(since)
         except MagellanError as error:
             why = error.message
+            self._vitals.answered(self._now(), failed=True)
             self._put(lambda at: e.NotTold(at=at, why=why))
             return
         self._put(lambda at: e.BrokerTold(at=at, facts=facts))
@@ -493,8 +516,17 @@ class _Driver:
                 exceptions=vitals.exceptions,
                 backlog=self._inbox.qsize(),
                 answers_awaited=self._under_way,
+                broker_answers=vitals.broker_answers,
+                broker_errors=vitals.broker_errors,
+                equity_usd=_as_float(vitals.account),
+                day_change_fraction=vitals.day_change_fraction,
             )
         )
+
+
+def _as_float(account: AccountSnapshot | None) -> float | None:
+    """Equity for whoever watches; what is booked is in the ledger, to the cent."""
+    return None if account is None or account.equity_usd is None else float(account.equity_usd)
 
 
 def _operator(request: OperatorRequest, at: datetime) -> e.Operator:

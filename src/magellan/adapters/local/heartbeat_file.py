@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,12 @@ class HeartbeatFile:
         try:
             told: dict[str, Any] = orjson.loads(self._file.read_bytes())
             written_at = datetime.fromtimestamp(self._file.stat().st_mtime, UTC)
-            values = {each.name: told[each.name] for each in fields(Heartbeat)}
+            # One that an older Magellan left says less.
+            values = {
+                each.name: told[each.name]
+                for each in fields(Heartbeat)
+                if each.name in told or each.default is MISSING
+            }
             for name, value in values.items():
                 if value is not None and (name == "at" or name.endswith("_at")):
                     values[name] = datetime.fromisoformat(value)

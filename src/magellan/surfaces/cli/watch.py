@@ -8,12 +8,18 @@ import json
 import signal
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from magellan.surfaces.cli.delivery import delivering
 from magellan.surfaces.cli.operate_options import AccountOption, Desk, opened_desk, watch_terms
 from magellan.surfaces.cli.options import WorkspaceOption
+from magellan.surfaces.cli.secret_options import Safe
+
+if TYPE_CHECKING:
+    from magellan.ports.notifier import Notifier
+    from magellan.usecases.watch_upkeep import UpkeepWatch
 
 _FLATTENS_WITHIN_S = 60.0
 
@@ -35,8 +41,10 @@ def watch(
 
     A session that hangs, is gone without an end, gets no bar in an open session or no answer from its broker has gone
     silent once that lasts for the account's watchdog.silence_s_max. With watchdog.then = "flatten", everything is then
-    left, past the session. `magellan run` starts a watch by itself; this command is for one that outlives its runner's
-    service. Ctrl-C ends it.
+    left, past the session. The watch also tells of a loss of the day, of errors of the broker, of a disk that fills, of
+    secrets and backups that are overdue; and it delivers what waits for the channels of magellan.toml.
+
+    `magellan run` starts a watch by itself; this command is for one that outlives its runner's service. Ctrl-C ends it.
     """
     from magellan.adapters.local.only_one import only_one
     from magellan.surfaces.cli.output import note
@@ -48,13 +56,18 @@ def watch(
                 note(f"{desk.account.ledger} is watched already, by another process")
                 raise typer.Exit(0 if until_ended else 1)
             note(f"watching {desk.account.ledger}")
-            asyncio.run(_watch(desk, until_ended=until_ended, as_json=as_json))
+            with delivering(desk.workspace):
+                asyncio.run(_watch(desk, until_ended=until_ended, as_json=as_json))
 
 
 class _Lines:
-    """Alarms as lines of JSON, for a program that reads them. Keeps `ports.notifier.Notifier`."""
+    """Alarms as lines of JSON, for a program that reads them, and to people too. Keeps `ports.notifier.Notifier`."""
+
+    def __init__(self, people: Notifier) -> None:
+        self._people = people
 
     def tell(self, severity: str, text: str, at: datetime) -> None:
+        self._people.tell(severity, text, at)
         line = {"at": at.isoformat(), "severity": severity, "text": text}
         with contextlib.suppress(OSError):  # nobody reads: the watch goes on
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -65,7 +78,8 @@ async def _watch(desk: Desk, *, until_ended: bool, as_json: bool) -> None:
     from magellan.adapters.local.control_folder import new_request
     from magellan.surfaces.cli.flatten import flattened
     from magellan.usecases.watch_session import Watch
-    from magellan.wiring import heartbeat_file, notifier, session_calendar
+    from magellan.usecases.watch_upkeep import UpkeepWatch
+    from magellan.wiring import backup_record, disk_gauge, heartbeat_file, notifier, session_calendar
 
     account = desk.account
     terms, reconcile_every_s = watch_terms(account)
@@ -75,9 +89,25 @@ async def _watch(desk: Desk, *, until_ended: bool, as_json: bool) -> None:
         operated = await flattened(desk, request, within_s=_FLATTENS_WITHIN_S)
         return operated.flattened is not None and operated.flattened.flat
 
+    told = notifier(desk.workspace, f"{account.ledger}-watch", ())
+    if as_json:
+        told = _Lines(told)
+    upkeep = UpkeepWatch(
+        newest_beat=heartbeat_file(desk.workspace, account.ledger).newest,
+        disk=disk_gauge(desk.workspace),
+        secrets=Safe.of(desk.workspace.root).inventory,
+        last_backup_at=(
+            None if desk.workspace.settings.backup.to is None else backup_record(desk.workspace).last_at
+        ),
+        terms=desk.workspace.settings.notifications,
+        notifier=told,
+        now=lambda: datetime.now(UTC),
+    )
+
     this = asyncio.current_task()
     assert this is not None, "it runs in a task"
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    looking = asyncio.create_task(_keep_up(upkeep))
     with contextlib.suppress(asyncio.CancelledError):
         await Watch(
             account=account.ledger,
@@ -86,8 +116,18 @@ async def _watch(desk: Desk, *, until_ended: bool, as_json: bool) -> None:
             terms=terms,
             reconcile_every_s=reconcile_every_s,
             calendar_of=lambda began: session_calendar(desk.workspace, began),
-            notifier=_Lines() if as_json else notifier(desk.workspace, f"{account.ledger}-watch", ()),
+            notifier=told,
             now=lambda: datetime.now(UTC),
             flatten=flatten if account.terms is not None and terms.then == "flatten" else None,
             ends_with=until_ended,
         ).run()
+    looking.cancel()
+
+
+async def _keep_up(upkeep: UpkeepWatch) -> None:
+    """Beside the watch, in a thread: a disk or a store of secrets that hangs must not keep it from looking."""
+    from magellan.usecases.watch_upkeep import LOOKS_EVERY_S
+
+    while True:
+        await asyncio.to_thread(upkeep.look)
+        await asyncio.sleep(LOOKS_EVERY_S)
