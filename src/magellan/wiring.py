@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from magellan.archive.actions import CorporateActionTable
     from magellan.deploy.health import SessionLook
     from magellan.deploy.host import Host
+    from magellan.deploy.source_folders import SourceFolders
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
     from magellan.ledger.entries import SessionBegan
@@ -238,6 +239,7 @@ def supervisor(workspace: Workspace) -> Supervisord:
 
 def host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Host:
     """The target of that name. Raises FixInput when magellan.toml has none."""
+    from magellan.adapters.local.environments import ThisEnvironment
     from magellan.adapters.local.host import LocalHost
 
     if name != "local":
@@ -248,6 +250,7 @@ def host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Hos
         workspace=workspace.root,
         files=files,
         releases=_installed_releases(workspace),
+        environments=ThisEnvironment(),
         keeper=supervisor(workspace),
         session=lambda account: _session_look(workspace, environment, account),
         environment=environment,
@@ -278,6 +281,13 @@ def _session_look(workspace: Workspace, environment: Mapping[str, str], account:
         return look_at_session(named, opened, beat, calendar=calendar, now=now)
     finally:
         opened.close()
+
+
+def source_folders(workspace: Workspace) -> SourceFolders:
+    """The strategies' own files, as a promotion changes them."""
+    from magellan.adapters.local.source_folders import SourceFolders
+
+    return SourceFolders(workspace.root, kept=workspace.state_folder / "replaced")
 
 
 def plan_journals(workspace: Workspace) -> Journals:

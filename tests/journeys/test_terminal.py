@@ -99,6 +99,7 @@ NEEDED = {
     "release prune": ["moods"],
     "soak": ["moods"],
     "deploy": ["moods", "--to", "test"],
+    "promote": ["moods"],
     "rollback": ["moods", "--to", "test"],
     "instance": ["test-moods-1f3a90c2d4e5"],
     "halt": ["--by", "ann", "--reason", "odd fills"],

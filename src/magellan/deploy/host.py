@@ -12,6 +12,7 @@ from typing import Protocol
 from magellan.deploy.arming import Armed
 from magellan.deploy.health import SessionLook
 from magellan.deploy.instance import Instance, InstanceLook
+from magellan.deploy.source_folders import SourceFolders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,3 +102,4 @@ class Fleet:
 
     hosts: Mapping[str, Host]
     content: Mapping[str, bytes]  # of the releases that may have to be installed, by id
+    sources: SourceFolders | None = None  # None: no step changes them

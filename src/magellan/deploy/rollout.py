@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from magellan.deploy.host import Fleet
 from magellan.deploy.instance import Instance
+from magellan.deploy.source import PutSource
 from magellan.deploy.steps import Attest, AwaitHealth, HandOver, InstallRelease, Retire, StandBy, Watch
 from magellan.errors import AskOperator
 from magellan.plan.plan import OnFailure, Phase, Plan, PlanDescription
@@ -49,6 +50,9 @@ class Incoming:
     label: str  # `bear_trap-7-1f3a90c2d4e5`
     config_sha256: str
     typed_number: str | None  # of a live account, as a person typed it
+    source_sha256: str | None = (
+        None  # of its strategy/, where the stage's folder shall hold it; None: it is left alone
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,15 @@ def rollout(
             ),
         ),
     ]
+    if incoming.source_sha256 is not None:
+        source = PutSource(
+            strategy=incoming.strategy,
+            stage=incoming.stage,
+            release_id=incoming.release_id,
+            files_sha256=incoming.source_sha256,
+            label=incoming.label,
+        )
+        phases.append(Phase(name="source", steps=(source,)))
     hand_overs: list[Step[Fleet]] = [
         HandOver(host=place.host, instance=instance, by=by, within_s=float(terms.hand_over_within_s))
         for place, instance in pairs
@@ -194,7 +207,7 @@ def rollout_of(recorded: PlanDescription) -> Plan[Fleet]:
 
 _KINDS: Final[dict[str, TypeAdapter[Any]]] = {
     kind.__name__: TypeAdapter(kind)
-    for kind in (InstallRelease, StandBy, Attest, HandOver, AwaitHealth, Watch, Retire)
+    for kind in (InstallRelease, StandBy, Attest, PutSource, HandOver, AwaitHealth, Watch, Retire)
 }
 
 

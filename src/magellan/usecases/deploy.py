@@ -24,6 +24,8 @@ from magellan.deploy.rollout import (
     rollout,
     rollout_of,
 )
+from magellan.deploy.source import files_digest, strategy_files
+from magellan.deploy.source_folders import SourceFolders
 from magellan.deploy.steps import InstallRelease
 from magellan.errors import FixInput
 from magellan.plan.actor import Actor
@@ -56,6 +58,10 @@ class DeploySources:
     host: Callable[[str], Host]  # by the target's name
     journals: Journals
     changes: ChangeLog
+    sources: SourceFolders  # the strategies' folders of the workspace
+    consent: Callable[
+        [DeployAsked, Opened], tuple[Finding, ...]
+    ]  # promotion, freeze: whether it may be done now
     actor: Actor
     clock: Callable[[], datetime]  # now, aware, UTC
 
@@ -140,6 +146,9 @@ async def prepare_deploy(asked: DeployAsked, sources: DeploySources) -> Prepared
         label=opened.stored.name,
         config_sha256=manifest.config_sha256,
         typed_number=asked.typed_number,
+        source_sha256=files_digest(strategy_files(opened.artifact.files))
+        if asked.stage is Stage.PROD
+        else None,
     )
     account_name = sources.settings.stage(asked.stage).account_of(asked.strategy)
     if account_name is None:
@@ -156,12 +165,14 @@ async def prepare_deploy(asked: DeployAsked, sources: DeploySources) -> Prepared
     plan = rollout(
         [each.place for each in found], incoming, terms, by=sources.actor.person, verb=_VERBS[asked.action]
     )
-    fleet = Fleet(hosts=hosts, content={incoming.release_id: sources.store.content(opened.stored)})
+    content = {incoming.release_id: sources.store.content(opened.stored)}
+    fleet = Fleet(hosts=hosts, content=content, sources=sources.sources)
     return PreparedDeploy(
         asked=asked,
         release=opened.stored,
         findings=(
             *_of_release(opened, asked),
+            *sources.consent(asked, opened),
             *_of_account(account_name, asked, sources.settings),
             *(finding for each in found for finding in each.findings),
         ),
@@ -221,7 +232,7 @@ async def go_on(
         for each in sources.store.releases(strategy)
         if each.release_id == release_id
     }
-    fleet = Fleet(hosts=hosts, content=content)
+    fleet = Fleet(hosts=hosts, content=content, sources=sources.sources)
     asked = DeployAsked(strategy=strategy, stage=stage, why=why)
     begun = _change(asked, release_id, sources, Result.BEGUN)
     with sources.journals.reopen(name, by=sources.actor, at=sources.clock()) as journal:

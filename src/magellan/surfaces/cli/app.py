@@ -250,6 +250,11 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan deploy bear_trap --to test --yes",
         ),
         Command(
+            words="promote",
+            help="Let a release go on to the next stage: judged, approved, deployed and watched.",
+            example="magellan promote bear_trap --by jane --why 'soaked for two weeks' --yes",
+        ),
+        Command(
             words="rollback",
             help="Let an earlier release trade again: code, config and engine.",
             example="magellan rollback bear_trap --to prod --yes",

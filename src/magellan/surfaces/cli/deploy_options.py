@@ -7,6 +7,7 @@ import getpass
 import os
 import socket
 from collections.abc import Coroutine
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,15 +52,34 @@ StageOption = Annotated[str, typer.Option("--to", metavar="STAGE", help="test (s
 def deploy_sources(workspace: Workspace, by: str | None) -> DeploySources:
     """Everything that a roll-out asks and changes."""
     from magellan.plan.actor import Actor
-    from magellan.usecases.deploy import DeploySources
-    from magellan.wiring import change_log, host, plan_journals, release_store
+    from magellan.usecases.consent import promotion_findings
+    from magellan.usecases.deploy import DeploySources, Finding
+    from magellan.usecases.releases import Opened
+    from magellan.wiring import (
+        change_log,
+        host,
+        ledger,
+        plan_journals,
+        promotion_sources,
+        release_store,
+        source_folders,
+    )
+
+    changes = change_log(workspace)
+
+    def consent(asked: DeployAsked, opened: Opened) -> tuple[Finding, ...]:
+        with closing(ledger(workspace)) as book:
+            promotion = promotion_sources(workspace, book, lambda: datetime.now(UTC))
+            return promotion_findings(asked, opened, promotion, changes)
 
     return DeploySources(
         settings=workspace.settings,
         store=release_store(workspace),
         host=lambda name: host(workspace, name, os.environ),
         journals=plan_journals(workspace),
-        changes=change_log(workspace),
+        changes=changes,
+        sources=source_folders(workspace),
+        consent=consent,
         actor=Actor(person=(by or getpass.getuser()).strip(), host=socket.gethostname(), pid=os.getpid()),
         clock=lambda: datetime.now(UTC),
     )
