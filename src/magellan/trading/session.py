@@ -158,7 +158,12 @@ def _changes_around(at_ns: Instants) -> tuple[Instants, Instants]:
 
 def exchange_midnight(on: date) -> datetime:
     """The instant (UTC) at which that date begins on the exchange's wall clock."""
-    return datetime.combine(on, time(), tzinfo=EXCHANGE_ZONE).astimezone(UTC)
+    return exchange_instant(on, time())
+
+
+def exchange_instant(on: date, at: time) -> datetime:
+    """The instant (UTC) at which the exchange's wall clock shows that date and time."""
+    return datetime.combine(on, at, tzinfo=EXCHANGE_ZONE).astimezone(UTC)
 
 
 def exchange_date(at: datetime) -> date:

@@ -231,10 +231,10 @@ def _in_band(criterion: Criterion, found: Measured, value: str) -> tuple[Answer,
     if found.interval is None or found.level is None or not all(map(math.isfinite, found.interval)):
         return Answer.ERROR, "it has no band to lie in"
     low, high = found.interval
-    span = f"{found.level:.0%} of soaks that are like the backtest; {found.detail}"
+    band = f"the band of {found.level:.0%}: {found.detail}"
     if low <= found.value <= high:
-        return Answer.PASS, f"{value} lies where {span}"
-    return Answer.FAIL, f"{value} does not lie where {span}"
+        return Answer.PASS, f"{value} is inside {band}"
+    return Answer.FAIL, f"{value} is outside {band}"
 
 
 def _warnings(subject: Subject, evidence: Evidence, criteria: PromotionCriteria) -> tuple[str, ...]:
