@@ -15,7 +15,7 @@ from magellan.plan.files.keep_folder_times import KeepFolderTimes
 from magellan.plan.files.make_folder import MakeFolder
 from magellan.plan.files.move import Move
 from magellan.plan.files.point_link import PointLink
-from magellan.plan.files.tree import Tree
+from magellan.plan.files.tree import Tree, folders_above
 from magellan.plan.files.write_file import WriteFile
 from magellan.plan.plan import Phase, Plan
 from magellan.plan.step import Step
@@ -59,10 +59,11 @@ def plan_of(recorded: Recorded, *, folder: str) -> Plan[Checkout]:
         return f"{recorded.kept}/{next(numbers):05}"
 
     written = {why: _writes(changes.written_for(why), kept) for why in WrittenFor}
+    above_kept = sorted(folders_above(f"{recorded.kept}/"))
     links = [PointLink(path=each.path, target=each.after) for each in changes.links]
     emptied = [Delete(path=path, backup=kept()) for path in changes.emptied]
     phases: list[tuple[str, Sequence[Step[Tree]], bool]] = [
-        ("make folders", [MakeFolder(path=path) for path in changes.folders], False)
+        ("make folders", [MakeFolder(path=path) for path in (*above_kept, *changes.folders)], False)
     ]
     for level in move_levels(changes.moves):
         moves = [Move(source=move.source, target=move.target) for move in level]

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from typing import Final
 
 from magellan.migration.encoding import Text
@@ -93,7 +94,7 @@ class Source:
 
     def __init__(self, utf8: bytes) -> None:
         self.utf8 = utf8
-        self.line_starts = [0, *(found.end() for found in _LINE_END.finditer(utf8))]
+        self.line_starts = [0, *accumulate(map(len, utf8.splitlines(keepends=True)))]
 
     def at(self, line: int, column: int) -> int:
         """The byte at a line from 1 and a column in bytes from 0, as `ast` counts."""

@@ -41,7 +41,7 @@ class MigrationFolder:
         """See the port."""
         times = os.stat(self._root)
         folder = self._folder / recorded.id
-        make_folder_durably(folder / "kept", kept=_NOTHING)
+        make_folder_durably(folder, kept=_NOTHING)
         make_folder_durably(self.journals, kept=_NOTHING)
         if not (self._root / HOME / ".gitignore").exists():
             write_durably(self._root / HOME / ".gitignore", b"*\n", kept=_NOTHING)

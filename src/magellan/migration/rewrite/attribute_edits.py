@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from magellan.migration.imports import Source, Span
 from magellan.migration.rewrite.bindings import Binding, rebound_names
+from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
@@ -30,6 +31,7 @@ def attribute_references(
     bindings: dict[str, list[Binding]],
     renames: Renames,
     contents: ModuleContents,
+    interest: Interest,
 ) -> Iterator[Reference]:
     """Attribute uses that name a moved module, and the imports that they then need."""
     roots = {
@@ -39,13 +41,15 @@ def attribute_references(
     }
     if not roots:
         return
-    chains = list(_chains(tree, source, roots))
+    lost = _lost_names(bindings, renames)
+    if not interest and not lost:
+        return
+    chains = list(_chains(tree, source, roots, None if lost else interest))
     if not chains:
         return
     rebound = rebound_names(tree, frozenset(roots))
     imported = {each.said for found in bindings.values() for each in found if each.said}
     needed: dict[str, Binding] = {}  # modules that nothing in the file imports under their new name
-    lost = _lost_names(bindings, renames)
     for chain in chains:
         scopes = rebound.get(chain.parts[0], [])
         if any(scope in chain.scopes for scope in scopes if scope is not None):
@@ -98,10 +102,20 @@ def _top(dotted: str) -> str:
     return dotted.partition(".")[0]
 
 
-def _chains(tree: ast.Module, source: Source, roots: dict[str, list[Binding]]) -> Iterator[_Chain]:
+def _chains(
+    tree: ast.Module, source: Source, roots: dict[str, list[Binding]], interest: Interest | None
+) -> Iterator[_Chain]:
+    """Uses of those names. interest: what is looked at only; None: all."""
     waiting: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(tree, ())]
     while waiting:
         node, scopes = waiting.pop()
+        if (
+            interest is not None
+            and isinstance(node, ast.stmt)
+            and not getattr(node, "decorator_list", None)
+            and not interest.is_in(source.span_of(node))
+        ):
+            continue
         if isinstance(node, ast.Attribute):
             parts: list[str] = []
             each: ast.expr = node

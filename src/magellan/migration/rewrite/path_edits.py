@@ -33,7 +33,7 @@ class Paths:
         self, utf8: bytes, span: Span, source: Source, path: str, kind: ReferenceKind, *, bare: bool
     ) -> Iterator[Reference]:
         """Paths in that part of the text of the file at `path`. bare: whether a name without "/" is surely a path."""
-        moves = path in self._renames.paths
+        moves = path in self._renames.paths and kind is ReferenceKind.PATH
         for found in _PATH.finditer(utf8, span.start, span.end):
             said = found[0].rstrip(b".")
             leaf = said.rpartition(b"/")[2]

@@ -16,6 +16,7 @@ from magellan.migration.rewrite.bindings import bindings_of
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.import_edits import Importer, import_references, relative_name
+from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.path_edits import Paths
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
@@ -71,33 +72,31 @@ class PythonFiles:
         self._names = names
         self._paths = paths
         self._code = code
-        self._tops = re.compile(
-            rb"(?<![\w])(?:"
-            + b"|".join(re.escape(top.encode()) for top in sorted(renames.tops))
-            + rb")(?!\w)"
-        )
 
-    def references(self, path: str, text: Text) -> tuple[FileImports, list[Reference]]:
-        """What the file imports, and every reference in it."""
+    def references(self, path: str, text: Text, interest: Interest) -> tuple[FileImports, list[Reference]]:
+        """What the file imports, and every reference in it. interest: where anything that moves could be named."""
         imports = read_imports(text)
         source = Source(text.utf8)
         importer = Importer.of(path, self._renames)
         found = list(
             import_references(imports.statements, text.utf8, importer, self._renames, self._contents)
         )
+        rest = interest.outside(statement.span for statement in imports.statements)
         if imports.tree is not None:
             bindings = bindings_of(imports.statements, importer, self._renames, self._contents)
-            found += attribute_references(imports.tree, source, bindings, self._renames, self._contents)
-            strings = list(_strings(imports.tree, source))
-            for string in strings:
-                found += self._in_string(string, text.utf8, source, importer)
-            found += self._in_comments(text.utf8, source, path, [string.span for string in strings])
+            found += attribute_references(imports.tree, source, bindings, self._renames, self._contents, rest)
+            if rest:
+                strings = list(_strings(imports.tree, source, rest))
+                for string in strings:
+                    found += self._in_string(string, text.utf8, source, importer, rest)
+                spans = [string.span for string in strings]
+                found += self._in_comments(text.utf8, source, path, rest.outside(spans))
         if path in self._renames.paths:
             found += _file_arithmetic(text.utf8, source, path, self._renames.paths[path])
         return imports, found
 
     def _in_string(
-        self, string: _String, utf8: bytes, source: Source, importer: Importer
+        self, string: _String, utf8: bytes, source: Source, importer: Importer, interest: Interest
     ) -> Iterator[Reference]:
         value = string.node.value
         plain = value.decode("latin-1") if isinstance(value, bytes) else value
@@ -114,12 +113,13 @@ class PythonFiles:
         ):
             kind = ReferenceKind.DOCSTRING if string.is_docstring else ReferenceKind.TEXT_IN_STRING
             kind = ReferenceKind.ANNOTATION if string.is_annotation else kind
-            yield from self._code.in_text(utf8, string.span, source, importer)
-            yield from self._names.in_text(utf8, string.span, source, kind, certain=not string.is_in_f_string)
-            yield from self._names.in_commands(utf8, string.span, source)
-            yield from self._paths.in_text(
-                utf8, string.span, source, importer.path, ReferenceKind.PATH_IN_CODE, bare=False
-            )
+            yield from self._code.in_text(utf8, string.span, source, importer, interest)
+            for span in interest.lines_in(string.span):
+                yield from self._names.in_text(utf8, span, source, kind, certain=not string.is_in_f_string)
+                yield from self._names.in_commands(utf8, span, source)
+                yield from self._paths.in_text(
+                    utf8, span, source, importer.path, ReferenceKind.PATH_IN_CODE, bare=False
+                )
             return
         whole = self._names.whole(plain)
         if whole is not None:
@@ -175,28 +175,24 @@ class PythonFiles:
             note = "`import *` imports it by its old place unless the package imports it itself"
             yield Reference(kind=ReferenceKind.ALL, line=line, old=module, new=new, certain=False, note=note)
 
-    def _in_comments(
-        self, utf8: bytes, source: Source, path: str, strings: Sequence[Span]
-    ) -> Iterator[Reference]:
-        """Comments: what follows a `#` that stands in no string."""
-        inside = sorted(strings)
-        at, number = 0, 0
-        while (found := _COMMENT.search(utf8, at)) is not None:
-            while number < len(inside) and inside[number].end <= found.start():
-                number += 1
-            if number < len(inside) and inside[number].start <= found.start():
-                at = inside[number].end
+    def _in_comments(self, utf8: bytes, source: Source, path: str, interest: Interest) -> Iterator[Reference]:
+        """Comments: what stands behind a `#` on its line. interest: without what stands in strings."""
+        for line in interest.lines_in(Span(0, len(utf8))):
+            found = _COMMENT.search(utf8, line.start, line.end)
+            if found is None:
                 continue
-            span = Span(*found.span())
-            yield from self._names.in_text(utf8, span, source, ReferenceKind.COMMENT)
-            yield from self._paths.in_text(utf8, span, source, path, ReferenceKind.PATH, bare=True)
-            at = found.end()
+            for span in interest.lines_in(Span(found.start(), line.end)):
+                yield from self._names.in_text(utf8, span, source, ReferenceKind.COMMENT)
+                yield from self._paths.in_text(utf8, span, source, path, ReferenceKind.PATH, bare=True)
 
 
-def _strings(tree: ast.Module, source: Source) -> Iterator[_String]:
+def _strings(tree: ast.Module, source: Source, interest: Interest) -> Iterator[_String]:
+    """Strings in which any of the words of interest stands."""
     waiting: list[tuple[ast.AST, bool, bool, bool, bool]] = [(tree, False, False, False, False)]
     while waiting:
         node, annotation, f_string, names_module, in_all = waiting.pop()
+        if isinstance(node, ast.expr | ast.stmt) and not interest.is_in(_with_decorators(node, source)):
+            continue
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str | bytes):
                 yield _String(
@@ -256,6 +252,12 @@ def _strings(tree: ast.Module, source: Source) -> Iterator[_String]:
                     waiting.append((each, noted, f_string, takes_module, listed))
                     # The first argument, or what follows "-m" in a command.
                     takes_module = isinstance(each, ast.Constant) and each.value == "-m"
+
+
+def _with_decorators(node: ast.expr | ast.stmt, source: Source) -> Span:
+    span = source.span_of(node)
+    decorators = getattr(node, "decorator_list", None)
+    return Span(source.span_of(decorators[0]).start, span.end) if decorators else span
 
 
 def _targets(node: ast.Assign | ast.AugAssign) -> Sequence[ast.expr]:

@@ -11,6 +11,7 @@ from magellan.migration.encoding import Text, plain_text, python_text
 from magellan.migration.mapping import FileMove
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.dotted_edits import DottedNames
+from magellan.migration.rewrite.interest import Interest, words_in
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.path_edits import Paths
 from magellan.migration.rewrite.python_file import PythonFiles
@@ -21,9 +22,7 @@ from magellan.migration.source_tree import SourceTree
 from magellan.plan.files.tree import folder_of
 
 _TEXT_SIZE_MAX: Final = 4 * 1024 * 1024  # bytes; a text beyond it is data
-_WORD: Final = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _RELATIVE: Final = re.compile(rb"from[ \t\\\r\n]*\.|import_module\(")
-_FEW_WORDS: Final = 24  # up to so many are searched one by one, which is faster than taking a text apart
 _PICKLES: Final = (".pickle", ".pkl", ".joblib")
 
 
@@ -119,7 +118,8 @@ class _Rewriter:
             return FileReferences(path=path, references=(), before=b"", after=b"", problem=why)
         if path.endswith(_PICKLES):
             return self._pickle(path, content)
-        if not self._may_refer(path, content, is_python=entry.is_python):
+        words = words_in(content, self._renames.words)
+        if not words and not self._may_refer_without_words(path, content, is_python=entry.is_python):
             return None
         text = python_text(content) if entry.is_python else plain_text(content)
         if text is None:
@@ -128,11 +128,12 @@ class _Rewriter:
             why = "its bytes are not in the encoding that it declares, so it is left as it is"
             return FileReferences(path=path, references=(), before=content, after=content, problem=why)
         problem = ""
+        interest = Interest(text.utf8, words)
         if entry.is_python:
-            imports, references = self._python.references(path, text)
+            imports, references = self._python.references(path, text, interest)
             problem = imports.problem
         else:
-            references = self._texts.references(path, text)
+            references = self._texts.references(path, text, interest)
         if not references and not problem:
             return None
         edits = [edit for each in references if self._options.applies_to(each) for edit in each.edits]
@@ -145,16 +146,11 @@ class _Rewriter:
             problem=problem or unwritable,
         )
 
-    def _may_refer(self, path: str, content: bytes, *, is_python: bool) -> bool:
-        """Whether the text can name anything that moves; so most files need not be taken apart."""
+    def _may_refer_without_words(self, path: str, content: bytes, *, is_python: bool) -> bool:
+        """Whether the file says something of what moves by where it lies."""
         if path in self._renames.paths:
             return True
-        if is_python and _RELATIVE.search(content) and self._is_near_moved_init(path):
-            return True
-        words = self._renames.words
-        if len(words) <= _FEW_WORDS:
-            return any(word in content for word in words)
-        return not words.isdisjoint(_WORD.findall(content))
+        return is_python and _RELATIVE.search(content) is not None and self._is_near_moved_init(path)
 
     def _is_near_moved_init(self, path: str) -> bool:
         folder = folder_of(path)

@@ -12,6 +12,7 @@ from magellan.migration.imports import Source, Span
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.import_edits import Importer
+from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.path_edits import Paths
 from magellan.migration.rewrite.reference import Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
@@ -114,16 +115,22 @@ class TextFiles:
         self._paths = paths
         self._code = code
 
-    def references(self, path: str, text: Text) -> list[Reference]:
+    def references(self, path: str, text: Text, interest: Interest) -> list[Reference]:
         """Every reference in the file. Of histories and of files of no known kind they are only probable."""
         kind = text_kind(path)
         certain = kind in (TextKind.SETTINGS, TextKind.DOCUMENT)
-        return [each if certain else replace(each, certain=False) for each in self._found(path, text, kind)]
+        found = self._found(path, text, kind, interest)
+        return [each if certain else replace(each, certain=False) for each in found]
 
-    def _found(self, path: str, text: Text, kind: TextKind) -> Iterator[Reference]:
+    def _found(self, path: str, text: Text, kind: TextKind, interest: Interest) -> Iterator[Reference]:
         utf8, source, everything = text.utf8, Source(text.utf8), Span(0, len(text.utf8))
         if kind is not TextKind.SETTINGS or path.endswith(".ipynb"):
-            yield from self._code.in_text(utf8, everything, source, Importer.of(path, self._renames))
-        yield from self._names.in_text(utf8, everything, source, ReferenceKind.TEXT)
-        yield from self._names.in_commands(utf8, everything, source)
-        yield from self._paths.in_text(utf8, everything, source, path, ReferenceKind.PATH, bare=True)
+            importer = Importer.of(path, self._renames)
+            yield from self._code.in_text(utf8, everything, source, importer, interest)
+        for line in interest.lines_in(everything):
+            yield from self._names.in_text(utf8, line, source, ReferenceKind.TEXT)
+            yield from self._names.in_commands(utf8, line, source)
+            if path not in self._renames.paths:
+                yield from self._paths.in_text(utf8, line, source, path, ReferenceKind.PATH, bare=True)
+        if path in self._renames.paths:  # what it says of its own surroundings changes too
+            yield from self._paths.in_text(utf8, everything, source, path, ReferenceKind.PATH, bare=True)

@@ -1,0 +1,72 @@
+"""Where in a text anything that moves could be named: all else is not looked at."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from magellan.migration.imports import Span
+
+_WORD: Final = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+_FEW_WORDS: Final = 24  # up to so many are searched one by one, which is faster than taking a text apart
+_WORD_BYTES: Final = frozenset(
+    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+) | frozenset(range(128, 256))
+
+
+class Interest:
+    """The places of certain words in a text."""
+
+    def __init__(self, utf8: bytes, words: Iterable[bytes]) -> None:
+        self._utf8 = utf8
+        self._places = sorted(place for word in words for place in _places(utf8, word))
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
+    def is_in(self, span: Span) -> bool:
+        """Whether any of the words stands there."""
+        at = bisect_left(self._places, span.start)
+        return at < len(self._places) and self._places[at] < span.end
+
+    def outside(self, spans: Iterable[Span]) -> Interest:
+        """The words that stand in none of those spans."""
+        inside = sorted(spans)
+        starts = [span.start for span in inside]
+        rest = Interest(self._utf8, ())
+        for place in self._places:
+            at = bisect_left(starts, place + 1) - 1
+            if at < 0 or inside[at].end <= place:
+                rest._places.append(place)
+        return rest
+
+    def lines_in(self, span: Span) -> Iterator[Span]:
+        """The lines of that part of the text on which any of the words stands, each once."""
+        at = bisect_left(self._places, span.start)
+        while at < len(self._places) and self._places[at] < span.end:
+            place = self._places[at]
+            start = max(self._utf8.rfind(b"\n", span.start, place) + 1, span.start)
+            end = self._utf8.find(b"\n", place, span.end)
+            end = span.end if end < 0 else end
+            yield Span(start, end)
+            at = bisect_left(self._places, end)
+
+
+def words_in(utf8: bytes, words: frozenset[bytes]) -> frozenset[bytes]:
+    """Those of the words that may stand in the text."""
+    if len(words) <= _FEW_WORDS:
+        return frozenset(word for word in words if word in utf8)
+    return words.intersection(_WORD.findall(utf8))
+
+
+def _places(utf8: bytes, word: bytes) -> Iterator[int]:
+    at = utf8.find(word)
+    while at >= 0:
+        end = at + len(word)
+        # The letter of an escape, as in "\nshop", may stand before it.
+        begins = at == 0 or utf8[at - 1] not in _WORD_BYTES or utf8[at - 2 : at - 1] == b"\\"
+        if begins and (end == len(utf8) or utf8[end] not in _WORD_BYTES):
+            yield at
+        at = utf8.find(word, end)
