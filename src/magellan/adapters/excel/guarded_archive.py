@@ -25,6 +25,16 @@ ROWS_MAX: Final = 9_999
 COLUMNS_MAX: Final = 64  # up to column BL
 
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_NEEDED: Final = (
+    "[Content_Types].xml",
+    "_rels/",
+    "xl/workbook.xml",
+    "xl/_rels/",
+    "xl/worksheets/",
+    "xl/sharedStrings.xml",
+    "xl/styles.xml",
+)
+_NOT_NEEDED: Final = ("xl/worksheets/_rels/",)
 _CELLS = re.compile(rb"<c(?=[\s>/])")
 _PLAIN_CELL = re.compile(rb'<c r="([A-Z]|A[A-Z]|B[A-L])([1-9][0-9]{0,3})"')
 _PLAIN_ROW = re.compile(rb'<row r="[1-9][0-9]{0,3}"')
@@ -67,6 +77,8 @@ def guarded(content: bytes, *, name: str) -> GuardedArchive:
     if len(sheets) > SHEETS_MAX:
         raise _refused(name, f"it has {len(sheets)} sheets, and {SHEETS_MAX} are allowed")
     for path, part in parts.items():
+        if b"\x00" in part:  # where text is searched for below, two bytes a letter would hide it
+            raise _refused(name, f"{path} is not text in UTF-8")
         if path.endswith((".xml", ".rels")) and (b"<!DOCTYPE" in part or b"<!ENTITY" in part):
             raise _refused(name, f"{path} declares entities, which no spreadsheet needs")
     for path in sheets:
@@ -96,6 +108,8 @@ def _unpacked(content: bytes, name: str) -> dict[str, bytes]:
                 raise _refused(name, "it is encrypted", "save it without a password")
             if entry.is_dir():
                 continue
+            if not path.startswith(_NEEDED) or path.startswith(_NOT_NEEDED):
+                continue  # pictures, comments, settings of a printer: nothing that a reader is given
             if path in parts:
                 raise _refused(name, f"it holds {path} twice")
             with archive.open(entry) as file:
@@ -129,20 +143,22 @@ def _look_at_extent(part: bytes, path: str, name: str) -> None:
         parser.Parse(part, True)
     except expat.ExpatError as error:
         raise _refused(name, f"{path} is damaged ({error})") from None
-    if extent.rows > ROWS_MAX or extent.columns > COLUMNS_MAX:
+    except _TooFar as error:
         raise _refused(
             name,
-            f"{path} reaches row {extent.rows:,} and column {extent.columns:,}; {ROWS_MAX:,} rows and {COLUMNS_MAX} "
-            f"columns are allowed",
+            f"{path} reaches {error}; {ROWS_MAX:,} rows and {COLUMNS_MAX} columns are allowed",
             "delete what lies outside of the tables, then save it",
-        )
+        ) from None
+
+
+class _TooFar(Exception):
+    """A cell lies outside of what is allowed."""
 
 
 class _Extent:
     """How far the cells of a sheet reach, as a reader counts them."""
 
     def __init__(self) -> None:
-        self.rows = self.columns = 0
         self._row = self._column = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -161,7 +177,8 @@ class _Extent:
                 self._row = int(match[2])
         else:
             return
-        self.rows, self.columns = max(self.rows, self._row), max(self.columns, self._column)
+        if self._row > ROWS_MAX or self._column > COLUMNS_MAX:
+            raise _TooFar(f"row {self._row:,}, column {self._column:,}")
 
 
 def _column_number(letters: str) -> int:

@@ -82,13 +82,13 @@ def _switches_are_covered_once(found: FoundWorkbook) -> Iterator[Finding]:
     names = regime_cells(found)
     if not rules or not names:
         return
-    leaving = {str(name): _matching(str(name), rules, "FromRegime") for name in names}
-    reaching = {str(name): _matching(str(name), rules, "ToRegime") for name in names}
-    for here in names:
-        for there in names:
-            if str(here) == str(there):
+    leaving = _matching(names, [str(row.get("FromRegime", "")) for row in rules])
+    reaching = _matching(names, [str(row.get("ToRegime", "")) for row in rules])
+    for here, left_by in zip(names, leaving, strict=True):
+        for there, reached_by in zip(names, reaching, strict=True):
+            if here is there:
                 continue
-            both = leaving[str(here)] & reaching[str(there)]
+            both = left_by & reached_by
             if not both:
                 yield finding(
                     "switch-without-rule", file=found.file, sheet="RegimeClassification", cell=here.cell,
@@ -237,8 +237,11 @@ def _growing(
         )  # fmt: skip
 
 
-def _matching(name: str, rules: list[Row], column: str) -> set[int]:
-    return {at for at, row in enumerate(rules) if column in row and _matches(name, str(row[column]))}
+def _matching(names: list[Located], patterns: list[str]) -> list[set[int]]:
+    """Of each name, the rules whose pattern it matches."""
+    return [
+        {at for at, pattern in enumerate(patterns) if _matches(text, pattern)} for text in map(str, names)
+    ]
 
 
 @lru_cache(maxsize=20_000)

@@ -19,6 +19,7 @@ from magellan.regime.workbook.sheets import SHEET_OF, SHEETS
 
 _NAME_HEADINGS = frozenset({"Parameter", "Property", "Option"})
 _VALUE_HEADING = "Value"
+_BESIDE = frozenset({"Default", "Min", "Max", "Options"})  # what version 4.0.0 says beside a value
 
 
 def lay_out(
@@ -66,20 +67,22 @@ def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
         row: Row = {
             heading: Located(cells[column] if column < len(cells) else "", cell_name(at, column))
             for column, heading in headings.items()
+            if table is not None or column < 2 or heading in _BESIDE
         }
         if table is not None:
             table.rows.append(row)
         else:
-            _add_setting(found, list(row.values()), dict(list(row.items())[2:]))
+            name, value, *_ = row.values()
+            beside = {heading: cell for heading, cell in row.items() if heading in _BESIDE}
+            _add_setting(found, Setting(name=Located(str(name), name.cell), value=value, beside=beside))
     return found
 
 
-def _add_setting(found: FoundSheet, row: list[Located], beside: Row) -> None:
-    setting = Setting(name=Located(str(row[0]), row[0].cell), value=row[1], beside=beside)
-    if str(row[0]) in found.settings:
+def _add_setting(found: FoundSheet, setting: Setting) -> None:
+    if str(setting.name) in found.settings:
         found.repeated.append(setting)
     else:
-        found.settings[str(row[0])] = setting
+        found.settings[str(setting.name)] = setting
 
 
 def _header(texts: dict[int, str], known: list[tuple[Table, frozenset[str]]]) -> Table | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 Grid = Sequence[Sequence[object]]
 """A sheet's cells, row by row from A1: text, numbers, booleans, times; "" where nothing stands."""
@@ -117,6 +118,7 @@ class FoundWorkbook:
             yield from ((sheet.name, each) for each in (*sheet.settings.values(), *sheet.repeated))
 
 
+@lru_cache(maxsize=100_000)
 def cell_name(row: int, column: int) -> str:
     """A cell's name. row, column: counted from 0; (3, 1) is "B4"."""
     letters = ""

@@ -157,7 +157,7 @@ class _Reader:
                 file=self._found.file,
                 sheet=sheet,
                 cell=cell.cell,
-                found=cell,
+                found=str(cell) or "nothing",
                 expected=expected,
                 fix=fix,
             )
