@@ -26,6 +26,7 @@ _M: Final = tuple(_TAILS)
 _TRIED_STEPS: Final = 12  # of a start, before the best one goes on
 _CLUSTERING_HALF_LIVES: Final = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0, 80.0)
 _CLUSTERING_PULLS: Final = (0.8, 0.9, 0.95, 0.97, 0.985, 0.995, 1.0)
+_SEARCHED_BARS: Final = 6_000
 _KNOWN_SHARE: Final = 0.6  # of the bars, when levels are asked to foretell the rest
 _GAIN_MIN: Final = 1.0  # in log-likelihood, that a level has to foretell better by
 _EVIDENCE_MIN: Final = (
@@ -38,12 +39,19 @@ def fit(returns: Floats, config: FilterConfig, *, like: MarkovModel | None = Non
     """The model of these bars.
 
     returns: shape (n,), log returns over the day profile, oldest first.
-    like:    an earlier fit to start from, with the number of its states and its kind of level: some steps instead of
-             a search.
+    like:    an earlier fit to go on from: the number of its states, its kind of level and the evidence for them are
+             taken from it, and some steps take the place of a search.
     """
-    work = _Work(returns, config)
-    rival = _clustering(returns, like if like is not None and like.states == 1 else None)
-    found = work.refined(like) if like is not None and like.states > 1 else work.searched()
+    if like is not None:
+        if like.states == 1:
+            return _clustering(returns, like).model(like.evidence_for_regimes)
+        return _Work(returns, config).refined(like).model(like.evidence_for_regimes)
+    rival = _clustering(returns, None)
+    # How many states there are shows in some thousand bars; more would take long and say the same.
+    newest = returns[-_SEARCHED_BARS:]
+    found = _Work(newest, config).searched()
+    if found is not None and len(newest) < len(returns):
+        found = _Work(returns, config).refined(found.model(0.0))
     evidence = -math.inf if found is None else rival.bic - found.bic
     if found is None or evidence < _EVIDENCE_MIN:
         return rival.model(evidence)
@@ -394,13 +402,14 @@ def _clustering(returns: Floats, like: MarkovModel | None) -> _Clustering:
             _CLUSTERING_PULLS.index(like.level.pull),
             _M.index(like.m),
         )
-    sizes = (len(_CLUSTERING_HALF_LIVES), len(_CLUSTERING_PULLS), len(_M))
     while True:
+        speed, pull, tail = place
         near = [
-            (*place[:axis], place[axis] + move, *place[axis + 1 :])
-            for axis in range(3)
-            for move in (-1, 1)
-            if 0 <= place[axis] + move < sizes[axis]
+            (speed + a, pull + b, tail + c)
+            for a, b, c in ((-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1))
+            if 0 <= speed + a < len(_CLUSTERING_HALF_LIVES)
+            and 0 <= pull + b < len(_CLUSTERING_PULLS)
+            and 0 <= tail + c < len(_M)
         ]
         best = max(near, key=lambda each: at(*each).log_likelihood)
         if at(*best).log_likelihood <= at(*place).log_likelihood:

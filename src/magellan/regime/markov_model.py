@@ -67,12 +67,8 @@ class MarkovModel:
     @property
     def usual_share(self) -> Floats:
         """Shape (K,): share of time that each state takes in the long run."""
-        share = np.full(self.states, 1.0 / self.states)
-        for _ in range(64):  # squaring finds the limit of any chain that mixes within 2^64 bars
-            share = share @ self.stay
-        power = np.linalg.matrix_power(self.stay, 4096)
-        limit: Floats = share @ power
-        return limit / limit.sum()
+        limit: Floats = np.linalg.matrix_power(self.stay, 1 << 16)[0]
+        return np.asarray(limit / limit.sum())
 
     @property
     def model_id(self) -> str:

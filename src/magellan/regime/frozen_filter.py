@@ -1,0 +1,37 @@
+"""Frozen filter: one model over a stretch of returns, and labels at a position of the dial."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magellan.regime.config import DecisionConfig
+from magellan.regime.decision import Decider, expected_right
+from magellan.regime.hidden_markov import forward
+from magellan.regime.markov_model import MarkovModel
+from magellan.trading.bar import Floats
+
+
+def state_probabilities(model: MarkovModel, returns: Floats) -> tuple[Floats, Floats]:
+    """Probabilities of each state given each row and those before, (n, K); and log densities given those before, (n,).
+
+    returns: over the day profile, from the first bar that the model was fitted on.
+    """
+    n, states = len(returns), model.states
+    beliefs, evidence = np.empty((n, states)), np.empty(n)
+    forward(
+        returns, 0, n, model.mean, model.scale, model.m, model.stay, model.level.gain, model.level.pull,
+        np.full(states, 1.0 / states), np.array([model.level_at_start]), beliefs, np.empty((n, states)), evidence,
+        np.empty(n),
+    )  # fmt: skip
+    return beliefs, np.log(evidence)
+
+
+def state_labels(model: MarkovModel, beliefs: Floats, stability: float) -> NDArray[np.int64]:
+    """The decision layer's states at that stability, without other limits; shape (n,)."""
+    n = len(beliefs)
+    out = np.empty((n, 2))
+    decider = Decider(DecisionConfig(stability=stability), likelier_than=0.5)
+    nothing = np.zeros(n)
+    decider.extend(beliefs, expected_right(model.stay), nothing.astype(bool), nothing, 0, n, out, 0)
+    return out[:, 0].astype(np.int64)
