@@ -134,6 +134,7 @@ class SimulatedHost:
         self.holder: str | None = None
         self.traders: list[tuple[float, str | None]] = []  # who held the account, from when
         self.halted = ""
+        self.ledger_account = LEDGER_ACCOUNT  # the one that its instances trade
         world.hosts[name] = self
 
     # -- the port ------------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ class SimulatedHost:
     def go_on(self) -> None:
         """Bring the instances to the present."""
         now_s = self.world.now_s
-        armed = self.arming.get(LEDGER_ACCOUNT, NOBODY)
+        armed = self.arming.get(self.ledger_account, NOBODY)
         holder = self.running.get(self.holder) if self.holder is not None else None
         if holder is not None:
             since_s = now_s - (holder.traded_since_s or now_s)

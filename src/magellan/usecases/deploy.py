@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from magellan.audit.change import Change, Result
@@ -32,10 +32,10 @@ from magellan.plan.actor import Actor
 from magellan.plan.carry_out import Finished, Halted, Outcome, Progress, TakenBack, carry_out, take_back
 from magellan.plan.plan import Plan, PlanDescription
 from magellan.plan.preview import preview
-from magellan.plan.records import Head
+from magellan.plan.records import Ending, Head
 from magellan.plan.status import PlanStatus, status_of
 from magellan.ports.change_log import ChangeLog
-from magellan.ports.journal import Journals
+from magellan.ports.journal import Journals, PlanUnfinished
 from magellan.ports.release_store import ReleaseStore
 from magellan.release.artifact import Artifact
 from magellan.release.manifest import LOCK
@@ -128,10 +128,13 @@ class _Found:
 
 
 async def prepare_deploy(asked: DeployAsked, sources: DeploySources) -> PreparedDeploy:
-    """Look at everything, change nothing.
+    """Look at everything, change nothing; but what a killed process could not record any more is recorded.
 
-    Raises: FixInput for a release, an account or a target that there is not; what a host raises that cannot be reached.
+    Raises: PlanUnfinished when an earlier roll-out was stopped on its way; FixInput for a release, an account or a
+    target that there is not; what a host raises that cannot be reached.
     """
+    _must_have_ended(f"{asked.stage}/{asked.strategy}", sources.journals)
+    _catch_up(asked, sources)
     opened = open_release(
         sources.store,
         asked.strategy,
@@ -291,6 +294,41 @@ def bad_releases(changes: ChangeLog, strategy: str, stage: Stage) -> dict[str, s
 
 
 _VERBS: Final = {"deploy": "deploy", "rollback": "roll back", "promote": "promote"}
+
+
+def _must_have_ended(subject: str, journals: Journals) -> None:
+    for entry in journals.all():
+        if entry.is_finished:
+            continue
+        status = status_of(journals.read(entry.name).records)
+        if status.subject == subject:
+            raise PlanUnfinished(
+                f"{status.name}, begun by {status.by}, has come to no end",
+                kept="what trades now, and the journal",
+                next_step=status.next_step,
+            )
+
+
+def _catch_up(asked: DeployAsked, sources: DeploySources) -> None:
+    """Record what came of a roll-out whose process was killed between the end of its journal and the audit log."""
+    subject = f"{asked.stage}/{asked.strategy}"
+    ours = [
+        each.change
+        for each in sources.changes.changes()
+        if each.change.subject == subject and each.change.action in ACTIONS
+    ]
+    if not ours or ours[-1].result is not Result.BEGUN:
+        return
+    status = status_of(sources.journals.read(_journal_of(subject, sources.journals, undo=True)).records)
+    begun = ours[-1]
+    if status.begun_at is None or status.begun_at < begun.at - timedelta(minutes=1):
+        result, note = Result.FAILED, "its process was killed before its journal was begun"
+    else:
+        result = Result.DONE if status.word == Ending.DONE else Result.TAKEN_BACK
+        note = status.why or "recorded afterwards: its process was killed at the end"
+    sources.changes.append(
+        replace(begun, at=sources.clock(), result=result, note=note, evidence=_shown(status))
+    )
 
 
 def _newest_not_bad(asked: DeployAsked, sources: DeploySources) -> str | None:
@@ -462,8 +500,12 @@ def _ended(begun: Change, outcome: Outcome, sources: DeploySources) -> Change:
             result, note = Result.TAKEN_BACK, why
         case Halted(status=status, why=why):
             result, note = Result.HALTED, why
-    evidence = [f"{step.title}: {step.note}" for phase in status.phases for step in phase.steps if step.note]
-    return replace(begun, at=sources.clock(), result=result, note=note, evidence=tuple(evidence))
+    return replace(begun, at=sources.clock(), result=result, note=note, evidence=_shown(status))
+
+
+def _shown(status: PlanStatus) -> tuple[str, ...]:
+    """What each step showed."""
+    return tuple(f"{step.title}: {step.note}" for phase in status.phases for step in phase.steps if step.note)
 
 
 def _journal_of(subject: str, journals: Journals, *, undo: bool) -> str:

@@ -1,0 +1,290 @@
+"""Deploying looks first, refuses with reasons, writes down what it does, and remembers what was taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.simulated_hosts import CONFIG, WELL, Behaviour, SimulatedHost, SimulatedWorld
+from magellan.adapters.local.change_log_files import ChangeLogFiles
+from magellan.adapters.local.journal_files import JournalFiles
+from magellan.adapters.local.release_folder import ReleaseFolder
+from magellan.adapters.local.source_folders import SourceFolders
+from magellan.audit.change import Change, Result
+from magellan.errors import FixInput
+from magellan.plan.actor import Actor
+from magellan.plan.carry_out import Finished, Outcome, TakenBack
+from magellan.ports.journal import PlanUnfinished
+from magellan.release.artifact import packed
+from magellan.release.manifest import GateStamp
+from magellan.usecases.deploy import (
+    DeployAsked,
+    DeploySources,
+    Finding,
+    begin_deploy,
+    go_on,
+    history,
+    prepare_deploy,
+    release_before,
+)
+from magellan.workspace.broker_account import BrokerAccount
+from magellan.workspace.workspace import ReleaseTerms, Stage, Stages, StageTerms, WorkspaceSettings
+from plan.memory import Killed
+from release.conftest import Bench
+
+AT = datetime(2026, 1, 21, 22, 0, tzinfo=UTC)
+BENCH = Bench()
+SHUT = GateStamp(answer="shut", judged_at=AT, not_open=("sharpe_min",))
+
+
+@dataclass
+class Desk:
+    """A workspace with simulated hosts."""
+
+    root: Path
+    world: SimulatedWorld = field(default_factory=SimulatedWorld)
+    consents: tuple[Finding, ...] = ()
+    trusted: str = BENCH.key.public_key
+    settings: WorkspaceSettings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.host = SimulatedHost("local", self.world)
+        self.settings = WorkspaceSettings(
+            accounts={
+                "paper": BrokerAccount(kind="paper", number="PA1"),
+                "real": BrokerAccount(kind="live", number="L17"),
+            },
+            stages=Stages(
+                test=StageTerms(account="paper", watch_s=5.0), prod=StageTerms(account="real", watch_s=5.0)
+            ),
+            releases=ReleaseTerms(trusted_keys={"ada": self.trusted}),
+        )
+        self.store = ReleaseFolder(self.root / "releases")
+        self.changes = ChangeLogFiles(self.root / "audit")
+
+    @property
+    def sources(self) -> DeploySources:
+        return DeploySources(
+            settings=self.settings,
+            store=self.store,
+            host=lambda name: self.world.hosts[name],
+            journals=JournalFiles(self.root / "journals"),
+            changes=self.changes,
+            sources=SourceFolders(self.root, kept=self.root / "replaced"),
+            consent=lambda asked, opened: self.consents,
+            actor=Actor(person="jane", host="desk", pid=7),
+            clock=self.world.now,
+        )
+
+    def build(self, version: str, behaviour: Behaviour = WELL, **of: Any) -> str:
+        release = BENCH.release(version=version, config_sha256=version[0] * 64, **of)
+        self.store.put("moods", release.release_id, packed(release), at=AT)
+        self.world.behaviours[release.release_id] = behaviour
+        CONFIG[release.release_id] = release.manifest.config_sha256
+        return release.release_id
+
+    def deploy(self, **asked: Any) -> Outcome | None:
+        """None: there was nothing to do."""
+
+        async def both() -> Outcome | None:
+            prepared = await prepare_deploy(self.asked(**asked), self.sources)
+            if prepared.is_there and not prepared.refusals:
+                return None
+            return await begin_deploy(prepared, self.sources)
+
+        return self.world.run(both())
+
+    def asked(self, **asked: Any) -> DeployAsked:
+        return replace(DeployAsked(strategy="moods", stage=Stage.TEST, why="a better exit"), **asked)
+
+    def refusal(self, **asked: Any) -> str:
+        with pytest.raises(FixInput) as refused:
+            self.deploy(**asked)
+        return str(refused.value)
+
+    def trades(self) -> str | None:
+        self.world.let_pass(5)
+        key = self.host.trading()
+        return None if key is None else self.host.running[key].instance.release_id
+
+    def audit(self) -> list[tuple[str, str, str]]:
+        return [
+            (each.change.action, str(each.change.result), (each.change.release or "")[:4])
+            for each in self.changes.changes()
+        ]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(root=tmp_path)
+
+
+def test_a_deployment_is_in_the_audit_log_before_and_after_it_with_its_evidence(desk: Desk) -> None:
+    release = desk.build("1.0.0")
+    assert isinstance(desk.deploy(), Finished)
+    assert desk.trades() == release
+    begun, done = [each.change for each in desk.changes.changes()]
+    assert (begun.result, done.result) == (Result.BEGUN, Result.DONE)
+    assert (done.by.person, done.why, done.subject, done.where) == (
+        "jane",
+        "a better exit",
+        "test/moods",
+        "local",
+    )
+    assert done.release == release
+    assert any("newest bar" in line for line in done.evidence)
+
+
+def test_deploying_it_again_changes_nothing_and_is_not_recorded(desk: Desk) -> None:
+    desk.build("1.0.0")
+    desk.deploy()
+    before = desk.audit()
+    assert desk.deploy() is None
+    assert desk.audit() == before
+
+
+def test_a_release_that_was_taken_back_is_recorded_and_not_picked_again_by_itself(desk: Desk) -> None:
+    good = desk.build("1.0.0")
+    desk.deploy()
+    bad = desk.build("2.0.0", Behaviour(exits=True))
+    outcome = desk.deploy()
+    assert isinstance(outcome, TakenBack)
+    assert desk.trades() == good
+    assert desk.audit()[-1] == ("deploy", "taken back", bad[:4])
+    refused = desk.refusal()
+    assert "was taken back from test" in refused
+    assert "its code is broken" in refused
+    desk.world.behaviours[bad] = WELL
+    assert isinstance(desk.deploy(release="2"), Finished), "a person may try it again by its name"
+
+
+def test_rolling_back_goes_to_the_release_that_traded_before(desk: Desk) -> None:
+    first = desk.build("1.0.0")
+    desk.deploy()
+    second = desk.build("2.0.0")
+    desk.deploy()
+    desk.build("3.0.0", Behaviour(trips_s=1))
+    desk.deploy()
+    assert desk.trades() == second
+    assert release_before(desk.changes, "moods", Stage.TEST) == first
+    desk.deploy(release=first, action="rollback")
+    assert desk.trades() == first
+    assert release_before(desk.changes, "moods", Stage.TEST) == second
+    assert [each.action for each in history(desk.changes, "moods", Stage.TEST)] == [
+        "deploy",
+        "deploy",
+        "deploy",
+        "rollback",
+    ]
+
+
+def test_before_the_second_release_there_is_nothing_to_roll_back_to(desk: Desk) -> None:
+    desk.build("1.0.0")
+    desk.deploy()
+    with pytest.raises(FixInput, match="no release of moods traded in test before"):
+        release_before(desk.changes, "moods", Stage.TEST)
+
+
+def test_what_refuses_is_told_all_at_once_and_nothing_is_touched(desk: Desk) -> None:
+    desk.consents = (Finding(what="promotion", is_well=False, found="too few trades"),)
+    desk.build("1.0.0", gate=SHUT)
+    refused = desk.refusal(stage=Stage.PROD)
+    assert "promotion: too few trades" in refused
+    assert "gates: shut" in refused
+    assert "type its number with --live" in refused
+    assert desk.host.running == {}
+    assert desk.audit()[-1][:2] == ("deploy", "refused")
+
+
+def test_a_shut_gate_is_told_in_staging_where_evidence_comes_from(desk: Desk) -> None:
+    desk.build("1.0.0", gate=SHUT)
+    assert isinstance(desk.deploy(), Finished)
+
+
+def test_a_release_that_nobody_trusted_has_signed_is_refused(tmp_path: Path) -> None:
+    desk = Desk(root=tmp_path, trusted=Bench().key.public_key)
+    desk.build("1.0.0")
+    assert "signed by nobody whom magellan.toml trusts" in desk.refusal()
+
+
+def test_a_release_in_production_puts_its_files_into_the_stage_folder_and_back(desk: Desk) -> None:
+    folder = desk.root / "prod/moods"
+    folder.mkdir(parents=True)
+    (folder / "strategy.py").write_text("FAST = 5\n")
+    desk.host.ledger_account = "alpaca-live-L17"
+    desk.build("1.0.0", Behaviour(trips_s=2))
+    assert isinstance(desk.deploy(stage=Stage.PROD, typed_number="L17"), TakenBack)
+    assert (folder / "strategy.py").read_text() == "FAST = 5\n"
+    desk.build("2.0.0")
+    assert isinstance(desk.deploy(stage=Stage.PROD, typed_number="L17"), Finished)
+    assert (folder / "strategy.py").read_text() == "FAST = 10\n"
+
+
+def test_an_account_that_another_strategy_trades_is_refused(desk: Desk) -> None:
+    desk.build("1.0.0")
+    desk.deploy()
+    other = BENCH.release(strategy="gaps")
+    desk.store.put("gaps", other.release_id, packed(other), at=AT)
+    CONFIG[other.release_id] = "0" * 64
+    assert "moods is deployed on paper already" in desk.refusal(strategy="gaps")
+
+
+def test_a_release_that_was_edited_on_the_host_is_refused_before_anything(desk: Desk) -> None:
+    release = desk.build("1.0.0")
+    desk.host.releases[release] = ("strategy/strategy.py was edited",)
+    assert "strategy/strategy.py was edited" in desk.refusal()
+    assert desk.host.arming == {}
+
+
+@pytest.mark.parametrize("undo", [False, True], ids=["resume", "undo"])
+def test_after_a_kill_the_roll_out_is_gone_on_with_or_taken_back_by_its_journal_alone(
+    desk: Desk, undo: bool
+) -> None:
+    first = desk.build("1.0.0")
+    desk.deploy()
+    second = desk.build("2.0.0")
+    desk.world.fault, desk.world.fault_at_call = "killed after", len(desk.world.calls) + 60
+    with pytest.raises(Killed):
+        desk.deploy()
+    desk.world.fault_at_call = None
+    with pytest.raises(PlanUnfinished):
+        desk.deploy()
+    outcome = desk.world.run(go_on("moods", Stage.TEST, desk.sources, undo=undo, why="it was killed"))
+    assert isinstance(outcome, TakenBack if undo else Finished)
+    assert desk.trades() == (first if undo else second)
+    assert desk.audit()[-1][1] == ("taken back" if undo else "done")
+
+
+def test_what_a_process_that_was_killed_at_the_very_end_could_not_record_is_recorded_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.build("1.0.0")
+    real = ChangeLogFiles.append
+
+    def killed(log: ChangeLogFiles, change: Change) -> object:
+        if change.result is Result.DONE:
+            raise Killed
+        return real(log, change)
+
+    monkeypatch.setattr(ChangeLogFiles, "append", killed)
+    with pytest.raises(Killed):
+        desk.deploy()
+    monkeypatch.setattr(ChangeLogFiles, "append", real)
+    assert desk.deploy() is None
+    assert [each[1] for each in desk.audit()] == ["begun", "done"]
+
+
+def test_there_is_nothing_to_go_on_with_where_nothing_was_stopped(desk: Desk) -> None:
+    with pytest.raises(FixInput, match="no roll-out was stopped"):
+        asyncio.run(go_on("moods", Stage.TEST, desk.sources, undo=False, why=""))
+
+
+def test_a_strategy_without_an_account_is_told_where_to_write_it(desk: Desk) -> None:
+    desk.settings = WorkspaceSettings()
+    desk.build("1.0.0")
+    assert "nothing says which account moods trades in test" in desk.refusal()
