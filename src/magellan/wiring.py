@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from magellan.settings import Decided, KeyPair
     from magellan.trading.session import ExchangeCalendar
     from magellan.usecases.build_release import ReleaseSources
+    from magellan.usecases.freeze import FreezeSources
     from magellan.usecases.gate_strategy import GateSources
     from magellan.usecases.open_release import InstalledRelease
     from magellan.usecases.promotion_evidence import PromotionSources
@@ -314,6 +315,21 @@ def promotion_sources(
         ledger=opened,
         records=PromotionRecordFiles(workspace.state_folder / "promotions"),
         calendar_of=calendar_of,
+        clock=clock,
+    )
+
+
+def freeze_sources(workspace: Workspace, clock: Callable[[], datetime]) -> FreezeSources:
+    """Everything that a freeze asks. `clock`: now, aware, UTC."""
+    from magellan.adapters.event_file import read_events
+    from magellan.usecases.freeze import FreezeSources
+
+    return FreezeSources(
+        root=workspace.root,
+        settings=workspace.settings,
+        calendar=load_calendar(),
+        read_events=lambda path, name: read_events(path, called=name),
+        changes=change_log(workspace),
         clock=clock,
     )
 

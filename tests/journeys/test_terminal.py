@@ -98,6 +98,8 @@ NEEDED = {
     "release diff": ["moods"],
     "release prune": ["moods"],
     "soak": ["moods"],
+    "freeze check": ["moods"],
+    "freeze override": ["moods", "--by", "ann", "--reason", "a hot fix"],
     "deploy": ["moods", "--to", "test"],
     "promote": ["moods"],
     "rollback": ["moods", "--to", "test"],

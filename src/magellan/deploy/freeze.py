@@ -209,9 +209,7 @@ def _yearly(spans: Sequence[str], first_on: date, last_on: date) -> Iterator[Win
             begins = _on(year, *first)
             ends = _on(year + (last < first), *last)
             yield Window(
-                name=f"{begins:%d %B} to {ends:%d %B}".replace("0", "", 1)
-                if begins.day < 10
-                else f"{begins:%d %B} to {ends:%d %B}",
+                name=f"{begins:%d %b} to {ends:%d %b}",
                 from_at=exchange_midnight(begins),
                 until_at=exchange_midnight(ends + timedelta(days=1)),
             )

@@ -245,6 +245,21 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan soak bear_trap",
         ),
         Command(
+            words="freeze show",
+            help="Show the windows in which nothing is deployed to prod.",
+            example="magellan freeze show --days 60",
+        ),
+        Command(
+            words="freeze check",
+            help="Say whether a strategy may be deployed to prod now.",
+            example="magellan freeze check bear_trap --at '2026-01-23 14:30'",
+        ),
+        Command(
+            words="freeze override",
+            help="Let a hot fix of one strategy through a freeze, on record.",
+            example="magellan freeze override bear_trap --by jane --reason 'its stop is never sent'",
+        ),
+        Command(
             words="deploy",
             help="Let a release trade in a stage, in place of the one that trades there now.",
             example="magellan deploy bear_trap --to test --yes",
@@ -421,6 +436,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "regime": (REGIME, "Read the market's regime, and configure the model."),
     "regime workbook": (REGIME, "Make, check, import and compare regime workbooks."),
     "migrate": (MIGRATE, "Restructure a Python project: scan, plan, apply, verify, take it back."),
+    "freeze": (SHIP, "When nothing goes to where real money trades."),
     "release": (SHIP, "Build, list, compare and verify releases."),
     "host": (SHIP, "Start and stop what is deployed on this machine."),
 }
