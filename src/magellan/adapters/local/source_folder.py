@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 from magellan.errors import FixInput
 from magellan.migration.source_tree import Entry, SourceTree, is_ignored
 from magellan.plan.files.tree import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderContent:
+    """Reads files of a folder; other processes can be handed it."""
+
+    root: str
+
+    def __call__(self, path: str) -> bytes:
+        with open(f"{self.root}/{path}", "rb") as file:
+            return file.read()
 
 
 def read_source_tree(folder: Path) -> SourceTree:
@@ -42,13 +54,9 @@ def read_source_tree(folder: Path) -> SourceTree:
             if entry.kind is Kind.FOLDER:
                 waiting.append(path)
 
-    def content_of(path: str) -> bytes:
-        with open(f"{root}/{path}", "rb") as file:
-            return file.read()
-
     return SourceTree(
         entries=dict(sorted(entries.items())),
-        content_of=content_of,
+        content_of=FolderContent(root=root),
         unreadable=unreadable,
         ignored=tuple(sorted(ignored)),
     )

@@ -1,0 +1,205 @@
+"""Put files into categories, with a confidence and reasons. Whoever is unsure is left to a person.
+
+1. Each word that a file says speaks for some categories, as the rules have it. The sums become probabilities.
+2. Files that say the same, and files that import each other, pull each other along, a few rounds.
+3. The probability of the best category becomes a confidence: the share of files with that probability that were right
+   on projects whose order is known (`confidence.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magellan.migration.categories.confidence import confidence_of
+from magellan.migration.categories.neighbours import alike, importing, pulled
+from magellan.migration.categories.rules import PLACES, Category, CategoryRules, Holds
+
+SURE: Final = 0.5
+"""Below this confidence a file is listed for a person, and stays where it is."""
+HIGH: Final = 0.9
+"""From this confidence on nobody needs to look."""
+_TEMPERATURE: Final = 1.5  # the rules' weights add up to odds that are too bold by this
+_ROUNDS: Final = 10
+_LEAST: Final = 1e-3  # no category is ruled out by neighbours alone
+_MANY_FILES: Final = 0.04  # of the tree; who is imported by so many is used by all
+_MANY: Final = 5
+_WEAK_PLACES: Final = frozenset({"def", "doc", "word"})
+_REASONS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What is known of a file to be judged."""
+
+    path: str
+    features: frozenset[str]  # see `features`; empty for what is not Python
+    is_python: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Where a file belongs."""
+
+    path: str
+    category: str | None  # None: nothing speaks for any
+    confidence: float  # from 0 to 1
+    instead: str | None = None  # the second best
+    package: str | None = None  # sub-package
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it can be moved without asking."""
+        return self.category is not None and self.confidence >= SURE
+
+
+def judge(
+    files: Sequence[Said], imports: Mapping[str, frozenset[str]], rules: CategoryRules
+) -> tuple[Judged, ...]:
+    """Where each file belongs, in order.
+
+    imports: for each Python file the files of the tree that it imports.
+    """
+    by_path = {file.path: claimed for file in files if (claimed := _claimed(file, rules)) is not None}
+    open_files = [file for file in files if file.path not in by_path and file.is_python]
+    by_words = {each.path: each for each in _by_words(open_files, imports, rules)}
+    return tuple(
+        by_path.get(file.path)
+        or by_words.get(file.path)
+        or Judged(path=file.path, category=None, confidence=0.0)
+        for file in files
+    )
+
+
+def _claimed(file: Said, rules: CategoryRules) -> Judged | None:
+    for name, category in rules.category.items():
+        if category.kind is Holds.FILE and file.is_python:
+            continue
+        for pattern in category.files:
+            if fnmatchcase(file.path, pattern):
+                reason = f"its path is like {pattern}"
+                return Judged(path=file.path, category=name, confidence=1.0, reasons=(reason,))
+    return None
+
+
+def _by_words(
+    files: Sequence[Said], imports: Mapping[str, frozenset[str]], rules: CategoryRules
+) -> list[Judged]:
+    if not files:
+        return []
+    names = [name for name, category in rules.category.items() if category.kind is not Holds.FILE]
+    said = _with_use(files, imports)
+    spoken = np.array([[_spoken(each, rules.category[name], rules) for name in names] for each in said])
+    graph = importing([file.path for file in files], imports)
+    similar = alike([file.features for file in files])
+    own = _probabilities(spoken / _TEMPERATURE)
+    now = own
+    for _ in range(_ROUNDS):
+        told = np.log(now + _LEAST)
+        now = _probabilities(
+            np.log(own + _LEAST * _LEAST)
+            + rules.evidence.graph * pulled(graph, told)
+            + rules.evidence.alike * pulled(similar, told)
+        )
+    found = []
+    for number, file in enumerate(files):
+        best, second = (int(each) for each in np.argsort(-now[number], kind="stable")[:2])
+        says_something = bool(spoken[number].any()) or now[number, best] > 2 / len(names)
+        category = names[best]
+        found.append(
+            Judged(
+                path=file.path,
+                category=category if says_something else None,
+                confidence=confidence_of(float(now[number, best])) if says_something else 0.0,
+                instead=names[second],
+                package=_package(file, rules.category[category]),
+                reasons=_reasons(
+                    said[number], rules.category[category], rules, own[number, best], now[number, best]
+                ),
+            )
+        )
+    return found
+
+
+def _with_use(files: Sequence[Said], imports: Mapping[str, frozenset[str]]) -> list[frozenset[str]]:
+    """The features, and whether nobody or many import the file."""
+    by = Counter(target for targets in imports.values() for target in targets)
+    many = max(_MANY, _MANY_FILES * len(files))
+    return [
+        file.features
+        | ({"form:unused"} if not by[file.path] else {"form:used"} if by[file.path] >= many else set())
+        for file in files
+    ]
+
+
+def _spoken(said: frozenset[str], category: Category, rules: CategoryRules) -> float:
+    """How strongly a file's words speak for a category."""
+    sums: dict[str, float] = {}
+    counts: Counter[str] = Counter()
+    for feature in said:
+        place, _, word = feature.partition(":")
+        counts[place] += 1
+        weight = category.weights(place).get(word)
+        if weight is not None:
+            sums[place] = sums.get(place, 0.0) + weight
+    total = 0.0
+    for place, summed in sums.items():
+        # A long file says many words; each of them means less.
+        spread = 1 + 0.12 * max(0.0, counts[place] ** 0.5 - 3) if place in _WEAK_PLACES else 1.0
+        total += getattr(rules.evidence, PLACES[place]) * summed / spread
+    return total
+
+
+def _probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(odds - odds.max(axis=1, keepdims=True))
+    normal: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return normal
+
+
+def _package(file: Said, category: Category) -> str | None:
+    """The sub-package whose words the file says most, its name counting most; None where none is said."""
+    best, most = None, 0.0
+    for package, leading in category.packages.items():
+        points = sum(
+            3.0 * (f"name:{word}" in file.features)
+            + 1.0 * (f"base:{word}" in file.features)
+            + 0.7 * (f"def:{word}" in file.features)
+            for word in leading
+        )
+        if points > most:
+            best, most = package, points
+    return best
+
+
+def _reasons(
+    said: frozenset[str], category: Category, rules: CategoryRules, own: float, pulled_to: float
+) -> tuple[str, ...]:
+    """What spoke most for the category, the strongest first."""
+    strengths: list[tuple[float, str]] = []
+    for feature in said:
+        place, _, word = feature.partition(":")
+        weight = category.weights(place).get(word, 0.0) * getattr(rules.evidence, PLACES[place])
+        if weight > 0:
+            strengths.append((weight, _WORDS[place].format(word)))
+    reasons = [reason for _, reason in sorted(strengths, key=lambda each: (-each[0], each[1]))[:_REASONS]]
+    if pulled_to > own + 0.1:
+        reasons.append("files like it, or tied to it by imports, belong here")
+    return tuple(reasons)
+
+
+_WORDS: Final = {
+    "name": "its name says {}",
+    "def": "defines {}",
+    "base": "extends {}",
+    "doc": "its text says {}",
+    "word": "speaks of {}",
+    "import": "imports {}",
+    "form": "its form: {}",
+}

@@ -1,0 +1,107 @@
+"""Which files stand close to each other: those that say the same, and those that import each other."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Links = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
+"""From which file, to which, how strongly; of one file they sum to at most 1."""
+
+_MOST_ALIKE: Final = 8  # files
+_TELLING: Final = 160  # features of a file by which others like it are found
+_KNOWN_BY_ALL: Final = 0.5  # share of the files; what more of them say tells nothing
+_COUNTS: Final = {
+    "name": 3.0, "def": 1.0, "base": 2.0, "doc": 0.7, "word": 0.7, "import": 1.5, "form": 0.5
+}  # fmt: skip
+
+
+def alike(said: Sequence[frozenset[str]]) -> Links:
+    """Each file's most similar ones, by the cosine of what they say, rare words counting more."""
+    count = len(said)
+    held_by = Counter(feature for each in said for feature in each)
+    weight_of = {
+        feature: _COUNTS[feature.partition(":")[0]] * math.log(count / held)
+        for feature, held in held_by.items()
+        if 2 <= held <= _KNOWN_BY_ALL * count
+    }
+    vectors = []
+    holders: dict[str, tuple[list[int], list[float]]] = {feature: ([], []) for feature in weight_of}
+    for number, each in enumerate(said):
+        known = {feature: weight_of[feature] for feature in each if feature in weight_of}
+        length = math.sqrt(sum(weight * weight for weight in known.values())) or 1.0
+        vectors.append({feature: weight / length for feature, weight in known.items()})
+        for feature, weight in known.items():
+            holders[feature][0].append(number)
+            holders[feature][1].append(weight / length)
+    posted = {
+        feature: (np.array(numbers, dtype=np.intp), np.array(weights))
+        for feature, (numbers, weights) in holders.items()
+    }
+    rows, columns, strengths = [], [], []
+    for number, vector in enumerate(vectors):
+        telling = sorted(vector, key=lambda feature: (-vector[feature], feature))[:_TELLING]
+        if not telling:
+            continue
+        others = np.concatenate([posted[feature][0] for feature in telling])
+        shares = np.concatenate([posted[feature][1] * vector[feature] for feature in telling])
+        likeness = np.bincount(others, weights=shares, minlength=count)
+        likeness[number] = 0.0
+        nearest = np.argsort(-likeness, kind="stable")[:_MOST_ALIKE]
+        nearest = nearest[likeness[nearest] > 0]
+        total = likeness[nearest].sum()
+        rows.append(np.full(len(nearest), number, dtype=np.intp))
+        columns.append(nearest.astype(np.intp))
+        strengths.append(likeness[nearest] / total)
+    return _joined(rows, columns, strengths)
+
+
+def importing(paths: Sequence[str], imports: Mapping[str, frozenset[str]]) -> Links:
+    """Files that import each other, either way. What everybody imports says little about who does."""
+    number_of = {path: number for number, path in enumerate(paths)}
+    by = Counter(target for targets in imports.values() for target in targets)
+    strength: dict[tuple[int, int], float] = {}
+    total: Counter[int] = Counter()
+    for path, targets in imports.items():
+        for target in sorted(targets):
+            if path not in number_of or target not in number_of:
+                continue
+            one, other = number_of[path], number_of[target]
+            weight = 1 / math.log(2 + by[target]) / math.log(2 + len(targets))
+            for pair in ((one, other), (other, one)):
+                strength[pair] = strength.get(pair, 0.0) + weight
+                total[pair[0]] += weight  # type: ignore[assignment]  # weights are fractions
+    pairs = sorted(strength)
+    # A file with a single loose link is not pulled over by it: what its links lack to 1 they do not pull.
+    return (
+        np.array([one for one, _ in pairs], dtype=np.intp),
+        np.array([other for _, other in pairs], dtype=np.intp),
+        np.array([strength[pair] / max(1.0, total[pair[0]]) for pair in pairs], dtype=np.float64),
+    )
+
+
+def pulled(links: Links, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each file the sum of its neighbours' values, each times its link's strength.
+
+    values: shape (files, categories).
+    """
+    rows, columns, strengths = links
+    found = np.zeros_like(values)
+    np.add.at(found, rows, values[columns] * strengths[:, None])
+    return found
+
+
+def _joined(
+    rows: Sequence[NDArray[np.intp]],
+    columns: Sequence[NDArray[np.intp]],
+    strengths: Sequence[NDArray[np.float64]],
+) -> Links:
+    if not rows:
+        nothing = np.zeros(0, dtype=np.intp)
+        return nothing, nothing, np.zeros(0)
+    return np.concatenate(rows), np.concatenate(columns), np.concatenate(strengths)
