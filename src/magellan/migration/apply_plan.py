@@ -73,6 +73,7 @@ def plan_of(recorded: Recorded, *, folder: str) -> Plan[Checkout]:
         ("rewrite names", written[WrittenFor.NAMES], True),
         ("make packages", written[WrittenFor.PACKAGE], True),
         ("write shims", written[WrittenFor.SHIM], True),
+        ("write files", written[WrittenFor.CONTENT], True),
         ("point links", links, False),
         ("take emptied folders away", emptied, True),
     ]

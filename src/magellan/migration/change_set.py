@@ -27,6 +27,7 @@ class WrittenFor(StrEnum):
     NAMES = "names"  # it says the name of something that moved
     PACKAGE = "package"  # an `__init__.py`
     SHIM = "shim"
+    CONTENT = "content"  # it is put together of two versions, or brought into a new form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
