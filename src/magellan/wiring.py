@@ -16,11 +16,14 @@ from magellan.adapters.exchange_calendar import load_calendar
 from magellan.adapters.parquet.bar_archive import ParquetBarArchive
 from magellan.adapters.parquet.foreign_file import ENDINGS, read_foreign
 from magellan.errors import FixInput
+from magellan.workspace.workspace import LOCAL
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from magellan.adapters.compose.keeper import ComposeKeeper
     from magellan.adapters.local.control_folder import ControlFolder
+    from magellan.adapters.local.environments import Environments
     from magellan.adapters.local.heartbeat_file import HeartbeatFile
     from magellan.adapters.local.host import HostFolder
     from magellan.adapters.local.installed_releases import InstalledReleases
@@ -32,8 +35,10 @@ if TYPE_CHECKING:
     from magellan.deploy.source_folders import SourceFolders
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
+    from magellan.ledger.chain import Head
     from magellan.ledger.entries import SessionBegan
-    from magellan.ports.backup import BackupRecord
+    from magellan.plan.actor import Actor
+    from magellan.ports.backup import BackupRecord, BackupStore
     from magellan.ports.bars import BarArchive
     from magellan.ports.broker import Broker
     from magellan.ports.change_log import ChangeLog
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from magellan.ports.notifier import Notifier
     from magellan.ports.outbox import Outbox, Transport
     from magellan.ports.pace import Pace
+    from magellan.ports.process_keeper import ProcessKeeper
     from magellan.ports.release_key import ReleaseKey
     from magellan.ports.release_store import ReleaseStore
     from magellan.ports.run_store import RunStore
@@ -59,13 +65,17 @@ if TYPE_CHECKING:
     from magellan.ports.workbook_files import WorkbookFiles
     from magellan.settings import Decided, KeyPair
     from magellan.trading.session import ExchangeCalendar
+    from magellan.usecases.backup import BackupSources, RestoredState
     from magellan.usecases.build_release import ReleaseSources
     from magellan.usecases.freeze import FreezeSources
+    from magellan.usecases.feed_watchdog import Supervisor
     from magellan.usecases.gate_strategy import GateSources
     from magellan.usecases.open_release import InstalledRelease
     from magellan.usecases.promotion_evidence import PromotionSources
+    from magellan.usecases.restore import RestoreWorld
     from magellan.usecases.trade import Market
     from magellan.workspace.broker_account import BrokerAccount, LiveData
+    from magellan.workspace.compose_target import ComposeTarget
     from magellan.workspace.config import StrategyConfig
     from magellan.workspace.workspace import Workspace
 
@@ -240,30 +250,112 @@ def supervisor(workspace: Workspace) -> Supervisord:
 
 def host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Host:
     """The target of that name. Raises FixInput when magellan.toml has none."""
+    from magellan.workspace.compose_target import ComposeTarget
+    from magellan.workspace.settings_digest import settings_digest
+    from magellan.workspace.target import SshTarget
+
+    target = workspace.settings.targets.get(name)
+    if isinstance(target, SshTarget):
+        from magellan.adapters.ssh.host import SshHost
+
+        return SshHost(name, target, settings=settings_digest(workspace.settings, name))
+    if isinstance(target, ComposeTarget):
+        from magellan.adapters.compose.keeper import ImageEnvironments
+
+        keeper = container_keeper(workspace, target, environment)
+        return _this_host(workspace, name, environment, ImageEnvironments(), keeper)
     from magellan.adapters.local.environments import ThisEnvironment
+
+    if name != LOCAL and target is None:
+        raise _no_target(name, workspace)
+    return _this_host(workspace, name, environment, ThisEnvironment(), supervisor(workspace))
+
+
+def served_host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Host:
+    """This machine as the target of that name, for a controller elsewhere. Raises FixInput when there is none."""
+    from magellan.adapters.local.environments import MadeEnvironments, ThisEnvironment
+    from magellan.adapters.systemd.keeper import Systemd
+    from magellan.workspace.target import SshTarget
+
+    target = workspace.settings.targets.get(name)
+    if not isinstance(target, SshTarget):
+        raise _no_target(name, workspace)
+    environments: Environments = ThisEnvironment()
+    if target.environment is None:
+        environments = MadeEnvironments(
+            host_folder(workspace).folder / "environments",
+            base=target.python,
+            wheelhouse=None if target.wheelhouse is None else Path(target.wheelhouse),
+        )
+    keeper = Systemd() if target.keeper == "systemd" else supervisor(workspace)
+    return _this_host(workspace, name, environment, environments, keeper)
+
+
+def _this_host(
+    workspace: Workspace,
+    name: str,
+    environment: Mapping[str, str],
+    environments: Environments,
+    keeper: ProcessKeeper,
+) -> Host:
     from magellan.adapters.local.host import LocalHost
 
-    if name != "local":
-        raise FixInput(f"there is no target '{name}'", next_step="name local: this machine, without root")
-    files = host_folder(workspace)
     return LocalHost(
         name,
         workspace=workspace.root,
-        files=files,
+        files=host_folder(workspace),
         releases=_installed_releases(workspace),
-        environments=ThisEnvironment(),
-        keeper=supervisor(workspace),
+        environments=environments,
+        keeper=keeper,
         session=lambda account: _session_look(workspace, environment, account),
         environment=environment,
     )
 
 
-def _installed_releases(workspace: Workspace) -> InstalledReleases:
+def _no_target(name: str, workspace: Workspace) -> FixInput:
+    there_are = ", ".join((LOCAL, *workspace.settings.targets))
+    return FixInput(f"there is no target '{name}' here", next_step=f"name one of these: {there_are}")
+
+
+def container_keeper(
+    workspace: Workspace, target: ComposeTarget, environment: Mapping[str, str]
+) -> ComposeKeeper:
+    """What keeps the instances of a compose target running."""
+    from magellan.adapters.compose.engine import ContainerEngine
+    from magellan.adapters.compose.keeper import ComposeKeeper, ComposeTerms
+    from magellan.adapters.compose.service import Confines
+
+    return ComposeKeeper(
+        workspace=workspace.root,
+        files=host_folder(workspace),
+        releases=_installed_releases(workspace, {}),
+        engine=ContainerEngine(target.engine, environment),
+        terms=ComposeTerms(
+            base_image=target.base_image,
+            wheels=None if target.wheels is None else workspace.root / target.wheels,
+            installs=target.dependencies == "install",
+            starts_within_s=workspace.settings.deploy.ready_within_s,
+            confines=Confines(
+                memory_mb=target.memory_mb,
+                cpus=target.cpus,
+                processes=target.processes,
+                log_mb=target.log_mb,
+                logs_kept=target.logs_kept,
+                network=target.network,
+            ),
+        ),
+    )
+
+
+def _installed_releases(
+    workspace: Workspace, environment: Mapping[str, str] = os.environ
+) -> InstalledReleases:
+    """Those of this machine; in a container those of its image, which MAGELLAN_INSTALLED names."""
     from magellan.adapters.local.installed_releases import InstalledReleases
 
-    return InstalledReleases(
-        host_folder(workspace).folder, trusted_keys=workspace.settings.releases.trusted_keys
-    )
+    place = environment.get("MAGELLAN_INSTALLED")
+    folder = host_folder(workspace).folder if place is None else Path(place)
+    return InstalledReleases(folder, trusted_keys=workspace.settings.releases.trusted_keys)
 
 
 def _session_look(workspace: Workspace, environment: Mapping[str, str], account: str) -> SessionLook:
@@ -581,6 +673,92 @@ def backup_record(workspace: Workspace) -> BackupRecord:
     return BackupRecordFile(workspace.state_folder / "backup" / "made.jsonl")
 
 
+def backup_store(
+    workspace: Workspace, environment: Mapping[str, str], *, repository: str | None = None
+) -> BackupStore:
+    """Where the workspace's backups go. Raises FixInput where magellan.toml does not say, or restic is missing."""
+    terms = workspace.settings.backup
+    address = repository or terms.to
+    if address is None:
+        raise FixInput(
+            "magellan.toml does not say where backups go",
+            next_step="write `to` into the section [backup]; docs/guides/backup.md shows each kind of place",
+        )
+    passphrase = named_secret(workspace, environment, terms.passphrase)
+    return _restic(address, passphrase, workspace.state_folder / "backup" / "cache", environment)
+
+
+def bare_backup_store(repository: str, passphrase: SecretStr, environment: Mapping[str, str]) -> BackupStore:
+    """The same on a host that has no workspace yet."""
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "magellan" / "restic"
+    return _restic(repository, passphrase, cache, environment)
+
+
+def _restic(
+    repository: str, passphrase: SecretStr, cache: Path, environment: Mapping[str, str]
+) -> BackupStore:
+    from magellan.adapters.local.backup_stage import LEFT_OUT
+    from magellan.adapters.restic import Restic
+
+    return Restic(repository, passphrase, cache=cache, exclude=LEFT_OUT, environment=environment)
+
+
+def backup_sources(
+    workspace: Workspace, environment: Mapping[str, str], actor: Actor, *, store: BackupStore
+) -> BackupSources:
+    """Everything that backups of a workspace ask, and change."""
+    from magellan.adapters.local.backup_stage import StageFolder
+    from magellan.usecases.backup import BackupSources
+
+    def heads() -> dict[str, Head]:
+        opened = ledger(workspace, environment)
+        try:
+            return {account: opened.head(account) for account in opened.accounts()}
+        finally:
+            opened.close()
+
+    return BackupSources(
+        root=workspace.root,
+        terms=workspace.settings.backup,
+        store=store,
+        record=backup_record(workspace),
+        stage=StageFolder,
+        changes=change_log(workspace),
+        heads=heads,
+        examine=examine_restored,
+        actor=actor,
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def restore_world(store: BackupStore, into: Path) -> RestoreWorld:
+    """What a restore acts on."""
+    from magellan.adapters.local.restore_folder import RestoreInto
+    from magellan.usecases.restore import RestoreWorld
+
+    return RestoreWorld(store=store, folder=RestoreInto(into), examine=examine_restored)
+
+
+def restore_journals(into: Path) -> Journals:
+    """Where a restore is written down: beside what it makes, since there may be no workspace yet."""
+    from magellan.adapters.local.journal_files import JournalFiles
+
+    return JournalFiles(into.with_name(f".{into.name}.restore-journals"))
+
+
+def examine_restored(root: Path) -> RestoredState:
+    """Check every chain and every release of a restored workspace. Raises AskOperator for what is not whole."""
+    from magellan.usecases.backup import examined
+    from magellan.workspace.workspace import Workspace
+
+    restored = Workspace.at(root)
+    opened = ledger(restored, {})
+    try:
+        return examined(opened, change_log(restored), release_store(restored), restored.settings)
+    finally:
+        opened.close()
+
+
 def event_loop() -> asyncio.AbstractEventLoop:
     """uvloop's loop, where it exists: a bar costs a session some turns of it, and an order waits for them."""
     if sys.platform == "win32":
@@ -611,11 +789,19 @@ def heartbeat_file(workspace: Workspace, account: str) -> HeartbeatFile:
     return HeartbeatFile(workspace.state_folder / "heartbeats" / f"{account}.json")
 
 
+def service_notice(environment: Mapping[str, str]) -> Supervisor:
+    """What a process tells the systemd that started it; nothing where none did."""
+    from magellan.adapters.systemd.notify import ServiceNotice
+
+    return ServiceNotice(environment)
+
+
 def secret_providers(workspace: Workspace, environment: Mapping[str, str]) -> tuple[SecretProvider, ...]:
     """Whoever may know a secret, in the order in which they are asked. None is opened before it is asked."""
     from magellan.adapters.environment_secrets import EnvironmentSecrets
+    from magellan.adapters.systemd.credentials import ServiceCredentials
 
-    return (EnvironmentSecrets(environment), *secret_stores(workspace))
+    return (EnvironmentSecrets(environment), ServiceCredentials(environment), *secret_stores(workspace))
 
 
 def secret_stores(workspace: Workspace) -> tuple[SecretStore, ...]:

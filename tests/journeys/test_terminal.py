@@ -76,6 +76,7 @@ def test_an_old_encoding_keeps_every_sign(workspace: Path) -> None:
 
 # What a command needs before it can begin.
 NEEDED = {
+    "host serve": ["tokyo"],
     "new": ["strategy", "gap"],
     "data import": ["a.csv"],
     "data fetch": ["AMC", "--vendor", "yahoo", "--from", "2024-01-02"],
@@ -100,6 +101,7 @@ NEEDED = {
     "soak": ["moods"],
     "freeze check": ["moods"],
     "freeze override": ["moods", "--by", "ann", "--reason", "a hot fix"],
+    "host health": ["test-moods-1f3a90c2d4e5"],
     "deploy": ["moods", "--to", "test"],
     "promote": ["moods"],
     "rollback": ["moods", "--to", "test"],
@@ -108,6 +110,7 @@ NEEDED = {
     "resume": ["--by", "ann", "--reason", "looked at it"],
     "flatten": ["--by", "ann", "--reason", "leaving"],
     "secrets rotate": ["POLYGON_API_KEY"],
+    "restore": ["--into", "somewhere"],
     "audit day": ["2024-01-02"],
     "audit export": ["trades", "--out", "a.csv"],
     "audit script": ["--out", "verify_audit.py"],

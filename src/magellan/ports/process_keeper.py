@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from magellan.deploy.instance import Process
+
+
+LINES_KEPT: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,6 @@ class Kept:
     restarts: bool  # it ended by itself, and is tried again
     # Where the process counts its own pids, as in a container, its report says nothing of which process wrote it.
     began_at: datetime | None = None  # aware, UTC; None: the report's pid tells them apart
-    last_words: tuple[str, ...] | None = None  # what it printed, oldest first; None: its log holds that
 
 
 class ProcessKeeper(Protocol):
@@ -51,4 +53,8 @@ class ProcessKeeper(Protocol):
 
     def look(self, key: str) -> Kept:
         """How it is. Starts nothing."""
+        ...
+
+    def last_words(self, key: str, log: Path) -> tuple[str, ...]:
+        """The newest lines that it printed, oldest first, LINES_KEPT at most. log: as in its terms."""
         ...

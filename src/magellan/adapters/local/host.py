@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import importlib.metadata
 import os
 import platform
 import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Final
 from urllib.parse import quote
 
 from magellan.adapters.durable_file import cannot_write, make_folder_durably, write_durably
+from magellan.adapters.local.environments import Environments
 from magellan.adapters.local.installed_releases import InstalledReleases
 from magellan.deploy.arming import NOBODY, Armed
 from magellan.deploy.health import SessionLook
@@ -33,10 +32,7 @@ from magellan.errors import AskOperator
 from magellan.ports.process_keeper import ProcessKeeper, ProcessTerms
 
 _STOP_WITHIN_S: Final = 20.0
-_LINES_KEPT: Final = 20
-_TAIL_BYTES: Final = 16_384
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "TMPDIR")
-_VARIABLE_OF_STAGE: Final = "ENVIRONMENT"
 
 
 class HostFolder:
@@ -110,6 +106,16 @@ class HostFolder:
             return ()
         return tuple(sorted(each.parent.name for each in folder.glob("*/instance.json")))
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Wait until no other process changes this host, and keep it so."""
+        guard = _held(self.folder / "changing.lock")
+        await asyncio.to_thread(guard.__enter__)
+        try:
+            yield
+        finally:
+            guard.__exit__(None, None, None)
+
     def _armed_file(self, ledger_account: str) -> Path:
         return self.folder / "armed" / f"{quote(ledger_account, safe='')}.json"
 
@@ -127,6 +133,7 @@ class LocalHost:
         workspace: Path,
         files: HostFolder,
         releases: InstalledReleases,
+        environments: Environments,
         keeper: ProcessKeeper,
         session: Callable[[str], SessionLook],
         environment: Mapping[str, str],
@@ -135,6 +142,7 @@ class LocalHost:
         self._workspace = workspace
         self._files = files
         self._releases = releases
+        self._environments = environments
         self._keeper = keeper
         self._session = session
         self._environment = environment
@@ -151,7 +159,7 @@ class LocalHost:
             free_bytes=shutil.disk_usage(folder).free,
             clock_ahead_s=None,
             python=platform.python_version(),
-            lacks=tuple(_unmet(requirements)),
+            lacks=await asyncio.to_thread(self._environments.lacks, requirements),
         )
 
     async def installed(self, release_id: str) -> Installed:
@@ -162,7 +170,7 @@ class LocalHost:
 
     async def install(self, release_id: str, content: bytes) -> None:
         """See the port."""
-        await asyncio.to_thread(self._releases.install, release_id, content)
+        await asyncio.to_thread(self._install, release_id, content)
 
     async def remove(self, release_id: str) -> None:
         """See the port."""
@@ -178,11 +186,23 @@ class LocalHost:
                 kept="that",
                 next_step="roll it back there first",
             )
+        python = await asyncio.to_thread(
+            self._environments.make, self._releases.requirements(instance.release_id)
+        )
         folder = self._files.instance_folder(key)
         write_durably(folder / "instance.json", instance.written(), kept="what runs")
         terms = ProcessTerms(
             key=key,
-            command=(sys.executable, "-P", "-m", "magellan", "instance", key, "--workspace", str(self._workspace)),
+            command=(
+                str(python),
+                "-P",
+                "-m",
+                "magellan",
+                "instance",
+                key,
+                "--workspace",
+                str(self._workspace),
+            ),
             folder=self._workspace,
             environment=self._environment_of(instance),
             log=folder / "log",
@@ -226,9 +246,9 @@ class LocalHost:
             restarts=kept.restarts,
             report=report,
             report_age_s=age_s,
-            last_words=_last_lines(self._files.instance_folder(key) / "log")
-            if kept.last_words is None
-            else kept.last_words,
+            last_words=await asyncio.to_thread(
+                self._keeper.last_words, key, self._files.instance_folder(key) / "log"
+            ),
         )
 
     async def armed(self, ledger_account: str) -> Armed:
@@ -247,6 +267,10 @@ class LocalHost:
         """See the port."""
         return await asyncio.to_thread(self._session, ledger_account)
 
+    def _install(self, release_id: str, content: bytes) -> None:
+        self._releases.install(release_id, content)
+        self._environments.make(self._releases.requirements(release_id))
+
     def _environment_of(self, instance: Instance) -> dict[str, str]:
         """What an instance is started with: its engine, its stage, and nothing that a shell happens to hold."""
         folder = self._files.folder
@@ -257,43 +281,10 @@ class LocalHost:
             "PYTHONPYCACHEPREFIX": str(folder / "pycache"),
             "PYTHONUNBUFFERED": "1",
             "NUMBA_CACHE_DIR": str(folder),
-            _VARIABLE_OF_STAGE: instance.stage,
-            **({} if instance.typed_number is None else {"ALPACA_PAPER": "false"}),
+            # Production says so only with real money: a rehearsal there is none, and is not taken for it.
+            **({} if instance.stage == "prod" and not instance.is_live else {"ENVIRONMENT": instance.stage}),
+            **({"ALPACA_PAPER": "false"} if instance.is_live else {}),
         }
-
-
-def _unmet(requirements: bytes) -> Iterator[str]:
-    """How this interpreter's packages differ from a release's list of dependencies."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    for line in requirements.decode().splitlines():
-        text = line.partition("#")[0].strip().rstrip("\\").strip()
-        if not text or text.startswith("--"):
-            continue
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            yield f"the release's list of dependencies has a line that cannot be read: {text}"
-            continue
-        if requirement.marker is not None and not requirement.marker.evaluate():
-            continue
-        try:
-            found = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            yield f"{requirement.name} is not installed, and the release wants {requirement.specifier}"
-            continue
-        if not requirement.specifier.contains(found, prereleases=True):
-            yield f"{requirement.name} is {found}, and the release wants {requirement.specifier}"
-
-
-def _last_lines(log: Path) -> tuple[str, ...]:
-    try:
-        with open(log, "rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ()
-    return tuple(line for line in lines if line.strip())[-_LINES_KEPT:]
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import Final
 from magellan.adapters.durable_file import UNFINISHED, cannot_write, make_folder_durably, sync_folder
 from magellan.errors import AskOperator
 from magellan.release.artifact import MANIFEST, SIGNATURE, Artifact, unpacked
-from magellan.release.manifest import ENGINE, STRATEGY, Manifest
+from magellan.release.manifest import ENGINE, LOCK, STRATEGY, Manifest
 from magellan.release.signature import Signature
 
 _KEPT: Final = "what was installed before"
@@ -47,6 +47,16 @@ class InstalledReleases:
     def engine_folder(self, release_id: str) -> Path:
         """What belongs on the path of a process that runs the release, as it really lies."""
         return (self.folder(release_id) / ENGINE).resolve()
+
+    def requirements(self, release_id: str) -> bytes:
+        """Its list of dependencies. Raises AskOperator when it is not there."""
+        path = self.folder(release_id) / LOCK
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise AskOperator(
+                f"{path} cannot be read: {error.strerror}", next_step="deploy the release again"
+            ) from error
 
     def manifest(self, release_id: str) -> Manifest:
         """Raises AskOperator when it is not the release's."""

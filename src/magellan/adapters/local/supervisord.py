@@ -24,11 +24,12 @@ from magellan.adapters.durable_file import make_folder_durably, write_durably
 from magellan.adapters.local.only_one import only_one
 from magellan.deploy.instance import Process
 from magellan.errors import AskOperator, TryAgain
-from magellan.ports.process_keeper import Kept, ProcessTerms
+from magellan.ports.process_keeper import LINES_KEPT, Kept, ProcessTerms
 
 _UP_WITHIN_S: Final = 10.0
 _LOG_BYTES: Final = 10_000_000
 _LOGS_KEPT: Final = 5
+_TAIL_BYTES: Final = 16_384
 _KEPT: Final = "everything that runs"
 _NOT_KNOWN: Final = 10  # BAD_NAME of supervisor.xmlrpc.Faults
 _ALREADY: Final = frozenset({60, 90})  # ALREADY_STARTED, ALREADY_ADDED
@@ -105,6 +106,16 @@ class Supervisord:
             return Kept(process=Process.ENDED, pid=None, restarts=False)
         state = told["statename"]
         return Kept(process=_STATES[state], pid=told["pid"] or None, restarts=state == "BACKOFF")
+
+    def last_words(self, key: str, log: Path) -> tuple[str, ...]:
+        """See the port."""
+        try:
+            with open(log, "rb") as file:
+                file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+                lines = file.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ()
+        return tuple(line for line in lines if line.strip())[-LINES_KEPT:]
 
     def is_up(self) -> bool:
         """Whether the supervisor runs."""

@@ -290,6 +290,16 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan host stop",
         ),
         Command(
+            words="host serve",
+            help="Answer a controller's calls, as a target that is reached over SSH.",
+            example="magellan host serve tokyo",
+        ),
+        Command(
+            words="host health",
+            help="Say whether an instance on this machine is well, by its own word.",
+            example="magellan host health test-bear_trap-1f3a90c2d4e5",
+        ),
+        Command(
             words="instance",
             help="Be one instance of a release; a target's supervisor starts it.",
             example="magellan instance test-bear_trap-1f3a90c2d4e5",
@@ -342,6 +352,36 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             words="secrets rotate",
             help="Put new values of secrets in place; sessions that run miss no beat.",
             example="magellan secrets rotate ALPACA_API_KEY ALPACA_API_SECRET < new_pair",
+        ),
+        Command(
+            words="backup create",
+            help="Back the workspace up: incremental, encrypted, to a folder, an SSH host or S3.",
+            example="magellan backup create",
+        ),
+        Command(
+            words="backup list",
+            help="List the backups at their destination.",
+            example="magellan backup list",
+        ),
+        Command(
+            words="backup verify",
+            help="Read every backup back, and restore the newest one into a folder that is thrown away.",
+            example="magellan backup verify",
+        ),
+        Command(
+            words="backup schedule",
+            help="Write systemd timers that make backups at their hour.",
+            example="magellan backup schedule --out units",
+        ),
+        Command(
+            words="restore",
+            help="Bring a workspace back from a backup.",
+            example="magellan restore --into ~/trading-restored",
+        ),
+        Command(
+            words="drill restore",
+            help="Rehearse the restore, and record how long it took.",
+            example="magellan drill restore",
         ),
         Command(
             words="notify test",
@@ -431,6 +471,8 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     # word: (panel, help line)
     "data": (DATA, "Import, fetch, check and list archived bars."),
     "audit": (LEDGER, "Read, check and export what was recorded."),
+    "drill": (OPERATE, "Rehearse what must work when it is needed."),
+    "backup": (OPERATE, "Make, list, verify and schedule backups."),
     "notify": (OPERATE, "Test the ways to people, and see what waits for them."),
     "secrets": (OPERATE, "List, check and rotate secrets."),
     "regime": (REGIME, "Read the market's regime, and configure the model."),
@@ -438,7 +480,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "migrate": (MIGRATE, "Restructure a Python project: scan, plan, apply, verify, take it back."),
     "freeze": (SHIP, "When nothing goes to where real money trades."),
     "release": (SHIP, "Build, list, compare and verify releases."),
-    "host": (SHIP, "Start and stop what is deployed on this machine."),
+    "host": (SHIP, "Make hosts ready, and start and stop what is deployed on them."),
 }
 
 

@@ -102,12 +102,26 @@ def _stand_by(
     from magellan.settings import Asked
     from magellan.surfaces.cli.session_run import prepared_session, start_watch
     from magellan.usecases.stand_by import StandBy
-    from magellan.wiring import account_broker, control_folder, event_loop, heartbeat_file, host_folder
+    from magellan.usecases.feed_watchdog import Watchdog
+    from magellan.wiring import (
+        account_broker,
+        control_folder,
+        event_loop,
+        heartbeat_file,
+        host_folder,
+        service_notice,
+    )
 
     asked = Asked(account=told.account, typed_number=told.typed_number, approved_release=told.release_id)
     prepared = prepared_session(workspace, loaded, asked, os.environ)
     account = prepared.decided.account
     assert account is not None, "a deployment names its account"
+
+    watchdog = Watchdog(service_notice(os.environ), heartbeat_file(workspace, prepared.account))
+
+    def report_and_feed(report: InstanceReport) -> None:
+        write(report)
+        watchdog.reported(report)
 
     async def trade(requests: OperatorRequests, heartbeat: HeartbeatSink) -> Stop:
         watch = None
@@ -135,8 +149,8 @@ def _stand_by(
             armed=lambda: host_folder(workspace).armed(told.ledger_account),
             trade=trade,
             operator=control_folder(workspace, prepared.account),
-            heartbeat=heartbeat_file(workspace, prepared.account),
-            write=write,
+            heartbeat=watchdog,
+            write=report_and_feed,
             now=lambda: datetime.now(UTC),
         ).run()
 
