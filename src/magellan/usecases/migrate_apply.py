@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from magellan.errors import FixInput
 from magellan.migration.apply_plan import SUBJECT, Commits, Recorded, plan_of
-from magellan.migration.change_set import Choices, Migration, migration_of
+from magellan.migration.change_set import ChangeSet, Choices, Migration, migration_of
 from magellan.migration.git_steps import Checkout
 from magellan.migration.mapping import MigrationMapping
 from magellan.migration.rewrite.reference import RewriteOptions
@@ -89,27 +89,30 @@ def prepare(
     desk: Desk,
     *,
     is_installed: Callable[[str], bool],
+    removed: tuple[str, ...] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:
     """Decide everything, and change nothing.
 
     is_installed: whether a top-level name can be imported from what is installed.
+    removed:      files that are taken away first.
     Raises: FixInput for every mistake of the mapping at its place; PlanUnfinished when an earlier migration of the
             tree was stopped.
     """
-    _refuse_unfinished(desk)
+    refuse_unfinished(desk)
     at = desk.now().astimezone(UTC)
     choices = Choices(
         rewriting=wishes.rewriting, shims=wishes.shims, shims_expire_on=(at + SHIMS_LAST).date()
     )
-    migration = migration_of(tree, mapping, choices, name=wishes.name, on_progress=on_progress)
-    under_git = wishes.uses_git and desk.checkout.is_under_git()
-    recorded = Recorded(
-        id=_new_id(at, desk.migrations.ids()),
+    migration = migration_of(
+        tree, mapping, choices, name=wishes.name, removed=removed, on_progress=on_progress
+    )
+    recorded = record_of(
+        migration.changes,
+        desk,
         name=f"restructure {len(migration.changes.moves)} files",
-        changes=migration.changes,
-        commits=wishes.commits if under_git else Commits.UNTOUCHED,
-        tracked=desk.checkout.tracked_paths() if under_git else frozenset(),
+        source_roots=mapping.source_roots,
+        commits=wishes.commits if wishes.uses_git else Commits.UNTOUCHED,
     )
     return Prepared(
         migration=migration,
@@ -119,9 +122,24 @@ def prepare(
     )
 
 
-def refuse_unsafe(prepared: Prepared, wishes: Wishes, desk: Desk) -> None:
+def record_of(
+    changes: ChangeSet, desk: Desk, *, name: str, source_roots: tuple[str, ...], commits: Commits
+) -> Recorded:
+    """The changes under a new id, as they will be stored. Where git does not look after the tree, it is left out."""
+    under_git = commits is not Commits.UNTOUCHED and desk.checkout.is_under_git()
+    return Recorded(
+        id=_new_id(desk.now().astimezone(UTC), desk.migrations.ids()),
+        name=name,
+        source_roots=source_roots,
+        changes=changes,
+        commits=commits if under_git else Commits.UNTOUCHED,
+        tracked=desk.checkout.tracked_paths() if under_git else frozenset(),
+    )
+
+
+def refuse_unsafe(recorded: Recorded, desk: Desk) -> None:
     """Raises FixInput where git holds changes that are not committed, or could not commit what is asked for."""
-    if not wishes.uses_git or not desk.checkout.is_under_git():
+    if recorded.commits is Commits.UNTOUCHED:
         return
     changed = desk.checkout.changed_paths()
     if changed:
@@ -131,27 +149,24 @@ def refuse_unsafe(prepared: Prepared, wishes: Wishes, desk: Desk) -> None:
             kept="everything; nothing was changed",
             next_step="commit or stash them; or leave git out of it with `--no-git`",
         )
-    if prepared.recorded.commits in (Commits.ONE, Commits.PHASES) and (why := desk.checkout.commit_problem()):
+    if recorded.commits in (Commits.ONE, Commits.PHASES) and (why := desk.checkout.commit_problem()):
         raise FixInput(f"git cannot commit here: {why}", kept="everything; nothing was changed")
 
 
-def dry_run(prepared: Prepared, desk: Desk) -> Preview:
+def dry_run(recorded: Recorded, desk: Desk) -> Preview:
     """What carrying it out would do, step by step."""
-    return asyncio.run(preview(prepared.plan, desk.checkout))
+    return asyncio.run(preview(plan_of(recorded, folder=desk.folder), desk.checkout))
 
 
-def apply_migration(
-    prepared: Prepared, desk: Desk, *, on_progress: Callable[[Progress], None] | None = None
+def apply_recorded(
+    recorded: Recorded, desk: Desk, *, on_progress: Callable[[Progress], None] | None = None
 ) -> Outcome:
-    """Store the migration, then carry it out.
-
-    Raises: what `carry_out` does.
-    """
-    desk.migrations.store(prepared.recorded)
-    with desk.journals.begin(prepared.plan.description, by=desk.actor, at=desk.now()) as journal:
-        return asyncio.run(
-            carry_out(prepared.plan, desk.checkout, journal, now=desk.now, on_progress=on_progress)
-        )
+    """Store the migration, then carry it out. Raises what `carry_out` does, and PlanUnfinished."""
+    refuse_unfinished(desk)
+    plan = plan_of(recorded, folder=desk.folder)
+    desk.migrations.store(recorded)
+    with desk.journals.begin(plan.description, by=desk.actor, at=desk.now()) as journal:
+        return asyncio.run(carry_out(plan, desk.checkout, journal, now=desk.now, on_progress=on_progress))
 
 
 def resume_migration(desk: Desk, *, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
@@ -177,7 +192,7 @@ def recorded_of(journal_name: str, desk: Desk) -> Recorded | None:
     return desk.migrations.read(found) if plan.subject == SUBJECT and found in desk.migrations.ids() else None
 
 
-def _refuse_unfinished(desk: Desk) -> None:
+def refuse_unfinished(desk: Desk) -> None:
     """Before anything is looked at: a tree that stands in between tells nothing about what a new migration does."""
     for entry in desk.journals.all():
         state = None if entry.is_finished else JournalState(desk.journals.read(entry.name).records)
@@ -189,7 +204,8 @@ def _refuse_unfinished(desk: Desk) -> None:
             )
 
 
-def _new_id(at: datetime, known: tuple[str, ...]) -> str:
+def new_id(at: datetime, known: tuple[str, ...]) -> str:
+    """A name for a migration that none has yet."""
     stem = f"{at:%Y%m%dT%H%M%SZ}"
     found, number = stem, 1
     while found in known:
