@@ -411,9 +411,24 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan migrate apply --mapping migration_mapping.json ~/old-bots",
         ),
         Command(
+            words="migrate merge",
+            help="Merge the same package, grown in two trees, without losing a definition.",
+            example="magellan migrate merge ~/old-bots/strategies ~/bots/strategies",
+        ),
+        Command(
             words="migrate rollback",
             help="Take a migration back, to the byte.",
             example="magellan migrate rollback ~/old-bots",
+        ),
+        Command(
+            words="migrate shims list",
+            help="Show what keeps old import paths working.",
+            example="magellan migrate shims list ~/old-bots",
+        ),
+        Command(
+            words="migrate shims remove",
+            help="Take shims away that have expired, or that are named.",
+            example="magellan migrate shims remove --dir ~/old-bots",
         ),
     ),
     EXCHANGE: (
@@ -478,6 +493,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "regime": (REGIME, "Read the market's regime, and configure the model."),
     "regime workbook": (REGIME, "Make, check, import and compare regime workbooks."),
     "migrate": (MIGRATE, "Restructure a Python project: scan, plan, apply, verify, take it back."),
+    "migrate shims": (MIGRATE, "List and remove what keeps old import paths working."),
     "freeze": (SHIP, "When nothing goes to where real money trades."),
     "release": (SHIP, "Build, list, compare and verify releases."),
     "host": (SHIP, "Make hosts ready, and start and stop what is deployed on them."),
