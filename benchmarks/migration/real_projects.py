@@ -19,19 +19,18 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from magellan.adapters.local.source_folder import read_source_tree
+from magellan.migration.apply_plan import Commits
 from magellan.migration.change_set import WrittenFor
 from magellan.migration.mapping import MappedMove, MigrationMapping, mapping_text
-from magellan.migration.rewrite.reference import ReferenceKind
+from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
 from magellan.surfaces.cli.migrate_options import desk_of
-from magellan.usecases.migrate_apply import Prepared, Wishes, apply_migration, prepare
+from magellan.usecases.migrate_apply import Prepared, Wishes, apply_recorded, prepare
 from magellan.usecases.migrate_rollback import roll_back, way_back
-from magellan.migration.apply_plan import Commits
-from magellan.migration.rewrite.reference import RewriteOptions
 
 MODULES_MAX: Final = 30
 NEW_PACKAGES: Final = ("inner", "parts", "shared")
@@ -88,15 +87,20 @@ def measure(project: Project, asked: argparse.Namespace) -> dict[str, Any]:
     before = {} if asked.no_tests else results(project, root, asked.python, folder)
     looked = _look(root)
     desk = desk_of(root)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     tree = read_source_tree(root)
     wishes = Wishes(
         rewriting=RewriteOptions(), shims=False, uses_git=True, commits=Commits.STAGED, name="mapping.json"
     )
     prepared = prepare(tree, mapping, wishes, desk, is_installed=lambda name: False)
     rewritten = time.perf_counter()
-    apply_migration(prepared, desk)
+    apply_recorded(prepared.recorded, desk)
     applied = time.perf_counter()
+    begun = time.perf_counter()
+    roll_back(way_back(desk), desk)
+    rolled_back = time.perf_counter()
+    came_back = _look(root) == looked
+    apply_recorded(replace(prepared.recorded, id=f"{prepared.recorded.id}-2"), desk)
     after = {} if asked.no_tests else results(project, root, asked.python, folder)
     passed = [name for name, outcome in before.items() if outcome == "passed"]
     failing = [name for name in passed if after.get(name) != "passed"]
@@ -109,13 +113,11 @@ def measure(project: Project, asked: argparse.Namespace) -> dict[str, Any]:
         "failing": failing[:10],
         "same_results": before == after,
         **_lines(prepared),
-        "rewrite_s": round(rewritten - begun, 2),
+        "rewrite_s": round(rewritten - started, 2),
         "apply_s": round(applied - rewritten, 2),
+        "rollback_s": round(rolled_back - begun, 2),
+        "came_back": came_back,
     }
-    begun = time.perf_counter()
-    roll_back(way_back(desk), desk)
-    row["rollback_s"] = round(time.perf_counter() - begun, 2)
-    row["came_back"] = _look(root) == looked
     if asked.keep:
         row["folder"] = str(folder)
     else:
@@ -170,14 +172,20 @@ def _lines(prepared: Prepared) -> dict[str, Any]:
     changed = needed = needless = 0
     for written in prepared.recorded.changes.written_for(WrittenFor.NAMES):
         file = files[sources.get(written.path, written.path)]
-        naming = {each.line for each in file.references if prepared.migration.rewriting.options.applies_to(each)}
+        naming = {
+            each.line for each in file.references if prepared.migration.rewriting.options.applies_to(each)
+        }
         needed += len(naming)
         assert written.before is not None, "names are written in files that were there"
         old, new = written.before.splitlines(), written.after.splitlines()
-        for kind, start, end, new_start, new_end in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
+        for kind, start, end, new_start, new_end in difflib.SequenceMatcher(
+            None, old, new, False
+        ).get_opcodes():
             if kind != "equal":
                 changed += max(end - start, new_end - new_start)
-                needless += sum(line + 1 not in naming for line in range(start, end)) if end - start == 1 else 0
+                needless += (
+                    sum(line + 1 not in naming for line in range(start, end)) if end - start == 1 else 0
+                )
     kinds: dict[str, int] = {}
     listed: dict[str, int] = {}
     for file in files.values():

@@ -39,7 +39,8 @@ class Recorded:
     """A migration as it was stored before anything was done."""
 
     id: str  # "20260120T143100Z"
-    name: str  # "restructure shop"
+    name: str  # "restructure 12 files"
+    source_roots: tuple[str, ...]  # that dotted names were counted from
     changes: ChangeSet
     commits: Commits
     tracked: frozenset[str]  # paths that git knew
@@ -65,6 +66,7 @@ def plan_of(recorded: Recorded, *, folder: str) -> Plan[Checkout]:
     phases: list[tuple[str, Sequence[Step[Tree]], bool]] = [
         ("make folders", [MakeFolder(path=path) for path in (*above_kept, *changes.folders)], False)
     ]
+    phases.append(("take files away", [Delete(path=path, backup=kept()) for path in changes.removed], True))
     for level in move_levels(changes.moves):
         moves = [Move(source=move.source, target=move.target) for move in level]
         phases.append(("move files", moves, True))
@@ -124,7 +126,8 @@ def _all_paths(recorded: Recorded) -> tuple[str, ...]:
     links = {
         each.path for each in recorded.changes.links if sources.get(each.path, each.path) in recorded.tracked
     }
-    return tuple(sorted({*_moved_paths(recorded), *changed, *links}))
+    removed = recorded.tracked.intersection(recorded.changes.removed)
+    return tuple(sorted({*_moved_paths(recorded), *changed, *links, *removed}))
 
 
 def _git_phase(

@@ -59,11 +59,12 @@ class ChangeSet:
     links: tuple[Relinked, ...]
     folders: tuple[str, ...]  # to be made, those above first
     emptied: tuple[str, ...]  # in which nothing is left, to be taken away
+    removed: tuple[str, ...] = ()  # files to be taken away, before anything moves
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.moves or self.written or self.links)
+        return not (self.moves or self.written or self.links or self.removed)
 
     def written_for(self, why: WrittenFor) -> tuple[Written, ...]:
         """Files that are written for one reason."""
@@ -95,13 +96,16 @@ def migration_of(
     choices: Choices,
     *,
     name: str,
+    removed: tuple[str, ...] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Migration:
     """Decide everything that the mapping means for that tree. Nothing is written.
 
-    name:   of the mapping's file, for messages.
-    Raises: FixInput with every mistake of the mapping at its place.
+    name:    of the mapping's file, for messages.
+    removed: files that are taken away first, such as shims where something moves back to.
+    Raises:  FixInput with every mistake of the mapping at its place.
     """
+    tree = tree.without(removed)
     moves = file_moves(mapping, tree, name=name)
     made = package_files(tree, moves, mapping.source_roots, mapping.package_files)
     renames = Renames(tree, moves, mapping.source_roots, made)
@@ -129,7 +133,12 @@ def migration_of(
     targets = [move.target for move in moves] + [each.path for each in written]
     folders, emptied = _folders(tree, moves, targets)
     changes = ChangeSet(
-        moves=moves, written=tuple(written), links=_links(tree, renames), folders=folders, emptied=emptied
+        moves=moves,
+        written=tuple(written),
+        links=_links(tree, renames),
+        folders=folders,
+        emptied=emptied,
+        removed=removed,
     )
     return Migration(changes=changes, rewriting=rewriting, renames=renames, shims=shims)
 

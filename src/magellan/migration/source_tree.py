@@ -7,7 +7,7 @@ Paths are relative to the tree's root, with "/" between their parts: "shop/a.py"
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from magellan.plan.files.tree import Kind, folder_of, folders_above
@@ -87,6 +87,11 @@ class SourceTree:
     def read(self, path: str) -> bytes:
         """The content of a file. Raises OSError, KeyError where there is none."""
         return self.content_of(path)
+
+    def without(self, paths: Collection[str]) -> SourceTree:
+        """The same tree, had these files never been there."""
+        left = {path: entry for path, entry in self.entries.items() if path not in set(paths)}
+        return replace(self, entries=left) if paths else self
 
     def children_of(self, folder: str) -> tuple[str, ...]:
         """Paths directly in a folder ("." is the root), sorted."""

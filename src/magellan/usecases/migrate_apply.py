@@ -204,7 +204,7 @@ def refuse_unfinished(desk: Desk) -> None:
             )
 
 
-def new_id(at: datetime, known: tuple[str, ...]) -> str:
+def _new_id(at: datetime, known: tuple[str, ...]) -> str:
     """A name for a migration that none has yet."""
     stem = f"{at:%Y%m%dT%H%M%SZ}"
     found, number = stem, 1

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from magellan.errors import FixInput
-from magellan.migration.apply_plan import Recorded, plan_of
+from magellan.migration.apply_plan import Commits, Recorded, plan_of
 from magellan.migration.git_steps import Checkout
+from magellan.migration.mapping import MappedMove, MigrationMapping
+from magellan.migration.reverse import Merge, Part, Reverse, reverse_of
+from magellan.migration.rewrite.reference import RewriteOptions
+from magellan.migration.shims import shims_in
+from magellan.migration.source_tree import SourceTree
 from magellan.plan.carry_out import Outcome, Progress, take_back
 from magellan.plan.plan import Plan
 from magellan.plan.preview import Preview, preview_back
 from magellan.plan.records import Ending
 from magellan.plan.standing import JournalState
-from magellan.usecases.migrate_apply import Desk, recorded_of
+from magellan.usecases.migrate_apply import (
+    Desk,
+    Prepared,
+    Wishes,
+    prepare,
+    record_of,
+    recorded_of,
+    refuse_unfinished,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +63,7 @@ def way_back(desk: Desk, migration_id: str = "") -> WayBack:
 
 
 def roll_back(way: WayBack, desk: Desk, *, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
-    """Go the way back. Raises what `take_back` does."""
+    """Go the way back by its journal. Raises what `take_back` does."""
     with desk.journals.reopen(way.journal, by=desk.actor, at=desk.now()) as journal:
         return asyncio.run(
             take_back(
@@ -62,3 +75,56 @@ def roll_back(way: WayBack, desk: Desk, *, on_progress: Callable[[Progress], Non
                 on_progress=on_progress,
             )
         )
+
+
+def reverse(
+    way: WayBack, tree: SourceTree, desk: Desk, part: Part, *, merge: Merge | None
+) -> tuple[Reverse, Recorded]:
+    """A part of the way back, or all of it around later edits, as a migration of its own. Nothing is changed.
+
+    merge: None where edits are refused.
+    """
+    refuse_unfinished(desk)
+    found = reverse_of(way.recorded.changes, tree, part, merge)
+    what = "" if part is Part.ALL else f"{part} of "
+    commits = Commits.UNTOUCHED if way.recorded.commits is Commits.UNTOUCHED else Commits.STAGED
+    recorded = record_of(
+        found.changes,
+        desk,
+        name=f"take back {what}{way.recorded.id}",
+        source_roots=way.recorded.source_roots,
+        commits=commits,
+    )
+    return found, recorded
+
+
+def reverse_files(
+    way: WayBack, tree: SourceTree, desk: Desk, files: Sequence[str], *, is_installed: Callable[[str], bool]
+) -> Prepared:
+    """Move some files back to where they were, and rewrite their names again, as a migration of its own.
+
+    files:  where they lie now, or where they lay.
+    Raises: FixInput for a file that the migration did not move.
+    """
+    moves = []
+    for path in files:
+        move = next((each for each in way.recorded.changes.moves if path in (each.source, each.target)), None)
+        if move is None:
+            raise FixInput(f"{way.recorded.id} did not move {path}", next_step="name a file that it moved")
+        moves.append(move)
+    back = {move.source for move in moves}
+    shims = tuple(shim.path for shim in shims_in(tree) if shim.path in back)
+    roots = way.recorded.source_roots
+    mapping = MigrationMapping(
+        version=1,
+        source_roots=roots,
+        moves=tuple(MappedMove(source=move.target, target=move.source) for move in moves),
+    )
+    wishes = Wishes(
+        rewriting=RewriteOptions(),
+        shims=False,
+        uses_git=way.recorded.commits is not Commits.UNTOUCHED,
+        commits=Commits.STAGED,
+        name=f"the way back of {way.recorded.id}",
+    )
+    return prepare(tree, mapping, wishes, desk, is_installed=is_installed, removed=shims)

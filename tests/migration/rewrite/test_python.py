@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import pytest
 
 from magellan.migration.mapping import FileMove
@@ -84,6 +82,7 @@ def rewritten(
         ("logging.getLogger('shop.regime')", "logging.getLogger('shop.strategies.regime')"),
         ("'''See `shop.regime.Label` and :mod:`~shop.regime`.'''", "'''See `shop.strategies.regime.Label` and :mod:`~shop.strategies.regime`.'''"),
         ("def f():\n    '''\n    >>> from shop.regime import Label\n    >>> from shop import regime, rules\n    '''\n", "def f():\n    '''\n    >>> from shop.strategies.regime import Label\n    >>> from shop import rules; from shop.strategies import regime\n    '''\n"),
+        (r"m(r'shop\.regime\.Label', 'shop\\.regime')", r"m(r'shop\.strategies\.regime\.Label', 'shop\\.strategies\\.regime')"),
         ("x = 1  # as shop.regime does\n", "x = 1  # as shop.strategies.regime does\n"),
         ("subprocess.run([sys.executable, '-m', 'bot'])", "subprocess.run([sys.executable, '-m', 'core.bot'])"),
         ("run('python -m bot --fast')", "run('python -m core.bot --fast')"),
@@ -130,7 +129,7 @@ def test_files_below_a_source_root_keep_the_root_out_of_their_names() -> None:
 def test_encodings_and_marks_survive(encoding: str) -> None:
     cookie = "" if encoding.startswith("utf") else f"# -*- coding: {encoding} -*-\n"
     content = f"{cookie}é = 'ü'; import shop.regime  # ä\r\n"
-    tree = SourceTree.of({**{path: b"" for path in SHOP}, "a.py": content.encode(encoding)})
+    tree = SourceTree.of({**dict.fromkeys(SHOP, b""), "a.py": content.encode(encoding)})
     found = rewrite(tree, (FileMove(source="shop/regime.py", target="shop/s/regime.py"),), ("",))
     assert found.files["a.py"].after == content.replace("shop.regime", "shop.s.regime").encode(encoding)
 

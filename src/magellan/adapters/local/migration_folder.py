@@ -82,6 +82,7 @@ def _packed(recorded: Recorded) -> bytes:
         "version": 1,
         "id": recorded.id,
         "name": recorded.name,
+        "source_roots": recorded.source_roots,
         "commits": str(recorded.commits),
         "moves": [[each.source, each.target] for each in changes.moves],
         "written": [
@@ -91,6 +92,7 @@ def _packed(recorded: Recorded) -> bytes:
         "links": [[each.path, each.before, each.after] for each in changes.links],
         "folders": changes.folders,
         "emptied": changes.emptied,
+        "removed": changes.removed,
         "tracked": sorted(recorded.tracked),
     }
     buffer = io.BytesIO()
@@ -124,10 +126,12 @@ def _unpacked(manifest: dict[str, Any], packed: zipfile.ZipFile) -> Recorded:
         links=tuple(Relinked(path=path, before=was, after=now) for path, was, now in manifest["links"]),
         folders=tuple(manifest["folders"]),
         emptied=tuple(manifest["emptied"]),
+        removed=tuple(manifest["removed"]),
     )
     return Recorded(
         id=manifest["id"],
         name=manifest["name"],
+        source_roots=tuple(manifest["source_roots"]),
         changes=changes,
         commits=Commits(manifest["commits"]),
         tracked=frozenset(manifest["tracked"]),

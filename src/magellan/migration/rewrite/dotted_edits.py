@@ -13,16 +13,18 @@ from magellan.migration.rewrite.renames import Renames
 
 # Not within a path, a host's name or a longer name. After a backslash, the letter of an escape is no letter.
 _BEGIN: Final = rb"(?:(?<=\\[nrtfv])|(?<![\w./\\\x80-\xff-]))"
+# In a regular expression the dot is escaped, and in a plain string its backslash is, too.
+_DOT: Final = re.compile(rb"\\{0,2}\.")
+_PART: Final = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
 _DOTTED: Final = re.compile(
-    _BEGIN
-    + rb"(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]*(?:\.[A-Za-z_\x80-\xff][\w\x80-\xff]*)+)(?![\w/\x80-\xff])"
+    _BEGIN + rb"(?P<name>" + _PART + rb"(?:" + _DOT.pattern + _PART + rb")+)(?![\w/\x80-\xff])"
 )
 _RUN: Final = re.compile(rb"(?<![\w-])-m[ \t]+(?P<name>[A-Za-z_][\w.]*)")
 _WITH_ATTRIBUTE: Final = re.compile(
     _BEGIN + rb"(?P<name>[A-Za-z_]\w*(?:\.\w+)*):(?P<attribute>[A-Za-z_]\w*)(?![\w/.-]*/)"
 )
 _FILE_ENDINGS: Final = frozenset(
-    [
+    {
         "bat",
         "cfg",
         "com",
@@ -38,33 +40,11 @@ _FILE_ENDINGS: Final = frozenset(
         "jpg",
         "js",
         "json",
-        "lock",
-        "log",
-        "md",
-        "net",
-        "org",
-        "parquet",
-        "pdf",
-        "pickle",
-        "pkl",
-        "png",
-        "py",
-        "pyc",
-        "pyi",
-        "rst",
-        "service",
-        "sh",
-        "sql",
-        "sqlite",
-        "svg",
-        "toml",
-        "txt",
-        "xml",
-        "yaml",
-        "yml",
-        "zip",
-    ]
+    }
+    | {"lock", "log", "md", "net", "org", "parquet", "pdf", "pickle", "pkl", "png", "py", "pyc", "pyi", "rst"}
+    | {"service", "sh", "sql", "sqlite", "svg", "toml", "txt", "xml", "yaml", "yml", "zip"}
 )
+"""What follows the dot of a file's name more often than that of a module's."""
 
 
 class DottedNames:
@@ -102,10 +82,10 @@ class DottedNames:
     ) -> Iterator[Reference]:
         """Dotted names of two parts and more in that part of a text. certain: unless something speaks against it."""
         for found in _DOTTED.finditer(utf8, span.start, span.end):
-            name = found["name"]
-            if name.partition(b".")[0] not in self._tops:
+            parts = _DOT.split(found["name"])
+            if parts[0] not in self._tops:
                 continue
-            dotted = name.decode()
+            dotted = b".".join(parts).decode()
             named = self._renames.renamed(dotted)
             if named is None:
                 continue
@@ -116,7 +96,18 @@ class DottedNames:
             # A module without a package may be any word: "data.close" is seldom the file data.py. And code that
             # uses it keeps its name, since `import data` becomes `from shop import data`.
             if "." in old or self._defines(old, rest):
-                yield self._reference(found.start(), old, new, source, kind, certain=certain and "." in old)
+                dots = [*_DOT.finditer(found["name"])]
+                depth = old.count(".")
+                length = dots[depth].start() if depth < len(dots) else len(found["name"])
+                said = new.encode().replace(b".", dots[0][0])
+                yield Reference(
+                    kind=kind,
+                    line=source.line_of(found.start()),
+                    old=old,
+                    new=new,
+                    certain=certain and "." in old,
+                    edits=(Edit(span=Span(found.start(), found.start() + length), text=said),),
+                )
 
     def in_commands(self, utf8: bytes, span: Span, source: Source) -> Iterator[Reference]:
         """`python -m name`, and `name:attribute` as servers and entry points are named."""

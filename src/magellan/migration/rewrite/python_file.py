@@ -24,25 +24,9 @@ from magellan.migration.rewrite.renames import Renames
 
 # Functions whose first string names a module, or something in one, even where it has a single part.
 NAMES_A_MODULE: Final = frozenset(
-    [
-        "__import__",
-        "delattr",
-        "find_loader",
-        "find_spec",
-        "get_data",
-        "get_loader",
-        "import_from_string",
-        "import_module",
-        "import_object",
-        "import_string",
-        "importorskip",
-        "load_module",
-        "locate",
-        "patch",
-        "resolve_name",
-        "run_module",
-        "setattr",
-    ]
+    {"__import__", "delattr", "find_loader", "find_spec", "get_data", "get_loader", "import_from_string"}
+    | {"import_module", "import_object", "import_string", "importorskip", "load_module", "locate", "patch"}
+    | {"resolve_name", "run_module", "setattr"}
 )
 _COMMENT: Final = re.compile(rb"#[^\r\n]*")
 _FILE: Final = re.compile(rb"(?<![\w.])__file__(?!\w)")

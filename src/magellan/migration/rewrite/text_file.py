@@ -28,7 +28,7 @@ class TextKind(Enum):
 
 
 _SETTINGS: Final = frozenset(
-    [
+    {
         "bash",
         "bat",
         "cfg",
@@ -43,43 +43,23 @@ _SETTINGS: Final = frozenset(
         "json",
         "just",
         "mk",
-        "path",
-        "ps1",
-        "service",
-        "sh",
-        "socket",
-        "target",
-        "timer",
-        "tf",
-        "toml",
-        "txt.in",
-        "xml",
-        "yaml",
-        "yml",
-        "zsh",
-    ]
+    }
+    | {"path", "ps1", "service", "sh", "socket", "target", "timer", "tf", "toml", "xml", "yaml", "yml", "zsh"}
 )
 _DOCUMENTS: Final = frozenset({"adoc", "htm", "html", "ipynb", "md", "mdx", "rst", "tex", "txt"})
-_SETTING_NAMES: Final = [
-    "codeowners",
-    "containerfile",
-    "dockerfile",
-    "gemfile",
-    "jenkinsfile",
-    "justfile",
-    "makefile",
-    "manifest.in",
-    "procfile",
-    "tiltfile",
-    "vagrantfile",
-    ".coveragerc",
-    ".dockerignore",
-    ".env",
-    ".flake8",
-    ".gitattributes",
-    ".gitignore",
-    ".pylintrc",
-]
+_SETTING_NAMES: Final = frozenset(
+    {
+        "codeowners",
+        "containerfile",
+        "dockerfile",
+        "jenkinsfile",
+        "justfile",
+        "makefile",
+        "manifest.in",
+        "procfile",
+    }
+    | {"vagrantfile", ".coveragerc", ".dockerignore", ".flake8", ".gitattributes", ".gitignore", ".pylintrc"}
+)
 _HISTORIES: Final = (
     "changelog",
     "changes",

@@ -59,7 +59,7 @@ def migrate_apply(
     from magellan.plan.carry_out import Finished
     from magellan.surfaces.cli.migrate_options import desk_of, outcome_document, show_outcome, step_progress
     from magellan.surfaces.cli.output import emit, progress_bars
-    from magellan.usecases.migrate_apply import apply_migration, refuse_unsafe, resume_migration
+    from magellan.usecases.migrate_apply import apply_recorded, refuse_unsafe, resume_migration
 
     if resume == (mapping is not None):
         raise typer.BadParameter("give either `--mapping FILE` or `--resume`")
@@ -70,13 +70,13 @@ def migrate_apply(
         emit(outcome_document(outcome), as_json=as_json, human=lambda: show_outcome(outcome, "done"))
         raise typer.Exit(0 if isinstance(outcome, Finished) else 1)
     assert mapping is not None, "one of the two was given"
-    prepared, wishes = _prepared(folder, mapping, desk, no_git, no_shims, commit, leave, change_probable)
+    prepared = _prepared(folder, mapping, desk, no_git, no_shims, commit, leave, change_probable)
     if not yes:
         _show_dry_run(prepared, desk, with_diff=diff, as_json=as_json)
         return
-    refuse_unsafe(prepared, wishes, desk)
+    refuse_unsafe(prepared.recorded, desk)
     with progress_bars() as bars:
-        outcome = apply_migration(prepared, desk, on_progress=step_progress(bars))
+        outcome = apply_recorded(prepared.recorded, desk, on_progress=step_progress(bars))
     document = {**_summary(prepared), **outcome_document(outcome), "migration": prepared.recorded.id}
     done = f"done; `magellan migrate rollback {desk.folder} --yes` takes it back"
 
@@ -98,7 +98,7 @@ def _prepared(
     commit: str,
     leave: list[str] | None,
     change_probable: list[str] | None,
-) -> tuple[Prepared, Any]:
+) -> Prepared:
     from magellan.adapters.local.installed_packages import is_installed
     from magellan.adapters.local.source_folder import read_source_tree
     from magellan.migration.apply_plan import Commits
@@ -119,7 +119,7 @@ def _prepared(
     )
     value = read_mapping(mapping)
     with progress_bars() as bars:
-        prepared = prepare(
+        return prepare(
             read_source_tree(folder or Path.cwd()),
             value,
             wishes,
@@ -127,7 +127,6 @@ def _prepared(
             is_installed=is_installed,
             on_progress=lambda done, total: bars.report("look through files", done, total),
         )
-    return prepared, wishes
 
 
 def _summary(prepared: Prepared) -> dict[str, Any]:
@@ -164,7 +163,7 @@ def _show_dry_run(prepared: Prepared, desk: Desk, *, with_diff: bool, as_json: b
     from magellan.surfaces.cli.output import emit, note, say
     from magellan.usecases.migrate_apply import dry_run
 
-    found = dry_run(prepared, desk)
+    found = dry_run(prepared.recorded, desk)
     refusals = [f"{step.title}: {step.note}" for step in found.refusals]
     lines = list(unified_diff(prepared.recorded.changes)) if with_diff else []
     document = {**_summary(prepared), "outcome": "dry run", "refusals": refusals, "diff": "\n".join(lines)}

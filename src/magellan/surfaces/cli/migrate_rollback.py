@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,8 @@ from magellan.surfaces.cli.migrate_options import FolderArgument, YesOption
 from magellan.surfaces.cli.options import JsonOption
 
 if TYPE_CHECKING:
+    from magellan.migration.apply_plan import Recorded
+    from magellan.usecases.migrate_apply import Desk
     from magellan.usecases.migrate_rollback import WayBack
 
 
@@ -18,48 +21,108 @@ def migrate_rollback(
     migration: Annotated[
         str, typer.Option("--migration", metavar="ID", help="Which one; default: the newest that stands.")
     ] = "",
+    only: Annotated[
+        str, typer.Option("--only", metavar="PART", help="names (what files say of what moved) or shims.")
+    ] = "all",
+    file: Annotated[
+        list[str] | None,
+        typer.Option("--file", metavar="PATH", help="Only this moved file, with its names; may be repeated."),
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Keep edits that were made since, where they touch other lines.")
+    ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take a migration back to the byte: contents, bits, times, links, folders, git's index and branch.
 
-    What somebody changed since is named, and nothing of it is overwritten.
+    What somebody changed since is named, and nothing of it is overwritten:
+    --merge takes the rest back around it, or refuses. A part, or a merge, is a
+    migration of its own, which can be taken back as well.
     """
-    from magellan.plan.carry_out import TakenBack
-    from magellan.surfaces.cli.migrate_options import desk_of, outcome_document, show_outcome, step_progress
-    from magellan.surfaces.cli.output import emit, note, progress_bars, say
-    from magellan.usecases.migrate_rollback import roll_back, way_back
+    from magellan.adapters.local.installed_packages import is_installed
+    from magellan.adapters.local.source_folder import read_source_tree
+    from magellan.adapters.local.three_way import merged
+    from magellan.migration.reverse import Part
+    from magellan.surfaces.cli.migrate_options import desk_of
+    from magellan.usecases.migrate_rollback import reverse, reverse_files, way_back
 
+    if only not in tuple(Part):
+        raise typer.BadParameter(f"'{only}' is no part of a migration; there are names and shims")
+    if file and (merge or only != Part.ALL):
+        raise typer.BadParameter("`--file` goes with neither `--only` nor `--merge`")
     desk = desk_of(folder)
     way = way_back(desk, migration)
-    refusals = _refusals(way)
+    if file:
+        tree = read_source_tree(folder or Path.cwd())
+        _carry_out(
+            reverse_files(way, tree, desk, file, is_installed=is_installed).recorded, desk, yes, as_json, {}
+        )
+    elif merge or only != Part.ALL:
+        tree = read_source_tree(folder or Path.cwd())
+        found, recorded = reverse(way, tree, desk, Part(only), merge=merged if merge else None)
+        told = {"merged": found.merged, "kept": found.kept, "conflicts": found.conflicts}
+        _carry_out(recorded, desk, yes, as_json, told)
+    else:
+        _take_back(way, desk, yes, as_json)
+
+
+def _take_back(way: WayBack, desk: Desk, yes: bool, as_json: bool) -> None:
+    from magellan.plan.carry_out import TakenBack
+    from magellan.surfaces.cli.migrate_options import outcome_document, show_outcome, step_progress
+    from magellan.surfaces.cli.output import emit, note, progress_bars, say
+    from magellan.usecases.migrate_rollback import roll_back
+
+    refusals = [f"{step.title}: {step.note}" for step in way.preview.refusals]
+    document = {"migration": way.recorded.id, "refusals": refusals}
     if not yes or refusals:
-        document = {
-            "migration": way.recorded.id,
-            "outcome": "refused" if refusals else "dry run",
-            "refusals": refusals,
-        }
 
         def show() -> None:
             for refusal in refusals:
                 say(f"changed since: {refusal}")
             if refusals:
-                note(
-                    "nothing was changed; put these back as they were, or take them away, then roll back again"
-                )
+                note("nothing was changed; `--merge` takes the rest back and keeps these edits, or refuses")
             else:
                 say(f"{way.plan.name} can be taken back as a whole")
                 note("nothing was changed; --yes does it")
 
-        emit(document, as_json=as_json, human=show)
+        word = "refused" if refusals else "dry run"
+        emit({**document, "outcome": word}, as_json=as_json, human=show)
         raise typer.Exit(1 if refusals else 0)
     with progress_bars() as bars:
         outcome = roll_back(way, desk, on_progress=step_progress(bars))
-    document = {"migration": way.recorded.id, **outcome_document(outcome)}
-    emit(document, as_json=as_json, human=lambda: show_outcome(outcome, "taken back"))
+    emit({**document, **outcome_document(outcome)}, as_json=as_json, human=lambda: show_outcome(outcome, ""))
     if not isinstance(outcome, TakenBack):
         raise typer.Exit(1)
 
 
-def _refusals(way: WayBack) -> list[str]:
-    return [f"{step.title}: {step.note}" for step in way.preview.refusals]
+def _carry_out(recorded: Recorded, desk: Desk, yes: bool, as_json: bool, told: dict[str, Any]) -> None:
+    from magellan.migration.difference import unified_diff
+    from magellan.plan.carry_out import Finished
+    from magellan.surfaces.cli.migrate_options import outcome_document, show_outcome, step_progress
+    from magellan.surfaces.cli.output import emit, note, progress_bars, say
+    from magellan.usecases.migrate_apply import apply_recorded
+
+    document = {**told, "migration": recorded.id, "diff": "\n".join(unified_diff(recorded.changes))}
+    if told.get("conflicts") or not yes:
+
+        def show() -> None:
+            say(document["diff"])
+            for word in ("merged", "kept", "conflicts"):
+                for each in told.get(word, ()):
+                    say(f"{word}: {each}")
+            note("nothing was changed" + ("" if told.get("conflicts") else "; --yes does it"))
+
+        word = "refused" if told.get("conflicts") else "dry run"
+        emit({**document, "outcome": word}, as_json=as_json, human=show)
+        raise typer.Exit(1 if told.get("conflicts") else 0)
+    with progress_bars() as bars:
+        outcome = apply_recorded(recorded, desk, on_progress=step_progress(bars))
+    done = f"done; `magellan migrate rollback {desk.folder} --yes` undoes it again"
+    emit(
+        {**document, **outcome_document(outcome)},
+        as_json=as_json,
+        human=lambda: show_outcome(outcome, done),
+    )
+    if not isinstance(outcome, Finished):
+        raise typer.Exit(1)
