@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from magellan.workspace.aws_target import AwsTarget
+from magellan.workspace.compose_target import ComposeTarget
 from magellan.workspace.section import Section
 
 _PATH = r"^/[A-Za-z0-9_./-]+$"  # absolute; it stands in unit files and sudoers, whose quoting differs
@@ -61,4 +63,4 @@ class SshTarget(Section):
     answer_within_s: float = Field(30.0, gt=0, description="seconds that any question may take")
 
 
-Target = Annotated[LocalTarget | SshTarget, Field(discriminator="kind")]
+Target = Annotated[LocalTarget | SshTarget | ComposeTarget | AwsTarget, Field(discriminator="kind")]

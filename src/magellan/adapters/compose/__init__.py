@@ -1,0 +1,1 @@
+"""Instances as containers: an image for each release, a compose file for each instance."""
