@@ -90,6 +90,9 @@ NEEDED = {
     "replay": ["last"],
     "gate": ["moods"],
     "run": ["moods"],
+    "regime show": ["moods"],
+    "regime analyze": ["moods"],
+    "regime evaluate": ["moods"],
     "regime workbook new": ["regime.xlsx"],
     "regime workbook check": ["regime.xlsx"],
     "regime workbook import": ["old.xlsx", "--out", "regime.xlsx"],
@@ -129,6 +132,7 @@ NEEDS_NO_WORKSPACE = (
     "regime workbook schema",
     "migrate scan",
     "migrate plan",
+    "migrate merge",
 )
 
 

@@ -259,7 +259,7 @@ class AlarmConfig(Values):
 class DecisionConfig(Values):
     """From probabilities to a label: one dial, and limits that block. Nothing here forces a switch."""
 
-    stability: Share = 0.5  # 0 follows the most probable regime at once; 1 hardly ever switches
+    stability: Share = 0.6  # 0 follows the most probable regime at once; 1 hardly ever switches
     confidence_min: Share = 0.0  # below it the label is unknown
     minimum_bars: Annotated[int, Field(ge=1, le=10_000)] = 1  # in a regime before it may be left
     cooldown_bars: Annotated[int, Field(ge=0, le=10_000)] = 0  # after a switch, before the next

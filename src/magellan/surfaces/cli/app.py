@@ -178,6 +178,21 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
     ),
     REGIME: (
         Command(
+            words="regime show",
+            help="Show in which regime a market is, how sure that is, and why.",
+            example="magellan regime show ANCHOR --timeframe 1Min",
+        ),
+        Command(
+            words="regime analyze",
+            help="Label a history without looking ahead, and sum it up.",
+            example="magellan regime analyze --generated eq3",
+        ),
+        Command(
+            words="regime evaluate",
+            help="Measure the labels: beside an oracle, on data without regimes, and in money.",
+            example="magellan regime evaluate --seeds 3",
+        ),
+        Command(
             words="regime workbook new",
             help="Write a fresh workbook: every value with its range and meaning.",
             example="magellan regime workbook new regime.xlsx",

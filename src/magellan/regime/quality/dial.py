@@ -1,0 +1,61 @@
+"""Dial: what stability costs and saves for a user's own fit, measured on bars generated from that fit.
+
+On real bars nobody knows the truth. Bars that the fitted model itself makes have one; on them the filter is the best
+there can be, and what is lost beside it is the dial's price alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from magellan.regime.frozen_filter import state_labels, state_probabilities
+from magellan.regime.markov_model import STILL, MarkovModel
+from magellan.regime.quality.path_score import path_score
+
+POSITIONS: Final = (0.0, 0.2, 0.4, 0.6, 0.8)
+_BARS: Final = 20_000
+_SEED: Final = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialPrice:
+    """One position of the dial, for one fit."""
+
+    stability: float
+    share_of_best: float  # of the accuracy at 0
+    delay_median_bars: float
+    wrong_switches: float  # per 1,000 bars
+    switches: float  # per 1,000 bars
+
+
+def dial_prices(model: MarkovModel, positions: Sequence[float] = POSITIONS) -> tuple[DialPrice, ...]:
+    """Prices for a fit, the cheapest first; empty for a single state, which has nothing to switch."""
+    if model.states == 1:
+        return ()
+    rng = np.random.default_rng(_SEED)
+    cumulated = model.stay.cumsum(axis=1)
+    chance = rng.random(_BARS)
+    truth = np.zeros(_BARS, dtype=np.int64)
+    for row in range(1, _BARS):
+        truth[row] = min(int(np.searchsorted(cumulated[truth[row - 1]], chance[row])), model.states - 1)
+    returns = model.mean[truth] + model.scale[truth] * rng.standard_t(model.freedom, _BARS)
+    still = MarkovModel(
+        mean=model.mean, scale=model.scale, m=model.m, stay=model.stay, level=STILL, level_at_start=0.0,
+        log_likelihood=model.log_likelihood, bars=model.bars, evidence_for_regimes=model.evidence_for_regimes,
+    )  # fmt: skip
+    beliefs, _ = state_probabilities(still, returns)
+    scores = [path_score(state_labels(still, beliefs, each), truth) for each in sorted({0.0, *positions})]
+    return tuple(
+        DialPrice(
+            stability=position,
+            share_of_best=score.accuracy / scores[0].accuracy,
+            delay_median_bars=score.delay_median_bars,
+            wrong_switches=score.wrong_switches,
+            switches=score.switches,
+        )
+        for position, score in zip(sorted({0.0, *positions}), scores, strict=True)
+    )

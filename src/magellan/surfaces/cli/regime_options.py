@@ -1,0 +1,97 @@
+"""What the commands about regimes share: which bars, and which config."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from magellan.errors import FixInput
+from magellan.surfaces.cli.options import enclosing_workspace, workspace_folder
+
+if TYPE_CHECKING:
+    from magellan.regime.config import RegimeConfig
+    from magellan.usecases.regime_bars import RegimeBars
+
+TimeframeOption = Annotated[
+    str, typer.Option("--timeframe", help="Of the archived bars, such as 1Day or 5Min.")
+]
+GeneratedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--generated", metavar="SCENARIO", help="Generated bars instead: vol2, eq3, eq3drift, intra4 or null."
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of generated bars.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="TOML or JSON of the regime model; default: the workspace's regime.toml.",
+    ),
+]
+FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date, included.")]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date, included.")]
+
+
+def chosen_config(config: Path | None, workspace: Path | None) -> RegimeConfig:
+    """The model's config; a workspace is not needed for it."""
+    from magellan.usecases.regime_settings import regime_config
+
+    folder = workspace if workspace is not None else enclosing_workspace(Path.cwd())
+    return regime_config(config, folder)
+
+
+def chosen_bars(
+    symbol: str | None,
+    *,
+    timeframe: str,
+    generated: str | None,
+    seed: int,
+    workspace: Path | None,
+    from_on: str | None,
+    to_on: str | None,
+) -> RegimeBars:
+    """The bars that a command line means. Raises FixInput where it names none, or two."""
+    from magellan.trading.timeframe import Timeframe
+    from magellan.usecases.regime_bars import archived_bars, of_bars
+
+    if generated is not None:
+        from magellan.regime.quality.scenario import scenario
+
+        if symbol is not None:
+            raise FixInput(
+                "a symbol and --generated name two sets of bars", next_step="leave one of them out"
+            )
+        made = scenario(generated, seed)
+        return of_bars(made.bars, f"scenario {generated}, seed {seed}", generated=True)
+    if symbol is None:
+        raise FixInput(
+            "there is no symbol to look at",
+            next_step="name one that `magellan data list` shows, or --generated eq3",
+        )
+    from magellan.wiring import bar_archive, calendar_of, corporate_actions
+    from magellan.workspace.workspace import Workspace
+
+    opened = Workspace.at(workspace_folder(workspace))
+    return archived_bars(
+        symbol,
+        Timeframe.parse(timeframe),
+        archive=bar_archive(opened),
+        actions=corporate_actions(opened),
+        calendar_of=calendar_of,
+        from_on=_date(from_on, "--from"),
+        to_on=_date(to_on, "--to"),
+    )
+
+
+def _date(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{option} is a date such as 2025-06-30, not '{text}'") from None

@@ -1,0 +1,170 @@
+"""Analyse a regime: run the model over a history of bars, and say what it found and what its labels cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from magellan.regime.axes import CLASSES, UNKNOWN, Axis
+from magellan.regime.config import RegimeConfig
+from magellan.regime.option_chain import ChainColumns
+from magellan.regime.quality.dial import POSITIONS, DialPrice, dial_prices
+from magellan.regime.reading import RegimeReading
+from magellan.regime.regime_model import RegimeModel
+from magellan.regime.state_meaning import meaning_of
+from magellan.trading.bar import Floats, Instants
+from magellan.usecases.regime_bars import RegimeBars
+
+Progress = Callable[[str, float, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeIn:
+    """How much of the history one class took."""
+
+    name: str
+    bars: int
+    share: float  # of all bars
+    spells: int  # how often it began
+    mean_bars: float  # of a spell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFound:
+    """One state of the newest fit."""
+
+    state: int
+    mean: float  # of returns over the day profile, per bar
+    scale: float
+    relative_volatility: float  # over the typical one
+    trend_t: float  # drift of one stay over its uncertainty
+    expected_stay_bars: float | None
+    usual_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegimeAnalysis:
+    """What the model says about one symbol's history."""
+
+    symbol: str
+    timeframe: str
+    source: str
+    generated: bool
+    bars: int
+    first_at: datetime
+    last_at: datetime
+    now: RegimeReading  # of the newest bar
+    states: tuple[StateFound, ...]  # of the newest fit; empty before the first
+    fits: int
+    evidence_for_regimes: float | None
+    degrees_of_freedom: int | None
+    level_half_life_bars: float | None  # None: the level does not move
+    regimes: tuple[TimeIn, ...]
+    axes: dict[str, tuple[TimeIn, ...]]
+    switches: dict[str, float]  # per 1,000 bars, by axis and of the state
+    dial: tuple[DialPrice, ...]  # measured on bars generated from the newest fit
+    stability: float
+
+
+def run_model(
+    data: RegimeBars, config: RegimeConfig, *, others: Floats | None = None, chain: ChainColumns | None = None
+) -> RegimeModel:
+    """The model after all of these bars."""
+    model = RegimeModel(data.bars.symbol, config)
+    model.extend(data.bars, data.session, others=others, chain=chain)
+    return model
+
+
+def analyse_regime(
+    data: RegimeBars,
+    config: RegimeConfig,
+    *,
+    others: Floats | None = None,
+    chain: ChainColumns | None = None,
+    progress: Progress = lambda phase, done, total: None,
+) -> RegimeAnalysis:
+    """Run the model and sum up.
+
+    others: shape (n, symbols), log returns of other symbols over the same bars.
+    chain:  option chains as known at each bar's close.
+    """
+    progress("label", 0, 1)
+    model = run_model(data, config, others=others, chain=chain)
+    progress("label", 1, 1)
+    newest = model.models[-1] if model.models else None
+    progress("price the dial", 0, 1)
+    prices = dial_prices(newest, (*POSITIONS, config.decision.stability)) if newest is not None else ()
+    progress("price the dial", 1, 1)
+    switches = {axis.value: _switches(model.labels(axis)) for axis in Axis}
+    switches["state"] = _switches(model.states)
+    return RegimeAnalysis(
+        symbol=data.bars.symbol,
+        timeframe=str(data.bars.timeframe),
+        source=data.source,
+        generated=data.generated,
+        bars=len(data.bars),
+        first_at=data.first_at,
+        last_at=data.last_at,
+        now=model.reading(),
+        states=states_found(model),
+        fits=len(model.models),
+        evidence_for_regimes=_finite(newest.evidence_for_regimes) if newest is not None else None,
+        degrees_of_freedom=newest.freedom if newest is not None else None,
+        level_half_life_bars=_finite(newest.level.half_life_bars) if newest is not None else None,
+        regimes=_times(model.regimes, model.view.names),
+        axes={axis.value: _times(model.labels(axis), CLASSES[axis]) for axis in Axis},
+        switches=switches,
+        dial=prices,
+        stability=config.decision.stability,
+    )
+
+
+def states_found(model: RegimeModel) -> tuple[StateFound, ...]:
+    """The states of the newest fit, quietest first."""
+
+    if not model.models:
+        return ()
+    fit = model.models[-1]
+    meaning = meaning_of(fit, model.config.limits)
+    return tuple(
+        StateFound(
+            state=at,
+            mean=float(fit.mean[at]),
+            scale=float(fit.scale[at]),
+            relative_volatility=float(meaning.relative_scale[at]),
+            trend_t=float(meaning.trend_t[at]),
+            expected_stay_bars=_finite(float(fit.expected_stay_bars[at])),
+            usual_share=float(fit.usual_share[at]),
+        )
+        for at in range(fit.states)
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _switches(labels: Instants) -> float:
+    return 1000.0 * float((np.diff(labels) != 0).sum()) / max(len(labels), 1)
+
+
+def _times(labels: Instants, names: tuple[str, ...]) -> tuple[TimeIn, ...]:
+    begins = np.append(True, np.diff(labels) != 0)
+    found = []
+    for place in range(-1, len(names)):
+        bars = int((labels == place).sum())
+        if bars:
+            spells = int((begins & (labels == place)).sum())
+            found.append(
+                TimeIn(
+                    name=UNKNOWN if place < 0 else names[place],
+                    bars=bars,
+                    share=bars / len(labels),
+                    spells=spells,
+                    mean_bars=bars / spells,
+                )
+            )
+    return tuple(sorted(found, key=lambda each: -each.bars))
