@@ -40,10 +40,10 @@ class Recorded:
 
     id: str  # "20260120T143100Z"
     name: str  # "restructure 12 files"
-    source_roots: tuple[str, ...]  # that dotted names were counted from
     changes: ChangeSet
     commits: Commits
     tracked: frozenset[str]  # paths that git knew
+    source_roots: tuple[str, ...] = ("",)  # that dotted names were counted from, where any were rewritten
 
     @property
     def kept(self) -> str:

@@ -128,7 +128,7 @@ def record_of(
     """The changes under a new id, as they will be stored. Where git does not look after the tree, it is left out."""
     under_git = commits is not Commits.UNTOUCHED and desk.checkout.is_under_git()
     return Recorded(
-        id=_new_id(desk.now().astimezone(UTC), desk.migrations.ids()),
+        id=new_id(desk.now().astimezone(UTC), desk.migrations.ids()),
         name=name,
         source_roots=source_roots,
         changes=changes,
@@ -204,7 +204,8 @@ def refuse_unfinished(desk: Desk) -> None:
             )
 
 
-def _new_id(at: datetime, known: tuple[str, ...]) -> str:
+def new_id(at: datetime, known: tuple[str, ...]) -> str:
+    """The id of a migration that is recorded at that time (aware, UTC); ids sort by time."""
     """A name for a migration that none has yet."""
     stem = f"{at:%Y%m%dT%H%M%SZ}"
     found, number = stem, 1

@@ -58,7 +58,8 @@ def migrate_shims_remove(
         return
     with progress_bars() as bars:
         outcome = apply_recorded(recorded, desk, on_progress=step_progress(bars))
-    done = f"{len(recorded.changes.removed)} shims taken away; `magellan migrate rollback {desk.folder} --yes` brings them back"
+    count = len(recorded.changes.removed)
+    done = f"{count} shims taken away; `magellan migrate rollback {desk.folder} --yes` brings them back"
     emit(
         {**document, **outcome_document(outcome)},
         as_json=as_json,
