@@ -124,6 +124,7 @@ def run_code(code: bytes, file: Path) -> ModuleType:
     loader = _TheseBytes(name, file, code)
     spec = importlib.util.spec_from_loader(name, loader, origin=str(file))
     assert spec is not None, "a loader that was given makes a spec"
+    spec.has_location = True  # or the code would have no __file__
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pydantic look their module up while its classes are being made.
     before = sys.modules.get(name)
