@@ -1,0 +1,188 @@
+"""A mapping applied to a folder, and taken back: whole, in part, and after somebody edited what it made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from magellan.adapters.local.source_folder import read_source_tree
+from magellan.adapters.local.three_way import merged
+from magellan.errors import FixInput
+from magellan.migration.apply_plan import Commits
+from magellan.migration.reverse import Part
+from magellan.plan.carry_out import Finished, TakenBack
+from magellan.usecases.migrate_apply import apply_recorded, dry_run, refuse_unsafe
+from magellan.usecases.migrate_rollback import reverse, reverse_files, roll_back, way_back
+from migration.tree_lab import MOVES, desk_at, git, look_at, make_tree, prepared_at, under_git, without_times
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    make_tree(folder)
+    return folder
+
+
+def apply(root: Path, **wishes: object) -> None:
+    outcome = apply_recorded(prepared_at(root, **wishes).recorded, desk_at(root))  # type: ignore[arg-type]
+    assert isinstance(outcome, Finished), outcome
+
+
+def take_back(root: Path) -> None:
+    desk = desk_at(root)
+    assert isinstance(roll_back(way_back(desk), desk), TakenBack)
+
+
+def test_a_dry_run_changes_nothing_and_refuses_nothing(root: Path) -> None:
+    before = look_at(root)
+    assert dry_run(prepared_at(root).recorded, desk_at(root)).refusals == ()
+    assert look_at(root) == before
+
+
+def test_what_is_applied_is_what_was_decided(root: Path) -> None:
+    apply(root, shims=False)
+    assert (root / "core/bot.py").read_bytes().startswith(b"from shop.labels.regime import label\n")
+    assert (root / "shop/__init__.py").read_bytes() == b"from .labels import regime\r\n"
+    assert (
+        (root / "shop/rules.py")
+        .read_bytes()
+        .decode("latin-1")
+        .endswith("import shop.labels.regime  # wählt\n")
+    )
+    assert (root / "notes.md").read_bytes() == b"\xef\xbb\xbfSee `shop.labels.regime`.\n"
+    assert (root / "settings/bot.toml").read_bytes() == b'run = "core.bot:run"\n'
+    assert (root / "core/__init__.py").read_bytes() == b""
+    assert os.readlink(root / "link.py") == "core/bot.py"
+    assert (root / "core/bot.py").stat().st_mode & 0o777 == 0o755
+    assert not (root / "config").exists()
+
+
+@pytest.mark.parametrize("shims", [True, False])
+def test_taken_back_every_byte_bit_time_link_and_folder_is_as_before(root: Path, shims: bool) -> None:
+    before = look_at(root)
+    apply(root, shims=shims)
+    assert look_at(root) != before
+    take_back(root)
+    assert look_at(root) == before
+
+
+@pytest.mark.parametrize("commits", [Commits.STAGED, Commits.ONE, Commits.PHASES])
+def test_git_follows_and_its_index_and_branch_come_back(root: Path, commits: Commits) -> None:
+    under_git(root)
+    before, index, head = look_at(root), (root / ".git/index").read_bytes(), git(root, "rev-parse", "main")
+    apply(root, commits=commits, shims=False)
+    assert git(root, "diff", "--name-only") == git(root, "ls-files", "--others", "--exclude-standard") == ""
+    commits_made = {Commits.STAGED: 0, Commits.ONE: 1, Commits.PHASES: 2}[commits]
+    assert git(root, "rev-list", "--count", f"{head}..main") == str(commits_made)
+    if commits is Commits.PHASES:
+        renames = git(root, "show", "--name-status", "--format=", "-M100%", "main~1").splitlines()
+        assert sorted(each.split("\t")[0] for each in renames) == ["R100"] * len(MOVES)
+    take_back(root)
+    assert look_at(root) == before
+    assert (root / ".git/index").read_bytes() == index
+    assert (git(root, "rev-parse", "main"), git(root, "status", "--porcelain")) == (head, "")
+
+
+def test_changes_that_are_not_committed_are_refused(root: Path) -> None:
+    under_git(root)
+    (root / "shop/rules.py").write_bytes(b"x = 1\n")
+    prepared = prepared_at(root, commits=Commits.STAGED)
+    with pytest.raises(FixInput, match=r"1 files have changes that are not committed: shop/rules\.py"):
+        refuse_unsafe(prepared.recorded, desk_at(root))
+
+
+def test_commits_that_somebody_made_since_are_never_thrown_away(root: Path) -> None:
+    under_git(root)
+    apply(root, commits=Commits.ONE)
+    git(root, "commit", "-q", "--allow-empty", "-m", "later")
+    desk = desk_at(root)
+    refusals = way_back(desk).preview.refusals
+    assert [each.note for each in refusals] == ["there are other commits on refs/heads/main since"]
+
+
+def test_an_edit_made_since_is_named_and_left_alone(root: Path) -> None:
+    apply(root)
+    (root / "core/bot.py").write_bytes(b"mine\n")
+    before = look_at(root)
+    desk = desk_at(root)
+    assert any(
+        "core/bot.py was changed by somebody else" in each.note for each in way_back(desk).preview.refusals
+    )
+    assert look_at(root) == before
+
+
+def test_with_merge_edits_on_other_lines_travel_back(root: Path) -> None:
+    before = without_times(look_at(root))
+    apply(root)
+    bot = root / "core/bot.py"
+    bot.write_bytes(bot.read_bytes() + b"\n\nMINE = 1\n")
+    (root / "shop/labels/regime.py").write_bytes(b"MINE = 2\n")  # moved, and not rewritten
+    desk = desk_at(root)
+    found, recorded = reverse(way_back(desk), read_source_tree(root), desk, Part.ALL, merge=merged)
+    assert (found.conflicts, found.merged) == ((), ("core/bot.py",))
+    assert isinstance(apply_recorded(recorded, desk), Finished)
+    now = without_times(look_at(root))
+    assert now["bot.py"][2] == before["bot.py"][2] + b"\n\nMINE = 1\n"
+    assert {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)} == {
+        "bot.py",
+        "shop/regime.py",
+    }
+    take_back(root)
+    assert bot.read_bytes().endswith(b"MINE = 1\n")
+
+
+def test_with_merge_an_edit_on_a_line_that_was_rewritten_is_refused(root: Path) -> None:
+    apply(root)
+    (root / "notes.md").write_bytes(b"\xef\xbb\xbfSee `shop.labels.regime` and more.\n")
+    desk = desk_at(root)
+    found, _ = reverse(way_back(desk), read_source_tree(root), desk, Part.ALL, merge=merged)
+    assert found.conflicts == ("notes.md was edited since, on lines that name what moved",)
+
+
+def test_names_alone_are_taken_back_and_files_stay_where_they_went(root: Path) -> None:
+    apply(root)
+    desk = desk_at(root)
+    found, recorded = reverse(way_back(desk), read_source_tree(root), desk, Part.NAMES, merge=None)
+    assert found.conflicts == ()
+    assert isinstance(apply_recorded(recorded, desk), Finished)
+    assert (root / "core/bot.py").read_bytes().startswith(b"from shop.regime import label\n")
+    take_back(root)
+    assert (root / "core/bot.py").read_bytes().startswith(b"from shop.labels.regime import label\n")
+
+
+def test_one_file_goes_back_with_every_name_of_it(root: Path) -> None:
+    before = without_times(look_at(root))
+    apply(root)
+    desk = desk_at(root)
+    prepared = reverse_files(
+        way_back(desk), read_source_tree(root), desk, ["bot.py"], is_installed=lambda _: False
+    )
+    assert isinstance(apply_recorded(prepared.recorded, desk), Finished)
+    assert (root / "bot.py").read_bytes().startswith(b"from shop.labels.regime import label\n")
+    assert (root / "settings/bot.toml").read_bytes() == b'run = "bot:run"\n'
+    assert os.readlink(root / "link.py") == "bot.py"
+    take_back(root)
+    take_back(root)
+    assert without_times(look_at(root)) == before
+
+
+def test_a_folder_that_may_not_be_written_changes_nothing(root: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("nothing is forbidden to the superuser")
+    (root / "shop").chmod(0o555)
+    before = look_at(root)
+    outcome = apply_recorded(prepared_at(root).recorded, desk_at(root))
+    assert isinstance(outcome, TakenBack)
+    assert look_at(root) == before
+
+
+def test_nothing_to_take_back_is_said(root: Path) -> None:
+    with pytest.raises(FixInput, match="no migration stands in"):
+        way_back(desk_at(root))
+    apply(root)
+    take_back(root)
+    with pytest.raises(FixInput, match="no migration stands in"):
+        way_back(desk_at(root))
