@@ -102,6 +102,7 @@ NEEDED = {
     "release diff": ["moods"],
     "release prune": ["moods"],
     "soak": ["moods"],
+    "pipeline run": ["moods"],
     "freeze check": ["moods"],
     "freeze override": ["moods", "--by", "ann", "--reason", "a hot fix"],
     "host health": ["test-moods-1f3a90c2d4e5"],

@@ -260,6 +260,16 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan soak bear_trap",
         ),
         Command(
+            words="pipeline run",
+            help="Validate a strategy, test it on archived data, deploy it, and look at what runs then.",
+            example="magellan pipeline run bear_trap --to test --yes",
+        ),
+        Command(
+            words="pipeline github",
+            help="Write the workflow by which GitHub Actions runs the pipeline.",
+            example="magellan pipeline github --branch main",
+        ),
+        Command(
             words="freeze show",
             help="Show the windows in which nothing is deployed to prod.",
             example="magellan freeze show --days 60",
@@ -509,6 +519,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "regime workbook": (REGIME, "Make, check, import and compare regime workbooks."),
     "migrate": (MIGRATE, "Restructure a Python project: scan, plan, apply, verify, take it back."),
     "migrate shims": (MIGRATE, "List and remove what keeps old import paths working."),
+    "pipeline": (SHIP, "The way of a change, from its check to what runs then, as one command."),
     "freeze": (SHIP, "When nothing goes to where real money trades."),
     "release": (SHIP, "Build, list, compare and verify releases."),
     "host": (SHIP, "Make hosts ready, and start and stop what is deployed on them."),
