@@ -23,6 +23,7 @@ import magellan
 from magellan.errors import MagellanError
 from magellan.exchange.server.faults.reference_page import fault_page
 from magellan.exchange.venue.order_reference import order_page
+from magellan.regime.workbook.reference_page import reference_page
 from magellan.surfaces.cli.app import COMMANDS, Command, function_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +59,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "exchange-orders.md": WRITTEN + order_page(),
         "faults.md": WRITTEN + fault_page(),
+        "regime-workbook.md": WRITTEN + reference_page(),
     }
 
 

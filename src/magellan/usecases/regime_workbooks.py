@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from magellan.errors import FixInput
 from magellan.ports.workbook_files import WorkbookFiles
-from magellan.regime.workbook.difference import Difference, differences
+from magellan.regime.workbook.document import DOCUMENT_ENDINGS
 from magellan.regime.workbook.finding import Finding, finding
-from magellan.regime.workbook.importing import Dropped, import_version_4
 from magellan.regime.workbook.located import FoundWorkbook, Grid, Located, cell_name
-from magellan.regime.workbook.model_values import Accounting, accounting
+from magellan.regime.workbook.model_values import Accounting, accounting, regime_config
 from magellan.regime.workbook.reading import WorkbookValues, template_values
 from magellan.regime.workbook.report import Checked, check
+from magellan.regime.workbook.sheets import SHEET_OF
+
+if TYPE_CHECKING:
+    from magellan.regime.config import RegimeConfig
+    from magellan.regime.workbook.difference import Difference
+    from magellan.regime.workbook.importing import Dropped
 
 _POINTER: Final = "StrategyExcelFilePath"
 
@@ -68,6 +74,8 @@ def import_workbook(
 
     Raises: FixInput for any other workbook, and where the target is there already.
     """
+    from magellan.regime.workbook.importing import import_version_4
+
     _refuse_to_overwrite(target, overwrite)
     found, pointed = _strategy_workbook(path, files)
     if found is None:
@@ -97,6 +105,8 @@ def import_workbook(
 
 def compare_workbooks(before: Path, after: Path, files: WorkbookFiles) -> ComparedWorkbooks:
     """What differs between two workbooks, in whatever form. Raises FixInput for one that cannot be used."""
+    from magellan.regime.workbook.difference import differences
+
     old, new = usable_values(before, files), usable_values(after, files)
     return ComparedWorkbooks(differences=differences(old, new), fields=accounting())
 
@@ -112,6 +122,25 @@ def usable_values(path: Path, files: WorkbookFiles) -> WorkbookValues:
             next_step=f"see all of them with `magellan regime workbook check {path}`",
         )
     return checked.values
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether the file is a workbook, and not the plain values of the model's config."""
+    if path.suffix.lower() == ".xlsx":
+        return True
+    if path.suffix.lower() not in DOCUMENT_ENDINGS:
+        return False
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False  # whoever reads it says why it cannot be
+    # Every form of a workbook names its sheets, and none of the model's values bears such a name.
+    return any(re.search(rf'^\s*[\["]+{name}[\]".]', text, re.MULTILINE) for name in SHEET_OF)
+
+
+def workbook_config(path: Path, files: WorkbookFiles) -> RegimeConfig:
+    """The model's config that a workbook says. Raises FixInput for one that cannot be used."""
+    return regime_config(usable_values(path, files))
 
 
 def _refuse_to_overwrite(path: Path, overwrite: bool) -> None:
@@ -150,6 +179,8 @@ def _portfolio_drops(path: Path, files: WorkbookFiles) -> tuple[Dropped, ...]:
     grids = files.read(path).grids
     if _pointer(grids) is None:
         return ()
+    from magellan.regime.workbook.importing import Dropped
+
     return tuple(
         Dropped(
             sheet=sheet,

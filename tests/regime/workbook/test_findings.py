@@ -191,17 +191,10 @@ MISTAKES: dict[str, tuple[str, str, Callable[[Any], object]]] = {
         "IntradaySettings!slots[1].StartTime",
         lambda w: rows(w, "IntradaySettings", "slots")[1].update(StartTime="10:30"),
     ),
-    "a view that the model refuses": (
-        "not-a-model",
-        "views.0.rows.0.name",
-        lambda w: [
-            rows(w, sheet, table)[0].update({column: "B" * 61})
-            for sheet, table, column in (
-                ("RegimeClassification", "regimes", "RegimeName"),
-                ("RegimeFormationConfig", "rules", "RegimeType"),
-                ("RegimeParameters", "expectations", "RegimeName"),
-            )
-        ],
+    "a name that is too long": (
+        "too-long",
+        "RegimeClassification!regimes[0].RegimeName",
+        lambda w: rows(w, "RegimeClassification", "regimes")[0].update(RegimeName="B" * 61),
     ),
 }
 

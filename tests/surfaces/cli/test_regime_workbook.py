@@ -47,7 +47,7 @@ def test_a_file_that_is_there_is_not_overwritten_unless_asked(workbook: Path, co
 
 
 def test_a_mistake_is_shown_with_its_cell_and_ends_with_1(workbook: Path, command: Command) -> None:
-    wrong = as_toml(template_values()).replace("stability = 0.5", "stability = 7")
+    wrong = as_toml(template_values()).replace("stability = 0.6", "stability = 7")
     (workbook.parent / "wrong.toml").write_text(wrong)
     code, answer, _ = command("regime", "workbook", "check", "wrong.toml", "--json", at=workbook.parent)
     (finding,) = json.loads(answer)["findings"]
@@ -65,14 +65,14 @@ def test_two_forms_of_one_workbook_do_not_differ_and_a_change_is_shown(
     code, answer, _ = command("regime", "workbook", "diff", "regime.xlsx", "same.toml", at=workbook.parent)
     assert code == 0 and "say the same" in answer
     (workbook.parent / "other.toml").write_text(
-        as_toml(template_values()).replace("stability = 0.5", "stability = 0.9")
+        as_toml(template_values()).replace("stability = 0.6", "stability = 0.9")
     )
     code, answer, _ = command(
         "regime", "workbook", "diff", "regime.xlsx", "other.toml", "--json", at=workbook.parent
     )
     (difference,) = json.loads(answer)["differences"]
     assert difference == {
-        "sheet": "StabilityConfiguration", "what": "stability", "before": "0.5", "after": "0.9", "is_used": True,
+        "sheet": "StabilityConfiguration", "what": "stability", "before": "0.6", "after": "0.9", "is_used": True,
     }  # fmt: skip
 
 
@@ -115,3 +115,19 @@ def test_a_portfolio_workbook_leads_to_its_neighbour(tmp_path: Path, command: Co
     ExcelWorkbookFiles().write(tmp_path / "regime.xlsx", template_values())
     code, answer, _ = command("regime", "workbook", "check", "portfolio.xlsx", at=tmp_path)
     assert code == 0 and "regime.xlsx can be used" in answer
+
+
+def test_an_analysis_is_configured_by_a_workbook(workbook: Path, command: Command) -> None:
+    (workbook.parent / "calm.toml").write_text(
+        as_toml(template_values()).replace("stability = 0.6", "stability = 1.0")
+    )
+
+    def config_sha256(*config: str) -> str:
+        code, answer, _ = command(
+            "regime", "show", "--generated", "vol2", *config, "--json", at=workbook.parent
+        )
+        assert code == 0
+        sha256: str = json.loads(answer)["config_sha256"]
+        return sha256
+
+    assert config_sha256("--config", "calm.toml") != config_sha256("--config", "regime.xlsx")

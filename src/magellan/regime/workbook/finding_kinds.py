@@ -213,12 +213,7 @@ KINDS: Final[dict[str, Kind]] = {
         "a part of the session belongs to none or to two",
         "let each part begin where the last ended",
     ),
-    "not-a-model": _kind(
-        _R,
-        "the model refuses the values",
-        "nothing can be computed with them",
-        "correct the value that is named",
-    ),
+    "too-long": _kind(_R, "a text that is too long", "nothing has room to show it", "choose a shorter one"),
     "missing-workbook": _kind(
         _R,
         "a workbook that is pointed at is not there",

@@ -61,7 +61,7 @@ def _property(field: Field) -> dict[str, Any]:
     if field.least is not None:
         limits["minimum"] = field.least
     if field.most is not None:
-        limits["maximum"] = field.most
+        limits["maxLength" if field.kind is Kind.TEXT else "maximum"] = field.most
     if field.options:
         said["enum"] = list(field.options)
     if field.kind is Kind.TIME:

@@ -40,29 +40,32 @@ def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
     headings: dict[int, str] = {}  # {column: heading} of what is being read; empty between tables
     table: FoundTable | None = None  # None while settings are read
     known = [(each, _names(each)) for each in sheet.tables]
+    keys = {table.key for table in sheet.tables} | _NAME_HEADINGS
     for at, cells in enumerate(grid):
-        filled = [column for column, value in enumerate(cells) if value != ""]
-        if not filled:
+        blanks = cells.count("")
+        if blanks == len(cells):
             # A blank row ends settings and tables only where a title or a header follows, which both end them anyway:
             # somebody may leave a row empty for the eye.
             continue
-        texts = {column: str(cells[column]).strip() for column in filled}
-        if texts.get(0) in _NAME_HEADINGS and texts.get(1) == _VALUE_HEADING:
-            headings, table = texts, None
-            continue
-        header = _header(texts, known)
-        if header is not None:
-            headings = texts
-            table = FoundTable(
-                name=header.name,
-                headings={text: Located(text, cell_name(at, column)) for column, text in texts.items()},
-            )
-            found.tables[header.name] = table
-            continue
-        if filled == [0]:  # a banner, a title, or a line of text: nothing that has a value
+        if not keys.isdisjoint(cells):
+            texts = {column: str(value).strip() for column, value in enumerate(cells) if value != ""}
+            if texts.get(0) in _NAME_HEADINGS and texts.get(1) == _VALUE_HEADING:
+                headings, table = texts, None
+                continue
+            header = _header(texts, known)
+            if header is not None:
+                headings = texts
+                table = FoundTable(
+                    name=header.name,
+                    headings={text: Located(text, cell_name(at, column)) for column, text in texts.items()},
+                )
+                found.tables[header.name] = table
+                continue
+        if blanks == len(cells) - 1 and cells[0] != "":  # a banner, a title, a line of text: it has no value
             headings, table = {}, None
         if not headings:
-            found.outside.append(Located(texts[filled[0]], cell_name(at, filled[0])))
+            first = next(column for column, value in enumerate(cells) if value != "")
+            found.outside.append(Located(str(cells[first]).strip(), cell_name(at, first)))
             continue
         row: Row = {
             heading: Located(cells[column] if column < len(cells) else "", cell_name(at, column))

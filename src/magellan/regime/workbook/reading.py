@@ -12,6 +12,8 @@ from magellan.regime.workbook.schema import Field, Kind, Sheet, Table, Value
 from magellan.regime.workbook.sheets import SHEETS
 from magellan.regime.workbook.values import Refused, read_value, shown
 
+_NEAR_NAMES_MAX = 5  # for which a sheet's check looks
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkbookValues:
@@ -78,15 +80,11 @@ class _Reader:
 
     def _settings(self, sheet: Sheet, there: FoundSheet) -> dict[str, Value]:
         names = [each.name for each in sheet.parameters]
-        for name, setting in there.settings.items():
-            if name not in names:
-                self._add(
-                    "unknown-parameter",
-                    sheet.name,
-                    setting.name,
-                    "a parameter of this sheet",
-                    _where(sheet, name),
-                )
+        unknown = [setting for name, setting in there.settings.items() if name not in names]
+        for at, setting in enumerate(unknown):
+            # Looking for near names takes long: whoever wrote that many is not misspelling.
+            meant = _where(sheet, str(setting.name)) if at < _NEAR_NAMES_MAX else ""
+            self._add("unknown-parameter", sheet.name, setting.name, "a parameter of this sheet", meant)
         for setting in there.repeated:
             self._add("repeated-parameter", sheet.name, setting.name, "each parameter once")
         values: dict[str, Value] = {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from magellan.regime.workbook.consistency import contradictions
-from magellan.regime.workbook.finding import Finding, finding
+from magellan.regime.workbook.finding import Finding
 from magellan.regime.workbook.finding_kinds import Severity
 from magellan.regime.workbook.located import FoundWorkbook
-from magellan.regime.workbook.model_values import Accounting, accounting, regime_config
+from magellan.regime.workbook.model_values import Accounting, accounting
 from magellan.regime.workbook.reading import WorkbookValues, read
 from magellan.regime.workbook.version4 import defects
 
@@ -38,8 +37,6 @@ def check(found: FoundWorkbook) -> Checked:
     else:
         values, unreadable = read(found)
         findings = unreadable + contradictions(found)
-        if not any(each.severity is Severity.REFUSE for each in findings):
-            findings += tuple(_model_refusals(found.file, values))
     return Checked(
         file=found.file,
         layout="4.0.0" if found.is_version_4 else "1",
@@ -47,17 +44,3 @@ def check(found: FoundWorkbook) -> Checked:
         values=values,
         fields=accounting(),
     )
-
-
-def _model_refusals(file: str, values: WorkbookValues) -> Iterator[Finding]:
-    """What the model itself says, where cells and sheets had nothing against it."""
-    from pydantic import ValidationError
-
-    try:
-        regime_config(values)
-    except ValidationError as error:
-        for each in error.errors(include_url=False):
-            yield finding(
-                "not-a-model", file=file, sheet="", cell=".".join(str(part) for part in each["loc"]),
-                found=each.get("input", ""), expected=each["msg"],
-            )  # fmt: skip

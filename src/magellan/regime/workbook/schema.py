@@ -37,7 +37,7 @@ class Field:
     meaning: str
     default: Value = None  # of a parameter; columns have none: the table's rows say it
     least: float | None = None
-    most: float | None = None
+    most: float | None = None  # of a TEXT: how long it may be
     options: tuple[str, ...] = ()  # of a CHOICE, or of each of some WORDS
     unit: str = ""
     may_be_blank: bool = False
@@ -52,6 +52,8 @@ class Field:
         """What may stand there, in words."""
         if self.options:
             said = "any of " * (self.kind is Kind.WORDS) + ", ".join(self.options)
+        elif self.kind is Kind.TEXT and self.most is not None:
+            said = f"text of {self.most:g} letters at most"
         elif self.least is not None and self.most is not None:
             what = {Kind.INTEGER: "whole, ", Kind.NUMBERS: "each "}.get(self.kind, "")
             said = f"{what}{self.least:g} to {self.most:g}"

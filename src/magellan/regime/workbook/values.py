@@ -41,7 +41,9 @@ def read_value(field: Field, cell: Located) -> Value | Refused:
         case Kind.NUMBERS:
             return _numbers(field, cell)
         case Kind.TEXT:
-            return str(cell)
+            return (
+                Refused("too-long") if field.most is not None and len(str(cell)) > field.most else str(cell)
+            )
 
 
 def written(value: Value) -> Scalar:

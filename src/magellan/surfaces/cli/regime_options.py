@@ -38,10 +38,15 @@ ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last
 
 
 def chosen_config(config: Path | None, workspace: Path | None) -> RegimeConfig:
-    """The model's config; a workspace is not needed for it."""
-    from magellan.usecases.regime_settings import regime_config
+    """The model's config, from plain values or a workbook; a workspace is not needed for it."""
+    from magellan.usecases.regime_settings import REGIME_FILE, regime_config
+    from magellan.usecases.regime_workbooks import is_workbook, workbook_config
+    from magellan.wiring import workbook_files
 
     folder = workspace if workspace is not None else enclosing_workspace(Path.cwd())
+    path = config if config is not None or folder is None else folder / REGIME_FILE
+    if path is not None and is_workbook(path):
+        return workbook_config(path, workbook_files())
     return regime_config(config, folder)
 
 

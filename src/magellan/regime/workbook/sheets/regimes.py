@@ -55,7 +55,7 @@ CLASSIFICATION: Final = Sheet(
             title="Named regimes",
             key="RegimeName",
             columns=(
-                column("RegimeName", Kind.TEXT, "The name.", reads="views.name"),
+                column("RegimeName", Kind.TEXT, "The name.", most=60, reads="views.name"),
                 column("VolatilityClass", Kind.WORDS, "Classes of the volatility axis; * for all.",
                        options="low medium high *", reads="views.volatility"),
                 column("TrendClass", Kind.WORDS, "Classes of the trend axis; * for all.",

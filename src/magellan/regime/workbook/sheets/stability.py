@@ -24,7 +24,7 @@ STABILITY: Final = Sheet(
     about="How reluctant the label is to change. Limits block a change; none forces one.",
     settings=settings(
         number(
-            "stability", 0.5, 0, 1, "share", "The dial: 0 follows the likeliest regime at once, 1 hardly ever does.",
+            "stability", 0.6, 0, 1, "share", "The dial: 0 follows the likeliest regime at once, 1 hardly ever does.",
             reads="decision.stability",
         ),
         integer(

@@ -1,0 +1,95 @@
+"""How long a regime workbook takes to load and check: `python -m benchmarks.regime_workbook`.
+
+Cold is a process of its own, from its start to its end. Warm is the same process again. Both in wall time and in the
+processor's, since the latter depends less on what else the machine does. The workbooks are made here: a fresh template,
+and one whose tables have 500 rows in each of the 31 sheets.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPEATS = 15
+ROWS = 500
+_COLD = """
+import sys
+from pathlib import Path
+from magellan.adapters.excel.workbook_files import ExcelWorkbookFiles
+from magellan.usecases.regime_workbooks import check_workbook
+check_workbook(Path(sys.argv[1]), ExcelWorkbookFiles())
+"""
+
+
+def main() -> None:
+    """Print a table."""
+    from magellan.adapters.excel.workbook_files import ExcelWorkbookFiles
+    from magellan.regime.workbook.reading import template_values
+
+    with tempfile.TemporaryDirectory() as folder:
+        template, large = Path(folder, "regime.xlsx"), Path(folder, "large.xlsx")
+        ExcelWorkbookFiles().write(template, template_values())
+        write_large(large)
+        print(f"{'':38}{'wall ms':>10}{'CPU ms':>10}")
+        for what, path in (("31 sheets", template), (f"31 x {ROWS} rows", large)):
+            show(f"{what}, cold process", *cold(path))
+            show(f"{what}, warm", *warm(path))
+        print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+def show(what: str, wall_s: float, cpu_s: float) -> None:
+    """One row."""
+    print(f"{what:38}{1000 * wall_s:10.1f}{1000 * cpu_s:10.1f}")
+
+
+def cold(path: Path) -> tuple[float, float]:
+    """Medians over processes of their own: wall and processor seconds."""
+    walls, processors = [], []
+    for _ in range(REPEATS):
+        before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run([sys.executable, "-c", _COLD, path], check=True)
+        walls.append(time.perf_counter() - began_s)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processors.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(walls), statistics.median(processors)
+
+
+def warm(path: Path) -> tuple[float, float]:
+    """Medians in this process: wall and processor seconds."""
+    from magellan.adapters.excel.workbook_files import ExcelWorkbookFiles
+    from magellan.usecases.regime_workbooks import check_workbook
+
+    walls, processors = [], []
+    for _ in range(REPEATS):
+        began_s, began_cpu_s = time.perf_counter(), time.process_time()
+        check_workbook(path, ExcelWorkbookFiles())
+        walls.append(time.perf_counter() - began_s)
+        processors.append(time.process_time() - began_cpu_s)
+    return statistics.median(walls), statistics.median(processors)
+
+
+def write_large(path: Path) -> None:
+    """31 sheets of 500 rows and 8 columns, under the names of the schema."""
+    import xlsxwriter
+
+    from magellan.regime.workbook.sheets import SHEETS
+
+    with xlsxwriter.Workbook(path) as book:
+        for sheet in SHEETS:
+            written = book.add_worksheet(sheet.name)
+            written.write_row(
+                0, 0, ["Parameter", "Value", "Unit", "Allowed", "Default", "Used", "Meaning", "More"]
+            )
+            for row in range(1, ROWS + 1):
+                written.write_row(
+                    row, 0, [f"parameter_{row}", row / 7, "bars", "0 to 9", row, True, "words of it", row]
+                )
+
+
+if __name__ == "__main__":
+    main()
