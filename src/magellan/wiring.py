@@ -6,6 +6,8 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ from magellan.workspace.workspace import LOCAL
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from magellan.adapters.aws.transfer import Transfer
     from magellan.adapters.compose.keeper import ComposeKeeper
     from magellan.adapters.local.control_folder import ControlFolder
     from magellan.adapters.local.environments import Environments
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from magellan.archive.actions import CorporateActionTable
     from magellan.deploy.health import SessionLook
     from magellan.deploy.host import Host
+    from magellan.deploy.preparation import HostRoot
     from magellan.deploy.source_folders import SourceFolders
     from magellan.exchange.server.served_market import MarketAsked, ServedMarket
     from magellan.exchange.venue.terms import Costs
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from magellan.ports.backup import BackupRecord, BackupStore
     from magellan.ports.bars import BarArchive
     from magellan.ports.broker import Broker
+    from magellan.ports.call_records import CallRecords
     from magellan.ports.change_log import ChangeLog
     from magellan.ports.checkpoints import Checkpoints
     from magellan.ports.corporate_actions import CorporateActionStore
@@ -67,16 +72,19 @@ if TYPE_CHECKING:
     from magellan.trading.session import ExchangeCalendar
     from magellan.usecases.backup import BackupSources, RestoredState
     from magellan.usecases.build_release import ReleaseSources
-    from magellan.usecases.freeze import FreezeSources
     from magellan.usecases.feed_watchdog import Supervisor
+    from magellan.usecases.freeze import FreezeSources
     from magellan.usecases.gate_strategy import GateSources
     from magellan.usecases.open_release import InstalledRelease
     from magellan.usecases.promotion_evidence import PromotionSources
+    from magellan.usecases.metrics import Family
     from magellan.usecases.restore import RestoreWorld
     from magellan.usecases.trade import Market
+    from magellan.workspace.aws_target import AwsTarget
     from magellan.workspace.broker_account import BrokerAccount, LiveData
     from magellan.workspace.compose_target import ComposeTarget
     from magellan.workspace.config import StrategyConfig
+    from magellan.workspace.target import SshTarget
     from magellan.workspace.workspace import Workspace
 
 calendar_of = load_calendar
@@ -250,6 +258,7 @@ def supervisor(workspace: Workspace) -> Supervisord:
 
 def host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Host:
     """The target of that name. Raises FixInput when magellan.toml has none."""
+    from magellan.workspace.aws_target import AwsTarget
     from magellan.workspace.compose_target import ComposeTarget
     from magellan.workspace.settings_digest import settings_digest
     from magellan.workspace.target import SshTarget
@@ -259,6 +268,8 @@ def host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Hos
         from magellan.adapters.ssh.host import SshHost
 
         return SshHost(name, target, settings=settings_digest(workspace.settings, name))
+    if isinstance(target, AwsTarget):
+        return _aws_host(name, target, settings_digest(workspace.settings, name))
     if isinstance(target, ComposeTarget):
         from magellan.adapters.compose.keeper import ImageEnvironments
 
@@ -275,13 +286,14 @@ def served_host(workspace: Workspace, name: str, environment: Mapping[str, str])
     """This machine as the target of that name, for a controller elsewhere. Raises FixInput when there is none."""
     from magellan.adapters.local.environments import MadeEnvironments, ThisEnvironment
     from magellan.adapters.systemd.keeper import Systemd
+    from magellan.workspace.aws_target import AwsTarget
     from magellan.workspace.target import SshTarget
 
     target = workspace.settings.targets.get(name)
-    if not isinstance(target, SshTarget):
+    if not isinstance(target, SshTarget | AwsTarget):
         raise _no_target(name, workspace)
     environments: Environments = ThisEnvironment()
-    if target.environment is None:
+    if isinstance(target, SshTarget) and target.environment is None:
         environments = MadeEnvironments(
             host_folder(workspace).folder / "environments",
             base=target.python,
@@ -289,6 +301,27 @@ def served_host(workspace: Workspace, name: str, environment: Mapping[str, str])
         )
     keeper = Systemd() if target.keeper == "systemd" else supervisor(workspace)
     return _this_host(workspace, name, environment, environments, keeper)
+
+
+def root_of_host(name: str, target: SshTarget) -> AbstractAsyncContextManager[HostRoot]:
+    """Root of a target's machine."""
+    from magellan.adapters.ssh.host_root import root_of
+
+    return root_of(name, target)
+
+
+def public_key_of(target: SshTarget) -> str:
+    """The public half of the key that deploys to a target. Raises FixInput."""
+    from magellan.adapters.ssh.host_root import public_key
+
+    return public_key(target)
+
+
+def own_requirements() -> bytes:
+    """This installation's list of dependencies."""
+    from magellan.adapters.local.release_inputs import ThisInstallation
+
+    return ThisInstallation().lock()
 
 
 def _this_host(
@@ -310,6 +343,50 @@ def _this_host(
         session=lambda account: _session_look(workspace, environment, account),
         environment=environment,
     )
+
+
+def _aws_host(name: str, target: AwsTarget, settings: str) -> Host:
+    from magellan.adapters.aws.host import SsmHost
+    from magellan.adapters.aws.run_command import RunCommand
+
+    commands = RunCommand(
+        document=target.document_name(name),
+        instance=target.instance,
+        region=target.region,
+        deliver_within_s=target.deliver_within_s,
+        answer_within_s=target.answer_within_s,
+    )
+    return SsmHost(
+        name,
+        commands=commands,
+        transfer=_transfer(target),
+        settings=settings,
+        deliver_within_s=target.deliver_within_s,
+    )
+
+
+def transfer(workspace: Workspace, name: str) -> Transfer:
+    """Where lies what is too large for a call to the AWS target of that name. Raises FixInput when there is none."""
+    from magellan.workspace.aws_target import AwsTarget
+
+    target = workspace.settings.targets.get(name)
+    if not isinstance(target, AwsTarget):
+        raise _no_target(name, workspace)
+    return _transfer(target)
+
+
+def _transfer(target: AwsTarget) -> Transfer:
+    from magellan.adapters.aws.transfer import Transfer
+    from magellan.workspace.aws_names import bucket_path
+
+    return Transfer(*bucket_path(target.bucket), region=target.region)
+
+
+def call_records(workspace: Workspace) -> CallRecords:
+    """What this host has answered to the calls that changed it."""
+    from magellan.adapters.local.call_records import CallRecordFiles
+
+    return CallRecordFiles(host_folder(workspace).folder / "calls")
 
 
 def _no_target(name: str, workspace: Workspace) -> FixInput:
@@ -708,7 +785,24 @@ def backup_sources(
 ) -> BackupSources:
     """Everything that backups of a workspace ask, and change."""
     from magellan.adapters.local.backup_stage import StageFolder
+    from magellan.usecases.audit import sign_checkpoint
     from magellan.usecases.backup import BackupSources
+
+    key, trusted = release_key(environment).key(), workspace.settings.releases.trusted_keys
+
+    def sign() -> None:
+        opened = ledger(workspace, environment)
+        try:
+            sign_checkpoint(
+                opened,
+                change_log(workspace),
+                checkpoints(workspace),
+                release_key(environment),
+                trusted_keys=trusted,
+                clock=lambda: datetime.now(UTC),
+            )
+        finally:
+            opened.close()
 
     def heads() -> dict[str, Head]:
         opened = ledger(workspace, environment)
@@ -725,6 +819,7 @@ def backup_sources(
         stage=StageFolder,
         changes=change_log(workspace),
         heads=heads,
+        sign=sign if key is not None and key.public_key in trusted.values() else None,
         examine=examine_restored,
         actor=actor,
         clock=lambda: datetime.now(UTC),
@@ -757,6 +852,22 @@ def examine_restored(root: Path) -> RestoredState:
         return examined(opened, change_log(restored), release_store(restored), restored.settings)
     finally:
         opened.close()
+
+
+def exposition(families: Sequence[Family]) -> bytes:
+    """Metrics as text."""
+    from magellan.adapters import prometheus_text
+
+    return prometheus_text.exposition(families)
+
+
+def served_metrics(
+    measure: Callable[[], Sequence[Family]], port: int, *, failed: Callable[[str], None]
+) -> AbstractContextManager[int]:
+    """Metrics over HTTP on loopback, until the block ends; the port."""
+    from magellan.adapters import prometheus_text
+
+    return prometheus_text.served(measure, port, failed=failed)
 
 
 def event_loop() -> asyncio.AbstractEventLoop:

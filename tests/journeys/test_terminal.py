@@ -77,6 +77,8 @@ def test_an_old_encoding_keeps_every_sign(workspace: Path) -> None:
 # What a command needs before it can begin.
 NEEDED = {
     "host serve": ["tokyo"],
+    "host prepare": ["tokyo"],
+    "host check": ["tokyo"],
     "new": ["strategy", "gap"],
     "data import": ["a.csv"],
     "data fetch": ["AMC", "--vendor", "yahoo", "--from", "2024-01-02"],
@@ -105,6 +107,10 @@ NEEDED = {
     "pipeline run": ["moods"],
     "freeze check": ["moods"],
     "freeze override": ["moods", "--by", "ann", "--reason", "a hot fix"],
+    "host call": [
+        *("aws1", "armed", "--id", "0" * 32, "--before", "1700000000"),
+        *("--question", "e30x", "--content", "none"),
+    ],
     "host health": ["test-moods-1f3a90c2d4e5"],
     "deploy": ["moods", "--to", "test"],
     "promote": ["moods"],
@@ -115,6 +121,8 @@ NEEDED = {
     "flatten": ["--by", "ann", "--reason", "leaving"],
     "secrets rotate": ["POLYGON_API_KEY"],
     "restore": ["--into", "somewhere"],
+    "backup schedule": ["--out", "units"],
+    "metrics files": ["--out", "monitoring"],
     "audit day": ["2024-01-02"],
     "audit export": ["trades", "--out", "a.csv"],
     "audit script": ["--out", "verify_audit.py"],

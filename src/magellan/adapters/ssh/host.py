@@ -1,8 +1,8 @@
 """A host over SSH: the same code as on this machine, run there, and spoken to over one connection.
 
 `magellan host serve` answers there over standard input and output (`deploy/host_calls.py`). The connection is made at
-the first call, kept, and made again by the first call after it was lost. A call that was under way then raises TryAgain:
-nobody knows what became of it, and whoever asks again sees.
+the first call, kept, and made again by the first call after it was lost. A call that was under way then raises
+TryAgain: nobody knows what became of it, and whoever asks again sees.
 """
 
 from __future__ import annotations

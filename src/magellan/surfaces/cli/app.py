@@ -315,9 +315,24 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan host stop",
         ),
         Command(
+            words="host prepare",
+            help="Make a machine ready to be a target that is reached over SSH.",
+            example="magellan host prepare tokyo",
+        ),
+        Command(
+            words="host check",
+            help="Look at a host: clock, disk, packages, units, rights, firewall, SSH.",
+            example="magellan host check tokyo",
+        ),
+        Command(
             words="host serve",
             help="Answer a controller's calls, as a target that is reached over SSH.",
             example="magellan host serve tokyo",
+        ),
+        Command(
+            words="host call",
+            help="Answer one call of a controller that reaches this host through AWS.",
+            example="magellan host call aws1 armed --id 0... --before 1700000000 --question eyJ... --content none",
         ),
         Command(
             words="host health",
@@ -407,6 +422,21 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             words="drill restore",
             help="Rehearse the restore, and record how long it took.",
             example="magellan drill restore",
+        ),
+        Command(
+            words="metrics show",
+            help="Measure how everything stands, in Prometheus's text format.",
+            example="magellan metrics show",
+        ),
+        Command(
+            words="metrics serve",
+            help="Serve the metrics on this machine, for Prometheus.",
+            example="magellan metrics serve --port 9464",
+        ),
+        Command(
+            words="metrics files",
+            help="Write alert rules for Prometheus and a dashboard for Grafana.",
+            example="magellan metrics files --out monitoring",
         ),
         Command(
             words="notify test",
@@ -512,6 +542,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "data": (DATA, "Import, fetch, check and list archived bars."),
     "audit": (LEDGER, "Read, check and export what was recorded."),
     "drill": (OPERATE, "Rehearse what must work when it is needed."),
+    "metrics": (OPERATE, "Measure, serve, and write rules and a dashboard."),
     "backup": (OPERATE, "Make, list, verify and schedule backups."),
     "notify": (OPERATE, "Test the ways to people, and see what waits for them."),
     "secrets": (OPERATE, "List, check and rotate secrets."),

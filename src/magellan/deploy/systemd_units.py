@@ -53,7 +53,6 @@ def unit(stage: str, user: str, folder: str) -> str:
 # Written by `magellan host prepare`; changes are lost.
 [Unit]
 Description=Magellan: %i
-Documentation=man:systemd.service(5)
 After=network-online.target
 Wants=network-online.target
 StartLimitIntervalSec=0
@@ -121,7 +120,7 @@ def sudoers(user: str) -> str:
 
     They need sudo 1.9.10 or later.
     """
-    instances = f"magellan-({'|'.join(STAGES)})@[a-z0-9_-]+\\\\.service"
+    instances = f"magellan-({'|'.join(STAGES)})@[a-z0-9_-]+\\.service"
     verbs = "(--no-block start|stop|enable|disable|reset-failed)"
     return f"""\
 # Written by `magellan host prepare`; changes are lost.
