@@ -1,0 +1,1 @@
+"""Two versions of a package made one, definition by definition; every definition of either side is accounted for."""

@@ -1,0 +1,99 @@
+"""The import statements of two versions of a module, united by what they bind."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from magellan.migration.merge.pieces import Cut, Piece, PieceKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportClash:
+    """One name that the two sides import from different places."""
+
+    name: str
+    source: str  # "from a import x"
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitedImports:
+    """What the target's imports lack."""
+
+    added: tuple[Piece, ...]  # whole statements of the source
+    lines: tuple[str, ...]  # statements for those names of the source's statements that are lacking
+    clashes: tuple[ImportClash, ...]
+    future: tuple[str, ...]  # features of `from __future__` that only the source asks for
+
+
+def united_imports(source: Cut, target: Cut) -> UnitedImports:
+    """What must be added to the target's imports so that the source's definitions find theirs."""
+    known = dict(_bindings(target.pieces))
+    added: list[Piece] = []
+    lines: list[str] = []
+    clashes: list[ImportClash] = []
+    future: list[str] = []
+    for piece in source.pieces:
+        if piece.kind is not PieceKind.IMPORT:
+            continue
+        bound = dict(_bindings([piece]))
+        lacking = {name: origin for name, origin in bound.items() if name not in known}
+        for name, origin in bound.items():
+            if name in known and known[name] != origin:
+                clashes.append(ImportClash(name=name, source=origin, target=known[name]))
+        of_future = [origin for origin in lacking.values() if origin.startswith("from __future__")]
+        if of_future:
+            future += of_future
+        elif lacking and len(lacking) == len(bound):
+            added.append(piece)
+        else:
+            lines += lacking.values()
+        known.update(lacking)
+    return UnitedImports(added=tuple(added), lines=tuple(lines), clashes=tuple(clashes), future=tuple(future))
+
+
+def unused_imports(source: str) -> tuple[str, ...]:
+    """Names that a module imports at the top and says nowhere else. Raises SyntaxError."""
+    tree = ast.parse(source)
+    bound: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            bound.update(_of_statement(node))
+    said = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    said |= {
+        word
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in node.value.replace(".", " ").split()
+    }
+    return tuple(
+        name
+        for name, origin in bound.items()
+        if name.partition(".")[0] not in said and "*" not in name and "__future__" not in origin
+    )
+
+
+def _bindings(pieces: Sequence[Piece]) -> list[tuple[str, str]]:
+    """(what is bound, the statement that binds it alone), of all import statements at the top."""
+    found: list[tuple[str, str]] = []
+    for piece in pieces:
+        if piece.kind is PieceKind.IMPORT:
+            for node in piece.nodes:
+                assert isinstance(node, ast.Import | ast.ImportFrom), "an import piece holds imports"
+                found += _of_statement(node)
+    return found
+
+
+def _of_statement(node: ast.Import | ast.ImportFrom) -> list[tuple[str, str]]:
+    found = []
+    for each in node.names:
+        suffix = f" as {each.asname}" if each.asname else ""
+        if isinstance(node, ast.ImportFrom):
+            origin = f"from {'.' * node.level}{node.module or ''} import {each.name}{suffix}"
+            found.append((each.asname or (each.name if each.name != "*" else origin), origin))
+        else:
+            # `import a.b` and `import a.c` both bind `a`, and both are needed.
+            found.append((each.asname or each.name, f"import {each.name}{suffix}"))
+    return found

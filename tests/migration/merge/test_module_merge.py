@@ -1,0 +1,222 @@
+"""Two versions of a module made one: what is taken, what waits, and that nothing is lost."""
+
+import ast
+import textwrap
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from magellan.migration.merge.account import Outcome, Side, lost_definitions, unaccounted
+from magellan.migration.merge.module_merge import MergedModule, merge_modules
+from magellan.migration.merge.pieces import cut, members
+
+
+def merged(source: str, target: str, base: str | None = None) -> MergedModule:
+    """The merge of two indented texts; its account is closed in every test."""
+    mine, theirs = textwrap.dedent(source), textwrap.dedent(target)
+    before = None if base is None else textwrap.dedent(base)
+    found = merge_modules(mine, theirs, before)
+    ancestor = None if before is None else cut(before)
+    assert not lost_definitions(
+        cut(mine), cut(theirs), found.text, found.conflicts, found.decisions, ancestor
+    )
+    assert not unaccounted(cut(mine), cut(theirs), found.decisions)
+    ast.parse(found.text)
+    return found
+
+
+def outcome(found: MergedModule, side: Side, key: str) -> Outcome:
+    return next(each.outcome for each in found.decisions if (each.side, each.key) == (side, key))
+
+
+def test_what_is_only_in_the_source_comes_after_what_it_came_after_there_with_its_comments() -> None:
+    found = merged(
+        """
+        def first(): return 1
+
+        # why this is needed
+        def second(): return 2  # and how
+        """,
+        """
+        def first(): return 1
+
+        def last(): return 9
+        """,
+    )
+    assert found.text == (
+        "\ndef first(): return 1\n\n# why this is needed\ndef second(): return 2  # and how\n\ndef last(): return 9\n"
+    )
+    assert not found.conflicts
+
+
+def test_a_definition_that_differs_only_in_formatting_is_kept_as_the_target_has_it() -> None:
+    found = merged("def f(a,b):\n    return a+b\n", 'def f(a, b):\n    """Add."""\n    return a + b\n')
+    assert found.text == 'def f(a, b):\n    """Add."""\n    return a + b\n'
+    assert not found.conflicts
+
+
+def test_a_body_that_contains_the_other_is_taken() -> None:
+    small = "def f(a):\n    b = a * 2\n    return b\n"
+    large = "def f(a):\n    log(a)\n    b = a * 2\n    return b\n"
+    assert merged(large, small).text == large
+    assert merged(small, large).text == large
+
+
+def test_definitions_that_differ_wait_for_a_person_and_the_target_keeps_its_own() -> None:
+    found = merged("LIMIT = 3\n", "LIMIT = 4\n")
+    assert found.text == "LIMIT = 4\n"
+    (conflict,) = found.conflicts
+    assert (conflict.key, conflict.source, conflict.target) == ("LIMIT", "LIMIT = 3", "LIMIT = 4")
+    assert outcome(found, Side.SOURCE, "LIMIT") is Outcome.WAITING
+
+
+def test_classes_are_merged_member_by_member() -> None:
+    found = merged(
+        """
+        class Regime(Base):
+            window = 20
+
+            def fit(self): return 1
+
+            # only here
+            def score(self): return 2
+        """,
+        """
+        class Regime(Base):
+            def fit(self): return 1
+
+            def label(self): return 3
+        """,
+    )
+    assert found.text == textwrap.dedent(
+        """
+        class Regime(Base):
+            window = 20
+            def fit(self): return 1
+
+            # only here
+            def score(self): return 2
+
+            def label(self): return 3
+        """
+    )
+    assert outcome(found, Side.SOURCE, "Regime.score") is Outcome.KEPT
+    assert outcome(found, Side.TARGET, "Regime.label") is Outcome.KEPT
+
+
+def test_a_class_with_other_bases_waits_as_a_whole() -> None:
+    found = merged("class A(One):\n    def f(self): return 1\n", "class A(Two):\n    def g(self): return 1\n")
+    assert [each.key for each in found.conflicts] == ["A"]
+    assert outcome(found, Side.SOURCE, "A.f") is Outcome.WAITING
+
+
+def test_imports_are_united_and_names_from_two_places_wait() -> None:
+    found = merged(
+        "from __future__ import annotations\nimport os\nfrom a import x, y\nfrom old import Z\n",
+        '"""What it is."""\nfrom a import x\nfrom new import Z\n',
+    )
+    assert found.text == (
+        '"""What it is."""\nfrom __future__ import annotations\nfrom a import x\nfrom new import Z\n'
+        "import os\nfrom a import y\n"
+    )
+    assert [(each.key, each.source) for each in found.conflicts] == [("Z", "from old import Z")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('__all__ = ["a"]\n', '__all__ = ["a", "b"]\n'),
+        ("__all__ = ['a']\n", "__all__ = ['a', 'b']\n"),
+        ("__all__ = []\n", '__all__ = ["b", "a"]\n'),
+        ('__all__ = [\n    "a",  # first\n]\n', '__all__ = [\n    "a",  # first\n    "b",\n]\n'),
+    ],
+)
+def test_exported_names_are_united_in_the_target_s_own_style(before: str, after: str) -> None:
+    assert merged('__all__ = ["b", "a"]\n', before).text == after
+
+
+def test_what_the_source_does_when_it_is_imported_waits() -> None:
+    found = merged("connect()\n\ndef f(): return 1\n", "def f(): return 1\n")
+    assert "connect()" not in found.text
+    assert [each.source for each in found.conflicts] == ["connect()"]
+
+
+def test_a_renamed_definition_keeps_its_old_name_as_another_one() -> None:
+    body = "(a):\n    b = a + 1\n    c = b * 2\n    return c\n"
+    found = merged(f"def old{body}", f"def new{body}")
+    assert found.text == f"def new{body}\n\nold = new\n"
+    assert outcome(found, Side.SOURCE, "old") is Outcome.RENAMED
+
+
+def test_with_an_ancestor_what_only_one_side_changed_is_that_side_s() -> None:
+    base = "def f(): return 1\n\n\ndef g(): return 1\n\n\ndef h(): return 1\n"
+    source = base.replace("f(): return 1", "f(): return 2").replace("h(): return 1", "h(): return 3")
+    target = base.replace("g(): return 1", "g(): return 2").replace("h(): return 1", "h(): return 4")
+    found = merged(source, target, base)
+    assert "def f(): return 2" in found.text and "def g(): return 2" in found.text
+    assert [(each.key, each.base) for each in found.conflicts] == [("h", "def h(): return 1")]
+
+
+def test_what_the_target_removed_since_the_ancestor_is_not_brought_back_silently() -> None:
+    base = "def f(): return 1\n\n\ndef g(): return 1\n"
+    found = merged(base, "def f(): return 1\n", base)
+    assert "def g" not in found.text
+    assert [each.key for each in found.conflicts] == ["g"]
+
+
+def test_line_endings_of_the_target_are_kept() -> None:
+    found = merge_modules("def a(): return 1\n\ndef b(): return 2\n", "def a(): return 1\r\n")
+    assert found.text == "def a(): return 1\r\n\r\ndef b(): return 2\r\n"
+
+
+def test_a_form_feed_and_a_last_line_without_an_end_survive() -> None:
+    found = merge_modules("x = 1\ny = 2", "x = 1\n\x0c\nz = 3  # last")
+    assert found.text == "x = 1\ny = 2\n\x0c\nz = 3  # last"
+
+
+NAMES = st.sampled_from(["alpha", "beta", "gamma", "Delta", "Epsilon"])
+VALUES = st.integers(0, 2)
+
+
+@st.composite
+def modules(draw: st.DrawFn) -> str:
+    lines = []
+    for name in draw(st.lists(NAMES, max_size=5)):
+        value = draw(VALUES)
+        match draw(st.integers(0, 4)):
+            case 0:
+                lines.append(f"{name} = {value}  # {name}\n")
+            case 1:
+                lines.append(f"# about {name}\ndef {name}(a):\n    b = {value}\n    return a\n\n")
+            case 2:
+                lines.append(
+                    f"class {name}:\n    size = {value}\n\n    def f(self):\n        return {value}\n"
+                )
+            case 3:
+                lines.append(f"class {name}:\n    '''Doc.'''\n    def g{value}(self):\n        return 1\n")
+            case 4:
+                lines.append(f"start({value})\n")
+    return "".join(draw(st.permutations(lines)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(source=modules(), target=modules(), base=st.none() | modules())
+def test_no_definition_of_either_side_is_ever_lost(source: str, target: str, base: str | None) -> None:
+    found = merged(source, target, base)
+    again = merge_modules(source, source)
+    assert again.text == source and not again.conflicts
+    for conflict in found.conflicts:
+        assert conflict.source or conflict.target
+
+
+@settings(max_examples=60, deadline=None)
+@given(source=modules())
+def test_pieces_make_the_source_again(source: str) -> None:
+    whole = cut(source)
+    assert "".join(piece.text for piece in whole.pieces) + whole.tail == source
+    for piece in whole.pieces:
+        parts = members(piece)
+        if parts is not None:
+            head, inner = parts
+            assert head + "".join(each.text for each in inner.pieces) + inner.tail == piece.text
