@@ -73,6 +73,8 @@ def _plain(
         if new is None or new == each.name:
             continue
         span, said = each.name_span, new
+        if each.bound_as == new:
+            span = each.span
         if each.bound_as is None and "." not in each.name:
             parent, _, leaf = new.rpartition(".")
             if len(statement.names) == 1 and parent and leaf == each.name:
@@ -163,9 +165,17 @@ def _spelled(
     if not statement.level:
         after = renames.after.resolve(statement.module, importer.new_path) or statement.module
         return written if after == module else module
-    if absolute_name(statement, importer.new_package) == module:
+    shortest = relative_name(module, importer.new_package)
+    still_right = absolute_name(statement, importer.new_package) == module
+    # Shortest before, shortest after: so a file that moves there and back says what it said.
+    if still_right and (importer.path == importer.new_path or not _was_shortest(statement, importer)):
         return written
-    return relative_name(module, importer.new_package) or module
+    return shortest or module
+
+
+def _was_shortest(statement: ImportStatement, importer: Importer) -> bool:
+    module = absolute_name(statement, importer.package)
+    return module is not None and _written(statement) == relative_name(module, importer.package)
 
 
 def relative_name(module: str, package: str | None) -> str | None:
