@@ -689,7 +689,7 @@ def outbox(workspace: Workspace) -> Outbox:
 
 
 def transport(workspace: Workspace, channel: str, environment: Mapping[str, str]) -> Transport:
-    """The way to the people behind a channel of magellan.toml. Raises FixInput for a secret that is missing or wrong."""
+    """The way to the people behind a channel. Raises FixInput for a secret that is missing or none of its kind."""
     from magellan.adapters.apprise_transport import AppriseTransport
 
     terms = workspace.settings.notifications.channels[channel]

@@ -1,13 +1,23 @@
-"""Backups: where they go, and what is remembered of them here. Kept by `adapters/restic.py` and
-`adapters/local/backup_record.py`."""
+"""Backups: where they go, what is remembered of them here, and the folders that they are made from and restored into.
+
+Kept by `adapters/restic.py` and, beside each other in `adapters/local/`, `backup_record`, `backup_stage` and
+`restore_folder`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
+
+from magellan.errors import FixInput
+
+
+class NoBackups(FixInput):
+    """A destination was never made ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +45,8 @@ class BackupMade:
 class BackupStore(Protocol):
     """A destination, with its passphrase. Everything is encrypted before it leaves this machine.
 
-    All raise FixInput for a tool or passphrase that is missing, TryAgain for a destination that cannot be reached, and
-    AskOperator for one that is damaged or locked by somebody else.
+    All raise NoBackups for a destination that is new, FixInput for a tool or passphrase that is missing, TryAgain for
+    one that cannot be reached, and AskOperator for one that is damaged or locked by somebody else.
     """
 
     @property
@@ -44,8 +54,8 @@ class BackupStore(Protocol):
         """What a person calls it."""
         ...
 
-    def prepare(self) -> bool:
-        """Make the destination ready where it is new. Returns whether it was."""
+    def prepare(self) -> None:
+        """Make a new destination ready."""
         ...
 
     def create(
@@ -80,4 +90,62 @@ class BackupRecord(Protocol):
 
     def last_at(self) -> datetime | None:
         """When the newest whole one was made. None: never."""
+        ...
+
+
+class BackupStage(Protocol):
+    """Copies, as of one instant, of what is written while a backup is made."""
+
+    def fill(self) -> Path:
+        """Make them; their folder. Raises AskOperator."""
+        ...
+
+    def put_back(self) -> None:
+        """In a restored workspace, move them where they belong."""
+        ...
+
+    def clear(self) -> None:
+        """Remove them."""
+        ...
+
+
+class Beside(StrEnum):
+    """What lies beside a folder that something is restored into."""
+
+    NOTHING = "nothing"
+    A_PART = "a part"
+    WHOLE = "whole"
+
+
+class RestoreFolder(Protocol):
+    """A folder that a workspace is restored into, and the one beside it in which it is put together."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the folder is empty or not there."""
+        ...
+
+    @property
+    def beside_folder(self) -> Path:
+        """Where it is put together, on the same disk."""
+        ...
+
+    def beside(self) -> Beside:
+        """What lies there."""
+        ...
+
+    def fetch(self, restore: Callable[[Path], None]) -> None:
+        """Let `restore` fill the folder beside, from nothing, and mark it whole."""
+        ...
+
+    def drop(self) -> None:
+        """Remove the folder beside."""
+        ...
+
+    def put_in_place(self) -> None:
+        """Rename the folder beside to what it is for."""
+        ...
+
+    def take_out(self) -> None:
+        """Rename it back."""
         ...

@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +97,16 @@ class ChangeLogFiles:
     def lines(self) -> Iterator[bytes]:
         """See the port."""
         return self._whole_lines()
+
+    def copy(self, into: Path) -> None:
+        """Copy the log, as it is at one instant, into a folder that is there. Raises AskOperator."""
+        with self._unchanging():
+            try:
+                for path in self._folder.iterdir() if self._folder.is_dir() else ():
+                    if path.suffix in (".json", ".jsonl"):
+                        shutil.copy2(path, into / path.name)
+            except OSError as error:
+                raise cannot_write(into, error, kept=_KEPT) from error
 
     def verify(self, noted: Sequence[Head] = ()) -> Sound | Broken:
         """See the port."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from magellan.surfaces.cli.delivery import delivering
+from magellan.surfaces.cli.metrics_options import measured
 from magellan.surfaces.cli.operate_options import AccountOption, Desk, opened_desk, watch_terms
 from magellan.surfaces.cli.options import WorkspaceOption
 from magellan.surfaces.cli.secret_options import Safe
@@ -20,6 +21,7 @@ from magellan.surfaces.cli.secret_options import Safe
 if TYPE_CHECKING:
     from magellan.ports.notifier import Notifier
     from magellan.usecases.watch_upkeep import UpkeepWatch
+    from magellan.workspace.workspace import Workspace
 
 _FLATTENS_WITHIN_S = 60.0
 
@@ -107,7 +109,7 @@ async def _watch(desk: Desk, *, until_ended: bool, as_json: bool) -> None:
     this = asyncio.current_task()
     assert this is not None, "it runs in a task"
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
-    looking = asyncio.create_task(_keep_up(upkeep))
+    looking = asyncio.create_task(_keep_up(upkeep, desk.workspace))
     with contextlib.suppress(asyncio.CancelledError):
         await Watch(
             account=account.ledger,
@@ -124,10 +126,21 @@ async def _watch(desk: Desk, *, until_ended: bool, as_json: bool) -> None:
     looking.cancel()
 
 
-async def _keep_up(upkeep: UpkeepWatch) -> None:
+def _write_metrics(workspace: Workspace) -> None:
+    """For a collector of text files. What cannot be measured now is measured the next time."""
+    from magellan.errors import MagellanError
+    from magellan.wiring import exposition, write_file
+
+    with contextlib.suppress(MagellanError):
+        text = exposition(measured(workspace))
+        write_file(workspace.state_folder / "metrics" / "magellan.prom", text, kept="")
+
+
+async def _keep_up(upkeep: UpkeepWatch, workspace: Workspace) -> None:
     """Beside the watch, in a thread: a disk or a store of secrets that hangs must not keep it from looking."""
     from magellan.usecases.watch_upkeep import LOOKS_EVERY_S
 
     while True:
         await asyncio.to_thread(upkeep.look)
+        await asyncio.to_thread(_write_metrics, workspace)
         await asyncio.sleep(LOOKS_EVERY_S)

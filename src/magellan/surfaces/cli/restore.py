@@ -1,0 +1,156 @@
+"""`magellan restore`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
+from magellan.surfaces.cli.secret_options import this_actor
+
+if TYPE_CHECKING:
+    from magellan.plan.carry_out import Outcome
+    from magellan.ports.backup import BackupStore
+
+
+def restore(
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="A folder that is empty or not there.")],
+    snapshot: Annotated[
+        str | None, typer.Argument(metavar="[BACKUP]", help="As `backup list` shows it; default: the newest.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PLACE",
+            help="Where the backups are, as backup.to names it; on a host that has no workspace yet.",
+        ),
+    ] = None,
+    why: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It is recorded.")] = "restored",
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="PERSON", help="Who; default: this machine's user.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after a kill.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take an unfinished restore back.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a workspace back from a backup, into a folder of its own. Nothing that exists is overwritten.
+
+    What is fetched is checked first: the ledger's chains, the audit log, every
+    release. Only then it is put in place, at once. With `--from`, the
+    passphrase is read from MAGELLAN_BACKUP_PASSPHRASE. Secrets are in no
+    backup: put `.env` back, or rotate, then `magellan secrets check`.
+    """
+    from magellan.plan.carry_out import Finished
+    from magellan.surfaces.cli.output import emit, say
+
+    if resume and undo:
+        raise typer.BadParameter("--resume and --undo are told one at a time")
+    into = into.absolute()
+    outcome = asyncio.run(
+        _carry_out(_store(source, workspace), snapshot, into, by, why, again=resume or undo, back=undo)
+    )
+    ended = "done" if isinstance(outcome, Finished) else outcome.why
+    document = {
+        "into": into,
+        "plan": outcome.status.name,
+        "outcome": type(outcome).__name__,
+        "ended": ended,
+    }
+
+    def show() -> None:
+        if isinstance(outcome, Finished):
+            say(f"done: {outcome.status.name}; its ledger, audit log and releases were checked")
+            say(f"next: put the secrets back, then `magellan secrets check --workspace {into}`")
+        else:
+            say(f"{outcome.status.word}: {outcome.why}")
+
+    emit(document, as_json=as_json, human=show)
+    if not isinstance(outcome, Finished) and not undo:
+        raise typer.Exit(1)
+
+
+def _store(source: str | None, workspace: Path | None) -> BackupStore:
+    from pydantic import SecretStr
+
+    from magellan.errors import FixInput
+    from magellan.wiring import backup_store, bare_backup_store
+    from magellan.workspace.workspace import Workspace
+
+    if source is None:
+        return backup_store(Workspace.at(workspace_folder(workspace)), os.environ)
+    passphrase = os.environ.get("MAGELLAN_BACKUP_PASSPHRASE", "")
+    if not passphrase:
+        raise FixInput(
+            "MAGELLAN_BACKUP_PASSPHRASE is not set, and no backup opens without it",
+            next_step="set it to the passphrase that the backups were made with",
+        )
+    return bare_backup_store(source, SecretStr(passphrase), os.environ)
+
+
+async def _carry_out(
+    store: BackupStore,
+    named: str | None,
+    into: Path,
+    person: str | None,
+    why: str,
+    *,
+    again: bool,
+    back: bool,
+) -> Outcome:
+    """The plan, and then its record in the audit log of what was restored."""
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from magellan.audit.change import Change, Result
+    from magellan.errors import FixInput
+    from magellan.plan.carry_out import Finished, carry_out, take_back
+    from magellan.usecases.backup import to_restore
+    from magellan.usecases.restore import restore_begun, restore_plan
+    from magellan.wiring import change_log, restore_journals, restore_world
+    from magellan.workspace.workspace import Workspace
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    actor, journals, world = this_actor(person), restore_journals(into), restore_world(store, into)
+    if not again and not world.folder.is_free:
+        raise FixInput(
+            f"{into} holds something already, and a restore overwrites nothing",
+            next_step="name another folder with --into, or move that one away",
+        )
+    unfinished = [each.name for each in journals.all() if not each.is_finished]
+    if again and not unfinished:
+        raise FixInput(f"no restore into {into} is unfinished", next_step="run it without --resume or --undo")
+    if again:
+        plan = restore_begun(journals.read(unfinished[-1]), into=into)
+    else:
+        chosen = tuple(each.snapshot_id for each in to_restore(store.snapshots(), named))
+        plan = restore_plan(snapshot_ids=chosen, place=store.place, into=into)
+    begun = Change(
+        at=now(), by=actor, action="restore", subject=into.name, where=str(into), why=why, result=Result.BEGUN,
+        evidence=(f"{plan.name}, from {store.place}",),
+    )  # fmt: skip
+    opening = (
+        journals.reopen(unfinished[-1], by=actor, at=now())
+        if again
+        else journals.begin(plan.description, by=actor, at=now())
+    )
+    with opening as journal:
+        outcome = (
+            await take_back(plan, world, journal, why=why, now=now)
+            if back
+            else await carry_out(plan, world, journal, now=now)
+        )
+    if isinstance(outcome, Finished):
+        # Only now is there a log that it can stand in.
+        log = change_log(Workspace.at(into))
+        log.append(begun)
+        note = "" if world.found is None else world.found.words
+        log.append(replace(begun, at=now(), result=Result.DONE, note=note))
+    return outcome

@@ -1,0 +1,226 @@
+"""Back a workspace up, prove that it can be read back, and rehearse the restore."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from magellan.audit.change import Change, Result
+from magellan.errors import AskOperator, FixInput, MagellanError
+from magellan.ledger.chain import Broken, Head, Sound
+from magellan.plan.actor import Actor
+from magellan.ports.backup import BackupMade, BackupRecord, BackupStage, BackupStore, NoBackups, Snapshot
+from magellan.ports.change_log import ChangeLog
+from magellan.ports.ledger import Ledger
+from magellan.ports.release_store import ReleaseStore
+from magellan.usecases.releases import verify_releases
+from magellan.workspace.backup_terms import BackupTerms
+from magellan.workspace.workspace import WorkspaceSettings
+
+WORKSPACE: Final = "workspace"  # the tag of a whole backup
+LEDGER: Final = "ledger"  # of the ones in between
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredState:
+    """What was found in a restored workspace."""
+
+    ledger: dict[str, Head]  # by account
+    changes: Head
+    releases: int  # all whole, and signed by a trusted key or not
+
+    @property
+    def words(self) -> str:
+        """For the audit log."""
+        entries = sum(each.number for each in self.ledger.values())
+        return f"{entries:,} ledger entries, {self.changes.number:,} changes, {self.releases} releases, all whole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupSources:
+    """Everything that backups ask, and change."""
+
+    root: Path
+    terms: BackupTerms
+    store: BackupStore
+    record: BackupRecord
+    stage: Callable[[Path], BackupStage]  # of a workspace's root
+    changes: ChangeLog
+    heads: Callable[[], dict[str, Head]]  # of the ledger as it is now, by account
+    sign: Callable[[], object] | None  # a checkpoint of the chains; None: there is no trusted key here
+    examine: Callable[[Path], RestoredState]  # a restored workspace; raises AskOperator for what is not whole
+    actor: Actor
+    clock: Callable[[], datetime]  # now, aware, UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """What a rehearsal of the restore came to."""
+
+    snapshots: tuple[Snapshot, ...]
+    rto_s: float  # from nothing to a workspace that was examined
+    rpo_s: float  # age of the newest thing that it holds
+    entries_behind: int  # of the ledger, that were written since
+    found: RestoredState
+
+
+def create_backup(
+    sources: BackupSources, *, why: str, on_progress: Callable[[float], None], only_ledger: bool = False
+) -> BackupMade:
+    """Make a backup, and forget those that need not be kept.
+
+    only_ledger: the ledger and the audit log alone; it is so small a change that it is not recorded as one.
+    """
+    change = _change(sources, "backup", why)
+    tag = LEDGER if only_ledger else WORKSPACE
+    try:
+        if sources.sign is not None and not only_ledger:
+            sources.sign()
+        stage = sources.stage(sources.root)
+        try:
+            filled = stage.fill()
+            settings = sources.root / "magellan.toml"
+            paths = (settings, filled) if only_ledger else _paths(sources)
+            try:
+                made = sources.store.create(sources.root, paths, tag=tag, on_progress=on_progress)
+            except NoBackups:
+                sources.store.prepare()
+                made = sources.store.create(sources.root, paths, tag=tag, on_progress=on_progress)
+        finally:
+            stage.clear()
+    except MagellanError as error:
+        if not only_ledger:
+            sources.changes.append(_ended(change, sources, Result.FAILED, error.message))
+        raise
+    sources.record.add(made, tag)
+    if not only_ledger:
+        terms = sources.terms
+        keep = {"daily": terms.keep_daily, "weekly": terms.keep_weekly, "monthly": terms.keep_monthly}
+        forgotten = sources.store.forget(keep={"last": 1, **keep})
+        note = f"{made.files:,} files, {made.bytes_added:,} bytes added, {forgotten} old ones forgotten"
+        evidence = (f"snapshot {made.snapshot_id}",)
+        sources.changes.append(replace(_ended(change, sources, Result.DONE, note), evidence=evidence))
+    return made
+
+
+def verify_backups(sources: BackupSources, into: Path) -> Rehearsed:
+    """Read everything at the destination, then restore the newest backup into an empty folder and examine it."""
+    sources.store.verify()
+    return rehearse_restore(sources, into)
+
+
+def rehearse_restore(sources: BackupSources, into: Path) -> Rehearsed:
+    """Restore the newest backup into an empty folder, examine what is there, and record how long it took.
+
+    Raises: FixInput where there is no backup; AskOperator for one that does not hold what it should.
+    """
+    change = _change(sources, "drill restore", "rehearsed")
+    try:
+        snapshots = to_restore(sources.store.snapshots())
+        now_heads, asked_at = sources.heads(), sources.clock()
+        began = time.perf_counter()
+        for each in snapshots:
+            sources.store.restore(each.snapshot_id, into)
+        sources.stage(into).put_back()
+        found = sources.examine(into)
+        rto_s = time.perf_counter() - began
+        _must_be_ours(found, now_heads)
+    except MagellanError as error:
+        sources.changes.append(_ended(change, sources, Result.FAILED, error.message))
+        raise
+    behind = sum(
+        head.number - found.ledger[each].number for each, head in now_heads.items() if each in found.ledger
+    )
+    rehearsed = Rehearsed(
+        snapshots=snapshots,
+        rto_s=rto_s,
+        rpo_s=(asked_at - snapshots[-1].at).total_seconds(),
+        entries_behind=behind,
+        found=found,
+    )
+    evidence = (
+        *(f"snapshot {each.snapshot_id}" for each in snapshots),
+        f"rto_s {rto_s:.1f}",
+        f"rpo_s {rehearsed.rpo_s:.1f}",
+        f"entries_behind {behind}",
+    )
+    done = _ended(change, sources, Result.DONE, found.words)
+    sources.changes.append(replace(done, evidence=evidence))
+    return rehearsed
+
+
+def to_restore(snapshots: Sequence[Snapshot], named: str | None = None) -> tuple[Snapshot, ...]:
+    """The snapshots that together are what a person means, in the order in which they are put over each other.
+
+    Unnamed: the newest whole one, and the newest of the ledger alone that came after it. Raises FixInput.
+    """
+    whole = [each for each in snapshots if WORKSPACE in each.tags]
+    if named is not None:
+        fitting = [each for each in whole if each.snapshot_id.startswith(named)]
+        if len(fitting) != 1:
+            raise FixInput(
+                f"{len(fitting)} backups of a whole workspace are called {named}",
+                next_step="`magellan backup list` shows them",
+            )
+        return (fitting[0],)
+    if not whole:
+        raise FixInput("there is no backup", next_step="make one with `magellan backup create`")
+    later = [each for each in snapshots if LEDGER in each.tags and each.at > whole[-1].at]
+    return (whole[-1], *later[-1:])
+
+
+def _must_be_ours(found: RestoredState, now: dict[str, Head]) -> None:
+    for account, head in found.ledger.items():
+        if account not in now or now[account].number < head.number:
+            raise AskOperator(
+                f"the backup holds more of {account} than the ledger here: something was lost here",
+                kept="the backup",
+                next_step="`magellan audit verify`, then restore",
+            )
+
+
+def _paths(sources: BackupSources) -> tuple[Path, ...]:
+    return tuple(path for each in sources.terms.paths if (path := sources.root / each).exists())
+
+
+def _change(sources: BackupSources, action: str, why: str) -> Change:
+    return Change(
+        at=sources.clock(),
+        by=sources.actor,
+        action=action,
+        subject=sources.root.name,
+        where=sources.store.place,
+        why=why,
+        result=Result.BEGUN,
+    )
+
+
+def _ended(change: Change, sources: BackupSources, result: Result, note: str) -> Change:
+    return replace(change, at=sources.clock(), result=result, note=note)
+
+
+def examined(
+    ledger: Ledger, changes: ChangeLog, releases: ReleaseStore, settings: WorkspaceSettings
+) -> RestoredState:
+    """What was found in a restored workspace. Raises AskOperator for the first thing that is not whole."""
+    heads = {account: _head(account, ledger.verify(account)) for account in ledger.accounts()}
+    log = _head("the audit log", changes.verify())
+    checked = verify_releases(releases, None, None, trusted_keys=settings.releases.trusted_keys)
+    for each in checked:
+        # One that no trusted key signed is as it was backed up: whole, and nothing deploys it.
+        if each.problem and "does not trust" not in each.problem:
+            raise AskOperator(f"what was restored is not whole: {each.stored.name}: {each.problem}")
+    return RestoredState(ledger=heads, changes=log, releases=len(checked))
+
+
+def _head(name: str, found: Sound | Broken) -> Head:
+    if isinstance(found, Broken):
+        raise AskOperator(
+            f"what was restored is not whole: {name}, entry {found.number}: {found.reason}",
+            next_step="restore an older backup; `magellan backup list` shows them",
+        )
+    return found.head

@@ -1,0 +1,153 @@
+"""Restore: bring a workspace back from a backup, into a folder that is empty or not there, as a plan.
+
+What is brought back is put beside the folder first, examined there, and moved into its place in one step. So the folder
+is either not there or whole, whatever is killed when. Nothing that exists is ever overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from magellan.plan.journal import JournalText
+from magellan.plan.plan import OnFailure, Phase, Plan
+from magellan.plan.standing import JournalState
+from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step
+from magellan.ports.backup import BackupStore, Beside, RestoreFolder
+from magellan.usecases.backup import RestoredState
+
+
+@dataclass(slots=True, kw_only=True)
+class RestoreWorld:
+    """What the steps act on."""
+
+    store: BackupStore
+    folder: RestoreFolder
+    examine: Callable[[Path], RestoredState]
+    found: RestoredState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchSnapshot(Step[RestoreWorld]):
+    """Bring the snapshot's files beside the folder in which they belong."""
+
+    snapshot_ids: tuple[str, ...]  # put over each other, in this order
+    place: str
+    into: Path
+
+    @property
+    def title(self) -> str:
+        return f"fetch {' and '.join(self.snapshot_ids)} from {self.place}"
+
+    @property
+    def changes(self) -> frozenset[str]:
+        return frozenset({f"beside {self.into}"})
+
+    async def check(self, world: RestoreWorld, before: Before | None) -> Answer:
+        match world.folder.beside():
+            case Beside.WHOLE:
+                return Done()
+            case Beside.NOTHING:
+                return NotDone(before={})
+            case Beside.A_PART if before is None:
+                return Blocked(why=f"there is something beside {self.into} already, of another restore")
+            case _:
+                return Begun(why="a part of it is there")
+
+    async def do(self, world: RestoreWorld, before: Before) -> None:
+        def restore(folder: Path) -> None:
+            for each in self.snapshot_ids:
+                world.store.restore(each, folder)
+
+        world.folder.fetch(restore)
+
+    async def undo(self, world: RestoreWorld, before: Before) -> None:
+        world.folder.drop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamineRestored(Step[RestoreWorld]):
+    """Check every chain and every release of what was fetched."""
+
+    into: Path
+
+    @property
+    def title(self) -> str:
+        return "check the ledger, the audit log and the releases that were fetched"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({f"beside {self.into}"})
+
+    async def check(self, world: RestoreWorld, before: Before | None) -> Answer:
+        if world.found is None and world.folder.beside() is Beside.WHOLE:
+            return NotDone(before={})
+        return Done()
+
+    async def do(self, world: RestoreWorld, before: Before) -> None:
+        world.found = world.examine(world.folder.beside_folder)
+
+    async def verify(self, world: RestoreWorld, before: Before) -> Answer:
+        assert world.found is not None, "it was just examined"
+        return Done(note=world.found.words)
+
+    async def undo(self, world: RestoreWorld, before: Before) -> None:
+        world.found = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutInPlace(Step[RestoreWorld]):
+    """Let the folder be there, whole, from one instant to the next."""
+
+    into: Path
+
+    @property
+    def title(self) -> str:
+        return f"put it in place as {self.into}"
+
+    @property
+    def changes(self) -> frozenset[str]:
+        return frozenset({str(self.into)})
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({f"beside {self.into}"})
+
+    async def check(self, world: RestoreWorld, before: Before | None) -> Answer:
+        if world.folder.is_free:
+            return NotDone(before={})
+        if before is not None and world.folder.beside() is Beside.NOTHING:
+            return Done()
+        return Blocked(why=f"{self.into} holds something already")
+
+    async def do(self, world: RestoreWorld, before: Before) -> None:
+        world.folder.put_in_place()
+
+    async def undo(self, world: RestoreWorld, before: Before) -> None:
+        world.folder.take_out()
+
+
+def restore_plan(*, snapshot_ids: tuple[str, ...], place: str, into: Path) -> Plan[RestoreWorld]:
+    """The plan. into: absolute."""
+    command = f"magellan restore --into {into}"
+    return Plan(
+        name=f"restore {' and '.join(snapshot_ids)} into {into}",
+        subject=f"restore/{into}",
+        phases=(
+            Phase(name="fetch", steps=(FetchSnapshot(snapshot_ids=snapshot_ids, place=place, into=into),)),
+            Phase(name="check", steps=(ExamineRestored(into=into),)),
+            Phase(name="place", steps=(PutInPlace(into=into),)),
+        ),
+        on_failure=OnFailure.UNDO,
+        resume_with=f"{command} --resume",
+        undo_with=f"{command} --undo",
+    )
+
+
+def restore_begun(journal: JournalText, *, into: Path) -> Plan[RestoreWorld]:
+    """The plan of a journal, to go on with it or to take it back, whatever backups have been made since."""
+    step = next(iter(JournalState(journal.records).plan.steps))
+    return restore_plan(
+        snapshot_ids=tuple(step.fields["snapshot_ids"]), place=step.fields["place"], into=into
+    )

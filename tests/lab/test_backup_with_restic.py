@@ -1,0 +1,263 @@
+"""Backups by a real restic: what comes back is what was there, whatever is killed, damaged or written meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ledger.samples import entry, one_of_every_kind
+from magellan.adapters.sql_ledger import SqlLedger
+from magellan.adapters.sqlite_ledger import SqliteDatabase
+from magellan.ledger.entries import AlertRaised
+from magellan.surfaces.cli.app import run
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("restic") is None, reason="no restic: apt-get install restic (.ci/run does)"
+)
+
+PASSPHRASE = "canary-passphrase-7731"
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def destination(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A destination that is ready. To make one takes longer than a backup."""
+    folder = tmp_path_factory.mktemp("restic") / "backups"
+    subprocess.run(
+        ["restic", "--repo", str(folder), "--no-cache", "init"],
+        env={**os.environ, "RESTIC_PASSWORD": PASSPHRASE}, check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def desk(tmp_path: Path, destination: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with a ledger, a strategy, bars and a secret, and a place for its backups."""
+    shutil.copytree(destination, tmp_path / "backups")
+    root = tmp_path / "trading"
+    (root / "prod/bear_trap").mkdir(parents=True)
+    (root / "prod/bear_trap/strategy.py").write_text("# a strategy\n")
+    (root / "data").mkdir()
+    (root / "data/bars.parquet").write_bytes(random.Random(1).randbytes(200_000))
+    (root / ".env").write_text("LIVE_KEY=canary-key-5521\n")
+    (root / ".env").chmod(0o600)
+    (root / "magellan.toml").write_text(f'[backup]\nto = "{tmp_path}/backups"\n')
+    monkeypatch.setenv("MAGELLAN_BACKUP_PASSPHRASE", PASSPHRASE)
+    monkeypatch.setenv("MAGELLAN_WORKSPACE", str(root))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("MAGELLAN_LEDGER_URL", raising=False)
+    write(root, 1)
+    return root
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str]) -> Call:
+    def called(*words: str) -> tuple[int, str, str]:
+        code = run(list(words))
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return called
+
+
+def write(root: Path, times: int) -> None:
+    ledger = SqlLedger(SqliteDatabase(root / ".magellan/ledger.sqlite"), clock=lambda: datetime.now(UTC))
+    with ledger.writer("PA1") as writer:
+        for _ in range(times):
+            writer.append(one_of_every_kind())
+    ledger.close()
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """What is a user's own."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and ".magellan" not in path.parts
+    }
+
+
+def test_everything_but_the_secrets_comes_back_as_it_was_and_over_nothing(
+    desk: Path, call: Call, tmp_path: Path
+) -> None:
+    first = json.loads(call("backup", "create", "--json")[1])
+    before = json.loads(call("audit", "verify", "--json")[1])
+    assert call("restore", "--into", str(tmp_path / "back"))[0] == 0
+    code, _, err = call("restore", "--into", str(tmp_path / "back"))
+    assert code == 1 and "overwrites nothing" in err
+    ours = contents(desk)
+    assert ours.pop(".env")
+    assert contents(tmp_path / "back") == ours
+    after = json.loads(call("audit", "verify", "--workspace", str(tmp_path / "back"), "--json")[1])
+    assert after["PA1"] == before["PA1"]
+    assert after["changes"]["sound"]
+    shown = json.loads(call("audit", "list", "--workspace", str(tmp_path / "back"), "--json")[1])
+    assert [(each["action"], each["result"]) for each in shown["changes"]] == [
+        ("restore", "begun"),
+        ("restore", "done"),
+    ]
+    for path in (tmp_path / "back").rglob("*"):
+        assert not path.is_file() or b"canary" not in path.read_bytes(), path
+    second = json.loads(call("backup", "create", "--json")[1])
+    assert first["bytes_added"] > 200_000 > 40_000 > second["bytes_added"], "the second sends what changed"
+
+
+def test_a_session_that_writes_meanwhile_is_backed_up_as_of_one_instant(desk: Path, call: Call) -> None:
+    stops, wrote = threading.Event(), threading.Event()
+
+    def trade() -> None:
+        ledger = SqlLedger(SqliteDatabase(desk / ".magellan/ledger.sqlite"), clock=lambda: datetime.now(UTC))
+        with ledger.writer("PA2") as writer:
+            while not stops.is_set():
+                writer.append([entry(AlertRaised(severity="info", text="a bar closed"))] * 5)
+                wrote.set()
+        ledger.close()
+
+    session = threading.Thread(target=trade)
+    session.start()
+    wrote.wait()
+    try:
+        assert call("backup", "create")[0] == 0
+        code, out, err = call("drill", "restore", "--json")
+    finally:
+        stops.set()
+        session.join()
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["found"]["ledger"]["PA2"]["number"] % 5 == 0, "of an append all or nothing"
+    assert told["entries_behind"] > 0
+
+
+def test_the_ledger_alone_is_put_over_the_newest_whole_backup(desk: Path, call: Call, tmp_path: Path) -> None:
+    assert call("backup", "create")[0] == 0
+    write(desk, 2)
+    assert call("backup", "create", "--only-ledger")[0] == 0
+    told = json.loads(call("drill", "restore", "--json")[1])
+    assert told["entries_behind"] == 0
+    assert [each["tags"] for each in told["backups"]] == [["workspace"], ["ledger"]]
+    drill = json.loads(call("audit", "show", "changes", "--json")[1])[-1]
+    assert (drill["action"], drill["result"]) == ("drill restore", "done")
+    assert {each.split()[0] for each in drill["evidence"]} == {"snapshot", "rto_s", "rpo_s", "entries_behind"}
+    assert call("restore", "--into", str(tmp_path / "back"))[0] == 0
+    assert contents(tmp_path / "back")["prod/bear_trap/strategy.py"] == b"# a strategy\n"
+
+
+def test_a_damaged_backup_is_found_by_the_check_and_recorded_by_the_drill(desk: Path, call: Call) -> None:
+    assert call("backup", "create")[0] == 0
+    packs = [path for path in (desk.parent / "backups/data").rglob("*") if path.is_file()]
+    largest = max(packs, key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.chmod(0o600)
+    largest.write_bytes(content)
+    code, _, err = call("backup", "verify")
+    assert code == 1 and "restic check failed" in err
+    code, _, err = call("drill", "restore")
+    assert code == 1
+    shown = json.loads(call("audit", "show", "changes", "--json")[1])
+    assert (shown[-1]["action"], shown[-1]["result"]) == ("drill restore", "failed")
+
+
+@pytest.mark.parametrize("goes", ["--resume", "--undo"])
+def test_a_restore_that_was_killed_leaves_nothing_or_is_gone_on_with(
+    desk: Path, call: Call, tmp_path: Path, goes: str
+) -> None:
+    assert call("backup", "create")[0] == 0
+    into = tmp_path / "back"
+    command = [sys.executable, "-m", "magellan", "restore", "--into", str(into)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journals = tmp_path / ".back.restore-journals"
+    while not (tmp_path / ".back.restoring").exists() and process.poll() is None:
+        time.sleep(0.005)  # until it is at work: the kill has to meet it in the middle
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not into.exists()
+    assert list(journals.glob("*.journal")), "it was begun"
+    code, _, err = call("restore", "--into", str(into), goes)
+    assert code == 0, err
+    assert into.exists() is (goes == "--resume")
+    assert not (tmp_path / ".back.restoring").exists()
+    if goes == "--resume":
+        assert call("audit", "verify", "--workspace", str(into))[0] == 0
+
+
+@pytest.fixture
+def overheard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file in which every call of restic leaves its arguments and its environment."""
+    real, heard, folder = shutil.which("restic"), tmp_path / "heard", tmp_path / "bin"
+    folder.mkdir()
+    (folder / "restic").write_text(f'#!/bin/sh\n{{ echo "$@"; env; }} >> {heard}\nexec {real} "$@"\n')
+    (folder / "restic").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return heard
+
+
+def test_the_passphrase_is_in_no_argument_log_or_file(
+    desk: Path, call: Call, overheard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MAGELLAN_BACKUP_PASSPHRASE")
+    with (desk / ".env").open("a") as file:
+        file.write(f"MAGELLAN_BACKUP_PASSPHRASE={PASSPHRASE}\n")
+    told = call("backup", "create")
+    assert told[0] == 0
+    assert "--repo" in overheard.read_text()
+    for path in [
+        overheard,
+        *(path for path in desk.parent.rglob("*") if path.is_file() and path.name != ".env"),
+    ]:
+        assert b"canary" not in path.read_bytes(), path
+    assert "canary" not in "".join(map(str, told))
+
+
+def test_another_passphrase_opens_nothing_and_is_told_so(
+    desk: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAGELLAN_BACKUP_PASSPHRASE", "another canary")
+    code, _, err = call("backup", "list")
+    assert code == 1 and "the passphrase does not open" in err and "canary" not in err
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """S3 over loopback."""
+    import boto3
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    boto3.client("s3", endpoint_url=address, region_name="us-east-1").create_bucket(Bucket="backups")
+    yield f"s3:{address}/backups/trading"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_backups_go_to_s3_and_come_back_on_a_host_that_has_nothing(
+    desk: Path, call: Call, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (desk / "magellan.toml").write_text(f'[backup]\nto = "{bucket}"\n')
+    assert call("backup", "create")[0] == 0
+    monkeypatch.delenv("MAGELLAN_WORKSPACE")
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree(desk)
+    code, _, err = call("restore", "--from", bucket, "--into", str(desk))
+    assert code == 0, err
+    assert contents(desk)["prod/bear_trap/strategy.py"] == b"# a strategy\n"
