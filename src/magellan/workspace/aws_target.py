@@ -28,10 +28,10 @@ class AwsTarget(Section):
         pattern=BUCKET_PATH,
         description="where releases lie on their way there: s3://bucket or s3://bucket/prefix",
     )
-    document: str = Field(
-        "Magellan-HostCall",
+    document: str | None = Field(
+        None,
         pattern=r"^[A-Za-z0-9_.-]{3,128}$",
-        description="Systems Manager document that `magellan host prepare` makes",
+        description="Systems Manager document that carries the calls; null: Magellan- and the target's name",
     )
     user: str = Field(
         "magellan", pattern=r"^[a-z_][a-z0-9_-]*$", description="who owns what trades there; not root"
@@ -42,6 +42,9 @@ class AwsTarget(Section):
         pattern=_PATH,
         description="interpreter with Magellan and its dependencies",
     )
+    keeper: Literal["systemd", "supervisord"] = Field(
+        "systemd", description="what keeps the processes; supervisord needs no root, and starts nothing at boot"
+    )
     deliver_within_s: int = Field(
         30,
         ge=30,
@@ -51,3 +54,7 @@ class AwsTarget(Section):
     answer_within_s: int = Field(
         120, ge=5, le=3600, description="seconds that a call may take once it was taken"
     )
+
+    def document_name(self, name: str) -> str:
+        """The document's name, of a target called so."""
+        return self.document or f"Magellan-{name}"
