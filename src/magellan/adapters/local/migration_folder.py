@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from magellan.adapters.durable_file import cannot_write, make_folder_durably, write_durably
+from magellan.adapters.durable_file import cannot_write, make_folder_durably, sync_folder, write_durably
 from magellan.errors import AskOperator, FixInput
 from magellan.migration.apply_plan import HOME, Commits, Recorded
 from magellan.migration.change_set import ChangeSet, Relinked, Written, WrittenFor
@@ -39,17 +39,14 @@ class MigrationFolder:
 
     def store(self, recorded: Recorded) -> None:
         """See the port."""
-        times = os.stat(self._root)
+        self._make_home()
         folder = self._folder / recorded.id
         make_folder_durably(folder, kept=_NOTHING)
         make_folder_durably(self.journals, kept=_NOTHING)
-        if not (self._root / HOME / ".gitignore").exists():
-            write_durably(self._root / HOME / ".gitignore", b"*\n", kept=_NOTHING)
+        ignore = self._root / HOME / ".gitignore"
+        if not ignore.exists():
+            write_durably(ignore, b"*\n", kept=_NOTHING)
         write_durably(folder / _CHANGES, _packed(recorded), kept=_NOTHING)
-        try:
-            os.utime(self._root, ns=(times.st_atime_ns, times.st_mtime_ns))
-        except OSError as error:
-            raise cannot_write(self._root, error, kept=_NOTHING) from error
 
     def read(self, migration_id: str) -> Recorded:
         """See the port."""
@@ -70,6 +67,18 @@ class MigrationFolder:
                 kept="the tree, as it stands",
                 next_step="restore it from a backup; replaced files lie beside it in kept/",
             ) from error
+
+    def _make_home(self) -> None:
+        """Our own folder in the tree, whose time of change stays as it is."""
+        if (self._root / HOME).is_dir():
+            return
+        try:
+            times = os.stat(self._root)
+            os.mkdir(self._root / HOME)
+            os.utime(self._root, ns=(times.st_atime_ns, times.st_mtime_ns))
+            sync_folder(self._root)
+        except OSError as error:
+            raise cannot_write(self._root / HOME, error, kept=_NOTHING) from error
 
     def ids(self) -> tuple[str, ...]:
         """See the port."""

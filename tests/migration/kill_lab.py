@@ -1,0 +1,165 @@
+"""A program that kills migrations at every change of the disk, and lets new processes go on.
+
+    python kill_lab.py FOLDER begin|undo [--git] [--kills N] [--seed S] [--every N]
+
+The first word says what is killed: applying, or taking back what was applied. The next process resumes, or takes back,
+in turn; one in three is killed too, and a third one goes on. With `--kills`, other random trees follow until so many
+were killed. Prints, as JSON, how many were killed and which trees are not what they should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from magellan.errors import FixInput
+from magellan.migration.apply_plan import Commits
+from magellan.usecases.migrate_apply import apply_recorded, resume_migration
+from magellan.usecases.migrate_rollback import roll_back, way_back
+from migration.random_trees import random_tree
+from migration.tree_lab import (
+    MOVES,
+    SHOP,
+    desk_at,
+    git,
+    look_at,
+    make_tree,
+    prepared_at,
+    under_git,
+    without_times,
+)
+from plan import kill_lab
+from plan.kill_lab import in_a_process
+
+kill_lab.CHANGES |= {"subprocess.Popen"}  # git is killed between its calls; what it does, it does whole
+
+
+class Lab:
+    def __init__(self, folder: Path, *, seed: int, uses_git: bool) -> None:
+        self.root, self.first = folder / "now", folder / "first"
+        self.first.mkdir(parents=True)
+        tree = None if seed == 0 else random_tree(seed)
+        self.moves = MOVES if tree is None else tree.moves
+        make_tree(self.first, SHOP if tree is None else tree.files)
+        if uses_git:
+            under_git(self.first)
+        self.commits = Commits.PHASES if uses_git else Commits.UNTOUCHED
+        self.anew()
+        self.as_before = self.look()
+        self.recorded = prepared_at(self.root, self.moves, commits=self.commits).recorded
+        self.begin()
+        self.finished = without_times(self.look())
+        self.after_git = self.git_tree()
+
+    def anew(self) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
+        shutil.copytree(self.first, self.root, symlinks=True)
+
+    def begins_with_this(self) -> None:
+        shutil.rmtree(self.first)
+        shutil.copytree(self.root, self.first, symlinks=True)
+
+    def begin(self) -> None:
+        apply_recorded(self.recorded, desk_at(self.root))
+
+    def resume(self) -> None:
+        with suppress(FixInput):  # nothing was begun, or everything was finished
+            resume_migration(desk_at(self.root))
+
+    def undo(self) -> None:
+        desk = desk_at(self.root)
+        with suppress(FixInput):  # nothing stands
+            roll_back(way_back(desk), desk)
+
+    def look(self) -> Any:
+        """The tree; and of git, what is staged and which commit the branch points at."""
+        return {**look_at(self.root), ".git": ("", 0, 0, self.git_tree())}
+
+    def git_tree(self) -> bytes:
+        if self.commits is Commits.UNTOUCHED:
+            return b""
+        staged = git(self.root, "ls-files", "--stage")
+        return f"{git(self.root, 'rev-parse', 'HEAD^{tree}')}\n{staged}".encode()
+
+    @property
+    def was_turned(self) -> bool:
+        desk = desk_at(self.root)
+        texts = [desk.journals.read(each.name).records for each in desk.journals.all()]
+        return any(type(record).__name__ == "Turned" for records in texts for record in records)
+
+    @property
+    def unfinished(self) -> list[str]:
+        return [each.name for each in desk_at(self.root).journals.all() if not each.is_finished]
+
+
+def campaign(lab: Lab, what: str, *, kills_max: int, every: int) -> tuple[int, list[Any]]:
+    gc.freeze()
+    if what == "undo":
+        lab.begins_with_this()
+    at, kills, wrong = 0, 0, []
+    while kills < kills_max:
+        lab.anew()
+        if not in_a_process(lab.begin if what == "begin" else lab.undo, at):
+            break
+        goes_back = kills % 2 == 0
+        go_on = lab.undo if goes_back else lab.resume
+        was_begun = bool(desk_at(lab.root).journals.all())
+        if kills % 3 == 0:
+            in_a_process(go_on, at * 7 % 31)
+        was_turned = lab.was_turned
+        in_a_process(go_on, None)
+        in_a_process(lab.resume, None)  # a way back that a third one had begun goes to its end
+        look = lab.look()
+        if not was_begun or goes_back or was_turned:
+            right = look == lab.as_before
+        else:
+            right = without_times(look) == lab.finished
+        if not right or lab.unfinished:
+            differs = sorted(
+                path
+                for path in look.keys() | lab.as_before.keys()
+                if look.get(path) != lab.as_before.get(path)
+            )
+            wrong.append(
+                {"killed_at": at, "goes_back": goes_back, "unfinished": lab.unfinished, "differs": differs}
+            )
+        kills += 1
+        at += every
+    return kills, wrong
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("what", choices=("begin", "undo", "both"))
+    parser.add_argument("--git", action="store_true")
+    parser.add_argument(
+        "--kills", type=int, default=0, help="go on with random trees until so many were killed"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--every", type=int, default=1, help="kill at every so-manieth change")
+    asked = parser.parse_args()
+    kills, wrong, seed, trees = 0, [], asked.seed, 0
+    while kills < max(asked.kills, 1):
+        for what in ("begin", "undo") if asked.what == "both" else (asked.what,):
+            with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+                lab = Lab(Path(folder), seed=seed, uses_git=asked.git)
+                killed, found = campaign(
+                    lab, what, kills_max=asked.kills - kills if asked.kills else 1_000_000, every=asked.every
+                )
+                kills += killed
+                wrong += [{"seed": seed, "what": what, **each} for each in found]
+        seed, trees = seed + 1, trees + 1
+        if not asked.kills:
+            break
+    print(json.dumps({"kills": kills, "trees": trees, "wrong": wrong}))
+
+
+if __name__ == "__main__":
+    main()
