@@ -192,9 +192,8 @@ class RegimeModel:
         start = self._rows.add(len(bars))
         for name, column in self._price.items():
             column.values[start:, 0] = getattr(bars, name)
-        before_close = self._price["close"].values[start - 1, 0] if start else bars.open[0]
         returns = self._returns.values[:, 0]
-        returns[start:] = np.log(bars.close / np.append(before_close, bars.close[:-1]))
+        _log_returns(self._price["open"].values[:, 0], self._price["close"].values[:, 0], start, returns)
         self._others.values[start:] = others
         self._opened = np.append(self._opened, bars.opened_at_ns)
         begins = np.append(not start or session.day[0] != self._day[-1], session.day[1:] != session.day[:-1])
@@ -380,6 +379,13 @@ def bars_needed(config: RegimeConfig) -> int:
         parts.iv_percentile.window_bars,
         parts.open_interest.window_bars + 1,
     )
+
+
+@kernel
+def _log_returns(open_: Any, close: Any, start: int, returns: Any) -> None:
+    """Row by row: NumPy's logarithm of many rows may differ in the last bit from that of one."""
+    for row in range(start, len(close)):
+        returns[row] = math.log(close[row] / (close[row - 1] if row > 0 else open_[0]))
 
 
 @kernel

@@ -61,6 +61,6 @@ def names_of_states(labels: Labels, truth: Labels, *, found: int, states: int) -
     counts = np.zeros((found, states), dtype=np.int64)
     np.add.at(counts, (labels, truth), 1)
     if found != states:
-        return counts.argmax(axis=1)
+        return np.asarray(counts.argmax(axis=1), dtype=np.int64)
     best = max(permutations(range(states)), key=lambda names: sum(counts[k, names[k]] for k in range(states)))
     return np.array(best, dtype=np.int64)

@@ -1,0 +1,114 @@
+"""The filter is Bayes' rule: held against the same in logarithms, with SciPy's densities."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import logsumexp
+from scipy.stats import t as student
+
+from magellan.regime.frozen_filter import state_probabilities
+from magellan.regime.hidden_markov import forward
+from magellan.regime.markov_model import STILL, Level, MarkovModel, aligned
+
+
+def model(*, level: Level = STILL, states: int = 3) -> MarkovModel:
+    stay = np.full((states, states), 0.04 / (states - 1))
+    np.fill_diagonal(stay, 0.96)
+    return MarkovModel(
+        mean=np.linspace(0.001, -0.001, states),
+        scale=np.linspace(0.005, 0.02, states),
+        m=3,
+        stay=stay,
+        level=level,
+        level_at_start=0.1,
+        log_likelihood=0.0,
+        bars=300,
+        evidence_for_regimes=10.0,
+    )
+
+
+def returns(seed: int, n: int = 300) -> np.ndarray:
+    return 0.01 * np.random.default_rng(seed).standard_t(4, n)
+
+
+def in_logarithms(of: MarkovModel, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Written down a second time: normalised in logarithms, the level from the definition of its score."""
+    belief = np.log(np.full(of.states, 1.0 / of.states))
+    level = of.level_at_start
+    beliefs, evidence = [], []
+    for value in values:
+        scale = of.scale * np.exp(level)
+        z = (value - of.mean * np.exp(level)) / scale
+        predicted = logsumexp(belief[:, None] + np.log(of.stay), axis=0)
+        joint = predicted + student.logpdf(z, of.freedom) - np.log(scale)
+        belief = joint - logsumexp(joint)
+        beliefs.append(np.exp(belief))
+        evidence.append(logsumexp(joint))
+        score = (of.freedom + 1) * z**2 / (of.freedom + z**2) - 1
+        variance = 2 * of.freedom / (of.freedom + 3)
+        level = of.level.pull * level + of.level.gain * (np.exp(belief) @ score) / variance
+    return np.array(beliefs), np.array(evidence)
+
+
+@pytest.mark.parametrize("level", [STILL, Level(half_life_bars=50.0), Level(half_life_bars=5.0, pull=0.9)])
+@pytest.mark.parametrize("states", [1, 2, 3, 5])
+def test_the_filter_is_bayes_rule(level: Level, states: int) -> None:
+    if states == 1:
+        of = MarkovModel(
+            mean=np.array([0.0]), scale=np.array([0.01]), m=3, stay=np.ones((1, 1)), level=level,
+            level_at_start=0.1, log_likelihood=0.0, bars=300, evidence_for_regimes=0.0,
+        )  # fmt: skip
+    else:
+        of = model(level=level, states=states)
+    values = returns(1)
+    beliefs, evidence = state_probabilities(of, values)
+    expected_beliefs, expected_evidence = in_logarithms(of, values)
+    np.testing.assert_allclose(beliefs, expected_beliefs, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(evidence, expected_evidence, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=25)
+@given(cuts=st.lists(st.integers(0, 300), max_size=6))
+def test_the_filter_goes_on_from_any_row_as_if_nothing_had_been_between(cuts: list[int]) -> None:
+    of, values = model(level=Level(half_life_bars=60.0)), returns(2)
+    whole, _ = state_probabilities(of, values)
+    belief, level = np.full(3, 1 / 3), np.array([of.level_at_start])
+    parts, density = np.empty((300, 3)), np.empty((300, 3))
+    edges = [0, *sorted(cuts), 300]
+    for start, end in itertools.pairwise(edges):
+        forward(
+            values, start, end, of.mean, of.scale, of.m, of.stay, of.level.gain, of.level.pull, belief, level, parts,
+            density, np.empty(300), np.empty(300),
+        )  # fmt: skip
+    assert (parts == whole).all()
+
+
+def test_a_return_far_out_leaves_probabilities_that_sum_to_one() -> None:
+    values = returns(3)
+    values[100], values[200] = 50.0, -1e6
+    beliefs, evidence = state_probabilities(model(), values)
+    assert np.isfinite(evidence).all()
+    np.testing.assert_allclose(beliefs.sum(axis=1), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+def test_states_keep_their_places_whatever_order_a_new_fit_finds_them_in(order: tuple[int, ...]) -> None:
+    before = model()
+    shuffled = before.in_order(np.array(order))
+    again = aligned(shuffled, before)
+    np.testing.assert_array_equal(again.scale, before.scale)
+    np.testing.assert_array_equal(again.stay, before.stay)
+
+
+def test_a_first_fit_has_its_quietest_state_first() -> None:
+    assert list(aligned(model().in_order(np.array([2, 0, 1])), None).scale) == sorted(model().scale)
+
+
+def test_the_usual_share_of_a_state_does_not_change_with_a_step_of_the_chain() -> None:
+    of = model()
+    np.testing.assert_allclose(of.usual_share @ of.stay, of.usual_share, rtol=1e-9)
