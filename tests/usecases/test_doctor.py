@@ -44,6 +44,7 @@ def machine(tmp_path: Path) -> Machine:
         requirements=("numpy>=2.9", "numba<1,>=0.61", "alpaca-py>=0.43; extra == 'alpaca'"),
         version_of=INSTALLED.get,
         zone_of=ZoneInfo,
+        program=lambda name: f"/usr/bin/{name}",
         bytes_free=lambda folder: int(50e9),
         kernel_cache=lambda: tmp_path / "kernels",
         environment_problem="",
@@ -80,6 +81,16 @@ def test_outside_of_a_workspace_the_machine_is_still_looked_at(machine: Machine)
     assert found["workspace"].status is Status.WARN
     assert "magellan init" in found["workspace"].next_step
     assert found["Python"].status is Status.OK
+
+
+def test_backups_that_are_asked_for_need_restic_and_the_doctor_says_how_to_get_it(
+    machine: Machine, desk: Desk
+) -> None:
+    (desk.workspace.root / "magellan.toml").write_text('[backup]\nto = "/mnt/usb/magellan"\n')
+    without = replace(machine, program=lambda name: None)
+    found = look(without, desk.workspace.root)["backup"]
+    assert found.status is Status.FAIL and "apt install restic" in found.next_step
+    assert look(machine, desk.workspace.root)["backup"].found == "to /mnt/usb/magellan, by /usr/bin/restic"
 
 
 @pytest.mark.parametrize("running", [(3, 10, 14), (3, 14, 0)])

@@ -19,6 +19,7 @@ class Machine:
     requirements: tuple[str, ...] | None  # of our installed package, e.g. "numpy>=2.1"; None: not installed
     version_of: Callable[[str], str | None]  # of a package; None: not installed
     zone_of: Callable[[str], tzinfo]  # raises ZoneInfoNotFoundError (a KeyError) where there are no data
+    program: Callable[[str], str | None]  # the path of one that can be called; None: not installed
     bytes_free: Callable[[Path], int]  # on the disk that holds a folder
     kernel_cache: Callable[[], Path]  # the folder of compiled code
     environment_problem: str  # "" where the environment variables that we read do not contradict each other

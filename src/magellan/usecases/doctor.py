@@ -74,7 +74,7 @@ def doctor(
             next_step="go into one, name it with --workspace, or make one with `magellan init`",
         )
     else:
-        yield from _workspace(workspace, archive_of)
+        yield from _workspace(machine, workspace, archive_of)
 
 
 def _python(machine: Machine) -> Checked:
@@ -250,7 +250,24 @@ def _disk(machine: Machine, folder: Path) -> Checked:
     return Checked(name="disk", status=status, found=found, next_step="free some space before fetching bars")
 
 
-def _workspace(root: Path, archive_of: Callable[[Workspace], BarArchive]) -> Iterator[Checked]:
+def _backup(machine: Machine, workspace: Workspace) -> Checked:
+    place, name = workspace.settings.backup.to, "backup"
+    if place is None:
+        return Checked(name=name, status=Status.OK, found="magellan.toml asks for none")
+    program = machine.program("restic")
+    if program is None:
+        return Checked(
+            name=name,
+            status=Status.FAIL,
+            found="restic, which makes the backups, is not installed",
+            next_step="`apt install restic`, `dnf install restic` or `brew install restic`",
+        )
+    return Checked(name=name, status=Status.OK, found=f"to {place}, by {program}")
+
+
+def _workspace(
+    machine: Machine, root: Path, archive_of: Callable[[Workspace], BarArchive]
+) -> Iterator[Checked]:
     try:
         workspace = Workspace.at(root)
     except MagellanError as error:
@@ -264,6 +281,7 @@ def _workspace(root: Path, archive_of: Callable[[Workspace], BarArchive]) -> Ite
         found=f"{root} cannot be written: {problem}" if problem else f"{root}, {len(strategies)} strategies",
         next_step="give this user the right to write there" if problem else "",
     )
+    yield _backup(machine, workspace)
     held: set[tuple[str, Timeframe]] | None = None
     try:
         sets = archive_of(workspace).sets()

@@ -24,6 +24,7 @@ def this_machine(*, kernel_cache: Callable[[], Path], environment_problem: str) 
         requirements=_requirements(),
         version_of=_version,
         zone_of=ZoneInfo,
+        program=shutil.which,
         bytes_free=lambda folder: shutil.disk_usage(folder).free,
         kernel_cache=kernel_cache,
         environment_problem=environment_problem,
