@@ -6,8 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from magellan.adapters.exchange_calendar import load_calendar
 from magellan.adapters.parquet.bar_archive import ParquetBarArchive
 from magellan.adapters.parquet.foreign_file import ENDINGS, read_foreign
 from magellan.errors import FixInput
-from magellan.workspace.workspace import LOCAL
+from magellan.workspace.workspace import FILE, LOCAL
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -75,9 +74,9 @@ if TYPE_CHECKING:
     from magellan.usecases.feed_watchdog import Supervisor
     from magellan.usecases.freeze import FreezeSources
     from magellan.usecases.gate_strategy import GateSources
+    from magellan.usecases.metrics import Family
     from magellan.usecases.open_release import InstalledRelease
     from magellan.usecases.promotion_evidence import PromotionSources
-    from magellan.usecases.metrics import Family
     from magellan.usecases.restore import RestoreWorld
     from magellan.usecases.trade import Market
     from magellan.workspace.aws_target import AwsTarget
@@ -260,6 +259,7 @@ def host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Hos
     """The target of that name. Raises FixInput when magellan.toml has none."""
     from magellan.workspace.aws_target import AwsTarget
     from magellan.workspace.compose_target import ComposeTarget
+    from magellan.workspace.host_settings import host_settings, host_settings_digest
     from magellan.workspace.settings_digest import settings_digest
     from magellan.workspace.target import SshTarget
 
@@ -267,7 +267,8 @@ def host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Hos
     if isinstance(target, SshTarget):
         from magellan.adapters.ssh.host import SshHost
 
-        return SshHost(name, target, settings=settings_digest(workspace.settings, name))
+        text = (workspace.root / FILE).read_text(encoding="utf-8")
+        return SshHost(name, target, settings=host_settings_digest(host_settings(text)))
     if isinstance(target, AwsTarget):
         return _aws_host(name, target, settings_digest(workspace.settings, name))
     if isinstance(target, ComposeTarget):
@@ -284,22 +285,36 @@ def host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Hos
 
 def served_host(workspace: Workspace, name: str, environment: Mapping[str, str]) -> Host:
     """This machine as the target of that name, for a controller elsewhere. Raises FixInput when there is none."""
-    from magellan.adapters.local.environments import MadeEnvironments, ThisEnvironment
-    from magellan.adapters.systemd.keeper import Systemd
     from magellan.workspace.aws_target import AwsTarget
-    from magellan.workspace.target import SshTarget
 
     target = workspace.settings.targets.get(name)
-    if not isinstance(target, SshTarget | AwsTarget):
+    if not isinstance(target, AwsTarget):
         raise _no_target(name, workspace)
+    with_systemd = target.keeper == "systemd"
+    return kept_host(workspace, name, environment, with_systemd=with_systemd, python=None, wheelhouse=None)
+
+
+def kept_host(
+    workspace: Workspace,
+    name: str,
+    environment: Mapping[str, str],
+    *,
+    with_systemd: bool,
+    python: str | None,
+    wheelhouse: Path | None,
+) -> Host:
+    """This machine, for a controller elsewhere that calls it so.
+
+    python: makes an environment for each list of dependencies; None: everything runs in the one that runs now.
+    """
+    from magellan.adapters.local.environments import MadeEnvironments, ThisEnvironment
+    from magellan.adapters.systemd.keeper import Systemd
+
     environments: Environments = ThisEnvironment()
-    if isinstance(target, SshTarget) and target.environment is None:
-        environments = MadeEnvironments(
-            host_folder(workspace).folder / "environments",
-            base=target.python,
-            wheelhouse=None if target.wheelhouse is None else Path(target.wheelhouse),
-        )
-    keeper = Systemd() if target.keeper == "systemd" else supervisor(workspace)
+    if python is not None:
+        made = host_folder(workspace).folder / "environments"
+        environments = MadeEnvironments(made, base=python, wheelhouse=wheelhouse)
+    keeper = Systemd() if with_systemd else supervisor(workspace)
     return _this_host(workspace, name, environment, environments, keeper)
 
 

@@ -218,7 +218,7 @@ class ReadUnits(Step[HostRoot]):
 def preparation(name: str, target: SshTarget, *, settings: str, public_key: str) -> Plan[HostRoot]:
     """The plan for a target.
 
-    settings:   text of magellan.toml, which the host's instances trade by. It belongs to root there, so that nobody
+    settings:   the host's magellan.toml (`workspace/host_settings.py`). It belongs to root there, so that nobody
                 who can only deploy decides whose releases are trusted.
     public_key: line for authorized_keys, of the key that deploys.
     """

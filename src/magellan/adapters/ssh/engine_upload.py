@@ -79,6 +79,14 @@ class UploadedEngine:
             f'exec env -i HOME="$HOME" PATH="$PATH" LANG=C.UTF-8 {given} {command}'
         )
 
+    def serve(self) -> str:
+        """The shell command that answers there."""
+        options = ["--keeper", self.target.keeper]
+        if self.target.environment is None:
+            options += ["--python", self.target.python]
+            options += [] if self.target.wheelhouse is None else ["--wheelhouse", self.target.wheelhouse]
+        return self.launch("host", "serve", self.name, "--workspace", self.target.folder, *options)
+
     async def bring(self, connection: Any) -> None:
         """Upload the engine, and let the host make an environment for it. Raises AskOperator, TryAgain."""
         engine, unfinished = shlex.quote(self._engine), shlex.quote(f"{self._engine}.unfinished")

@@ -39,7 +39,7 @@ _NOBODY_KNOWS: Final = "what the call had done by then"
 class SshHost:
     """Keeps `deploy.host.Host` for a machine that is reached over SSH.
 
-    settings: digest of the settings that its instances should trade by.
+    settings: digest of the magellan.toml that it should have (`workspace/host_settings.py`).
     """
 
     def __init__(self, name: str, target: SshTarget, *, settings: str) -> None:
@@ -203,8 +203,7 @@ class _Wire:
         try:
             async with asyncio.timeout(target.answer_within_s):
                 asked_at = datetime.now(UTC)
-                command = engine.launch("host", "serve", name, "--workspace", target.folder)
-                process = await connection.create_process(command, encoding=None)
+                process = await connection.create_process(engine.serve(), encoding=None)
                 line = await process.stdout.readline()
                 heard_at = datetime.now(UTC)
                 if not line:

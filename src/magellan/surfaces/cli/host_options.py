@@ -36,7 +36,8 @@ def preparation_of(workspace: Workspace, name: str) -> Plan[HostRoot]:
     """What makes that target's machine ready."""
     from magellan.deploy.preparation import preparation
     from magellan.wiring import public_key_of
+    from magellan.workspace.host_settings import host_settings
 
     target = ssh_target(workspace, name)
     text = (workspace.root / "magellan.toml").read_text(encoding="utf-8")
-    return preparation(name, target, settings=text, public_key=public_key_of(target))
+    return preparation(name, target, settings=host_settings(text), public_key=public_key_of(target))

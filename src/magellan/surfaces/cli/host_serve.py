@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,13 +14,24 @@ import typer
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
 
 if TYPE_CHECKING:
+    from magellan.deploy.host import Host
     from magellan.workspace.workspace import Workspace
 
 
 def host_serve(
-    target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="Which target of magellan.toml this host is.")
-    ],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="How the controller calls this host.")],
+    keeper: Annotated[
+        str, typer.Option("--keeper", metavar="NAME", help="What keeps processes: systemd or supervisord.")
+    ] = "systemd",
+    python: Annotated[
+        str | None,
+        typer.Option(
+            "--python", metavar="FILE", help="Makes an environment per list; default: all run in this one."
+        ),
+    ] = None,
+    wheelhouse: Annotated[
+        Path | None, typer.Option("--wheelhouse", metavar="FOLDER", help="Wheels, where there is no index.")
+    ] = None,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -30,16 +42,24 @@ def host_serve(
     them, and looks at them: a closed set of calls, and nothing else. Answers are
     lines of JSON, with --json or without.
     """
+    from magellan.wiring import kept_host
     from magellan.workspace.workspace import Workspace
 
-    asyncio.run(_serve(Workspace.at(workspace_folder(workspace)), target))
+    if keeper not in ("systemd", "supervisord"):
+        raise typer.BadParameter(f"'{keeper}' keeps no processes; there are systemd and supervisord")
+    opened = Workspace.at(workspace_folder(workspace))
+    host = kept_host(
+        opened, target, os.environ, with_systemd=keeper == "systemd", python=python, wheelhouse=wheelhouse
+    )
+    asyncio.run(_serve(opened, host))
 
 
-async def _serve(workspace: Workspace, target: str) -> None:
+async def _serve(workspace: Workspace, host: Host) -> None:
     from magellan.deploy.host_calls import LINE_BYTES_MAX
     from magellan.usecases.serve_host import serve_host
-    from magellan.wiring import host_folder, served_host
-    from magellan.workspace.settings_digest import settings_digest
+    from magellan.wiring import host_folder
+    from magellan.workspace.host_settings import host_settings_digest
+    from magellan.workspace.workspace import FILE
 
     answers = _StandardOutput(os.dup(sys.stdout.fileno()))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints must not tear the protocol
@@ -48,10 +68,10 @@ async def _serve(workspace: Workspace, target: str) -> None:
         lambda: asyncio.StreamReaderProtocol(questions), sys.stdin
     )
     await serve_host(
-        served_host(workspace, target, os.environ),
+        host,
         questions,
         answers,
-        settings=settings_digest(workspace.settings, target),
+        settings=host_settings_digest((workspace.root / FILE).read_text(encoding="utf-8")),
         alone=host_folder(workspace).alone,
     )
 
