@@ -187,7 +187,7 @@ PROMOTION: Final[tuple[Criterion, ...]] = (
         "trade_count_band",
         "trades entered",
         Unit.COUNT,
-        "it does not trade as its backtest does: compare them with `magellan replay --account`",
+        "it does not trade as its backtest does: replay its sessions with `magellan replay SESSION`",
     ),
     _inside_its_band(
         "win_rate_band",

@@ -63,8 +63,8 @@ class Judgement:
 
     @property
     def next_step(self) -> str:
-        """What to do about it; empty where there is nothing."""
-        return "" if self.answer in (Answer.PASS, Answer.ERROR) else self.criterion.next_step
+        """What to do about it; empty where there is nothing, and where the reason says it."""
+        return "" if self.answer is Answer.PASS or self.measured is None else self.criterion.next_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ SOAKS_ON: Final = frozenset({"paper"})  # modes of sessions that count
 REHEARSES_ON: Final = frozenset({"paper", "local exchange"})
 
 _BPS: Final = Decimal(10_000)
+_NEVER_RAN: Final = "it has not run there at all: deploy it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,7 @@ def _how_long(soak: Soak, counted: Sequence[SoakSession]) -> dict[str, Found]:
         "soak_sessions_min": Measured(value=whole, sample=len(by_date), sample_of="dates"),
     }
     if not counted:
-        found["soak_idle_days_max"] = Unmeasured("it has not run at all")
+        found["soak_idle_days_max"] = Unmeasured(_NEVER_RAN)
     else:
         idle = soak.seen_at - max(each.last_at for each in counted)
         found["soak_idle_days_max"] = Measured(value=max(0.0, idle / timedelta(days=1)))
@@ -150,7 +151,7 @@ def _how_long(soak: Soak, counted: Sequence[SoakSession]) -> dict[str, Found]:
 
 def _how_well(soak: Soak, counted: Sequence[SoakSession]) -> dict[str, Found]:
     if not counted:
-        none = Unmeasured("it has not run at all")
+        none = Unmeasured(_NEVER_RAN)
         names = ("breakers_tripped", "failures", "critical_alerts", "disagreements", "unclean_ends_max")
         return {**dict.fromkeys(names, none), "reconciliations": none}
     found: dict[str, Found] = {}

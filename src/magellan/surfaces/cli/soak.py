@@ -77,8 +77,8 @@ def show(verdict: PromotionVerdict) -> None:
                 _coloured(each.answer),
                 each.found,
                 each.wanted,
-                # What could not be gathered is told once, and not again for each number that it would have given.
-                "the same" if each.answer == "error" and why in reasons[:row] else why,
+                # Why it could not be measured is told once, and not again for each number that it would have given.
+                "the same" if each.measured is None and why in reasons[:row] else why,
             )
             for row, (each, why) in enumerate(zip(verdict.judgements, reasons, strict=True))
         ],
