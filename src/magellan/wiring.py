@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from magellan.adapters.local.control_folder import ControlFolder
     from magellan.adapters.local.environments import Environments
     from magellan.adapters.local.heartbeat_file import HeartbeatFile
-    from magellan.adapters.local.host import HostFolder
+    from magellan.adapters.local.host import HostFolder, LocalHost
     from magellan.adapters.local.installed_releases import InstalledReleases
     from magellan.adapters.local.side_record import SideRecord
     from magellan.adapters.local.supervisord import Supervisord
     from magellan.archive.actions import CorporateActionTable
+    from magellan.deploy.call_document import Documents
     from magellan.deploy.health import SessionLook
     from magellan.deploy.host import Host
     from magellan.deploy.preparation import HostRoot
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from magellan.ledger.chain import Head
     from magellan.ledger.entries import SessionBegan
     from magellan.plan.actor import Actor
+    from magellan.plan.plan import Plan
     from magellan.ports.backup import BackupRecord, BackupStore
     from magellan.ports.bars import BarArchive
     from magellan.ports.broker import Broker
@@ -84,7 +86,7 @@ if TYPE_CHECKING:
     from magellan.workspace.compose_target import ComposeTarget
     from magellan.workspace.config import StrategyConfig
     from magellan.workspace.target import SshTarget
-    from magellan.workspace.workspace import Workspace
+    from magellan.workspace.workspace import Stage, Workspace
 
 calendar_of = load_calendar
 write_file = write_durably
@@ -345,7 +347,7 @@ def _this_host(
     environment: Mapping[str, str],
     environments: Environments,
     keeper: ProcessKeeper,
-) -> Host:
+) -> LocalHost:
     from magellan.adapters.local.host import LocalHost
 
     return LocalHost(
@@ -395,6 +397,82 @@ def _transfer(target: AwsTarget) -> Transfer:
     from magellan.workspace.aws_names import bucket_path
 
     return Transfer(*bucket_path(target.bucket), region=target.region)
+
+
+def call_document(workspace: Workspace, name: str) -> tuple[Plan[Documents], Documents]:
+    """What stores the document of an AWS target, and where. Raises FixInput when there is no such target."""
+    from magellan.adapters.aws.document import document_text
+    from magellan.adapters.aws.documents import SsmDocuments
+    from magellan.deploy.call_document import document_plan
+    from magellan.workspace.aws_target import AwsTarget
+
+    target = workspace.settings.targets.get(name)
+    if not isinstance(target, AwsTarget):
+        raise _no_target(name, workspace)
+    plan = document_plan(name, target.document_name(name), document_text(name, target))
+    return plan, SsmDocuments(target.region)
+
+
+def generated_files(
+    workspace: Workspace, name: str, *, strategy: str | None, stage: Stage, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Every file that is generated for a target, by its name.
+
+    Raises: FixInput for a target of another kind, and a strategy that is missing or has no release.
+    """
+    from magellan.workspace.aws_target import AwsTarget
+    from magellan.workspace.compose_target import ComposeTarget
+
+    target = workspace.settings.targets.get(name)
+    if isinstance(target, AwsTarget):
+        from magellan.adapters.aws.generated import generated_for
+
+        return generated_for(name, target, store=workspace.settings.releases.store)
+    if not isinstance(target, ComposeTarget):
+        raise FixInput(
+            f"there is no target '{name}' of the kind compose or aws",
+            next_step="`magellan host prepare` shows what the other kinds need",
+        )
+    if strategy is None:
+        raise FixInput("a compose target's files are of a release", next_step="name its strategy with --strategy")
+    return _compose_files(workspace, name, target, strategy, stage, environment)
+
+
+def _compose_files(
+    workspace: Workspace,
+    name: str,
+    target: ComposeTarget,
+    strategy: str,
+    stage: Stage,
+    environment: Mapping[str, str],
+) -> dict[str, str]:
+    from magellan.adapters.compose.keeper import ImageEnvironments
+    from magellan.adapters.local.installed_releases import engine_name
+    from magellan.deploy.instance import Instance
+    from magellan.usecases.named_account import ledger_name
+    from magellan.usecases.releases import open_release
+
+    keys = workspace.settings.releases.trusted_keys
+    opened = open_release(release_store(workspace), strategy, None, trusted_keys=keys)
+    account = workspace.settings.stage(stage).account_of(strategy)
+    if account is None:
+        raise FixInput(
+            f"nothing says which account {strategy} trades in {stage}",
+            next_step=f"write `account` into the section [stages.{stage}] of magellan.toml",
+        )
+    instance = Instance(
+        strategy=strategy,
+        stage=stage.value,
+        account=account,
+        ledger_account=ledger_name(workspace.settings.accounts[account]),
+        release_id=opened.stored.release_id,
+    )
+    keeper = container_keeper(workspace, target, environment)
+    image = keeper.image(strategy, instance.release_id, engine_name(opened.artifact))
+    terms = _this_host(workspace, name, environment, ImageEnvironments(), keeper).terms_of(instance, Path("python"))
+    # By its tag, since its digest is known only once it is built; what is started names the digest.
+    service = keeper.service(terms, image, image.tag)
+    return {"Dockerfile": image.dockerfile, "compose.yaml": service.written()}
 
 
 def call_records(workspace: Workspace) -> CallRecords:

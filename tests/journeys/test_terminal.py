@@ -107,6 +107,8 @@ NEEDED = {
     "pipeline run": ["moods"],
     "freeze check": ["moods"],
     "freeze override": ["moods", "--by", "ann", "--reason", "a hot fix"],
+    "host files": ["aws1"],
+    "host document": ["aws1"],
     "host call": [
         *("aws1", "armed", "--id", "0" * 32, "--before", "1700000000"),
         *("--question", "e30x", "--content", "none"),

@@ -112,7 +112,7 @@ def test_a_machine_without_magellan_is_told_with_its_exit_code_and_last_words(
     kept = file.read_text()
     file.write_text(kept + "nonsense = 1\n")
     try:
-        with pytest.raises(AskOperator, match="exit code 1: .*nonsense") as told:
+        with pytest.raises(AskOperator, match=r"exit code 1: .*nonsense") as told:
             ask(place.host.instances())
         assert "magellan host files" in told.value.next_step
     finally:

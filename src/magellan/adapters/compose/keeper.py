@@ -93,7 +93,8 @@ class ComposeKeeper:
         instance = self._files.instance(terms.key)
         if instance is None:
             raise AskOperator(f"{terms.key} is no instance of this machine", kept=_KEPT)
-        image = self.image(instance.strategy, instance.release_id)
+        engine = self._releases.engine_folder(instance.release_id).name
+        image = self.image(instance.strategy, instance.release_id, engine)
         folder = self._folder(terms.key)
         write_durably(folder / "Dockerfile", image.dockerfile.encode(), kept=_KEPT)
         image_id = self._built(image)
@@ -142,12 +143,12 @@ class ComposeKeeper:
         found = self._engine.container(key)
         return () if found is None else self._engine.last_lines(found, LINES_KEPT)
 
-    def image(self, strategy: str, release_id: str) -> Image:
-        """What the image of a release that is installed here is made of."""
+    def image(self, strategy: str, release_id: str, engine: str) -> Image:
+        """What the image of a release is made of. engine: the name of its folder."""
         return Image(
             strategy=strategy,
             release_id=release_id,
-            engine=self._releases.engine_folder(release_id).name,
+            engine=engine,
             base_image=self._terms.base_image,
             installs=self._terms.installs,
             has_wheels=self._terms.wheels is not None,

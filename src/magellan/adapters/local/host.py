@@ -191,24 +191,19 @@ class LocalHost:
         )
         folder = self._files.instance_folder(key)
         write_durably(folder / "instance.json", instance.written(), kept="what runs")
-        terms = ProcessTerms(
-            key=key,
-            command=(
-                str(python),
-                "-P",
-                "-m",
-                "magellan",
-                "instance",
-                key,
-                "--workspace",
-                str(self._workspace),
-            ),
+        await asyncio.to_thread(self._keeper.start, self.terms_of(instance, python))
+
+    def terms_of(self, instance: Instance, python: Path) -> ProcessTerms:
+        """What its keeper is told of an instance. python: the interpreter that has its packages."""
+        here = (str(python), "-P", "-m", "magellan", "instance", instance.key)
+        return ProcessTerms(
+            key=instance.key,
+            command=(*here, "--workspace", str(self._workspace)),
             folder=self._workspace,
             environment=self._environment_of(instance),
-            log=folder / "log",
+            log=self._files.instance_folder(instance.key) / "log",
             stop_within_s=_STOP_WITHIN_S,
         )
-        await asyncio.to_thread(self._keeper.start, terms)
 
     async def stop(self, key: str) -> None:
         """See the port."""

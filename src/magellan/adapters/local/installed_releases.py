@@ -128,11 +128,7 @@ class InstalledReleases:
         make_folder_durably(self._releases, kept=_KEPT)
         unfinished = target.with_name(f"{release_id}.{os.getpid()}{UNFINISHED}")
         _remove(unfinished)
-        engine = {
-            path.removeprefix(f"{ENGINE}/"): content
-            for path, content in artifact.files.items()
-            if path.startswith(f"{ENGINE}/")
-        }
+        engine = _engine_of(artifact)
         rest = {
             path: content for path, content in artifact.files.items() if not path.startswith(f"{ENGINE}/")
         }
@@ -149,10 +145,7 @@ class InstalledReleases:
             raise
 
     def _engine(self, files: Mapping[str, bytes]) -> Path:
-        listing = "".join(
-            f"{path} {hashlib.sha256(content).hexdigest()}\n" for path, content in sorted(files.items())
-        )
-        digest = hashlib.sha256(listing.encode()).hexdigest()[:32]
+        digest = _digest(files)
         place = self._engines / digest
         if place.is_dir():
             return place
@@ -183,6 +176,26 @@ class InstalledReleases:
         listed = {file.path for file in manifest.files} | {MANIFEST, SIGNATURE}
         for path in sorted(_files_below(folder) - listed):
             yield f"{path} was added"
+
+
+def engine_name(artifact: Artifact) -> str:
+    """The name of the folder that its engine has on every host."""
+    return _digest(_engine_of(artifact))
+
+
+def _engine_of(artifact: Artifact) -> dict[str, bytes]:
+    return {
+        path.removeprefix(f"{ENGINE}/"): content
+        for path, content in artifact.files.items()
+        if path.startswith(f"{ENGINE}/")
+    }
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    listing = "".join(
+        f"{path} {hashlib.sha256(content).hexdigest()}\n" for path, content in sorted(files.items())
+    )
+    return hashlib.sha256(listing.encode()).hexdigest()[:32]
 
 
 def _files_below(folder: Path) -> set[str]:

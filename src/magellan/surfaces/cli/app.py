@@ -330,6 +330,16 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan host serve tokyo",
         ),
         Command(
+            words="host files",
+            help="Show every file that is generated for a target of the kind compose or aws.",
+            example="magellan host files aws1",
+        ),
+        Command(
+            words="host document",
+            help="Store the Systems Manager document through which a target takes calls.",
+            example="magellan host document aws1 --yes",
+        ),
+        Command(
             words="host call",
             help="Answer one call of a controller that reaches this host through AWS.",
             example="magellan host call aws1 armed --id 0... --before 1700000000 --question eyJ... --content none",

@@ -1,0 +1,80 @@
+"""Systems Manager's documents of one region."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import Any, Final
+
+from magellan.adapters.aws.client import aws_client, refusal_code, refusals
+
+_KEPT: Final = "the document as it was"
+_FORMAT: Final = "JSON"
+
+
+class SsmDocuments:
+    """Keeps `deploy.call_document.Documents`. region, address: as `aws_client` takes them."""
+
+    def __init__(self, region: str, *, address: str | None = None) -> None:
+        self._region = region
+        self._address = address
+
+    async def text(self, name: str) -> str | None:
+        """See the port."""
+        return await asyncio.to_thread(self._text, name)
+
+    async def put(self, name: str, text: str) -> None:
+        """See the port. Amazon refuses a version that equals the newest one; it is then only made the default."""
+        await asyncio.to_thread(self._put, name, text)
+
+    async def remove(self, name: str) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._remove, name)
+
+    def _text(self, name: str) -> str | None:
+        from botocore.exceptions import ClientError
+
+        with self._refusals():
+            try:
+                told = self._client.get_document(Name=name, DocumentFormat=_FORMAT)
+            except ClientError as error:
+                if refusal_code(error) == "InvalidDocument":
+                    return None
+                raise
+        text: str = told["Content"]
+        return text
+
+    def _put(self, name: str, text: str) -> None:
+        if self._text(name) is None:
+            with self._refusals():
+                self._client.create_document(
+                    Name=name, Content=text, DocumentType="Command", DocumentFormat=_FORMAT
+                )
+            return
+        with self._refusals():
+            told = self._client.update_document(
+                Name=name, Content=text, DocumentVersion="$LATEST", DocumentFormat=_FORMAT
+            )
+            version = told["DocumentDescription"]["DocumentVersion"]
+            self._client.update_document_default_version(Name=name, DocumentVersion=version)
+
+    def _remove(self, name: str) -> None:
+        from botocore.exceptions import ClientError
+
+        with self._refusals():
+            try:
+                self._client.delete_document(Name=name)
+            except ClientError as error:
+                if refusal_code(error) != "InvalidDocument":
+                    raise
+
+    @cached_property
+    def _client(self) -> Any:
+        return aws_client("ssm", self._region, address=self._address)
+
+    def _refusals(self) -> Any:
+        return refusals(
+            f"Systems Manager in {self._region}",
+            kept=_KEPT,
+            next_step="see the policy of whoever prepares with `magellan host files`",
+        )
