@@ -137,6 +137,8 @@ def _stand_by(
                 watch.terminate()
                 await asyncio.to_thread(watch.wait)
 
+    files = host_folder(workspace)
+
     async def life() -> None:
         broker = account_broker(account, prepared.keys)
         try:
@@ -146,7 +148,7 @@ def _stand_by(
         await StandBy(
             key=told.key,
             report=replace(report, broker_answered_at=datetime.now(UTC)),
-            armed=lambda: host_folder(workspace).armed(told.ledger_account),
+            armed=lambda: files.armed(told.ledger_account),
             trade=trade,
             operator=control_folder(workspace, prepared.account),
             heartbeat=watchdog,
