@@ -33,7 +33,7 @@ from magellan.workspace.workspace import Workspace
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 NOON = datetime(2026, 1, 20, 17, 0, tzinfo=UTC)  # of New York
-SECRET = "TIiajkdnlazkcOXrIdevi7FQ"
+SECRET = "canarycanarycanarycanary"
 
 
 class Clock:
@@ -103,7 +103,7 @@ def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
 
 
 SLACK = Channel.model_validate({"kind": "slack", "secret": "SLACK_WEBHOOK_URL"})
-SLACK_URL = f"https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/{SECRET}"
+SLACK_URL = f"https://hooks.slack.com/services/T0CANARY1/B0CANARY1/{SECRET}"
 
 
 def terms_of(**terms: Any) -> NotificationTerms:
@@ -150,7 +150,7 @@ def test_slack_is_told(sink: Sink, tmp_path: Path) -> None:
     desk.tell("the breaker 'daily loss' tripped: lost 3.1 %")
     assert desk.round() == Round(sent=1)
     ((path, told),) = sink.taken
-    assert path == f"/services/T1JJ3T3L2/A1BRTD4JD/{SECRET}"
+    assert path == f"/services/T0CANARY1/B0CANARY1/{SECRET}"
     assert "the breaker 'daily loss' tripped: lost 3.1 %" in json.dumps(told)
     assert "Magellan, critical: PA1" in json.dumps(told)
     assert desk.waiting == []
