@@ -7,13 +7,17 @@ that traded there before was approved then, and a roll-back must not wait for an
 from __future__ import annotations
 
 from magellan.audit.change import Result
+from magellan.deploy.freeze import Open
 from magellan.errors import MagellanError
 from magellan.ports.change_log import ChangeLog
-from magellan.release.manifest import shown
+from magellan.ports.ledger import Ledger
+from magellan.release.manifest import STRATEGY, shown
 from magellan.usecases.deploy import DeployAsked, Finding, history
+from magellan.usecases.freeze import FreezeSources, check_freeze, symbols_held
 from magellan.usecases.judge_promotion import approval_in_force, judge_promotion
 from magellan.usecases.promotion_evidence import PromotionSources
 from magellan.usecases.releases import Opened
+from magellan.workspace.config_file import parse_config
 from magellan.workspace.workspace import Stage
 
 
@@ -64,3 +68,30 @@ def promotion_findings(
             else f"nobody has approved it: `magellan promote {asked.strategy} --by NAME --why TEXT --yes`",
         ),
     )
+
+
+def freeze_findings(
+    asked: DeployAsked, opened: Opened, freeze: FreezeSources, ledger: Ledger
+) -> tuple[Finding, ...]:
+    """Whether the calendar lets it through; nothing for the way back, which must not wait for Monday."""
+    if asked.stage is not Stage.PROD or asked.action == "rollback":
+        return ()
+    try:
+        config = parse_config(
+            opened.artifact.files[f"{STRATEGY}/config.json"].decode(),
+            name=f"{opened.stored.name}: config.json",
+        )
+        held = symbols_held(freeze.settings, asked.strategy, asked.stage, ledger)
+        answer = check_freeze(asked.strategy, asked.stage, freeze, symbols=held | frozenset(config.symbols))
+    except MagellanError as error:
+        return (Finding(what="freeze", is_well=False, found=error.message),)
+    if isinstance(answer, Open):
+        return (Finding(what="freeze", is_well=True, found="; ".join(("open", *answer.advice))),)
+    windows = ", ".join(each.name for each in answer.windows)
+    until = "somebody says more" if answer.until_at is None else f"{answer.until_at:%Y-%m-%d %H:%M} UTC"
+    granted = answer.override
+    if granted is not None:
+        told = f"{windows}, until {until}; let through by {granted.by}: {granted.reason}"
+        return (Finding(what="freeze", is_well=True, found=told),)
+    hot_fix = f"a hot fix: `magellan freeze override {asked.strategy} --by NAME --reason TEXT`"
+    return (Finding(what="freeze", is_well=False, found=f"{windows}, until {until}; {hot_fix}"),)

@@ -47,13 +47,16 @@ class FreezeSources:
 def check_freeze(
     strategy: str, stage: Stage, sources: FreezeSources, *, symbols: Collection[str]
 ) -> FreezeAnswer:
-    """Whether a strategy may be deployed to a stage now. Only prod freezes.
+    """Whether a strategy may be deployed to a stage now. Only prod freezes, and no exchange on this machine does.
 
     symbols: that the strategy trades, and that its account holds.
     Raises: FixInput for a file of dates that is missing or wrong; AskOperator for an audit log that is damaged.
     """
     if stage is not Stage.PROD:
         return Open(advice=())
+    account = sources.settings.stage(stage).account_of(strategy)
+    if account is not None and sources.settings.accounts[account].kind == "local":
+        return Open(advice=(f"'{account}' is an exchange on this machine, and no money is at stake",))
     return freeze_at(
         sources.clock(),
         rules_of(sources),

@@ -52,11 +52,12 @@ StageOption = Annotated[str, typer.Option("--to", metavar="STAGE", help="test (s
 def deploy_sources(workspace: Workspace, by: str | None) -> DeploySources:
     """Everything that a roll-out asks and changes."""
     from magellan.plan.actor import Actor
-    from magellan.usecases.consent import promotion_findings
+    from magellan.usecases.consent import freeze_findings, promotion_findings
     from magellan.usecases.deploy import DeploySources, Finding
     from magellan.usecases.releases import Opened
     from magellan.wiring import (
         change_log,
+        freeze_sources,
         host,
         ledger,
         plan_journals,
@@ -67,10 +68,16 @@ def deploy_sources(workspace: Workspace, by: str | None) -> DeploySources:
 
     changes = change_log(workspace)
 
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
     def consent(asked: DeployAsked, opened: Opened) -> tuple[Finding, ...]:
         with closing(ledger(workspace)) as book:
-            promotion = promotion_sources(workspace, book, lambda: datetime.now(UTC))
-            return promotion_findings(asked, opened, promotion, changes)
+            promotion = promotion_sources(workspace, book, clock)
+            return (
+                *promotion_findings(asked, opened, promotion, changes),
+                *freeze_findings(asked, opened, freeze_sources(workspace, clock), book),
+            )
 
     return DeploySources(
         settings=workspace.settings,
