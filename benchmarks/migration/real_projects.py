@@ -27,6 +27,8 @@ from magellan.adapters.local.source_folder import read_source_tree
 from magellan.migration.apply_plan import Commits
 from magellan.migration.change_set import WrittenFor
 from magellan.migration.mapping import MappedMove, MigrationMapping, mapping_text
+from magellan.migration.rewrite.dotted_edits import DottedNames
+from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
 from magellan.surfaces.cli.migrate_options import desk_of
 from magellan.usecases.migrate_apply import Prepared, Wishes, apply_recorded, prepare
@@ -107,6 +109,10 @@ def measure(project: Project, asked: argparse.Namespace) -> dict[str, Any]:
     came_back = _look(root) == looked
     apply_recorded(replace(prepared.recorded, id=f"{prepared.recorded.id}-2"), desk)
     after = {} if asked.no_tests else results(project, root, asked.python, folder)
+    # Ids of tests hold parameters, and those may be names of modules that moved.
+    contents = ModuleContents(prepared.migration.renames.before, tree.read)
+    names = DottedNames(prepared.migration.renames, contents)
+    before = {names.renamed(name): outcome for name, outcome in before.items()}
     passed = [name for name, outcome in before.items() if outcome == "passed"]
     failing = [name for name in passed if after.get(name) != "passed"]
     row = {
@@ -137,7 +143,9 @@ def chosen_moves(project: Project, root: Path, seed: int) -> MigrationMapping:
     modules = sorted(path.name for path in package.glob("*.py") if not path.name.startswith("__"))
     modules = [name for name in modules if name not in project.stay]
     chosen = sorted(chance.sample(modules, min(MODULES_MAX, len(modules))))
-    names = [name for name in NEW_PACKAGES if not (package / name).exists() and f"{name}.py" not in modules]
+    # Where modules are private, new packages are: a test may compare what the package shows.
+    mark = "_" if sum(name.startswith("_") for name in modules) * 2 > len(modules) else ""
+    names = [f"{mark}{name}" for name in NEW_PACKAGES if not (package / name).exists() and f"{name}.py" not in modules]
     moves = tuple(
         MappedMove(
             source=f"{project.package}/{name}", target=f"{project.package}/{chance.choice(names)}/{name}"

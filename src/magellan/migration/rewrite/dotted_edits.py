@@ -8,7 +8,7 @@ from typing import Final
 
 from magellan.migration.imports import Source, Span
 from magellan.migration.rewrite.module_contents import ModuleContents
-from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
+from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind, spliced
 from magellan.migration.rewrite.renames import Renames
 
 # Not within a path, a host's name or a longer name. After a backslash, the letter of an escape is no letter.
@@ -76,6 +76,13 @@ class DottedNames:
         if "." in old:
             return old, new, True
         return old, new, bool(following) and self._defines(old, following)
+
+    def renamed(self, text: str) -> str:
+        """The text with every dotted name as it is afterwards: a test's id, a message."""
+        utf8 = text.encode()
+        found = self.in_text(utf8, Span(0, len(utf8)), Source(utf8), ReferenceKind.TEXT)
+        edits = [edit for reference in found if reference.certain for edit in reference.edits]
+        return spliced(utf8, edits).decode()
 
     def in_text(
         self, utf8: bytes, span: Span, source: Source, kind: ReferenceKind, *, certain: bool = True

@@ -481,6 +481,16 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan migrate merge ~/old-bots/strategies ~/bots/strategies",
         ),
         Command(
+            words="migrate workspace",
+            help="Bring an old workspace into dev/, test/ and prod/, configs and units included.",
+            example="magellan migrate workspace ~/old-workspace",
+        ),
+        Command(
+            words="migrate verify",
+            help="Compare a project before and after a migration.",
+            example="magellan migrate verify --tests ~/old-bots",
+        ),
+        Command(
             words="migrate rollback",
             help="Take a migration back, to the byte.",
             example="magellan migrate rollback ~/old-bots",

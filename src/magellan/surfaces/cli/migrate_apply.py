@@ -99,7 +99,7 @@ def _prepared(
     leave: list[str] | None,
     change_probable: list[str] | None,
 ) -> Prepared:
-    from magellan.adapters.local.installed_packages import is_installed
+    from magellan.adapters.local.installed_modules import installed_modules
     from magellan.adapters.local.source_folder import read_source_tree
     from magellan.migration.apply_plan import Commits
     from magellan.migration.mapping import read_mapping
@@ -124,7 +124,7 @@ def _prepared(
             value,
             wishes,
             desk,
-            is_installed=is_installed,
+            is_installed=installed_modules().__contains__,
             on_progress=lambda done, total: bars.report("look through files", done, total),
         )
 

@@ -40,7 +40,7 @@ def migrate_rollback(
     --merge takes the rest back around it, or refuses. A part, or a merge, is a
     migration of its own, which can be taken back as well.
     """
-    from magellan.adapters.local.installed_packages import is_installed
+    from magellan.adapters.local.installed_modules import installed_modules
     from magellan.adapters.local.source_folder import read_source_tree
     from magellan.adapters.local.three_way import merged
     from magellan.migration.reverse import Part
@@ -56,7 +56,7 @@ def migrate_rollback(
     if file:
         tree = read_source_tree(folder or Path.cwd())
         _carry_out(
-            reverse_files(way, tree, desk, file, is_installed=is_installed).recorded, desk, yes, as_json, {}
+            reverse_files(way, tree, desk, file, is_installed=installed_modules().__contains__).recorded, desk, yes, as_json, {}
         )
     elif merge or only != Part.ALL:
         tree = read_source_tree(folder or Path.cwd())

@@ -1,0 +1,1 @@
+"""Before and after a migration compared: what resolved still resolves, what worked still works."""

@@ -1,0 +1,65 @@
+"""Verify a migration: the tree before it and the tree after it, both in copies, compared point by point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from magellan.errors import FixInput
+from magellan.migration.apply_plan import Recorded
+from magellan.migration.rewrite.dotted_edits import DottedNames
+from magellan.migration.rewrite.module_contents import ModuleContents
+from magellan.migration.rewrite.renames import Renames
+from magellan.migration.scan.scan import Scan
+from magellan.migration.shims import shims_in
+from magellan.migration.source_tree import SourceTree
+from magellan.migration.verify.before import tree_before
+from magellan.migration.verify.comparison import SuiteRun, Verification, compare, compare_tests
+from magellan.plan.records import Ending
+from magellan.plan.standing import JournalState
+from magellan.usecases.migrate_apply import Desk, recorded_of
+
+Look = Callable[[str, SourceTree, tuple[str, ...]], tuple[Scan, SuiteRun | None]]
+"""Looks at a copy of a tree ("before" or "after", the tree, its source roots): its scan, and what its tests said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was compared, and what came of it."""
+
+    migration_id: str
+    verification: Verification
+
+
+def verify_migration(desk: Desk, tree: SourceTree, look: Look, migration_id: str = "") -> Verified:
+    """Compare before and after: the migration of that id, otherwise the newest that stands.
+
+    Raises: FixInput where there is none.
+    """
+    recorded = _applied(desk, migration_id)
+    roots = recorded.source_roots
+    before = tree_before(recorded.changes, tree)
+    made = [each.path for each in recorded.changes.written if each.before is None]
+    renames = Renames(before, recorded.changes.moves, roots, made)
+    scan_before, tests_before = look("before", before, roots)
+    scan_after, tests_after = look("after", tree, roots)
+    checks = compare(scan_before, scan_after, renames, tuple(shims_in(tree)))
+    if tests_before is not None and tests_after is not None:
+        names = DottedNames(renames, ModuleContents(renames.before, before.read))
+        new_id = {test: names.renamed(test) for test in tests_before.outcomes}
+        checks = (*checks, compare_tests(tests_before, tests_after, new_id))
+    return Verified(migration_id=recorded.id, verification=Verification(checks=checks))
+
+
+def _applied(desk: Desk, migration_id: str) -> Recorded:
+    for entry in reversed(desk.journals.all()):
+        recorded = recorded_of(entry.name, desk)
+        if recorded is None or (migration_id and recorded.id != migration_id):
+            continue
+        if JournalState(desk.journals.read(entry.name).records).ending is Ending.DONE:
+            return recorded
+    what = f"no migration {migration_id}" if migration_id else "no migration"
+    raise FixInput(
+        f"{what} of {desk.folder} is applied as a whole",
+        next_step="`magellan migrate apply --mapping FILE --yes`, or finish the one that was stopped",
+    )
