@@ -79,9 +79,8 @@ def _of(
                 none = Measured(value=0, detail="a rehearsal needs no accepted run")
                 return {"changes_since_accepted": none}
             return Unusable(reason)
-    backtest = evidence.backtest
-    if not isinstance(backtest, Backtested) or _wrong_with(backtest):
-        backtest = None
+    told = evidence.backtest
+    backtest = told if isinstance(told, Backtested) and not _wrong_with(told) else None
     judging = SoakJudging(subject=subject, backtest=backtest, level=level, gathered_at=evidence.gathered_at)
     return of_soak(judging, each)
 
