@@ -95,6 +95,8 @@ NEEDED = {
     "regime show": ["moods"],
     "regime analyze": ["moods"],
     "regime evaluate": ["moods"],
+    "token issue": ["dashboard"],
+    "token revoke": ["dashboard"],
     "regime workbook new": ["regime.xlsx"],
     "regime workbook check": ["regime.xlsx"],
     "regime workbook import": ["old.xlsx", "--out", "regime.xlsx"],
@@ -116,6 +118,7 @@ NEEDED = {
     "host health": ["test-moods-1f3a90c2d4e5"],
     "deploy": ["moods", "--to", "test"],
     "promote": ["moods"],
+    "drill rollback": ["moods"],
     "rollback": ["moods", "--to", "test"],
     "instance": ["test-moods-1f3a90c2d4e5"],
     "halt": ["--by", "ann", "--reason", "odd fills"],
@@ -144,6 +147,7 @@ NEEDS_NO_WORKSPACE = (
     "migrate scan",
     "migrate plan",
     "migrate merge",
+    "migrate workspace",
 )
 
 

@@ -174,7 +174,7 @@ async def prepare_deploy(asked: DeployAsked, sources: DeploySources) -> Prepared
         asked=asked,
         release=opened.stored,
         findings=(
-            *_of_release(opened, asked),
+            *_of_release(opened),
             *sources.consent(asked, opened),
             *_of_account(account_name, asked, sources.settings),
             *(finding for each in found for finding in each.findings),
@@ -269,14 +269,19 @@ def history(changes: ChangeLog, strategy: str, stage: Stage) -> tuple[Deployed, 
     )
 
 
+def release_now(changes: ChangeLog, strategy: str, stage: Stage) -> str:
+    """The id of the release that trades, by the audit log. Raises FixInput when there is none."""
+    traded = _traded(changes, strategy, stage)
+    if not traded:
+        raise FixInput(
+            f"no release of {strategy} trades in {stage}", next_step="deploy one with `magellan deploy`"
+        )
+    return traded[-1]
+
+
 def release_before(changes: ChangeLog, strategy: str, stage: Stage) -> str:
     """The id of the release that traded before the one that trades now. Raises FixInput when there was none."""
-    bad = bad_releases(changes, strategy, stage)
-    traded = [
-        each.release_id
-        for each in history(changes, strategy, stage)
-        if each.result is Result.DONE and each.release_id not in bad
-    ]
+    traded = _traded(changes, strategy, stage)
     for release_id in reversed(traded):
         if release_id != traded[-1]:
             return release_id
@@ -285,6 +290,16 @@ def release_before(changes: ChangeLog, strategy: str, stage: Stage) -> str:
         kept="that one",
         next_step=f"name one of `magellan release list {strategy}`, or stop entries with `magellan halt`",
     )
+
+
+def _traded(changes: ChangeLog, strategy: str, stage: Stage) -> list[str]:
+    """Ids of the releases that came to trade and were not taken back, oldest first."""
+    bad = bad_releases(changes, strategy, stage)
+    return [
+        each.release_id
+        for each in history(changes, strategy, stage)
+        if each.result is Result.DONE and each.release_id not in bad
+    ]
 
 
 def bad_releases(changes: ChangeLog, strategy: str, stage: Stage) -> dict[str, str]:
@@ -433,7 +448,7 @@ async def _look(
     )
 
 
-def _of_release(opened: Opened, asked: DeployAsked) -> tuple[Finding, ...]:
+def _of_release(opened: Opened) -> tuple[Finding, ...]:
     gate = opened.artifact.manifest.gate
     told = f"{gate.answer}, judged {gate.judged_at:%Y-%m-%d %H:%M} UTC"
     if gate.not_open:
@@ -446,8 +461,8 @@ def _of_release(opened: Opened, asked: DeployAsked) -> tuple[Finding, ...]:
             if opened.signer is not None
             else f"{opened.stored.name} is signed by nobody whom magellan.toml trusts",
         ),
-        # Staging is where evidence comes from, so a shut gate is told there, and kept out of production.
-        Finding(what="gates", is_well=gate.answer == "open" or asked.stage is not Stage.PROD, found=told),
+        # Staging is where evidence comes from, so a shut gate is told there; into production, the promotion asks it.
+        Finding(what="gates", is_well=True, found=told),
     )
 
 

@@ -62,6 +62,7 @@ START: Final = "Start here"
 DATA: Final = "Archived bars"
 BACKTEST: Final = "Backtest"
 REGIME: Final = "Market regimes"
+SERVE: Final = "HTTP API"
 EXCHANGE: Final = "Paper exchange"
 LEDGER: Final = "Ledger"
 OPERATE: Final = "Operations"
@@ -429,6 +430,11 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan restore --into ~/trading-restored",
         ),
         Command(
+            words="drill rollback",
+            help="Rehearse a roll-back and the way forward again, and record how long they took.",
+            example="magellan drill rollback bear_trap --to test --yes",
+        ),
+        Command(
             words="drill restore",
             help="Rehearse the restore, and record how long it took.",
             example="magellan drill restore",
@@ -506,6 +512,28 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan migrate shims remove --dir ~/old-bots",
         ),
     ),
+    SERVE: (
+        Command(
+            words="serve",
+            help="Serve the HTTP API: status, halt and resume, backtests, regimes.",
+            example="magellan serve --port 8932",
+        ),
+        Command(
+            words="token issue",
+            help="Issue or rotate a token of the HTTP API.",
+            example="magellan token issue dashboard --scopes read,operate",
+        ),
+        Command(
+            words="token list",
+            help="List tokens: whose they are, and what they may do.",
+            example="magellan token list",
+        ),
+        Command(
+            words="token revoke",
+            help="Let a token open nothing from now on.",
+            example="magellan token revoke dashboard",
+        ),
+    ),
     EXCHANGE: (
         Command(
             words="exchange",
@@ -572,6 +600,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "migrate shims": (MIGRATE, "List and remove what keeps old import paths working."),
     "pipeline": (SHIP, "The way of a change, from its check to what runs then, as one command."),
     "freeze": (SHIP, "When nothing goes to where real money trades."),
+    "token": (SERVE, "Issue, list and revoke tokens of the HTTP API."),
     "release": (SHIP, "Build, list, compare and verify releases."),
     "host": (SHIP, "Make hosts ready, and start and stop what is deployed on them."),
 }
