@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from magellan.ledger.entries import SessionBegan
     from magellan.plan.actor import Actor
     from magellan.plan.plan import Plan
+    from magellan.ports.api_tokens import ApiTokens
     from magellan.ports.backup import BackupRecord, BackupStore
     from magellan.ports.bars import BarArchive
     from magellan.ports.broker import Broker
@@ -128,6 +129,13 @@ def bar_vendor(name: str, environment: Mapping[str, str], notice: Callable[[str]
 
             return YahooBars.from_environment(environment, patience=patience)
     raise FixInput(f"'{name}' is no vendor of bars", next_step=f"choose one of {', '.join(BAR_VENDORS)}")
+
+
+def api_tokens(workspace: Workspace) -> ApiTokens:
+    """The tokens that open the workspace's HTTP API."""
+    from magellan.adapters.local.api_tokens import ApiTokenFile
+
+    return ApiTokenFile(workspace.state_folder / "api_tokens.json")
 
 
 def workbook_files() -> WorkbookFiles:
@@ -434,7 +442,9 @@ def generated_files(
             next_step="`magellan host prepare` shows what the other kinds need",
         )
     if strategy is None:
-        raise FixInput("a compose target's files are of a release", next_step="name its strategy with --strategy")
+        raise FixInput(
+            "a compose target's files are of a release", next_step="name its strategy with --strategy"
+        )
     return _compose_files(workspace, name, target, strategy, stage, environment)
 
 
@@ -469,7 +479,9 @@ def _compose_files(
     )
     keeper = container_keeper(workspace, target, environment)
     image = keeper.image(strategy, instance.release_id, engine_name(opened.artifact))
-    terms = _this_host(workspace, name, environment, ImageEnvironments(), keeper).terms_of(instance, Path("python"))
+    terms = _this_host(workspace, name, environment, ImageEnvironments(), keeper).terms_of(
+        instance, Path("python")
+    )
     # By its tag, since its digest is known only once it is built; what is started names the digest.
     service = keeper.service(terms, image, image.tag)
     return {"Dockerfile": image.dockerfile, "compose.yaml": service.written()}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from magellan.regime.workbook.reading import WorkbookValues
+from magellan.regime.workbook.reading import WorkbookValues, template_values
 from magellan.regime.workbook.schema import Field, Sheet, Value
 from magellan.regime.workbook.sheets import SHEETS
 
@@ -62,6 +62,48 @@ def model_document(values: WorkbookValues) -> dict[str, Any]:
     _put(document, "components.timeframe_vote.weights", [row["Weight"] for row in timeframes])
     rows = [_view_row(row) for row in values.tables["RegimeClassification"]["regimes"]]
     document["views"] = [{"name": WORKBOOK_VIEW, "rows": rows}]
+    return document
+
+
+def values_of(config: RegimeConfig) -> WorkbookValues:
+    """A workbook that says what a config says; what the model does not read is as in the template."""
+    template = template_values()
+    document = config.model_dump(mode="json")
+    settings = {
+        sheet.name: {
+            field.name: _from_model(field, _at(document, field.reads)) if field.reads else said[field.name]
+            for field in sheet.parameters
+        }
+        for sheet in SHEETS
+        for said in [template.settings[sheet.name]]
+    }
+    tables = {name: dict(said) for name, said in template.tables.items()}
+    tables["IndicatorConfiguration"]["components"] = tuple(
+        {
+            **row,
+            "Enabled": document["components"][row["IndicatorName"]]["enabled"],
+            "Weight": document["components"][row["IndicatorName"]]["weight"],
+        }
+        for row in template.tables["IndicatorConfiguration"]["components"]
+    )
+    vote = document["components"]["timeframe_vote"]
+    tables["MultiTimeframeConfig"]["timeframes"] = tuple(
+        {"Timeframe": multiple, "Weight": weight}
+        for multiple, weight in zip(vote["multiples"], vote["weights"], strict=True)
+    )
+    return WorkbookValues(settings=settings, tables=tables)
+
+
+def _from_model(field: Field, value: Any) -> Value:
+    if isinstance(value, list):
+        return tuple(value)
+    scaled: Value = round(value / field.scale, 9) if field.scale != 1.0 else value
+    return scaled
+
+
+def _at(document: Any, path: str) -> Any:
+    for part in path.split("."):
+        document = document[part]
     return document
 
 

@@ -1,0 +1,195 @@
+"""What the API works on: a workspace, and what its use cases need."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from magellan.errors import FixInput
+from magellan.plan.actor import Actor
+from magellan.ports.api_tokens import ApiTokens
+from magellan.ports.change_log import ChangeLog
+from magellan.ports.ledger import Ledger
+from magellan.ports.run_store import RunStore
+from magellan.ports.workbook_files import WorkbookFiles
+from magellan.regime.config import RegimeConfig
+from magellan.regime.workbook.model_values import values_of
+from magellan.regime.workbook.reading import WorkbookValues, template_values
+from magellan.surfaces.http.jobs import Jobs
+from magellan.surfaces.http.limits import Limits
+from magellan.surfaces.http.problem import not_found
+from magellan.trading.timeframe import Timeframe
+from magellan.usecases.api_access import ENVIRONMENT_TOKEN
+from magellan.usecases.configure_regime import FOLDER, ConfigDesk
+from magellan.usecases.recorded_plan import Records
+from magellan.usecases.regime_bars import RegimeBars, archived_bars
+from magellan.usecases.regime_readings import RegimeReadings
+from magellan.usecases.regime_settings import REGIME_FILE
+from magellan.usecases.regime_settings import regime_config as plain_config
+from magellan.usecases.regime_workbooks import is_workbook, usable_values, workbook_config
+from magellan.workspace.workspace import StrategyFolder, Workspace
+
+
+@dataclass(kw_only=True)
+class ApiDesk:
+    """One workspace, as the API sees it. It lives as long as the server does."""
+
+    workspace: Workspace
+    tokens: ApiTokens
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    limits: Limits = field(default_factory=Limits)
+    stream_every_s: float = 2.0  # between two looks of a live stream
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def now(self) -> datetime:
+        """By this machine's clock; aware, UTC."""
+        return datetime.now(UTC)
+
+    @property
+    def environment_token(self) -> str:
+        """What the environment says is a token; "" for nothing."""
+        return self.environment.get(ENVIRONMENT_TOKEN, "")
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """What takes longer than an answer may."""
+        return Jobs(self.now)
+
+    @cached_property
+    def readings(self) -> RegimeReadings:
+        """The newest regime of each market."""
+        from magellan.wiring import bar_archive
+
+        return RegimeReadings(bar_archive(self.workspace), self.bars_of, self.regime_config)
+
+    @cached_property
+    def changes(self) -> ChangeLog:
+        """The audit log."""
+        from magellan.wiring import change_log
+
+        return change_log(self.workspace, secrets=[self.environment_token] if self.environment_token else [])
+
+    @property
+    def runs(self) -> RunStore:
+        """Kept runs."""
+        from magellan.wiring import run_store
+
+        return run_store(self.workspace)
+
+    @cached_property
+    def workbooks(self) -> WorkbookFiles:
+        """Regime workbooks."""
+        from magellan.wiring import workbook_files
+
+        return workbook_files()
+
+    @contextmanager
+    def ledger(self) -> Generator[Ledger]:
+        """The ledger, for as long as the block lasts."""
+        from magellan.wiring import ledger
+
+        opened = ledger(self.workspace, self.environment)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def strategy(self, named: str) -> StrategyFolder:
+        """One of the workspace's own, by name; never one at a path that somebody sends. Raises Refused."""
+        fitting = [each for each in self.workspace.strategies() if named in (each.name, each.label)]
+        if len(fitting) != 1:
+            known = ", ".join(each.label for each in self.workspace.strategies()) or "none"
+            several = "several strategies are" if fitting else "no strategy is"
+            raise not_found(f"{several} called '{named}'", fix=f"there are: {known}")
+        return fitting[0]
+
+    def bars_of(self, symbol: str, timeframe: Timeframe) -> RegimeBars:
+        """A symbol's archived bars, as the regime model sees them."""
+        from magellan.wiring import bar_archive, calendar_of, corporate_actions
+
+        return archived_bars(
+            symbol,
+            timeframe,
+            archive=bar_archive(self.workspace),
+            actions=corporate_actions(self.workspace),
+            calendar_of=calendar_of,
+        )
+
+    def regime_config(self) -> RegimeConfig:
+        """The regime config in force; read again only when its file has changed. Raises FixInput."""
+        return self._config_in_force()[0]
+
+    def regime_values(self) -> WorkbookValues:
+        """The same as a workbook. Raises FixInput."""
+        return self._config_in_force()[1]
+
+    def configuring(self, person: str) -> ConfigDesk:
+        """What a change of the regime config is made with."""
+        from magellan.adapters.local.file_tree import FileTree
+        from magellan.wiring import plan_journals, write_file
+
+        folder = self.workspace.root / FOLDER
+
+        def kept(name: str) -> bytes | None:
+            return (folder / name).read_bytes() if (folder / name).is_file() else None
+
+        return ConfigDesk(
+            tree=FileTree(self.workspace.root),
+            records=Records(
+                journals=plan_journals(self.workspace),
+                changes=self.changes,
+                actor=self.actor(person),
+                clock=self.now,
+            ),
+            keep=lambda name, content: write_file(folder / name, content, kept="the config in force"),
+            kept=kept,
+            values=self.regime_values,
+            is_there=(self.workspace.root / REGIME_FILE).is_file,
+        )
+
+    def actor(self, person: str) -> Actor:
+        """Whoever is recorded as acting."""
+        return Actor(person=person, host=socket.gethostname(), pid=os.getpid())
+
+    def close(self) -> None:
+        """Let everything go."""
+        if "jobs" in self.__dict__:
+            self.jobs.close()
+
+    _in_force: tuple[tuple[int, int] | None, RegimeConfig, WorkbookValues] | None = None
+
+    def _config_in_force(self) -> tuple[RegimeConfig, WorkbookValues]:
+        path = self.workspace.root / REGIME_FILE
+        try:
+            found = path.stat()
+            stamp = (found.st_mtime_ns, found.st_size)
+        except FileNotFoundError:
+            stamp = None
+        if self._in_force is None or self._in_force[0] != stamp:
+            if stamp is None:
+                self._in_force = (stamp, RegimeConfig(), template_values())
+            elif is_workbook(path):
+                self._in_force = (
+                    stamp,
+                    workbook_config(path, self.workbooks),
+                    usable_values(path, self.workbooks),
+                )
+            else:
+                config = plain_config(None, self.workspace.root)
+                self._in_force = (stamp, config, values_of(config))
+        return self._in_force[1], self._in_force[2]
+
+
+def timeframe_of(text: str) -> Timeframe:
+    """A timeframe by its name. Raises FixInput."""
+    try:
+        return Timeframe.parse(text)
+    except ValueError as error:
+        raise FixInput(
+            f"'{text}' is no timeframe: {error}", next_step="write it like 1Min, 15Min or 1Day"
+        ) from None
