@@ -57,8 +57,8 @@ class Cloud:
             Bucket=name, CreateBucketConfiguration={"LocationConstraint": region}
         )
 
-    def place(self, name: str, region: str, instance: str, *, more: str = "") -> Place:
-        """A target of that name, prepared, with a workspace on its machine. more: of its magellan.toml."""
+    def place(self, name: str, region: str, instance: str, *, python: str = sys.executable) -> Place:
+        """A target of that name, prepared, with a workspace on its machine."""
         root = self.folder / name
         root.mkdir()
         (root / "magellan.toml").write_text(
@@ -73,9 +73,9 @@ account = "{ACCOUNT}"
 instance = "{instance}"
 bucket = "s3://magellan-calls-{region}/live"
 folder = "{root}"
-python = "{sys.executable}"
+python = "{python}"
 keeper = "supervisord"
-{more}"""
+"""
         )
         settings = Workspace.at(root).settings
         target = settings.targets[name]

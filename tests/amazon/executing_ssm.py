@@ -18,10 +18,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.ssm.responses import SimpleSystemManagerResponse
@@ -237,6 +241,27 @@ def _kill(process: subprocess.Popen[str] | None) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+@cache
+def _model() -> ServiceModel:
+    return ServiceModel(Loader().load_service_model("ssm", "service-2"), "ssm")
+
+
+def reply(operation: str, told: dict[str, Any]) -> ActionResult:
+    """An answer, held against Amazon's own model of the service: nothing is told that Amazon could not tell."""
+    shape = _model().operation_model(operation).output_shape
+    report = ParamValidator().validate(told, shape)
+    assert not report.has_errors(), report.generate_report()
+    for name, member in told.items():
+        inner = shape.members[name]
+        values = member if isinstance(member, dict) else {name: member}
+        for key, value in values.items():
+            allowed = getattr(
+                (inner.members if isinstance(member, dict) else shape.members)[key], "enum", None
+            )
+            assert not allowed or value in allowed, f"{operation}: {key} is never {value!r}"
+    return ActionResult(told)
+
+
 def refusal(code: str, message: str) -> Exception:
     return JsonRESTError(code, message)
 
@@ -258,15 +283,15 @@ def executing_ssm() -> Iterator[ExecutingSsm]:
     def send_command(responses: Any) -> Any:
         asked = asked_of(responses)
         document = document_of(responses, asked["DocumentName"])
-        return ActionResult({"Command": executor.send(responses.region, document, asked)})
+        return reply("SendCommand", {"Command": executor.send(responses.region, document, asked)})
 
     def get_command_invocation(responses: Any) -> Any:
         asked = asked_of(responses)
-        return ActionResult(executor.told(asked["CommandId"], asked["InstanceId"]))
+        return reply("GetCommandInvocation", executor.told(asked["CommandId"], asked["InstanceId"]))
 
     def cancel_command(responses: Any) -> Any:
         executor.cancel(asked_of(responses)["CommandId"])
-        return ActionResult({})
+        return reply("CancelCommand", {})
 
     replaced = {
         "send_command": send_command,

@@ -6,19 +6,35 @@ Moto's own Systems Manager answers Success to everything; the one here runs what
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from amazon.cloud import Cloud, Place, cloud
+from amazon.executing_ssm import reply
 from magellan.adapters.aws.run_command import STATES, Meaning, RunCommand
+from magellan.adapters.local.call_records import CallRecordFiles
+from magellan.adapters.local.journal_files import JournalFiles
+from magellan.deploy.host import Fleet
+from magellan.deploy.host_calls import Question, parsed_answer
+from magellan.deploy.single_call import SingleCall, answer_lines, answer_text, is_short_enough
+from magellan.deploy.steps import InstallRelease
 from magellan.errors import AskOperator, TryAgain
+from magellan.plan.actor import Actor
+from magellan.plan.carry_out import TakenBack, carry_out
+from magellan.plan.plan import OnFailure, Phase, Plan
 from magellan.release.artifact import packed
+from magellan.usecases.answer_call import answer_call
 from release.conftest import Bench
 
 OHIO, OREGON = "us-east-2", "us-west-2"
 OTHER = "i-0000000000000fff0"
+AT = datetime(2026, 1, 21, 21, 30, tzinfo=UTC)
 BENCH = Bench()
 
 
@@ -189,3 +205,93 @@ def test_a_server_that_runs_nothing_is_not_believed(place: Place, amazon_here: C
     """As plain moto: it says Success and exit code 0, and has run nothing."""
     with amazon_here.ssm.only_says_success(), pytest.raises(AskOperator, match="are no answer"):
         ask(place.host.armed("alpaca-paper-PA1"))
+
+
+@pytest.mark.parametrize("spoilt", [{"Status": "Fine"}, {"Nonsense": 1}, {"ResponseCode": "0"}])
+def test_the_stand_in_tells_nothing_that_amazon_could_not(spoilt: dict[str, Any]) -> None:
+    told = {"CommandId": "0" * 36, "InstanceId": OTHER, "Status": "Success", "ResponseCode": 0}
+    reply("GetCommandInvocation", told)
+    with pytest.raises(AssertionError):
+        reply("GetCommandInvocation", {**told, **spoilt})
+
+
+def test_an_answer_that_was_cut_is_never_taken_for_one() -> None:
+    text = answer_text(b"greeting\n" + b"x" * 19_000 + b"\n")
+    assert answer_lines(text, name="ohio")[1] == b"x" * 19_000
+    for cut in (0, 1, 100, len(text) // 2, len(text) - 5):
+        with pytest.raises(AskOperator, match="were cut"):
+            answer_lines(text[:cut], name="ohio")
+
+
+def test_a_long_answer_is_packed_and_one_that_is_too_long_is_said_to_be() -> None:
+    long = b"greeting\n" + b"the same again " * 10_000 + b"\n"
+    assert is_short_enough(answer_text(long))
+    assert answer_lines(answer_text(long), name="ohio") == long.splitlines()
+    assert not is_short_enough(answer_text(random.Random(7).randbytes(60_000).hex().encode() + b"\n"))
+
+
+def test_a_call_that_comes_late_changes_nothing(tmp_path: Path) -> None:
+    call = SingleCall.of(Question(number=1, verb="stop", arguments={"key": "test-moods-1"}), None, before=AT)
+    calls: list[str] = []
+
+    class Noting:
+        async def stop(self, key: str) -> None:
+            calls.append(key)
+
+    def answered_at(now: datetime, read: SingleCall) -> list[bytes]:
+        text = asyncio.run(
+            answer_call(
+                Noting(),  # type: ignore[arg-type]
+                read,
+                settings="",
+                records=CallRecordFiles(tmp_path),
+                content=lambda sha256: b"",
+                alone=nullcontext_async,
+                now=lambda: now,
+            )
+        )
+        return answer_lines(text, name="ohio")
+
+    late = SingleCall.read(SingleCall.of(call.question, None, before=AT).words())
+    refused = parsed_answer(answered_at(AT + timedelta(seconds=1), late)[1], {1: "stop"})
+    assert isinstance(refused.error, TryAgain) and calls == []
+    first = answered_at(AT - timedelta(seconds=1), SingleCall.read(call.words()))
+    assert calls == ["test-moods-1"]
+    # Again, and after its time: what was done is told once more, and not done.
+    assert answered_at(AT + timedelta(seconds=9), SingleCall.read(call.words())) == first
+    assert calls == ["test-moods-1"]
+
+
+@asynccontextmanager
+async def nullcontext_async() -> AsyncIterator[None]:
+    yield
+
+
+def test_a_region_that_is_out_of_reach_leaves_every_region_as_it_was(
+    place: Place, amazon_here: Cloud, machine_as_it_was: None
+) -> None:
+    oregon = amazon_here.place("second", OREGON, "i-0aaaaaaaaaaaaaaa0")
+    oregon.machine.is_online, oregon.machine.deliver_within_s = False, 0.1
+    artifact = BENCH.release(version="2.0.0")
+    fleet = Fleet(
+        hosts={place.name: place.host, oregon.name: oregon.host},
+        content={artifact.release_id: packed(artifact)},
+    )
+    installs = [
+        InstallRelease(host=name, release_id=artifact.release_id, label="moods-1") for name in fleet.hosts
+    ]
+    plan: Plan[Fleet] = Plan(
+        name="deploy moods-1 to test",
+        subject="test/moods",
+        phases=(Phase(name="release", steps=tuple(installs)),),
+        on_failure=OnFailure.UNDO,
+        resume_with="",
+        undo_with="",
+    )
+    journals = JournalFiles(place.machine.folder / "journals")
+    by = Actor(person="ada", host="here", pid=1)
+    with journals.begin(plan.description, by=by, at=AT) as journal:
+        outcome = asyncio.run(carry_out(plan, fleet, journal, now=lambda: AT))
+    assert isinstance(outcome, TakenBack), outcome
+    assert "did not take the call" in outcome.why
+    assert not ask(place.host.installed(artifact.release_id)).is_there

@@ -24,7 +24,7 @@ class SsmDocuments:
         return await asyncio.to_thread(self._text, name)
 
     async def put(self, name: str, text: str) -> None:
-        """See the port. Amazon refuses a version that equals the newest one; it is then only made the default."""
+        """See the port. Amazon refuses a version that equals another one: that one is then made the default."""
         await asyncio.to_thread(self._put, name, text)
 
     async def remove(self, name: str) -> None:
@@ -52,11 +52,25 @@ class SsmDocuments:
                 )
             return
         with self._refusals():
-            told = self._client.update_document(
-                Name=name, Content=text, DocumentVersion="$LATEST", DocumentFormat=_FORMAT
-            )
-            version = told["DocumentDescription"]["DocumentVersion"]
+            version = self._version_of(name, text)
+            if version is None:
+                told = self._client.update_document(
+                    Name=name, Content=text, DocumentVersion="$LATEST", DocumentFormat=_FORMAT
+                )
+                version = told["DocumentDescription"]["DocumentVersion"]
             self._client.update_document_default_version(Name=name, DocumentVersion=version)
+
+    def _version_of(self, name: str, text: str) -> str | None:
+        """The version that says so, as on the way back to an earlier one; None: there is none."""
+        version = "$LATEST"
+        while True:
+            told = self._client.get_document(Name=name, DocumentVersion=version, DocumentFormat=_FORMAT)
+            number = int(told["DocumentVersion"])
+            if told["Content"] == text:
+                return str(number)
+            if number == 1:
+                return None
+            version = str(number - 1)
 
     def _remove(self, name: str) -> None:
         from botocore.exceptions import ClientError

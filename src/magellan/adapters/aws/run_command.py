@@ -18,7 +18,6 @@ from magellan.errors import AskOperator, TryAgain
 
 _KEPT: Final = "what the call had done by then"
 _ALLOW: Final = "look at the machine in Systems Manager, and at the policies that `magellan host files` shows"
-_LATE_S: Final = 15.0  # that Amazon may take beyond its own time limits, until we stop waiting
 
 
 class Meaning(Enum):
@@ -52,11 +51,12 @@ STATES: Final[Mapping[str, Meaning]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How often the state is asked for: at first so soon, then ever later."""
+    """How often the state is asked for: at first so soon, then ever later; and for how long."""
 
     first_s: float = 0.3
     factor: float = 1.5
     longest_s: float = 3.0
+    late_s: float = 15.0  # that Amazon may take beyond its own time limits, until we stop waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ class RunCommand:
 
     async def _ended(self, command: str) -> tuple[dict[str, Any], str]:
         loop = asyncio.get_running_loop()
-        until_s = loop.time() + self._deliver_within_s + self._answer_within_s + _LATE_S
+        until_s = loop.time() + self._deliver_within_s + self._answer_within_s + self._pace.late_s
         pause_s = self._pace.first_s
         while True:
             told = await asyncio.to_thread(self._state, command)
