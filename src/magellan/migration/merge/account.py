@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -68,7 +69,8 @@ def lost_definitions(
     Only for what was renamed, the decisions are believed, and the name is looked for. What a side left as the common
     ancestor had it is nobody's work on that side: the other side's may stand in its place.
     """
-    made = cut(result)
+    made = _by_name(cut(result))
+    before = {} if base is None else _by_name(base)
     waiting = {
         Side.SOURCE: [each.source for each in conflicts],
         Side.TARGET: [each.target for each in conflicts],
@@ -77,12 +79,14 @@ def lost_definitions(
     found = []
     for side, version in ((Side.SOURCE, source), (Side.TARGET, target)):
         for key, piece in definitions_of(version):
-            if _in_result(piece, key, made) or any(piece.body.strip() in text for text in waiting[side]):
-                continue
-            if (side, key) in renamed and key.partition(".")[0] in made:
-                continue
-            before = _at(key, base) if base is not None else None
-            if before is not None and before.meaning == piece.meaning and key.partition(".")[0] in made:
+            top = _name(key).partition(".")[0]
+            as_before = any(each.meaning == piece.meaning for each in before.get(_name(key), ()))
+            if (
+                any(_holds(each, piece) for each in made.get(_name(key), ()))
+                or any(piece.body.strip() in text for text in waiting[side])
+                or ((side, key) in renamed and top in made)
+                or (as_before and top in made)
+            ):
                 continue
             found.append(Lost(side=side, key=key))
     return tuple(found)
@@ -116,15 +120,26 @@ def key_of(piece: Piece, prefix: str) -> str:
     return f"{prefix}{piece.key or f'line {piece.line}'}"
 
 
-def _in_result(piece: Piece, key: str, made: Cut) -> bool:
+def _by_name(version: Cut) -> dict[str, list[Piece]]:
+    """Definitions by name. Of several with one name the numbers differ from side to side, so they share an entry."""
+    found: dict[str, list[Piece]] = {}
+    for key, piece in definitions_of(version):
+        found.setdefault(_name(key), []).append(piece)
+    return found
+
+
+def _name(key: str) -> str:
+    """A key without numbers: of a second definition of a name, and of the line of what has no name."""
+    return re.sub(r"#\d+|(?<=line )\d+", "", key)
+
+
+def _holds(made: Piece, piece: Piece) -> bool:
+    """Whether a definition of the result has all that one of a side's has."""
     if piece.kind is PieceKind.EXPORTS:
-        return _exports(piece) <= _exports(made[key]) if key in made else False
-    found = _at(key, made)
-    if found is None:
-        return any(each.meaning == piece.meaning for each in made.pieces) if not piece.key else False
-    if found.meaning == piece.meaning:
+        return _exports(piece) <= _exports(made)
+    if made.meaning == piece.meaning:
         return True
-    one, other = piece.definition, found.definition
+    one, other = piece.definition, made.definition
     if isinstance(one, ast.ClassDef) and isinstance(other, ast.ClassDef):
         return True  # its members are asked for one by one, and its head was compared before any was taken
     if one is None or other is None or isinstance(one, ast.ClassDef) or isinstance(other, ast.ClassDef):
@@ -132,32 +147,6 @@ def _in_result(piece: Piece, key: str, made: Cut) -> bool:
     rest = iter([ast.dump(each) for each in other.body])
     said = [ast.dump(each) for each in one.body if not _is_text(each)]
     return ast.dump(one.args) == ast.dump(other.args) and all(any(a == b for b in rest) for a in said)
-
-
-def _at(key: str, made: Cut) -> Piece | None:
-    """The definition of that dotted key."""
-    at: Cut | None = made
-    found: Piece | None = None
-    rest = key
-    while rest:
-        if at is None:
-            return None
-        # A key may hold dots itself ("0.5" as a bare constant); the longest that is there counts.
-        step = next((name for name in _prefixes(rest) if name in at), None)
-        if step is None:
-            return None
-        found = at[step]
-        parts = members(found)
-        at = parts[1] if parts is not None else None
-        rest = rest[len(step) + 1 :]
-    return found
-
-
-def _prefixes(key: str) -> Iterator[str]:
-    yield key
-    while "." in key:
-        key = key.rpartition(".")[0]
-        yield key
 
 
 def _exports(piece: Piece) -> set[str]:
