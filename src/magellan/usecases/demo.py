@@ -1,4 +1,4 @@
-"""Demo: the whole first voyage on generated bars: a workspace, three backtests with reports, their gates."""
+"""Demo: the reference strategies on generated bars: a workspace, three backtests with reports, their gates."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ def demo(
     sources: GateSources,
     runs: RunStore,
     *,
+    leave_out: str = "",
     progress: Progress = lambda phase, done, total: None,
 ) -> tuple[Shown, ...]:
-    """Run, report and judge every strategy of a workspace, in the order of their names.
+    """Run, report and judge every strategy of a workspace but `leave_out`, in the order of their names.
 
     The gates' own work is mostly other programs (linter, type checker, tests), so two strategies are judged at once.
     """
-    folders = workspace.strategies()
+    folders = [each for each in workspace.strategies() if each.name != leave_out]
     kept: list[tuple[StrategyFolder, KeptRun, Path]] = []
     for done, folder in enumerate(folders):
         progress("backtest", done, len(folders))
