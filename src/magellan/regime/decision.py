@@ -48,13 +48,6 @@ def expected_right(stay: Floats) -> Floats:
     return np.asarray(np.linalg.inv(np.eye(len(stay)) - _AHEAD * stay), dtype=np.float64)
 
 
-def with_neighbours(right: Floats) -> Floats:
-    """The same for classes that lie in order: a label one class off is half right."""
-    classes = np.arange(len(right))
-    credit = np.maximum(0.0, 1.0 - 0.5 * np.abs(classes[:, None] - classes))
-    return np.ascontiguousarray(right @ credit)
-
-
 def even_stay(classes: int, bars: float) -> Floats:
     """Moves between classes that each last `bars` on average and are left for any other alike."""
     stay = np.full((classes, classes), (1.0 / bars) / max(classes - 1, 1))
@@ -69,13 +62,16 @@ class Decider:
         self,
         config: DecisionConfig,
         *,
+        price_factor: float = 1.0,
         likelier_than: float = 0.0,
         reversal: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
     ) -> None:
-        """likelier_than: what a class' probability must reach before it is switched to, whatever that would earn.
+        """price_factor:  of the dial's price.
+        likelier_than: what a class' probability must reach before it is switched to, whatever that would earn.
         reversal:      classes on two sides, between which a direct switch may be forbidden.
         """
         self._config = config
+        self._price_bars = price_factor * Dial(stability=config.stability).price_bars
         self._likelier_than = likelier_than
         self._memory = np.zeros(_PLACES, dtype=np.int64)
         self._memory[_LABEL] = UNKNOWN_LABEL
@@ -113,7 +109,7 @@ class Decider:
             size,
             start,
             end,
-            Dial(stability=config.stability).price_bars,
+            self._price_bars,
             self._likelier_than,
             config.confidence_min,
             config.minimum_bars,

@@ -21,7 +21,7 @@ from magellan.regime.axes import CLASSES, UNKNOWN, Axis
 from magellan.regime.components.component import Market
 from magellan.regime.config import RegimeConfig
 from magellan.regime.day_profile import DayProfile
-from magellan.regime.decision import UNKNOWN_LABEL, Decider, even_stay, expected_right, with_neighbours
+from magellan.regime.decision import UNKNOWN_LABEL, Decider, even_stay, expected_right
 from magellan.regime.markov_filter import MarkovFilter
 from magellan.regime.markov_model import MarkovModel
 from magellan.regime.option_chain import ChainColumns
@@ -34,6 +34,8 @@ from magellan.trading.bar import PRICE_COLUMNS, Bars, Floats, instant
 from magellan.trading.session import SessionColumns
 
 _AXIS_STAY_BARS: Final = 50.0  # that a class is expected to last, where no filter says otherwise
+# Of the dial's price. Five classes share what three share elsewhere, so that leads are smaller there.
+_AXIS_PRICE: Final = {Axis.VOLATILITY: 1.0, Axis.TREND: 0.6, Axis.STRUCTURE: 1.0}
 _REVERSAL: Final = ((0, 1), (3, 4))  # of the trend axis: down, and up
 _USUAL_BARS: Final = 100.0  # over which a usual return is known
 Labels = NDArray[np.int64]
@@ -75,11 +77,14 @@ class RegimeModel:
         self._filter_share = self._rows.column("filter share", len(AXES))
         self._labels = self._rows.column("labels", 2 * (len(AXES) + 1))
         self._deciders = {
-            axis: Decider(config.decision, reversal=_REVERSAL if axis is Axis.TREND else None)
+            axis: Decider(
+                config.decision,
+                price_factor=_AXIS_PRICE[axis],
+                reversal=_REVERSAL if axis is Axis.TREND else None,
+            )
             for axis in AXES
         }
         self._right = {axis: expected_right(even_stay(len(CLASSES[axis]), _AXIS_STAY_BARS)) for axis in AXES}
-        self._right[Axis.TREND] = with_neighbours(self._right[Axis.TREND])
         self._state_decider = Decider(config.decision, likelier_than=0.5)
         self._state_right: list[Floats] = []
         self._decided_fit = -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from magellan.backtest.bootstrap import Interval
 from magellan.backtest.breakdown import PeriodRow
@@ -21,12 +21,18 @@ from magellan.backtest.result import BacktestResult
 from magellan.trading.session import SessionClock
 from magellan.workspace.config import StrategyConfig
 
+if TYPE_CHECKING:
+    from magellan.backtest.regime_breakdown import RegimeRow
+
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def run_report(result: BacktestResult, metrics: Metrics, sure: Confidence) -> str:
+def run_report(
+    result: BacktestResult, metrics: Metrics, sure: Confidence, regimes: Sequence[RegimeRow] = ()
+) -> str:
     """The page as HTML. It opens offline, and the same run gives the same bytes.
 
+    regimes: the run's parts by regime, where they were asked for.
     Raises: FixInput or pydantic's ValidationError when the manifest's config is not a strategy's.
     """
     manifest = result.manifest
@@ -40,6 +46,7 @@ def run_report(result: BacktestResult, metrics: Metrics, sure: Confidence) -> st
         ("distribution", "Distribution", _distribution(metrics)),
         ("trades", "Trades", _trades(result)),
         ("breakdown", "By symbol and reason", _breakdown(result, metrics)),
+        *([("regimes", "By regime", _regimes(regimes))] if regimes else []),
         ("metrics", "All metrics", _metrics(metrics, sure)),
         ("assumptions", "Assumptions", _assumptions(config)),
         ("identity", "Identity", _identity(result, metrics)),
@@ -445,6 +452,45 @@ def _trades(result: BacktestResult) -> Markup:
         )
         parts.insert(0, element("p", note, class_="hint"))
     return element("div", parts, class_="card")
+
+
+def _regimes(rows: Sequence[RegimeRow]) -> Markup:
+    parts = table(
+        (
+            Column(heading="Axis"),
+            Column(heading="Regime", hint="as it was known when the bar before the entry had closed"),
+            Column(heading="Of the time", kind="number"),
+            Column(heading="Trades", kind="number"),
+            Column(heading="Profit", kind="number"),
+            Column(heading="Win rate", kind="number"),
+            Column(heading="Mean trade", kind="number"),
+            Column(
+                heading="Sharpe",
+                kind="number",
+                hint="of the equity over bars that began in it; one symbol only",
+            ),
+        ),
+        [
+            (
+                row.axis,
+                row.label.replace("_", " "),
+                written(row.bars_fraction, "percent"),
+                count(row.trades),
+                tone(row.pnl_usd, money(row.pnl_usd, signed=True)),
+                written(row.win_rate, "percent"),
+                written(row.expectancy_fraction, "signed percent"),
+                written(row.sharpe, "ratio"),
+            )
+            for row in rows
+        ],
+    )
+    warning = element(
+        "p",
+        "A regime that was bad for these trades was found by looking at them. Test a gate on other bars before it "
+        "counts: magellan regime evaluate compares it with chance.",
+        class_="hint",
+    )
+    return element("div", [warning, _card("By regime", parts)])
 
 
 def _breakdown(result: BacktestResult, metrics: Metrics) -> Markup:

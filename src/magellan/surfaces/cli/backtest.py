@@ -56,6 +56,9 @@ def backtest(
         bool,
         typer.Option("--report/--no-report", help="Write the HTML report and keep the run for `compare`."),
     ] = True,
+    by_regime: Annotated[
+        bool, typer.Option("--by-regime", help="Divide the result by the market regime it was traded in.")
+    ] = False,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for standard output."),
@@ -79,5 +82,6 @@ def backtest(
         to_on=to,
         settings={**{key: value for key, value in named.items() if value is not None}, **settings_of(set_)},
         keep=report,
+        by_regime=by_regime,
         json_file=json_file,
     )

@@ -12,6 +12,8 @@ from magellan.surfaces.cli.output import jsonable, note, print_json, progress_ba
 from magellan.surfaces.cli.run_options import chosen_strategy
 
 if TYPE_CHECKING:
+    from magellan.backtest.regime_breakdown import RegimeRow
+    from magellan.backtest.result import BacktestResult
     from magellan.workspace.workspace import Workspace
 
 
@@ -25,10 +27,11 @@ def run_and_show(
     settings: Mapping[str, Any],
     keep: bool,
     json_file: Path | None,
+    by_regime: bool = False,
 ) -> None:
     """Run a strategy over the workspace's archive, and show what came of it."""
     from magellan.backtest.run_json import run_to_json
-    from magellan.surfaces.cli.backtest_tables import show_run
+    from magellan.surfaces.cli.backtest_tables import show_regimes, show_run
     from magellan.usecases.backtest import backtest
     from magellan.usecases.keep_run import keep_run, measured
     from magellan.wiring import bar_archive, calendar_of, corporate_actions, run_store
@@ -47,16 +50,27 @@ def run_and_show(
         )
         bars.report("measure and report", 0, 1)
         run = measured(result)
-        folder = keep_run(result, run, run_store(workspace)) if keep else None
+        regimes = _regimes(result, workspace) if by_regime else ()
+        folder = keep_run(result, run, run_store(workspace), regimes) if keep else None
         bars.report("measure and report", 1, 1)
     if json_file == Path("-"):
-        print_json(run_to_json(run))
+        print_json({**run_to_json(run), **({"by_regime": regimes} if by_regime else {})})
     else:
         show_run(run)
+        if regimes:
+            show_regimes(regimes)
         if json_file is not None:
-            _write_json(json_file, run_to_json(run))
+            _write_json(json_file, {**run_to_json(run), **({"by_regime": regimes} if by_regime else {})})
     if folder is not None:
         note(f"run {run.run_id} is kept; report: {folder / 'report.html'}")
+
+
+def _regimes(result: BacktestResult, workspace: Workspace) -> tuple[RegimeRow, ...]:
+    """The result by regime, of the model that the workspace's regime.toml describes."""
+    from magellan.backtest.regime_breakdown import by_regime
+    from magellan.usecases.regime_settings import regime_config
+
+    return by_regime(result, regime_config(None, workspace.root))
 
 
 def note_compiling() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from magellan.backtest.bootstrap import Interval
 from magellan.backtest.comparison import Comparison, Difference
@@ -16,6 +16,9 @@ from magellan.backtest.report.summary import summary_of
 from magellan.backtest.report.words import DASH, count, day, many, money, percent
 from magellan.ports.run_store import RunEntry
 from magellan.surfaces.cli.output import print_table, say
+
+if TYPE_CHECKING:
+    from magellan.backtest.regime_breakdown import RegimeRow
 
 _WIDTH: Final = 100
 _SHOWN_OF_A_RUN: Final = (
@@ -201,4 +204,27 @@ def _print_differences(title: str, differences: tuple[Difference, ...], names: S
             (row.path, *(textwrap.shorten(value, 60, placeholder="...") for value in row.values))
             for row in differences
         ],
+    )
+
+
+def show_regimes(rows: Sequence[RegimeRow]) -> None:
+    """A run by the market regime it traded in."""
+    print_table(
+        ("axis", "regime", "of the time", "trades", "profit", "win rate", "mean trade", "Sharpe"),
+        [
+            (
+                row.axis,
+                row.label.replace("_", " "),
+                percent(row.bars_fraction),
+                count(row.trades),
+                money(row.pnl_usd, signed=True),
+                written(row.win_rate, "percent"),
+                written(row.expectancy_fraction, "signed percent"),
+                written(row.sharpe, "ratio"),
+            )
+            for row in rows
+        ],
+        numbers=("of the time", "trades", "profit", "win rate", "mean trade", "Sharpe"),
+        footnote="As the regime was known before the entry. A bad regime found here is no evidence for a gate: "
+        "test it on other bars.",
     )
