@@ -14,7 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 from magellan.deploy.host import Fleet
 from magellan.deploy.instance import Instance
 from magellan.deploy.source import PutSource
-from magellan.deploy.steps import Attest, AwaitHealth, HandOver, InstallRelease, Retire, StandBy, Watch
+from magellan.deploy.steps.attest import Attest
+from magellan.deploy.steps.hand_over import HandOver
+from magellan.deploy.steps.install import InstallRelease
+from magellan.deploy.steps.stand_by import Retire, StandBy
+from magellan.deploy.steps.watch import AwaitHealth, Watch
 from magellan.errors import AskOperator
 from magellan.plan.plan import OnFailure, Phase, Plan, PlanDescription
 from magellan.plan.step import Step

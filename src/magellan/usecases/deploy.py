@@ -26,7 +26,7 @@ from magellan.deploy.rollout import (
 )
 from magellan.deploy.source import files_digest, strategy_files
 from magellan.deploy.source_folders import SourceFolders
-from magellan.deploy.steps import InstallRelease
+from magellan.deploy.steps.install import InstallRelease
 from magellan.errors import FixInput
 from magellan.plan.actor import Actor
 from magellan.plan.carry_out import Finished, Halted, Outcome, Progress, TakenBack, carry_out, take_back

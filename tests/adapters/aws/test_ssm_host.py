@@ -23,7 +23,7 @@ from magellan.adapters.local.journal_files import JournalFiles
 from magellan.deploy.host import Fleet
 from magellan.deploy.host_calls import Question, parsed_answer
 from magellan.deploy.single_call import SingleCall, answer_lines, answer_text, is_short_enough
-from magellan.deploy.steps import InstallRelease
+from magellan.deploy.steps.install import InstallRelease
 from magellan.errors import AskOperator, TryAgain
 from magellan.plan.actor import Actor
 from magellan.plan.carry_out import TakenBack, carry_out

@@ -1,0 +1,120 @@
+"""Hand an account from one instance to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from magellan.deploy.host import Fleet, Host
+from magellan.deploy.instance import Condition, Instance, Process
+from magellan.deploy.steps.looking import (
+    elapsed_s,
+    last_words_of,
+    trades,
+    until,
+    why_not_running,
+)
+from magellan.errors import AskOperator
+from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver(Step[Fleet]):
+    """Arm the new instance for the account instead of the old one. The one step by which anybody begins to trade."""
+
+    host: str
+    instance: Instance
+    by: str
+    within_s: float
+
+    @property
+    def title(self) -> str:
+        return f"{self.host}: hand {self.instance.account} over to {self.instance.key}"
+
+    @property
+    def changes(self) -> frozenset[str]:
+        return frozenset({f"{self.host}/account/{self.instance.ledger_account}"})
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({f"{self.host}/instance/{self.instance.key}"})
+
+    async def check(self, world: Fleet, before: Before | None) -> Answer:
+        host = world.hosts[self.host]
+        armed = await host.armed(self.instance.ledger_account)
+        if armed.instance == self.instance.key:
+            look = await host.look(self.instance.key)
+            if look.condition is Condition.TRADING and not why_not_running(look):
+                return Done(note=f"armed as number {armed.epoch}")
+            return Begun(why=why_not_running(look) or f"it is armed, and {look.condition or 'silent'}")
+        was = {"instance": armed.instance, "release_id": armed.release_id, "epoch": armed.epoch}
+        if before is None:
+            return NotDone(before=was)
+        if armed.instance == before["instance"]:
+            if armed.instance is None or await trades(host, armed.instance):
+                return NotDone(before=before)
+            return Begun(why=f"{armed.instance} is armed again, and does not trade yet")
+        return Blocked(why=f"{armed.by} has armed {armed.instance or 'nobody'} meanwhile")
+
+    async def do(self, world: Fleet, before: Before) -> None:
+        host = world.hosts[self.host]
+        armed = await host.armed(self.instance.ledger_account)
+        if armed.instance != self.instance.key:
+            await host.arm(
+                self.instance.ledger_account,
+                self.instance.key,
+                self.instance.release_id,
+                epoch=armed.epoch,
+                by=self.by,
+            )
+        await _until_trading(host, self.instance.key, before["instance"], self.within_s)
+
+    async def undo(self, world: Fleet, before: Before) -> None:
+        host = world.hosts[self.host]
+        armed = await host.armed(self.instance.ledger_account)
+        if armed.instance != before["instance"]:
+            await host.arm(
+                self.instance.ledger_account,
+                before["instance"],
+                before["release_id"],
+                epoch=armed.epoch,
+                by=self.by,
+            )
+        if before["instance"] is None:
+            await _until_left(host, self.instance.key, self.within_s)
+        else:
+            await _until_trading(host, before["instance"], self.instance.key, self.within_s)
+
+
+async def _until_trading(host: Host, key: str, other: str | None, within_s: float) -> None:
+    """Wait until an armed instance trades. One that holds the account though it may not is ended by force."""
+    began_s = elapsed_s()
+    forced = False
+
+    async def trading() -> str:
+        nonlocal forced
+        look = await host.look(key)
+        ended = why_not_running(look)
+        if ended:
+            raise AskOperator(f"{key} {ended}{last_words_of(look)}")
+        if look.condition is Condition.TRADING:
+            return ""
+        is_late = elapsed_s() - began_s > within_s / 2
+        if other is not None and is_late and not forced and await trades(host, other):
+            forced = True
+            await host.stop(other)
+        told = look.report.why if look.report else ""
+        return f"{look.condition or 'silent'}{f', waiting for {told}' if told else ''}"
+
+    await until(trading, within_s, lambda what: f"{key} did not begin to trade: it is {what}")
+
+
+async def _until_left(host: Host, key: str, within_s: float) -> None:
+    async def left() -> str:
+        look = await host.look(key)
+        trades = look.process is Process.RUNNING and look.condition in (Condition.TRADING, Condition.TAKING)
+        return str(look.condition) if trades else ""
+
+    try:
+        await until(left, within_s, lambda what: f"{key} did not stop trading: it is {what}")
+    except AskOperator:
+        await host.stop(key)  # by force: nobody may trade

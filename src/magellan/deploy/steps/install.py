@@ -1,0 +1,47 @@
+"""Put a release on a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from magellan.deploy.host import Fleet
+from magellan.deploy.steps.looking import (
+    drifted,
+)
+from magellan.plan.step import Answer, Before, Blocked, Done, Limits, NotDone, Step
+
+_SHORT: Final = Limits(timeout_s=60.0, attempts=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallRelease(Step[Fleet]):
+    """Put a release on a host, checked byte for byte there."""
+
+    host: str
+    release_id: str
+    label: str  # `bear_trap-7-1f3a90c2d4e5`
+
+    @property
+    def title(self) -> str:
+        return f"{self.host}: install {self.label}"
+
+    @property
+    def limits(self) -> Limits:
+        return _SHORT
+
+    @property
+    def changes(self) -> frozenset[str]:
+        return frozenset({f"{self.host}/release/{self.release_id}"})
+
+    async def check(self, world: Fleet, before: Before | None) -> Answer:
+        found = await world.hosts[self.host].installed(self.release_id)
+        if found.drift:
+            return Blocked(why=drifted(self.host, self.label, found.drift))
+        return Done(note="every file is as the manifest says") if found.is_there else NotDone()
+
+    async def do(self, world: Fleet, before: Before) -> None:
+        await world.hosts[self.host].install(self.release_id, world.content[self.release_id])
+
+    async def undo(self, world: Fleet, before: Before) -> None:
+        await world.hosts[self.host].remove(self.release_id)

@@ -1,0 +1,164 @@
+"""Look at a release that trades: until it is well, and for a while after that."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Final
+
+from magellan.deploy.health import Health, SessionLook, health, loss_fraction
+from magellan.deploy.host import Fleet, Host
+from magellan.deploy.instance import Instance
+from magellan.deploy.steps.looking import (
+    elapsed_s,
+    must_run,
+    pid_of,
+    until,
+)
+from magellan.errors import AskOperator, TryAgain
+from magellan.plan.step import Answer, Before, Blocked, Done, NotDone, Step
+
+_WATCH_EVERY_S: Final = 1.0
+_UNREACHED_S_MAX: Final = 15.0  # that a watched host may be out of reach before the release is taken back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitHealth(Step[Fleet]):
+    """Wait until the session has shown all that a release that trades must show."""
+
+    host: str
+    instance: Instance
+    config_sha256: str
+    halted_before: str
+    within_s: float
+
+    @property
+    def title(self) -> str:
+        return f"{self.host}: {self.instance.key} shows that it is well, within {self.within_s:g} s"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({f"{self.host}/account/{self.instance.ledger_account}"})
+
+    async def check(self, world: Fleet, before: Before | None) -> Answer:
+        return NotDone()
+
+    async def do(self, world: Fleet, before: Before) -> None:
+        host = world.hosts[self.host]
+
+        async def well() -> str:
+            found = await self._health(host)
+            if found.wrong:
+                raise AskOperator("; ".join(found.wrong))
+            return ", ".join(found.awaited)
+
+        await until(
+            well, self.within_s, lambda what: f"{self.instance.key} has not shown: {what}", _WATCH_EVERY_S / 5
+        )
+
+    async def verify(self, world: Fleet, before: Before) -> Answer:
+        host = world.hosts[self.host]
+        found = await self._health(host)
+        if not found.is_well:
+            return Blocked(why="; ".join((*found.wrong, *found.awaited)))
+        return Done(note=evidence(await host.session(self.instance.ledger_account)))
+
+    async def undo(self, world: Fleet, before: Before) -> None:
+        raise AssertionError("nothing was changed")
+
+    async def _health(self, host: Host) -> Health:
+        process = await must_run(host, self.instance.key)
+        look = await host.session(self.instance.ledger_account)
+        found = health(
+            look,
+            release_id=self.instance.release_id,
+            config_sha256=self.config_sha256,
+            halted_before=self.halted_before,
+        )
+        return found if process.last_words else replace(found, awaited=(*found.awaited, "the log"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch(Step[Fleet]):
+    """Stay beside a release that trades; what goes wrong in that time takes it back."""
+
+    host: str
+    instance: Instance
+    config_sha256: str
+    halted_before: str
+    for_s: float
+    loss_fraction_max: float  # of the account's equity when the watch began
+
+    @property
+    def title(self) -> str:
+        return f"{self.host}: watch {self.instance.key} for {self.for_s:g} s"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({f"{self.host}/account/{self.instance.ledger_account}"})
+
+    async def check(self, world: Fleet, before: Before | None) -> Answer:
+        return NotDone()
+
+    async def do(self, world: Fleet, before: Before) -> None:
+        host = world.hosts[self.host]
+        first = await host.session(self.instance.ledger_account)
+        first_pid = pid_of(await must_run(host, self.instance.key))
+        began_s = reached_s = elapsed_s()
+        unwell_since_s: float | None = None
+        while (now_s := elapsed_s()) < began_s + self.for_s:
+            await asyncio.sleep(min(_WATCH_EVERY_S, max(0.0, began_s + self.for_s - now_s)))
+            try:
+                process = await must_run(host, self.instance.key)
+                look = await host.session(self.instance.ledger_account)
+            except TryAgain as error:  # a host that is out of reach for a moment trades on
+                if elapsed_s() - reached_s > _UNREACHED_S_MAX:
+                    raise AskOperator(f"{self.host} has been out of reach: {error.message}") from error
+                continue
+            reached_s = elapsed_s()
+            if pid_of(process) not in (None, first_pid):
+                raise AskOperator(
+                    f"its process {first_pid} is gone, and another one was started in its place"
+                )
+            found = self._judged(first, look)
+            if found.wrong:
+                raise AskOperator("; ".join(found.wrong))
+            if found.is_well:
+                unwell_since_s = None
+            else:
+                unwell_since_s = unwell_since_s or reached_s
+                if reached_s - unwell_since_s > _UNREACHED_S_MAX:
+                    raise AskOperator(f"health was lost: it lacks {', '.join(found.awaited)}")
+
+    async def verify(self, world: Fleet, before: Before) -> Answer:
+        host = world.hosts[self.host]
+        await must_run(host, self.instance.key)
+        return Done(note=evidence(await host.session(self.instance.ledger_account)))
+
+    async def undo(self, world: Fleet, before: Before) -> None:
+        raise AssertionError("nothing was changed")
+
+    def _judged(self, first: SessionLook, look: SessionLook) -> Health:
+        found = health(
+            look,
+            release_id=self.instance.release_id,
+            config_sha256=self.config_sha256,
+            halted_before=self.halted_before,
+        )
+        lost = loss_fraction(first, look)
+        if lost is not None and lost > self.loss_fraction_max:
+            words = f"it has lost {lost:.2%} of the account since it took over; {self.loss_fraction_max:.2%} is allowed"
+            return Health(wrong=(*found.wrong, words), awaited=found.awaited)
+        return found
+
+
+def evidence(look: SessionLook) -> str:
+    """What a look at a session shows, for the journal and the audit."""
+    told = [f"session {look.session_id}"]
+    if look.broker_answer_age_s is not None:
+        told.append(f"broker answered {look.broker_answer_age_s:.0f} s ago")
+    if look.reconciled_age_s is not None:
+        told.append(f"books compared {look.reconciled_age_s:.0f} s ago")
+    told.append("the market is shut" if look.bar_age_s is None else f"newest bar {look.bar_age_s:.0f} s ago")
+    told.append(f"{look.exceptions} exceptions")
+    return ", ".join(told)
