@@ -32,6 +32,11 @@ class Instance:
         """Its name on the host: `test-bear_trap-1f3a90c2d4e5`."""
         return f"{self.stage}-{self.strategy}-{shown(self.release_id)}"
 
+    @property
+    def is_live(self) -> bool:
+        """Whether real money is at stake."""
+        return self.typed_number is not None
+
     def written(self) -> bytes:
         return json.dumps(asdict(self), indent=1, sort_keys=True).encode() + b"\n"
 
