@@ -44,7 +44,8 @@ class ConfigDesk:
     """What a change is made with.
 
     tree:  the workspace's folder.
-    keep:  puts a content into `FOLDER` under that name, durably; made anew it is the same.
+    make_folder: makes `FOLDER` where it is not there; plans keep in it what they replace.
+    keep:  puts a content into it under that name, durably; made anew it is the same.
     kept:  reads it again; None where it is not there.
     values: what the config in force says.
     is_there: whether the workspace has a config file.
@@ -52,6 +53,7 @@ class ConfigDesk:
 
     tree: Tree
     records: Records
+    make_folder: Callable[[], None]
     keep: Callable[[str, bytes], None]
     kept: Callable[[str], bytes | None]
     values: Callable[[], WorkbookValues]
@@ -67,9 +69,7 @@ async def try_config(wanted: WorkbookValues, desk: ConfigDesk) -> ConfigPlan:
     """What would be changed. Changes nothing."""
     before = desk.values()
     plan = _plan(as_toml(wanted).encode(), _stamp(desk), is_new=not desk.is_there())
-    desk.keep(
-        _content_name(config_etag(wanted)), as_toml(wanted).encode()
-    )  # the folder that a plan needs is there
+    desk.make_folder()
     found = await preview(plan, desk.tree)
     return ConfigPlan(
         etag=config_etag(before),

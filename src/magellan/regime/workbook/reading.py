@@ -26,7 +26,10 @@ class WorkbookValues:
 def template_values() -> WorkbookValues:
     """What a fresh template says."""
     return WorkbookValues(
-        settings={sheet.name: {each.name: each.default for each in sheet.parameters} for sheet in SHEETS},
+        settings={
+            sheet.name: {each.name: _as_kind(each, each.default) for each in sheet.parameters}
+            for sheet in SHEETS
+        },
         tables={
             sheet.name: {table.name: _template_rows(table) for table in sheet.tables} for sheet in SHEETS
         },
@@ -34,8 +37,15 @@ def template_values() -> WorkbookValues:
 
 
 def _template_rows(table: Table) -> tuple[Mapping[str, Value], ...]:
-    names = [each.name for each in table.columns]
-    return tuple(dict(zip(names, row, strict=True)) for row in table.rows)
+    return tuple(
+        {field.name: _as_kind(field, value) for field, value in zip(table.columns, row, strict=True)}
+        for row in table.rows
+    )
+
+
+def _as_kind(field: Field, value: Value) -> Value:
+    """The value as reading it would give it: equal values are then written alike, whoever said them."""
+    return float(value) if field.kind is Kind.NUMBER and isinstance(value, int) else value
 
 
 def read(found: FoundWorkbook) -> tuple[WorkbookValues, tuple[Finding, ...]]:
@@ -92,7 +102,7 @@ class _Reader:
             if field.name in there.settings:
                 values[field.name] = self._value(sheet, field, there.settings[field.name].value)
             else:
-                values[field.name] = field.default
+                values[field.name] = _as_kind(field, field.default)
                 if self._found.sheets.get(sheet.name) is not None:
                     self._add(
                         "missing-parameter",
@@ -145,7 +155,7 @@ class _Reader:
         value = read_value(field, cell)
         if isinstance(value, Refused):
             self._add(value.kind, sheet.name, cell, f"{field.name}: {field.allowed}")
-            return field.default
+            return _as_kind(field, field.default)
         return value
 
     def _add(self, kind: str, sheet: str, cell: Located, expected: str, fix: str = "") -> None:

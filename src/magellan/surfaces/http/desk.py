@@ -146,6 +146,7 @@ class ApiDesk:
                 actor=self.actor(person),
                 clock=self.now,
             ),
+            make_folder=lambda: folder.mkdir(parents=True, exist_ok=True),
             keep=lambda name, content: write_file(folder / name, content, kept="the config in force"),
             kept=kept,
             values=self.regime_values,

@@ -1,0 +1,154 @@
+"""Who is let in, and what becomes of those who are not."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from magellan.errors import FixInput
+from magellan.ports.api_tokens import ApiToken, Scope
+from magellan.usecases.api_access import caller_of, issue_token, must_be_closed, revoke_token
+
+NOW = datetime(2026, 1, 20, 15, tzinfo=UTC)
+
+
+class Kept:
+    """Tokens in memory."""
+
+    def __init__(self) -> None:
+        self._tokens: tuple[ApiToken, ...] = ()
+
+    def tokens(self) -> tuple[ApiToken, ...]:
+        return self._tokens
+
+    def keep(self, tokens: tuple[ApiToken, ...]) -> None:
+        self._tokens = tokens
+
+
+def issued(kept: Kept, name: str = "dash", *scopes: str, **more: Any) -> str:
+    given = {"now": NOW, "overlap": timedelta(hours=1), **more}
+    return issue_token(name, scopes or ("read",), kept, **given).token
+
+
+def test_a_token_is_recognised_and_kept_as_a_digest_alone() -> None:
+    kept = Kept()
+    token = issued(kept)
+    found = caller_of(token, kept.tokens(), "", NOW)
+    assert found is not None and found.name == "dash" and found.scopes == {Scope.READ}
+    assert token not in repr(kept.tokens())
+    assert caller_of(token[:-1], kept.tokens(), "", NOW) is None
+
+
+def test_a_rotated_token_stays_good_for_the_overlap_and_no_longer() -> None:
+    kept = Kept()
+    old, new = issued(kept), issued(kept)
+    for token in (old, new):
+        assert caller_of(token, kept.tokens(), "", NOW + timedelta(minutes=59)) is not None
+    assert caller_of(old, kept.tokens(), "", NOW + timedelta(hours=1)) is None
+    assert caller_of(new, kept.tokens(), "", NOW + timedelta(hours=1)) is not None
+
+
+def test_a_token_for_some_days_ends_with_them() -> None:
+    kept = Kept()
+    token = issued(kept, days=2)
+    assert caller_of(token, kept.tokens(), "", NOW + timedelta(days=1, hours=23)) is not None
+    assert caller_of(token, kept.tokens(), "", NOW + timedelta(days=2)) is None
+
+
+def test_a_revoked_token_opens_nothing() -> None:
+    kept = Kept()
+    token = issued(kept)
+    assert revoke_token("dash", kept) == 1
+    assert caller_of(token, kept.tokens(), "", NOW) is None
+    with pytest.raises(FixInput, match="no token 'dash'"):
+        revoke_token("dash", kept)
+
+
+@pytest.mark.parametrize(("name", "scopes"), [("Dash Board", ["read"]), ("dash", ["trade"]), ("dash", [])])
+def test_a_token_has_a_plain_name_and_scopes_that_exist(name: str, scopes: list[str]) -> None:
+    with pytest.raises(FixInput):
+        issue_token(name, scopes, Kept(), now=NOW, overlap=timedelta())
+
+
+def test_the_token_of_the_environment_has_every_scope_and_must_be_long() -> None:
+    found = caller_of("e" * 32, (), "e" * 32, NOW)
+    assert found is not None and found.scopes == set(Scope)
+    must_be_closed((), "e" * 32, NOW)
+    with pytest.raises(FixInput, match="has 5 letters"):
+        must_be_closed((), "short", NOW)
+    with pytest.raises(FixInput, match="no token"):
+        must_be_closed((), "", NOW)
+
+
+def test_nobody_is_answered_without_a_token_but_about_health(server: Any) -> None:
+    document = server.ask("/api/openapi.json").json
+    for path, operations in document["paths"].items():
+        for method in operations:
+            told = server.ask(path.replace("{job_id}", "0" * 16), method=method.upper(), token=None)
+            if path in ("/api/health", "/api/ready"):
+                assert told.status == 200, path
+            else:
+                assert told.status in (401, 422), (method, path, told.status)
+                assert told.headers["Content-Type"] == "application/problem+json"
+    told = server.ask("/api/strategies", token=None)
+    assert told.status == 401 and told.headers["WWW-Authenticate"] == "Bearer"
+    assert server.ask("/api/strategies", token="wrong").status == 401
+
+
+WRITES = [
+    ("/api/halt", "POST", {"reason": "x"}, Scope.OPERATE),
+    ("/api/resume", "POST", {"reason": "x"}, Scope.OPERATE),
+    ("/api/backtests", "POST", {"strategy": "nothing"}, Scope.RESEARCH),
+    ("/api/market-regime/analyze", "POST", {"symbol": "NOTHING"}, Scope.RESEARCH),
+    ("/api/market-regime/config", "POST", {}, Scope.CONFIGURE),
+]
+
+
+@pytest.mark.parametrize(("path", "method", "body", "scope"), WRITES)
+def test_a_token_does_what_its_scopes_allow_and_nothing_else(
+    path: str, method: str, body: Any, scope: Scope, server: Any
+) -> None:
+    others = server.scoped(*(set(Scope) - {scope}))
+    told = server.ask(path, method=method, body=body, token=others)
+    assert told.status == 403
+    assert told.json["code"] == "no-scope" and scope in told.json["detail"]
+    allowed = server.ask(path, method=method, body=body, token=server.scoped(scope))
+    assert allowed.status not in (401, 403)
+
+
+def test_everything_that_is_asked_to_be_changed_is_in_the_audit_log_before_and_after(server: Any) -> None:
+    before = server.data("/api/audit?last=1000")
+    server.ask("/api/backtests", method="POST", body={"strategy": "nothing"}, headers={"X-Reason": "curious"})
+    begun, ended = server.data("/api/audit?last=1000")[len(before) :]
+    assert (begun["person"], begun["action"], begun["subject"]) == ("tests", "api research", "/api/backtests")
+    assert (begun["result"], ended["result"]) == ("begun", "refused")
+    assert begun["why"] == "curious" and "nothing" in ended["note"]
+    assert server.data("/api/audit/verify")["sound"] is True
+
+
+def test_the_environments_token_is_let_in(environment_server: Any) -> None:
+    assert environment_server.ask("/api/strategies", token="e" * 32).status == 200
+
+
+def test_whoever_asks_too_often_is_told_when_to_come_back(strict_server: Any) -> None:
+    told = [strict_server.ask("/api/health", token=None) for _ in range(6)]
+    assert [each.status for each in told] == [200] * 5 + [429]
+    assert told[-1].json["code"] == "too-many-requests"
+    assert int(told[-1].headers["Retry-After"]) > 0
+
+
+def test_a_body_that_is_too_large_is_refused(strict_server: Any) -> None:
+    told = strict_server.ask("/api/market-regime/config/check", method="POST", body=b"x" * 1001)
+    assert (told.status, told.json["code"]) == (413, "too-large")
+
+
+def test_a_server_that_is_called_by_a_strange_name_does_not_answer(server: Any) -> None:
+    told = server.ask("/api/health", headers={"Host": "evil.example:80"})
+    assert (told.status, told.json["code"]) == (421, "wrong-host")
+
+
+def test_a_page_of_another_origin_is_told_nothing(server: Any) -> None:
+    told = server.ask("/api/strategies", headers={"Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in told.headers
+    asked = server.ask("/api/strategies", method="OPTIONS", headers={"Origin": "https://evil.example"})
+    assert asked.status == 405 and "Access-Control-Allow-Origin" not in asked.headers
