@@ -145,7 +145,11 @@ def chosen_moves(project: Project, root: Path, seed: int) -> MigrationMapping:
     chosen = sorted(chance.sample(modules, min(MODULES_MAX, len(modules))))
     # Where modules are private, new packages are: a test may compare what the package shows.
     mark = "_" if sum(name.startswith("_") for name in modules) * 2 > len(modules) else ""
-    names = [f"{mark}{name}" for name in NEW_PACKAGES if not (package / name).exists() and f"{name}.py" not in modules]
+    names = [
+        f"{mark}{name}"
+        for name in NEW_PACKAGES
+        if not (package / name).exists() and f"{name}.py" not in modules
+    ]
     moves = tuple(
         MappedMove(
             source=f"{project.package}/{name}", target=f"{project.package}/{chance.choice(names)}/{name}"

@@ -110,6 +110,16 @@ class Source:
         return Span(self.at(node.lineno, node.col_offset), self.at(node.end_lineno, node.end_col_offset))
 
 
+_HOLDS_NOTHING: Final = (
+    ast.Expr,
+    ast.Assign,
+    ast.Return,
+    ast.AnnAssign,
+    ast.AugAssign,
+    ast.Raise,
+    ast.Assert,
+    ast.Pass,
+)
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _FROM: Final = re.compile(
     rb"from(?P<gap>[\s\\]*)(?P<spec>[.\s\\\w\x80-\xff]+?)(?P<after>[\s\\]*)(?<=[\s\\.])import(?![\w\x80-\xff])"
@@ -124,6 +134,8 @@ def _in_body(
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield _statement(node, source, under)
+            continue
+        if isinstance(node, _HOLDS_NOTHING):
             continue
         inside = under
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -228,7 +228,7 @@ def _collisions(moves: Mapping[str, FileMove], places: Mapping[str, str], tree: 
         place, folded = f"{places[source]}.to", move.target.casefold()
         other = final.get(folded)
         if other is not None:
-            taker = next((each for each in moves.values() if each.target == other), None)
+            taker = next((each for each in moves.values() if each.target == other and each is not move), None)
             whose = f"{taker.source} goes to" if taker is not None else "there is"
             but = "" if other == move.target else ", which differs only by case"
             yield f"{place}: {source} cannot go to {move.target}: {whose} {other} already{but}"

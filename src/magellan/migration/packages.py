@@ -23,10 +23,10 @@ def package_files(
     contents: what some of the files shall hold; those not named are empty.
     """
     gone = {move.source for move in moves}
-    final = {path for path in tree.files if path not in gone} | {move.target for move in moves}
-    kept_folders = folders_above(
-        *(path for path in final if path.endswith(".py") and path not in _targets(moves))
-    )
+    targets = {move.target for move in moves}
+    stays = {path for path in tree.files if path not in gone}
+    kept_folders = folders_above(*(path for path in stays if path.endswith(".py")))
+    final = stays | targets
     made = {path: text.encode() for path, text in contents.items() if path not in final}
     for move in moves:
         if not move.target.endswith(".py") or not _was_importable(move.source, tree, source_roots):
@@ -36,10 +36,6 @@ def package_files(
             if path not in final and folder not in kept_folders:
                 made.setdefault(path, b"")
     return dict(sorted(made.items()))
-
-
-def _targets(moves: Sequence[FileMove]) -> frozenset[str]:
-    return frozenset(move.target for move in moves)
 
 
 def _was_importable(path: str, tree: SourceTree, source_roots: Sequence[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from magellan.backtest.report.html import Column, Content, Markup, element, escaped, table
+from magellan.backtest.report.html import Column, Markup, element, escaped, table
 from magellan.migration.verify.comparison import Check
 from magellan.usecases.migrate_verify import Verified
 
@@ -28,7 +28,7 @@ def verification_page(verified: Verified) -> str:
         element("title", f"Migration {verified.migration_id}"),
         element("style", Markup(_STYLE)),
     ]
-    body: list[Content] = [
+    body: list[str | Markup] = [
         element("h1", f"Migration {verified.migration_id}: {word}"),
         table(columns, rows),
         *(part for check in verification.checks if check.details for part in _details(check)),

@@ -57,41 +57,95 @@ def rewritten(
         ("from .. import regime", "from ..strategies import regime"),
         ("from .. import regime as r", "from ..strategies import regime as r"),
         ("from shop import regime, rules", "from shop import rules\nfrom shop.strategies import regime"),
-        ("from shop import rules, regime  # noqa: E1", "from shop import rules  # noqa: E1\nfrom shop.strategies import regime  # noqa: E1"),
-        ("if x: from shop import regime, rules", "if x: from shop import rules; from shop.strategies import regime"),
-        ("from shop import (\n    regime,  # a\n    rules,  # b\n)\n", "from shop import (\n    rules,  # b\n)\nfrom shop.strategies import regime  # a\n"),
-        ("def f():\r\n\tfrom shop import rules, regime\r\n", "def f():\r\n\tfrom shop import rules\r\n\tfrom shop.strategies import regime\r\n"),
+        (
+            "from shop import rules, regime  # noqa: E1",
+            "from shop import rules  # noqa: E1\nfrom shop.strategies import regime  # noqa: E1",
+        ),
+        (
+            "if x: from shop import regime, rules",
+            "if x: from shop import rules; from shop.strategies import regime",
+        ),
+        (
+            "from shop import (\n    regime,  # a\n    rules,  # b\n)\n",
+            "from shop import (\n    rules,  # b\n)\nfrom shop.strategies import regime  # a\n",
+        ),
+        (
+            "def f():\r\n\tfrom shop import rules, regime\r\n",
+            "def f():\r\n\tfrom shop import rules\r\n\tfrom shop.strategies import regime\r\n",
+        ),
         ("from shop import tables", "from shop import tables"),
         ("import bot", "from core import bot"),
         ("import bot, os", "import core.bot as bot, os"),
         ("import bot as b", "import core.bot as b"),
         ("from bot import run", "from core.bot import run"),
-        ("try:\n  import bot\nexcept ImportError:\n  bot = None", "try:\n  from core import bot\nexcept ImportError:\n  bot = None"),
-        ("import shop.regime\nshop.regime.label()", "import shop.strategies.regime\nshop.strategies.regime.label()"),
-        ("import shop\nshop.regime.label(shop.rules)", "import shop\nshop.strategies.regime.label(shop.rules)"),
+        (
+            "try:\n  import bot\nexcept ImportError:\n  bot = None",
+            "try:\n  from core import bot\nexcept ImportError:\n  bot = None",
+        ),
+        (
+            "import shop.regime\nshop.regime.label()",
+            "import shop.strategies.regime\nshop.strategies.regime.label()",
+        ),
+        (
+            "import shop\nshop.regime.label(shop.rules)",
+            "import shop\nshop.strategies.regime.label(shop.rules)",
+        ),
         ("import shop as s\ns.regime.label()", "import shop as s\ns.strategies.regime.label()"),
-        ("import shop.regime\ndef f(shop):\n    return shop.regime", "import shop.strategies.regime\ndef f(shop):\n    return shop.regime"),
+        (
+            "import shop.regime\ndef f(shop):\n    return shop.regime",
+            "import shop.strategies.regime\ndef f(shop):\n    return shop.regime",
+        ),
         ("x = import_module('shop.regime')", "x = import_module('shop.strategies.regime')"),
         ("x = __import__('bot')", "x = __import__('core.bot')"),
         ("@patch('bot.run')\ndef f(): ...", "@patch('core.bot.run')\ndef f(): ..."),
         ("@mock.patch.object(a, 'bot')\ndef f(): ...", "@mock.patch.object(a, 'bot')\ndef f(): ..."),
-        ("monkeypatch.setattr('shop.regime.label', 1)", "monkeypatch.setattr('shop.strategies.regime.label', 1)"),
+        (
+            "monkeypatch.setattr('shop.regime.label', 1)",
+            "monkeypatch.setattr('shop.strategies.regime.label', 1)",
+        ),
         ("LAZY = {'Label': 'shop.regime:Label'}", "LAZY = {'Label': 'shop.strategies.regime:Label'}"),
         ("import_module('..regime', __package__)", "import_module('..strategies.regime', __package__)"),
-        ("def f(x: 'shop.regime.Label') -> 'list[shop.regime.Label]': ...", "def f(x: 'shop.strategies.regime.Label') -> 'list[shop.strategies.regime.Label]': ..."),
+        (
+            "def f(x: 'shop.regime.Label') -> 'list[shop.regime.Label]': ...",
+            "def f(x: 'shop.strategies.regime.Label') -> 'list[shop.strategies.regime.Label]': ...",
+        ),
         ("logging.getLogger('shop.regime')", "logging.getLogger('shop.strategies.regime')"),
-        ("'''See `shop.regime.Label` and :mod:`~shop.regime`.'''", "'''See `shop.strategies.regime.Label` and :mod:`~shop.strategies.regime`.'''"),
-        ("def f():\n    '''\n    >>> from shop.regime import Label\n    >>> from shop import regime, rules\n    '''\n", "def f():\n    '''\n    >>> from shop.strategies.regime import Label\n    >>> from shop import rules; from shop.strategies import regime\n    '''\n"),
-        (r"m(r'shop\.regime\.Label', 'shop\\.regime')", r"m(r'shop\.strategies\.regime\.Label', 'shop\\.strategies\\.regime')"),
+        (
+            "'''See `shop.regime.Label` and :mod:`~shop.regime`.'''",
+            "'''See `shop.strategies.regime.Label` and :mod:`~shop.strategies.regime`.'''",
+        ),
+        (
+            (
+                "def f():\n    '''\n    >>> from shop.regime import Label\n"
+                "    >>> from shop import regime, rules\n    '''\n"
+            ),
+            (
+                "def f():\n    '''\n    >>> from shop.strategies.regime import Label\n"
+                "    >>> from shop import rules; from shop.strategies import regime\n    '''\n"
+            ),
+        ),
+        (
+            r"m(r'shop\.regime\.Label', 'shop\\.regime')",
+            r"m(r'shop\.strategies\.regime\.Label', 'shop\\.strategies\\.regime')",
+        ),
         ("x = 1  # as shop.regime does\n", "x = 1  # as shop.strategies.regime does\n"),
-        ("subprocess.run([sys.executable, '-m', 'bot'])", "subprocess.run([sys.executable, '-m', 'core.bot'])"),
+        (
+            "subprocess.run([sys.executable, '-m', 'bot'])",
+            "subprocess.run([sys.executable, '-m', 'core.bot'])",
+        ),
         ("run('python -m bot --fast')", "run('python -m core.bot --fast')"),
         ("open('shop/regime.py')", "open('shop/strategies/regime.py')"),
-        ("x = 'shop.regimes', 'a.shop.regime', 'http://shop.regime/', 'regime', 'bot.toml'", "x = 'shop.regimes', 'a.shop.regime', 'http://shop.regime/', 'regime', 'bot.toml'"),
-        ("print 'old'\nfrom shop.regime import Label\n", "print 'old'\nfrom shop.strategies.regime import Label\n"),
+        (
+            "x = 'shop.regimes', 'a.shop.regime', 'http://shop.regime/', 'regime', 'bot.toml'",
+            "x = 'shop.regimes', 'a.shop.regime', 'http://shop.regime/', 'regime', 'bot.toml'",
+        ),
+        (
+            "print 'old'\nfrom shop.regime import Label\n",
+            "print 'old'\nfrom shop.strategies.regime import Label\n",
+        ),
         ("\x0cimport shop.regime\x0c\r# x\r", "\x0cimport shop.strategies.regime\x0c\r# x\r"),
     ],
-)  # fmt: skip
+)
 def test_only_the_bytes_of_a_name_change(before: str, after: str) -> None:
     assert rewritten(before) == after
 
@@ -99,12 +153,27 @@ def test_only_the_bytes_of_a_name_change(before: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("path", "to", "before", "after"),
     [
-        ("shop/api/routes.py", "shop/routes.py", "from ..rules import a\nfrom . import x", "from .rules import a\nfrom .api import x"),
-        ("shop/rules.py", "shop/api/rules.py", "from .regime import L\nfrom . import tables\nfrom .api import y", "from ..regime import L\nfrom .. import tables\nfrom . import y"),
+        (
+            "shop/api/routes.py",
+            "shop/routes.py",
+            "from ..rules import a\nfrom . import x",
+            "from .rules import a\nfrom .api import x",
+        ),
+        (
+            "shop/rules.py",
+            "shop/api/rules.py",
+            "from .regime import L\nfrom . import tables\nfrom .api import y",
+            "from ..regime import L\nfrom .. import tables\nfrom . import y",
+        ),
         ("shop/rules.py", "other/rules.py", "from .regime import Label", "from shop.regime import Label"),
-        ("tests/test_a.py", "tests/unit/test_a.py", "import lab\nfrom lab import x", "from tests import lab\nfrom tests.lab import x"),
+        (
+            "tests/test_a.py",
+            "tests/unit/test_a.py",
+            "import lab\nfrom lab import x",
+            "from tests import lab\nfrom tests.lab import x",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_moved_file_imports_is_found_from_its_new_place(
     path: str, to: str, before: str, after: str
 ) -> None:
@@ -191,23 +260,51 @@ def test_a_file_in_an_unknown_encoding_is_left_alone_and_said() -> None:
 
 TEXTS = {
     "pyproject.toml": (
-        '[project.scripts]\nrun = "bot:run"\nlabel = "shop.regime:label"\n[tool.mypy]\nfiles = ["shop/regime.py", "bot.py"]\n',
-        '[project.scripts]\nrun = "core.bot:run"\nlabel = "shop.strategies.regime:label"\n[tool.mypy]\nfiles = ["shop/strategies/regime.py", "core/bot.py"]\n',
+        (
+            '[project.scripts]\nrun = "bot:run"\nlabel = "shop.regime:label"\n[tool.mypy]\n'
+            'files = ["shop/regime.py", "bot.py"]\n'
+        ),
+        (
+            '[project.scripts]\nrun = "core.bot:run"\nlabel = "shop.strategies.regime:label"\n'
+            '[tool.mypy]\nfiles = ["shop/strategies/regime.py", "core/bot.py"]\n'
+        ),
     ),
-    "Dockerfile": ('CMD ["python", "bot.py"]\nRUN python -m shop.regime\n', 'CMD ["python", "core/bot.py"]\nRUN python -m shop.strategies.regime\n'),
+    "Dockerfile": (
+        'CMD ["python", "bot.py"]\nRUN python -m shop.regime\n',
+        'CMD ["python", "core/bot.py"]\nRUN python -m shop.strategies.regime\n',
+    ),
     "deploy/bot.service": ("ExecStart=/usr/bin/python -m bot\n", "ExecStart=/usr/bin/python -m core.bot\n"),
-    ".github/workflows/ci.yml": ("  - run: pytest --cov=shop.regime && python bot.py\n", "  - run: pytest --cov=shop.strategies.regime && python core/bot.py\n"),
+    ".github/workflows/ci.yml": (
+        "  - run: pytest --cov=shop.regime && python bot.py\n",
+        "  - run: pytest --cov=shop.strategies.regime && python core/bot.py\n",
+    ),
     "Makefile": ("run:\n\tpython ./bot.py\n", "run:\n\tpython ./core/bot.py\n"),
-    "logging.yaml": ("loggers:\n  shop.regime:\n    level: INFO\n", "loggers:\n  shop.strategies.regime:\n    level: INFO\n"),
+    "logging.yaml": (
+        "loggers:\n  shop.regime:\n    level: INFO\n",
+        "loggers:\n  shop.strategies.regime:\n    level: INFO\n",
+    ),
     "README.md": (
         "See [it](shop/regime.py).\n\n```python\nimport bot\nfrom shop.regime import Label\n```\n",
-        "See [it](shop/strategies/regime.py).\n\n```python\nfrom core import bot\nfrom shop.strategies.regime import Label\n```\n",
+        (
+            "See [it](shop/strategies/regime.py).\n\n```python\nfrom core import bot\n"
+            "from shop.strategies.regime import Label\n```\n"
+        ),
     ),
-    "docs/guide.rst": (".. automodule:: shop.regime\n\n`up <../shop/regime.py>`_\n", ".. automodule:: shop.strategies.regime\n\n`up <../shop/strategies/regime.py>`_\n"),
-    "try.ipynb": ('{"source": ["import bot\\n", "from shop import regime, rules\\n", "x = shop.regime"]}', '{"source": ["from core import bot\\n", "from shop import rules; from shop.strategies import regime\\n", "x = shop.strategies.regime"]}'),
+    "docs/guide.rst": (
+        ".. automodule:: shop.regime\n\n`up <../shop/regime.py>`_\n",
+        ".. automodule:: shop.strategies.regime\n\n`up <../shop/strategies/regime.py>`_\n",
+    ),
+    "try.ipynb": (
+        '{"source": ["import bot\\n", "from shop import regime, rules\\n", "x = shop.regime"]}',
+        (
+            '{"source": ["from core import bot\\n'
+            '", "from shop import rules; from shop.strategies import regime\\n'
+            '", "x = shop.strategies.regime"]}'
+        ),
+    ),
     "CHANGELOG.md": ("- `shop.regime` was born\n", "- `shop.regime` was born\n"),
     "values.csv": ("shop.regime,1\n", "shop.regime,1\n"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("path", TEXTS)
