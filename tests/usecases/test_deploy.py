@@ -22,17 +22,10 @@ from magellan.plan.carry_out import Finished, Outcome, TakenBack
 from magellan.ports.journal import PlanUnfinished
 from magellan.release.artifact import packed
 from magellan.release.manifest import GateStamp
-from magellan.usecases.deploy import (
-    DeployAsked,
-    DeploySources,
-    Finding,
-    begin_deploy,
-    go_on,
-    history,
-    prepare_deploy,
-    release_before,
-)
+from magellan.usecases.deploy import begin_deploy, go_on
+from magellan.usecases.deploy_history import history, release_before
 from magellan.usecases.drill_rollback import drill_rollback
+from magellan.usecases.prepare_deploy import DeployAsked, DeploySources, Finding, prepare_deploy
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.workspace import ReleaseTerms, Stage, Stages, StageTerms, WorkspaceSettings
 from plan.memory import Killed

@@ -22,7 +22,6 @@ from magellan.plan.actor import Actor
 from magellan.release.artifact import packed
 from magellan.release.stored import StoredRelease
 from magellan.usecases.consent import freeze_findings
-from magellan.usecases.deploy import DeployAsked
 from magellan.usecases.freeze import (
     FreezeSources,
     check_freeze,
@@ -30,6 +29,7 @@ from magellan.usecases.freeze import (
     override_freeze,
     symbols_held,
 )
+from magellan.usecases.prepare_deploy import DeployAsked
 from magellan.usecases.releases import Opened
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.freeze_terms import FreezeTerms

@@ -20,9 +20,9 @@ from magellan.deploy.pipeline import Came, PipelineReport, StageOutcome
 from magellan.deploy.pipeline_page import as_html, as_markdown
 from magellan.plan.actor import Actor
 from magellan.usecases.build_release import ReleaseSources
-from magellan.usecases.deploy import DeploySources, Finding
 from magellan.usecases.load_strategy import load_strategy
 from magellan.usecases.pipeline import PipelineAsked, PipelineSources, run_pipeline
+from magellan.usecases.prepare_deploy import DeploySources, Finding
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.workspace import ReleaseTerms, Stage, Stages, StageTerms, WorkspaceSettings
 

@@ -12,9 +12,10 @@ from magellan.errors import MagellanError
 from magellan.ports.change_log import ChangeLog
 from magellan.ports.ledger import Ledger
 from magellan.release.manifest import STRATEGY, shown
-from magellan.usecases.deploy import DeployAsked, Finding, history
+from magellan.usecases.deploy_history import history
 from magellan.usecases.freeze import FreezeSources, check_freeze, symbols_held
 from magellan.usecases.judge_promotion import approval_in_force, judge_promotion
+from magellan.usecases.prepare_deploy import DeployAsked, Finding
 from magellan.usecases.promotion_evidence import PromotionSources
 from magellan.usecases.releases import Opened
 from magellan.workspace.config_file import parse_config

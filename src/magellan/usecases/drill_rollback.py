@@ -15,14 +15,9 @@ from magellan.errors import AskOperator
 from magellan.plan.carry_out import Finished, Progress
 from magellan.plan.status import PlanStatus
 from magellan.release.manifest import shown
-from magellan.usecases.deploy import (
-    DeployAsked,
-    DeploySources,
-    begin_deploy,
-    prepare_deploy,
-    release_before,
-    release_now,
-)
+from magellan.usecases.deploy import begin_deploy
+from magellan.usecases.deploy_history import release_before, release_now
+from magellan.usecases.prepare_deploy import DeployAsked, DeploySources, prepare_deploy
 from magellan.workspace.workspace import Stage
 
 

@@ -23,12 +23,13 @@ from magellan.release.manifest import Manifest
 from magellan.release.stored import StoredRelease
 from magellan.usecases.backtest import backtest
 from magellan.usecases.build_release import ReleaseSources, build_release
-from magellan.usecases.deploy import DeployAsked, DeploySources, begin_deploy, prepare_deploy
+from magellan.usecases.deploy import begin_deploy
 from magellan.usecases.deployments import Deployment, OutOfReach, deployments
 from magellan.usecases.gate_evidence.judged_run import Progress
 from magellan.usecases.gate_strategy import GateSources, gate_strategy
 from magellan.usecases.keep_run import keep_run, measured
 from magellan.usecases.load_strategy import LoadedStrategy, load_strategy
+from magellan.usecases.prepare_deploy import DeployAsked, DeploySources, prepare_deploy
 from magellan.usecases.validate_strategy import validate_strategy
 from magellan.workspace.workspace import Stage, StrategyFolder
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from magellan.audit.change_chain import RecordedChange
     from magellan.plan.carry_out import Outcome
     from magellan.usecases.build_release import Built
-    from magellan.usecases.deploy import DeploySources
+    from magellan.usecases.prepare_deploy import DeploySources
     from magellan.workspace.workspace import Stage, StrategyFolder, Workspace
 
 NAME: Final = "first_voyage"
@@ -211,7 +211,8 @@ def _build(workspace: Workspace, folder: StrategyFolder, environment: dict[str, 
 
 
 def _deploy(workspace: Workspace, stage: Stage, why: str) -> Outcome:
-    from magellan.usecases.deploy import DeployAsked, begin_deploy, prepare_deploy
+    from magellan.usecases.deploy import begin_deploy
+    from magellan.usecases.prepare_deploy import DeployAsked, prepare_deploy
 
     async def both() -> Outcome:
         sources = _sources(workspace)
@@ -222,8 +223,9 @@ def _deploy(workspace: Workspace, stage: Stage, why: str) -> Outcome:
 
 
 def _promote(workspace: Workspace, built: Built, environment: dict[str, str]) -> Outcome:
-    from magellan.usecases.deploy import DeployAsked, begin_deploy, prepare_deploy
+    from magellan.usecases.deploy import begin_deploy
     from magellan.usecases.judge_promotion import ApprovedBy, approve_promotion, judge_promotion
+    from magellan.usecases.prepare_deploy import DeployAsked, prepare_deploy
     from magellan.wiring import ledger, promotion_sources, release_key
     from magellan.workspace.workspace import Stage
 

@@ -51,7 +51,8 @@ def deploy(
         run_with_progress,
         show_outcome,
     )
-    from magellan.usecases.deploy import DeployAsked, go_on
+    from magellan.usecases.deploy import go_on
+    from magellan.usecases.prepare_deploy import DeployAsked
     from magellan.workspace.workspace import Workspace
 
     to = read_stage(stage)

@@ -17,7 +17,7 @@ from magellan.surfaces.cli.output import emit, note, say
 
 if TYPE_CHECKING:
     from magellan.plan.carry_out import Outcome, Progress
-    from magellan.usecases.deploy import DeployAsked, DeploySources, PreparedDeploy
+    from magellan.usecases.prepare_deploy import DeployAsked, DeploySources, PreparedDeploy
     from magellan.workspace.workspace import Stage, Workspace
 
 DeployedArgument = Annotated[str, typer.Argument(metavar="STRATEGY", help="Name of a strategy.")]
@@ -53,7 +53,7 @@ def deploy_sources(workspace: Workspace, by: str | None) -> DeploySources:
     """Everything that a roll-out asks and changes."""
     from magellan.plan.actor import Actor
     from magellan.usecases.consent import freeze_findings, promotion_findings
-    from magellan.usecases.deploy import DeploySources, Finding
+    from magellan.usecases.prepare_deploy import DeploySources, Finding
     from magellan.usecases.releases import Opened
     from magellan.wiring import (
         change_log,
@@ -96,7 +96,8 @@ def prepare_and_carry_out(asked: DeployAsked, sources: DeploySources, *, really:
     """Look at a roll-out, show it, and with `really` carry it out. Ends with 1 where it is refused or taken back."""
     from magellan.plan.rendering import as_json as plan_json
     from magellan.plan.rendering import as_text
-    from magellan.usecases.deploy import begin_deploy, prepare_deploy
+    from magellan.usecases.deploy import begin_deploy
+    from magellan.usecases.prepare_deploy import prepare_deploy
 
     prepared = asyncio.run(prepare_deploy(asked, sources))
     if not really:

@@ -34,7 +34,7 @@ def drill_rollback(
     from magellan.release.manifest import shown
     from magellan.surfaces.cli.deploy_options import deploy_sources, read_stage
     from magellan.surfaces.cli.output import emit, note, say
-    from magellan.usecases.deploy import release_before, release_now
+    from magellan.usecases.deploy_history import release_before, release_now
     from magellan.usecases.drill_rollback import drill_rollback as drill
     from magellan.workspace.workspace import Workspace
 

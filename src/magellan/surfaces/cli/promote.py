@@ -46,13 +46,13 @@ def promote(
     from magellan.plan.actor import Actor
     from magellan.surfaces.cli.deploy_options import deploy_sources, prepare_and_carry_out, read_stage
     from magellan.surfaces.cli.soak import show
-    from magellan.usecases.deploy import DeployAsked
     from magellan.usecases.judge_promotion import (
         ApprovedBy,
         approval_in_force,
         approve_promotion,
         judge_promotion,
     )
+    from magellan.usecases.prepare_deploy import DeployAsked
     from magellan.wiring import ledger, promotion_sources, release_key
     from magellan.workspace.workspace import Workspace
 

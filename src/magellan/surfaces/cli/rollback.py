@@ -39,7 +39,8 @@ def rollback(
     Without --yes it is looked at, and nothing is changed.
     """
     from magellan.surfaces.cli.deploy_options import deploy_sources, prepare_and_carry_out, read_stage
-    from magellan.usecases.deploy import DeployAsked, release_before
+    from magellan.usecases.deploy_history import release_before
+    from magellan.usecases.prepare_deploy import DeployAsked
     from magellan.workspace.workspace import Workspace
 
     to = read_stage(stage)
