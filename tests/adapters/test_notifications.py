@@ -260,7 +260,17 @@ def test_a_storm_is_one_message(sink: Sink, tmp_path: Path) -> None:
     ((_, told),) = sink.taken
     text = json.dumps(told)
     assert text.index("breaker 'errors'") < text.index("order a was refused"), "the severest first"
-    assert "and 13 more" in text
+    assert "and 12 more" in text
+
+
+def test_whatever_is_critical_is_named(sink: Sink, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, slack())
+    names = [f"breaker {letter} tripped" for letter in "abcdefghijklmnopqrst"]
+    for name in names:
+        desk.tell(name)
+    assert (desk.round(), desk.round()) == (Round(sent=15, waiting=5), Round(sent=5))
+    text = json.dumps(sink.taken)
+    assert [name for name in names if name not in text] == []
 
 
 def test_quiet_hours_hold_everything_but_what_is_critical(sink: Sink, tmp_path: Path) -> None:

@@ -62,24 +62,43 @@ def sort_messages(
     return Sorted(due=tuple(due), repeated=tuple(repeated), held=tuple(held), stale=tuple(stale))
 
 
-def worded(messages: Sequence[Message]) -> tuple[Severity, str, str]:
-    """Severity, title and body of one notification about all of them: the severest first, each incident once."""
-    counts = Counter(each.incident for each in messages)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worded:
+    """One notification, and what it tells."""
+
+    severity: Severity
+    title: str
+    body: str
+    tells: tuple[Message, ...]  # each is named in it, or counted among the less severe ones that are not
+
+
+def worded(due: Sequence[Message]) -> Worded:
+    """One notification about them: the severest first, each incident once.
+
+    It names as many as a phone shows. What is critical beyond that is left to the next round; the rest is counted.
+    """
+    counts = Counter(each.incident for each in due)
     firsts: dict[str, Message] = {}
-    for each in messages:
+    for each in due:
         firsts.setdefault(each.incident, each)
     ordered = sorted(firsts.values(), key=lambda each: (-SEVERITIES.index(each.severity), each.at))
+    named, rest = ordered[:_LINES], ordered[_LINES:]
+    counted = [each for each in rest if each.severity != "critical"]
     lines = [
         f"{each.at:%Y-%m-%d %H:%M:%S} UTC {each.source}: {each.text}"
         + (f" ({counts[each.incident]} times)" if counts[each.incident] > 1 else "")
-        for each in ordered
+        for each in named
     ]
-    if len(lines) > _LINES:
-        lines[_LINES - 1 :] = [
-            f"and {len(lines) - _LINES + 1} more; `magellan status` shows how things stand"
-        ]
+    if counted:
+        lines.append(f"and {len(counted)} more; `magellan status` shows how things stand")
+    told = {each.incident for each in (*named, *counted)}
     first = ordered[0]
-    return first.severity, f"Magellan, {first.severity}: {first.source}", "\n".join(lines)
+    return Worded(
+        severity=first.severity,
+        title=f"Magellan, {first.severity}: {first.source}",
+        body="\n".join(lines),
+        tells=tuple(each for each in due if each.incident in told),
+    )
 
 
 def deliver_round(
@@ -98,7 +117,8 @@ def deliver_round(
     left = len(sorted_.due) + len(sorted_.held)
     if not sorted_.due or (state.next_at is not None and now() < state.next_at):
         return Round(merged=len(sorted_.repeated), waiting=left, error=state.last_error)
-    error = transport.send(*worded(sorted_.due))
+    told_now = worded(sorted_.due)
+    error = transport.send(told_now.severity, told_now.title, told_now.body)
     at = now()
     if error:
         pause_s = min(2.0**state.failures, _PAUSE_S_MAX)
@@ -113,11 +133,12 @@ def deliver_round(
         return Round(merged=len(sorted_.repeated), waiting=left, error=error)
     keeps = timedelta(seconds=terms.repeat_after_s)
     told = {incident: told_at for incident, told_at in state.told.items() if at - told_at < keeps}
-    told.update({each.incident: at for each in sorted_.due})
+    told.update({each.incident: at for each in told_now.tells})
     # First that it was told, then that it need not be any more: a kill in between removes it as a repetition.
     queue.keep(ChannelState(last_sent_at=at, told=told))
-    queue.remove(sorted_.due)
-    return Round(sent=len(sorted_.due), merged=len(sorted_.repeated), waiting=len(sorted_.held))
+    queue.remove(told_now.tells)
+    sent = len(told_now.tells)
+    return Round(sent=sent, merged=len(sorted_.repeated), waiting=left - sent)
 
 
 def enqueue(outbox: Outbox, terms: NotificationTerms, message: Message) -> tuple[str, ...]:
