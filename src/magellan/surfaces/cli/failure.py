@@ -6,15 +6,19 @@ import os
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from magellan.errors import MagellanError
 from magellan.surfaces.cli.options import enclosing_workspace
+
+if TYPE_CHECKING:
+    from magellan.ledger.known_secrets import KnownSecrets
 
 # What the operating system refuses for reasons that a person can mend. Anything else it refuses is a
 # defect of ours: a missing or unreadable input file is reported where it is opened, as FixInput.
@@ -73,10 +77,11 @@ def failure_of(error: BaseException, *, command: str) -> Failure:
         message, next_step = SYSTEM_REFUSALS[error.errno]
         where = f": {error.filename}" if error.filename else ""
         return Failure(code="system-refusal", message=message + where, next_step=next_step)
+    secrets = _known_secrets()
     return Failure(
         code="unexpected",
-        message=f"unexpected {type(error).__name__}: {error}",
-        kept=_keep_traceback(error),
+        message=secrets.hidden_in(f"unexpected {type(error).__name__}: {error}"),
+        kept=_keep_traceback(secrets.hidden_in("".join(traceback.format_exception(error)))),
         next_step="this is a defect of Magellan: please report it, with that file",
     )
 
@@ -120,9 +125,26 @@ def _called(error: typer.TyperException, command: str) -> str:
     return context.command_path if context else " ".join(["magellan", *command.split()])
 
 
-def _keep_traceback(error: BaseException) -> str:
-    """Write the full traceback to the first place that takes it; says where, or that it was nowhere."""
-    text = "".join(traceback.format_exception(error))
+def _known_secrets() -> "KnownSecrets":
+    """What the environment and the workspace's .env hold: a library's error may quote an address with a key in it."""
+    from magellan.adapters.env_file import EnvFile
+    from magellan.ledger.known_secrets import KnownSecrets
+    from magellan.settings import named_like_secrets
+
+    known = dict(os.environ)
+    workspace = enclosing_workspace(Path.cwd())
+    if workspace is not None:
+        file = EnvFile(workspace / ".env")
+        # One that cannot be read gave this process no secret either.
+        with suppress(MagellanError):
+            known.update(
+                {name: value.get_secret_value() for name in file.names() if (value := file.secret(name))}
+            )
+    return KnownSecrets(named_like_secrets(known).values())
+
+
+def _keep_traceback(text: str) -> str:
+    """Write the traceback to the first place that takes it; says where, or that it was nowhere."""
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
     for folder in _crash_folders():
         path = folder / f"{stamp}.txt"
