@@ -148,6 +148,11 @@ NEEDS_NO_WORKSPACE = (
     "migrate plan",
     "migrate merge",
     "migrate workspace",
+    "migrate apply",
+    "migrate verify",
+    "migrate rollback",
+    "migrate shims list",
+    "migrate shims remove",
 )
 
 
