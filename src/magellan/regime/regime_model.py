@@ -162,13 +162,14 @@ class RegimeModel:
 
     def confidence(self, axis: Axis) -> Floats:
         """Shape (n,): probability of the label, lowered while the alarm rings; NaN where the label is unknown."""
-        labels = self.labels(axis)
-        rows = np.arange(len(labels))
-        chosen = self.probabilities(axis)[rows, np.maximum(labels, 0)]
+        return self._confidence(axis, slice(None))
+
+    def _confidence(self, axis: Axis, rows: slice) -> Floats:
+        labels = self._labels.values[rows, AXES.index(axis)].astype(np.int64)
+        shares = self.probabilities(axis)[rows]
+        chosen = shares[np.arange(len(labels)), np.maximum(labels, 0)]
         alarm = self.config.alarm
-        rings = (
-            np.nan_to_num(self.alarm) >= alarm.ring_at if alarm.enabled else np.zeros(len(labels), dtype=bool)
-        )
+        rings = (np.nan_to_num(self.alarm[rows]) >= alarm.ring_at) & alarm.enabled
         out: Floats = np.where(labels >= 0, np.where(rings, alarm.confidence_factor * chosen, chosen), np.nan)
         return out
 
@@ -224,7 +225,7 @@ class RegimeModel:
             raise FixInput(f"{self.symbol}: there is no bar to say anything about")
         row = range(len(self))[row]
         opened_at = instant(int(self._opened[row]))
-        volatility, trend, structure = (int(self.labels(axis)[row]) for axis in AXES)
+        volatility, trend, structure = (int(self._labels.values[row, at]) for at in range(len(AXES)))
         state = self._state_reading(row)
         alarm = float(self.alarm[row])
         return RegimeReading(
@@ -243,9 +244,10 @@ class RegimeModel:
         )
 
     def _axis_reading(self, axis: Axis, row: int) -> AxisReading:
-        label = int(self.labels(axis)[row])
+        place = AXES.index(axis)
+        label = int(self._labels.values[row, place])
         shares = self.probabilities(axis)[row]
-        confidence = float(self.confidence(axis)[row])
+        confidence = float(self._confidence(axis, slice(row, row + 1))[0])
         return AxisReading(
             axis=axis,
             label=UNKNOWN if label < 0 else CLASSES[axis][label],
@@ -254,8 +256,8 @@ class RegimeModel:
                 for name, share in zip(CLASSES[axis], shares, strict=True)
             },
             confidence=None if confidence != confidence else confidence,
-            age_bars=int(self.ages(axis)[row]),
-            filter_weight=float(self._filter_share.values[row, AXES.index(axis)]),
+            age_bars=int(self._labels.values[row, len(AXES) + 1 + place]),
+            filter_weight=float(self._filter_share.values[row, place]),
         )
 
     def _state_reading(self, row: int) -> StateReading:
@@ -266,7 +268,7 @@ class RegimeModel:
                 evidence_for_regimes=None, model_id="", fitted_bars=0,
             )  # fmt: skip
         model = self.models[int(at)]
-        state = int(self.states[row])
+        state = int(self._labels.values[row, len(AXES)])
         stay = float(model.expected_stay_bars[state]) if state >= 0 else np.nan
         return StateReading(
             state=state,
