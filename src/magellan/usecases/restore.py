@@ -81,9 +81,7 @@ class ExamineRestored(Step[RestoreWorld]):
         return frozenset({f"beside {self.into}"})
 
     async def check(self, world: RestoreWorld, before: Before | None) -> Answer:
-        if world.found is None and world.folder.beside() is Beside.WHOLE:
-            return NotDone(before={})
-        return Done()
+        return NotDone(before={}) if world.found is None else Done()
 
     async def do(self, world: RestoreWorld, before: Before) -> None:
         world.found = world.examine(world.folder.beside_folder)
