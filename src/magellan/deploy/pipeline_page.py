@@ -12,6 +12,7 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid #8884; }
+td:not(:last-child) { white-space: nowrap; }
 .passed { color: #18794e; } .failed { color: #c62a2f; font-weight: 600; }
 @media (prefers-color-scheme: dark) { body { background: #111; color: #eee; } .passed { color: #5bb98b; }
 .failed { color: #ff8b8b; } }
