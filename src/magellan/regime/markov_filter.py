@@ -19,7 +19,7 @@ from magellan.regime.markov_model import MarkovModel, aligned
 from magellan.regime.rows import Rows
 from magellan.trading.bar import Floats, Mask
 
-_GROWN: Final = 1.5  # times the bars of the last search, and the states are asked about again
+GROWN: Final = 1.5  # times the bars of the last search, and the states are asked about again
 
 
 class MarkovFilter:
@@ -101,12 +101,12 @@ class MarkovFilter:
     def _is_due(self, seen: int) -> bool:
         if not self.models:
             return seen >= self._config.first_fit_bars
-        return self._sessions_since >= self._config.refit_every_sessions or seen >= _GROWN * self._searched_at
+        return self._sessions_since >= self._config.refit_every_sessions or seen >= GROWN * self._searched_at
 
     def _fit(self, past: Floats, seen: int) -> None:
         window = np.ascontiguousarray(past[-self._config.fit_window_bars :])
         before = self.model
-        like = None if seen >= _GROWN * self._searched_at else before
+        like = None if seen >= GROWN * self._searched_at else before
         model = aligned(fit(window, self._config, like=like), before)
         if like is None:
             self._searched_at = seen

@@ -46,14 +46,18 @@ def evaluate_scenarios(
     names: Sequence[str] = SCENARIOS,
     seeds: Sequence[int] = range(10),
     states_given: bool = True,
+    frozen: bool = False,
     progress: Progress = lambda phase, done, total: None,
 ) -> tuple[ScenarioReport, ...]:
     """Labelled scenarios beside the oracle, and null data.
 
     states_given: tell the number of states, as is done for other models; of null data it is always asked.
+    frozen:       fit once, as other models were measured, and not on the calendar.
     """
     return tuple(
-        scenario_report(name, tuple(seeds), config, states_given=states_given, progress=progress)
+        scenario_report(
+            name, tuple(seeds), config, states_given=states_given, frozen=frozen, progress=progress
+        )
         for name in names
     )
 

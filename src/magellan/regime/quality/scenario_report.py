@@ -1,7 +1,8 @@
 """Scenario report: the filter on bars whose truth is known, beside the oracle that knows the true parameters.
 
-The model is fitted on the first half of the bars and frozen; the second half is labelled causally and scored. Found
-states are named on the first half. This is how others' models were measured, so that shares can be compared.
+The second half of the bars is labelled causally and scored. The model is fitted on the first half, and then either
+frozen, as others' models were measured, or fitted again on the product's own calendar. After every fit, found states
+are named on bars that were past by then.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from magellan.regime.config import RegimeConfig
+from magellan.regime.config import DecisionConfig, RegimeConfig
 from magellan.regime.day_profile import DayProfile
+from magellan.regime.decision import Decider, expected_right
 from magellan.regime.fitting import fit, fit_states
-from magellan.regime.frozen_filter import state_labels, state_probabilities
+from magellan.regime.frozen_filter import state_probabilities
+from magellan.regime.markov_filter import GROWN
+from magellan.regime.markov_model import MarkovModel, aligned
 from magellan.regime.quality.calibration import Calibration, calibration
 from magellan.regime.quality.path_score import names_of_states, path_score
 from magellan.regime.quality.scenario import Scenario, scenario
@@ -47,7 +52,8 @@ class ScenarioReport:
     states_given: (
         bool  # the number of states was told, as it is to other models; else it was chosen by the evidence
     )
-    states_found: tuple[int, ...]  # per seed
+    frozen: bool  # fitted once, on the first half
+    states_found: tuple[int, ...]  # per seed, by the last fit
     regimes_found: float  # share of seeds in which two or more states were found, or would have been
     oracle_accuracy: float
     oracle_delay_median_bars: float
@@ -64,35 +70,27 @@ def scenario_report(
     config: RegimeConfig,
     *,
     states_given: bool,
+    frozen: bool = False,
     progress: Progress = lambda phase, done, total: None,
 ) -> ScenarioReport:
     """Measure one scenario. The dial's positions are those of `DIAL` and the config's own."""
     dial = sorted({*DIAL, config.decision.stability})
     rows: dict[float, list[tuple[float, float, float, float]]] = {position: [] for position in dial}
     oracle: list[tuple[float, float, float, float]] = []
-    found, evidence, beliefs, truths = [], [], [], []
+    found, beliefs, truths = [], [], []
     states = 1
     for done, seed in enumerate(seeds):
         progress(name, done, len(seeds))
         made = scenario(name, seed)
         states = made.states
         half = len(made.truth) // 2
-        returns = deflated_returns(made, config)
-        past = np.ascontiguousarray(returns[:half])
-        if states_given and made.states > 1:
-            model = fit_states(past, config.filter, made.states)
-        else:
-            model = fit(past, config.filter)
-        found.append(model.states)
-        evidence.append(model.evidence_for_regimes)
-        probabilities, _ = state_probabilities(model, returns)
-        most = probabilities.argmax(axis=1)
-        names = names_of_states(most[:half], made.truth[:half], found=model.states, states=made.states)
-        best = path_score(made.oracle[half:], made.truth[half:])
+        spans = _labelled(made, config, half, states_given=states_given and states > 1, frozen=frozen)
+        found.append(spans[-1].model.states)
+        truth = made.truth[half:]
+        best = path_score(made.oracle[half:], truth)
         oracle.append((best.accuracy, best.delay_median_bars, best.wrong_switches, best.true_switches))
         for position in dial:
-            labels = names[state_labels(model, probabilities, position)]
-            score = path_score(labels[half:], made.truth[half:])
+            score = path_score(_decided(spans, position), truth)
             rows[position].append(
                 (
                     score.accuracy / best.accuracy,
@@ -101,12 +99,9 @@ def scenario_report(
                     score.switches,
                 )
             )
-        if made.states > 1:
-            named = np.zeros((len(returns), made.states))
-            for at, name_of in enumerate(names):
-                named[:, name_of] += probabilities[:, at]
-            beliefs.append(named[half:])
-            truths.append(made.truth[half:])
+        if states > 1:
+            beliefs.append(np.concatenate([span.beliefs for span in spans]))
+            truths.append(truth)
     progress(name, len(seeds), len(seeds))
     means = np.nanmean(np.array(oracle), axis=0) if states > 1 else np.array([1.0, np.nan, 0.0, 0.0])
     return ScenarioReport(
@@ -114,6 +109,7 @@ def scenario_report(
         seeds=tuple(seeds),
         states_true=states,
         states_given=states_given,
+        frozen=frozen,
         states_found=tuple(found),
         regimes_found=float(np.mean([each > 1 for each in found])),
         oracle_accuracy=float(means[0]),
@@ -124,6 +120,76 @@ def scenario_report(
         share_of_oracle_min=min(row[0] for row in rows[0.0]),
         calibration=calibration(np.concatenate(beliefs), np.concatenate(truths)) if beliefs else None,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Span:
+    """Bars that one fit judged."""
+
+    model: MarkovModel
+    beliefs: Floats  # (bars, true states): probabilities by the names that the past gave the found states
+    stay: Floats  # (true states, true states): the fit's moves, by those names
+
+
+def _labelled(
+    made: Scenario, config: RegimeConfig, half: int, *, states_given: bool, frozen: bool
+) -> list[_Span]:
+    returns = deflated_returns(made, config)
+    n = len(returns)
+    sessions = session_columns(made.bars).first
+    calendar = (half + np.flatnonzero(sessions[half:]))[:: config.filter.refit_every_sessions].tolist()
+    edges = [half] if frozen else sorted({half, *calendar})
+    spans: list[_Span] = []
+    model: MarkovModel | None = None
+    searched = 0
+    for start, end in zip(edges, [*edges[1:], n], strict=True):
+        past = np.ascontiguousarray(returns[max(0, start - config.filter.fit_window_bars) : start])
+        if states_given and model is None:
+            model = fit_states(past, config.filter, made.states)
+        elif states_given or (model is not None and start < GROWN * searched):
+            model = aligned(fit(past, config.filter, like=model), model)
+        else:
+            model, searched = aligned(fit(past, config.filter), model), start
+        first = start - len(past)
+        probabilities, _ = state_probabilities(model, np.ascontiguousarray(returns[first:end]))
+        names = names_of_states(
+            probabilities[: len(past)].argmax(axis=1),
+            made.truth[first:start],
+            found=model.states,
+            states=made.states,
+        )
+        member = np.zeros((model.states, made.states))
+        member[np.arange(model.states), names] = 1.0
+        spans.append(
+            _Span(
+                model=model,
+                beliefs=probabilities[len(past) :] @ member,
+                stay=_stay_by_name(model, member),
+            )
+        )
+    return spans
+
+
+def _stay_by_name(model: MarkovModel, member: Floats) -> Floats:
+    """Moves between names; a name that no state bears is left at once."""
+    weight = member * model.usual_share[:, None]
+    share = weight.sum(axis=0)
+    moves = weight.T @ model.stay @ member
+    even = np.full_like(moves, 1.0 / len(moves))
+    return np.where(share[:, None] > 0.0, moves / np.where(share > 0.0, share, 1.0)[:, None], even)
+
+
+def _decided(spans: list[_Span], stability: float) -> NDArray[np.int64]:
+    """One path of labels over spans whose states bear the same names."""
+    decider = Decider(DecisionConfig(stability=stability), likelier_than=0.5)
+    paths = []
+    for span in spans:
+        n = len(span.beliefs)
+        out, nothing = np.empty((n, 2)), np.zeros(n)
+        right = expected_right(span.stay)
+        decider.extend(np.ascontiguousarray(span.beliefs), right, nothing.astype(bool), nothing, 0, n, out, 0)
+        paths.append(out[:, 0].astype(np.int64))
+    return np.concatenate(paths)
 
 
 def deflated_returns(made: Scenario, config: RegimeConfig) -> Floats:

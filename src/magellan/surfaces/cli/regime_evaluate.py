@@ -33,6 +33,9 @@ def regime_evaluate(
     choose_states: Annotated[
         bool, typer.Option("--choose-states", help="Let the evidence choose the number of states.")
     ] = False,
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Fit scenarios once, on their first half, and not again.")
+    ] = False,
     prefixes: Annotated[int, typer.Option("--prefixes", min=1, help="Of a symbol's bars to compare.")] = 3,
     config: ConfigOption = None,
     workspace: WorkspaceOption = None,
@@ -56,6 +59,7 @@ def regime_evaluate(
                 settings,
                 seeds=range(first_seed, first_seed + seeds),
                 states_given=not choose_states,
+                frozen=frozen,
                 progress=bars.report,
             )
         emit(reports, as_json=as_json, human=lambda: _show_scenarios(reports, settings.decision.stability))
@@ -102,7 +106,7 @@ def _show_scenarios(reports: tuple[ScenarioReport, ...], stability: float) -> No
         ),
         rows,
         numbers=("of the oracle", "late (oracle)", "wrong switches", "regimes found", "calibration"),
-        footnote=f"{len(reports[0].seeds)} seeds; the second half of each, fitted on the first. Wrong switches per "
+        footnote=f"{len(reports[0].seeds)} seeds; the second half of each. Wrong switches per "
         "1,000 bars; of null every switch is wrong. Calibration: mean error of the probabilities.",
     )
 
