@@ -44,6 +44,7 @@ class Desk:
     world: SimulatedWorld = field(default_factory=SimulatedWorld)
     consents: tuple[Finding, ...] = ()
     trusted: str = BENCH.key.public_key
+    told: list[tuple[str, str]] = field(default_factory=list)
     settings: WorkspaceSettings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,9 +72,13 @@ class Desk:
             changes=self.changes,
             sources=SourceFolders(self.root, kept=self.root / "replaced"),
             consent=lambda asked, opened: self.consents,
+            notifier=self,
             actor=Actor(person="jane", host="desk", pid=7),
             clock=self.world.now,
         )
+
+    def tell(self, severity: str, text: str, at: datetime) -> None:
+        self.told.append((severity, text))
 
     def build(self, version: str, behaviour: Behaviour = WELL, **of: Any) -> str:
         release = BENCH.release(version=version, config_sha256=version[0] * 64, **of)
@@ -150,6 +155,10 @@ def test_a_release_that_was_taken_back_is_recorded_and_not_picked_again_by_itsel
     assert isinstance(outcome, TakenBack)
     assert desk.trades() == good
     assert desk.audit()[-1] == ("deploy", "taken back", bad[:4])
+    severity, text = desk.told[-1]
+    assert severity == "critical"
+    assert "taken back" in text
+    assert "its code is broken" in text
     refused = desk.refusal()
     assert "was taken back from test" in refused
     assert "its code is broken" in refused

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ class Always(dict[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         return self.what
+
+
+class Nobody:
+    """Nobody listens."""
+
+    def tell(self, severity: str, text: str, at: datetime) -> None: ...
 
 
 @dataclass
@@ -90,6 +97,7 @@ class Line:
                 changes=self.changes,
                 sources=SourceFolders(self.desk.workspace.root, kept=self.root / "replaced"),
                 consent=lambda asked, opened: self.consents,
+                notifier=Nobody(),
                 actor=Actor(person="jane", host="desk", pid=7),
                 clock=self.world.now,
             ),

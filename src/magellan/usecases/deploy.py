@@ -11,9 +11,7 @@ from dataclasses import replace
 
 from magellan.audit.change import Change, Result
 from magellan.deploy.host import Fleet
-from magellan.deploy.rollout import (
-    rollout_of,
-)
+from magellan.deploy.rollout import rollout_of
 from magellan.deploy.steps.install import InstallRelease
 from magellan.errors import FixInput
 from magellan.plan.carry_out import Finished, Halted, Outcome, Progress, TakenBack, carry_out, take_back
@@ -48,6 +46,7 @@ async def begin_deploy(
             prepared.plan, prepared.fleet, journal, now=sources.clock, on_progress=on_progress
         )
         sources.changes.append(_ended(begun, outcome, sources))
+    _tell(outcome, sources)
     return outcome
 
 
@@ -86,7 +85,21 @@ async def go_on(
         else:
             outcome = await carry_out(plan, fleet, journal, now=sources.clock, on_progress=on_progress)
         sources.changes.append(_ended(begun, outcome, sources))
+    _tell(outcome, sources)
     return outcome
+
+
+def _tell(outcome: Outcome, sources: DeploySources) -> None:
+    """Say on every channel how it ended."""
+    name = outcome.status.name
+    match outcome:
+        case Finished():
+            severity, words = "info", f"{name}: done"
+        case TakenBack(why=why):
+            severity, words = "critical", f"{name}: taken back, what traded before trades again: {why}"
+        case Halted(why=why, next_step=next_step):
+            severity, words = "critical", f"{name}: halted: {why}; {next_step}"
+    sources.notifier.tell(severity, words, sources.clock())
 
 
 def _change(asked: DeployAsked, release_id: str, sources: DeploySources, result: Result) -> Change:

@@ -27,6 +27,7 @@ from magellan.plan.preview import preview
 from magellan.plan.status import PlanStatus, status_of
 from magellan.ports.change_log import ChangeLog
 from magellan.ports.journal import Journals, PlanUnfinished
+from magellan.ports.notifier import Notifier
 from magellan.ports.release_store import ReleaseStore
 from magellan.release.artifact import Artifact
 from magellan.release.manifest import LOCK
@@ -53,6 +54,7 @@ class DeploySources:
     consent: Callable[
         [DeployAsked, Opened], tuple[Finding, ...]
     ]  # promotion, freeze: whether it may be done now
+    notifier: Notifier
     actor: Actor
     clock: Callable[[], datetime]  # now, aware, UTC
 

@@ -60,6 +60,7 @@ def deploy_sources(workspace: Workspace, by: str | None) -> DeploySources:
         freeze_sources,
         host,
         ledger,
+        notifier,
         plan_journals,
         promotion_sources,
         release_store,
@@ -87,6 +88,7 @@ def deploy_sources(workspace: Workspace, by: str | None) -> DeploySources:
         changes=changes,
         sources=source_folders(workspace),
         consent=consent,
+        notifier=notifier(workspace, "deployments", ()),
         actor=Actor(person=(by or getpass.getuser()).strip(), host=socket.gethostname(), pid=os.getpid()),
         clock=lambda: datetime.now(UTC),
     )
