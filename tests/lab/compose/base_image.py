@@ -1,4 +1,8 @@
-"""A base image without a registry: the interpreter that runs the tests, with the packages that releases list."""
+"""A base image without a registry: the interpreter that runs the tests, bare or with the packages that releases list.
+
+`python tests/lab/compose/base_image.py docker -H unix:///run/docker.sock` has an engine hold the one with packages, for
+trying a compose target by hand.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,12 @@ _LEFT_OUT = {"test", "site-packages", "__pycache__", "idlelib", "lib2to3", "tkin
 _PASSWD = b"root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
 
 
-def base_image(docker: list[str]) -> str:
+def base_image(docker: list[str], *, with_packages: bool) -> str:
     """Have the engine hold the image; gives its id. One that is there already is used again.
 
     docker: the engine's command, with where it listens.
     """
-    files = dict(sorted(_files()))
+    files = dict(sorted(_files(with_packages=with_packages)))
     listing = json.dumps([(place, str(source), source.stat().st_size) for place, source in files.items()])
     tag = f"magellan-lab/base:{hashlib.sha256(listing.encode()).hexdigest()[:16]}"
     found = subprocess.run(
@@ -55,7 +59,7 @@ def base_image(docker: list[str]) -> str:
     return image
 
 
-def _files() -> Iterator[tuple[str, Path]]:
+def _files(*, with_packages: bool) -> Iterator[tuple[str, Path]]:
     """Where each file lies in the image, and here."""
     executable = Path(sys.executable).resolve()
     yield f"{sys.base_prefix}/bin/{executable.name}", executable
@@ -67,7 +71,8 @@ def _files() -> Iterator[tuple[str, Path]]:
             yield str(path), path
             compiled += [path] if path.suffix == ".so" else []
     site = f"{standard}/site-packages"
-    for name in sorted(set(re.findall(r"^([A-Za-z0-9_.-]+)==", REQUIREMENTS.read_text(), re.MULTILINE))):
+    listed_names = re.findall(r"^([A-Za-z0-9_.-]+)==", REQUIREMENTS.read_text(), re.MULTILINE)
+    for name in sorted(set(listed_names)) if with_packages else ():
         try:
             listed = importlib.metadata.files(name) or []
         except importlib.metadata.PackageNotFoundError:
@@ -92,3 +97,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(base_image(sys.argv[1:], with_packages=True) + "\n")

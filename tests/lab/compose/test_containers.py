@@ -1,0 +1,291 @@
+"""Instances as real containers, by the Docker engine in a network of its own.
+
+Needs root, dockerd and ip; nothing is fetched, and nothing of it is left. check-jsonschema, where it is on the PATH or
+named by MAGELLAN_CHECK_JSONSCHEMA, holds the compose file against the specification.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+
+from lab.compose.base_image import base_image
+from magellan.adapters.compose.engine import ContainerEngine
+from magellan.adapters.compose.keeper import ComposeKeeper, ComposeTerms, ImageEnvironments
+from magellan.adapters.compose.service import Confines
+from magellan.adapters.local.host import HostFolder, LocalHost
+from magellan.adapters.local.installed_releases import InstalledReleases
+from magellan.deploy.health import SessionLook
+from magellan.deploy.instance import Condition, Instance, Process
+from magellan.errors import AskOperator
+from magellan.release.artifact import Artifact, packed
+from release.conftest import Bench
+
+LACKS = [each for each in ("dockerd", "docker", "ip", "nsenter") if shutil.which(each) is None]
+CHECK_JSONSCHEMA = os.environ.get("MAGELLAN_CHECK_JSONSCHEMA") or shutil.which("check-jsonschema")
+ENGINE = (Path(__file__).parent / "tiny_engine.py").read_bytes()
+CANARY = "canary-of-the-env-file"
+UP_WITHIN_S = 120.0
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root"),
+    pytest.mark.skipif(bool(LACKS), reason=f"not installed: {', '.join(LACKS)}"),
+]
+
+
+@pytest.fixture(scope="module")
+def engine_environment() -> Iterator[dict[str, str]]:
+    """A Docker engine that reaches nothing and leaves nothing; what its client needs to find it."""
+    folder = Path(mkdtemp(prefix="magellan-docker-", dir="/tmp"))  # short: a socket's path has 107 characters
+    network = folder.name
+    subprocess.run(["ip", "netns", "add", network], check=True)
+    address = f"unix://{folder}/socket"
+    command = ["nsenter", f"--net=/run/netns/{network}", "dockerd", "--host", address]
+    command += [
+        "--data-root",
+        f"{folder}/data",
+        "--exec-root",
+        f"{folder}/exec",
+        "--pidfile",
+        f"{folder}/pid",
+    ]
+    command += ["--bip", "198.51.100.129/26", "--default-address-pool", "base=203.0.113.0/24,size=27"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "DOCKER_HOST": address}
+    try:
+        with open(folder / "log", "wb") as log:
+            daemon = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+
+            def is_up() -> bool:
+                asked = ["docker", "version"]
+                return subprocess.run(asked, env=environment, capture_output=True).returncode == 0
+
+            if not reached(is_up):
+                pytest.skip(f"dockerd does not start here: {(folder / 'log').read_text()[-300:]}")
+            yield environment
+        finally:
+            daemon.terminate()
+            daemon.wait(timeout=60)
+    finally:
+        subprocess.run(["ip", "netns", "delete", network], check=True)
+        for mounted in (folder / "data", folder / "exec"):
+            subprocess.run(["umount", "--recursive", "--lazy", str(mounted)], capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """A workspace whose instances are containers."""
+
+    bench: Bench
+    root: Path
+    files: HostFolder
+    engine: ContainerEngine
+    keeper: ComposeKeeper
+    host: LocalHost
+    environment: dict[str, str]
+
+    def installed(self, behaviour: str) -> Instance:
+        """A release that behaves so, installed."""
+        artifact: Artifact = self.bench.release(
+            files={
+                "strategy/strategy.py": behaviour.encode(),
+                "engine/magellan/__init__.py": b"",
+                "engine/magellan/__main__.py": ENGINE,
+            }
+        )
+        asyncio.run(self.host.install(artifact.release_id, packed(artifact)))
+        return Instance(
+            strategy="moods",
+            stage="test",
+            account="paper",
+            ledger_account="alpaca-paper-PA1",
+            release_id=artifact.release_id,
+        )
+
+    def started(self, instance: Instance) -> None:
+        asyncio.run(self.host.start(instance))
+
+    def look(self, instance: Instance) -> Any:
+        return asyncio.run(self.host.look(instance.key))
+
+    def is_ready(self, instance: Instance) -> bool:
+        look = self.look(instance)
+        return look.process is Process.RUNNING and look.condition is Condition.READY
+
+    def docker(self, *words: str) -> str:
+        done = subprocess.run(["docker", *words], env=self.environment, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def desk(engine_environment: dict[str, str], tmp_path: Path) -> Iterator[Desk]:
+    base = base_image(["docker", "--host", engine_environment["DOCKER_HOST"]], with_packages=False)
+    bench = Bench()
+    (tmp_path / "magellan.toml").write_text("")
+    (tmp_path / ".env").write_text(f"ALPACA_API_SECRET={CANARY}\n")
+    files = HostFolder(tmp_path / ".magellan/host")
+    releases = InstalledReleases(files.folder, trusted_keys={"ada": bench.key.public_key})
+    engine = ContainerEngine("docker", engine_environment)
+    keeper = ComposeKeeper(
+        workspace=tmp_path,
+        files=files,
+        releases=releases,
+        engine=engine,
+        terms=ComposeTerms(
+            base_image=base,
+            wheels=None,
+            installs=False,
+            starts_within_s=5.0,
+            confines=Confines(memory_mb=128, cpus=1.0, processes=64, log_mb=1, logs_kept=2, network="none"),
+        ),
+    )
+
+    def no_session(account: str) -> SessionLook:
+        raise AskOperator(f"nobody asks for the session of {account}")
+
+    host = LocalHost(
+        "boxes",
+        workspace=tmp_path,
+        files=files,
+        releases=releases,
+        environments=ImageEnvironments(),
+        keeper=keeper,
+        session=no_session,
+        environment={"PATH": os.environ["PATH"], "HOME": "/root", "TZ": "UTC"},
+    )
+    made = Desk(
+        bench=bench,
+        root=tmp_path,
+        files=files,
+        engine=engine,
+        keeper=keeper,
+        host=host,
+        environment=engine_environment,
+    )
+    yield made
+    for key in files.instance_keys():
+        asyncio.run(host.stop(key))
+
+
+def reached(is_so: Callable[[], bool]) -> bool:
+    """Whether it comes to be so while we look."""
+    until_s = time.monotonic() + UP_WITHIN_S
+    while not is_so():
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_incident_42_each_release_runs_in_its_own_image_and_the_way_back_is_the_image_before(
+    desk: Desk,
+) -> None:
+    first, second = desk.installed("first"), desk.installed("second")
+    images = []
+    for instance in (first, second, first):
+        desk.started(instance)
+        assert reached(lambda instance=instance: desk.is_ready(instance))
+        look = desk.look(instance)
+        assert look.report.release_id == instance.release_id  # by its own word, from inside the image
+        container = desk.engine.container(instance.key)
+        assert container is not None
+        images.append(container.image_id)
+        told = desk.docker("inspect", "--format", "{{json .Config.Env}}", container.id)
+        engine = InstalledReleases(desk.files.folder, trusted_keys={}).engine_folder(instance.release_id)
+        assert f"PYTHONPATH=/opt/magellan/engines/{engine.name}" in told
+        assert desk.docker("exec", container.id, *health_of(desk, instance)) == ""
+        asyncio.run(desk.host.stop(instance.key))
+        assert desk.look(instance).process is Process.ABSENT
+        assert desk.engine.container(instance.key) is None
+    assert images[0] == images[2] != images[1]
+
+
+def health_of(desk: Desk, instance: Instance) -> list[str]:
+    """The health check, as the compose file has it."""
+    file = desk.files.folder / "compose" / instance.key / "compose.yaml"
+    check: list[str] = json.loads(file.read_text())["services"]["instance"]["healthcheck"]["test"]
+    return check[1:]
+
+
+def test_an_instance_that_runs_is_left_alone_and_one_of_another_image_is_made_anew(desk: Desk) -> None:
+    instance = desk.installed("first")
+    desk.started(instance)
+    assert reached(lambda: desk.is_ready(instance))
+    before = desk.engine.container(instance.key)
+    desk.started(instance)
+    after = desk.engine.container(instance.key)
+    assert before is not None and after is not None and (before.id, before.pid) == (after.id, after.pid)
+    file = desk.files.folder / "compose" / instance.key / "compose.yaml"
+    file.write_text(file.read_text().replace('"TZ": "UTC"', '"TZ": "Europe/Berlin"'))  # somebody edits it
+    desk.started(instance)
+    anew = desk.engine.container(instance.key)
+    assert anew is not None and anew.id != before.id
+    assert "TZ=UTC" in desk.docker("inspect", "--format", "{{json .Config.Env}}", anew.id)
+
+
+def test_a_killed_instance_is_started_again_and_its_old_report_is_not_believed(desk: Desk) -> None:
+    instance = desk.installed("first")
+    desk.started(instance)
+    assert reached(lambda: desk.is_ready(instance))
+    pid = desk.look(instance).report.pid
+    os.kill(pid, 9)
+    assert reached(lambda: desk.is_ready(instance) and desk.look(instance).report.pid != pid)
+
+
+def test_a_release_that_ends_at_once_stays_down_and_its_last_words_are_there(desk: Desk) -> None:
+    instance = desk.installed("ends")
+    desk.started(instance)
+    assert reached(lambda: desk.look(instance).process is Process.ENDED)
+    look = desk.look(instance)
+    assert look.report is None
+    assert look.last_words[-1] == "there is no tide today"
+
+
+def test_no_secret_of_the_workspace_is_in_the_image_the_files_or_the_environment(desk: Desk) -> None:
+    instance = desk.installed("first")
+    desk.started(instance)
+    container = desk.engine.container(instance.key)
+    assert container is not None
+    saved = subprocess.run(
+        ["docker", "save", container.image_id], env=desk.environment, capture_output=True, check=True
+    )
+    assert CANARY.encode() not in saved.stdout
+    assert b"tide" in saved.stdout  # the engine is: what is looked for would be seen
+    assert CANARY not in desk.docker("inspect", container.id)
+    for file in (desk.files.folder / "compose" / instance.key).iterdir():
+        assert CANARY not in file.read_text()
+
+
+def test_an_image_that_somebody_else_gave_the_releases_name_is_not_taken_for_it(desk: Desk) -> None:
+    instance = desk.installed("first")
+    other = base_image(["docker", "--host", desk.environment["DOCKER_HOST"]], with_packages=False)
+    desk.docker("tag", other, f"magellan/moods:{instance.release_id}")
+    desk.started(instance)
+    container = desk.engine.container(instance.key)
+    assert container is not None and container.image_id != other
+    assert reached(lambda: desk.is_ready(instance))
+
+
+@pytest.mark.skipif(not CHECK_JSONSCHEMA, reason="check-jsonschema is neither on the PATH nor named")
+def test_the_compose_file_is_one_by_the_specifications_own_schema(desk: Desk) -> None:
+    instance = desk.installed("first")
+    desk.started(instance)
+    file = desk.files.folder / "compose" / instance.key / "compose.yaml"
+    command = [str(CHECK_JSONSCHEMA), "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    spoilt = file.with_name("spoilt.yaml")
+    spoilt.write_text(file.read_text().replace('"read_only": true,', '"read_onyl": true,', 1))
+    assert subprocess.run([*command, str(spoilt)], capture_output=True, check=False).returncode != 0
