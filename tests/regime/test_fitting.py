@@ -62,12 +62,12 @@ def test_a_mean_from_both_sides_of_equal_values_is_that_value() -> None:
     ("name", "share"), [("vol2", 0.99), ("eq3", 0.97), ("eq3drift", 0.95), ("intra4", 0.96)]
 )
 def test_labels_come_close_to_the_oracle(name: str, share: float) -> None:
-    report = scenario_report(name, (7001, 7003), RegimeConfig(), states_given=True)
+    report = scenario_report(name, (7001, 7003), RegimeConfig(), states_given=True, frozen=True)
     assert report.dial[0].share_of_oracle >= share
     assert report.calibration is not None and report.calibration.expected_error < 0.06
 
 
 def test_a_dearer_switch_is_never_a_more_frequent_one() -> None:
-    report = scenario_report("vol2", (7001,), RegimeConfig(), states_given=True)
+    report = scenario_report("vol2", (7001,), RegimeConfig(), states_given=True, frozen=True)
     switches = [each.switches for each in report.dial]
     assert switches == sorted(switches, reverse=True)

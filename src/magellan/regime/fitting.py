@@ -27,7 +27,7 @@ _TRIED_STEPS: Final = 12  # of a start, before the best one goes on
 _CLUSTERING_HALF_LIVES: Final = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0, 80.0)
 _CLUSTERING_PULLS: Final = (0.8, 0.9, 0.95, 0.97, 0.985, 0.995, 1.0)
 _SEARCHED_BARS: Final = 6_000
-_KNOWN_SHARE: Final = 0.6  # of the bars, when levels are asked to foretell the rest
+_KNOWN_SHARE: Final = 0.5  # of the bars, when levels are asked to foretell the rest
 _GAIN_MIN: Final = 1.0  # in log-likelihood, that a level has to foretell better by
 _EVIDENCE_MIN: Final = (
     6.0  # in BIC; "strong" in A. Raftery, 1995, and see docs/guides/regime.md for what it costs
