@@ -499,6 +499,16 @@ def _no_target(name: str, workspace: Workspace) -> FixInput:
     return FixInput(f"there is no target '{name}' here", next_step=f"name one of these: {there_are}")
 
 
+def container_keepers(workspace: Workspace, environment: Mapping[str, str]) -> tuple[ComposeKeeper, ...]:
+    """One for each compose target."""
+    from magellan.workspace.compose_target import ComposeTarget
+
+    targets = workspace.settings.targets.values()
+    return tuple(
+        container_keeper(workspace, each, environment) for each in targets if isinstance(each, ComposeTarget)
+    )
+
+
 def container_keeper(
     workspace: Workspace, target: ComposeTarget, environment: Mapping[str, str]
 ) -> ComposeKeeper:

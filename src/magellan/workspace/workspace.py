@@ -18,8 +18,8 @@ from magellan.workspace.backup_terms import BackupTerms
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.config_file import read_text, validated
 from magellan.workspace.freeze_terms import FreezeTerms
-from magellan.workspace.promotion_terms import PromotionTerms
 from magellan.workspace.notification_terms import NotificationTerms
+from magellan.workspace.promotion_terms import PromotionTerms
 from magellan.workspace.risk_terms import RiskCaps
 from magellan.workspace.secret_terms import SecretTerms
 from magellan.workspace.section import Section
@@ -136,6 +136,12 @@ class WorkspaceSettings(Section):
                     problems.append(
                         f"stages.{stage}.targets: there is no target '{target}'; there are: {there_are}"
                     )
+            here = [each for each in terms.targets if self._is_this_machine(each)]
+            if len(here) > 1:
+                problems.append(
+                    f"stages.{stage}.targets: {' and '.join(here)} are both this machine, where one process "
+                    "trades an account"
+                )
             known = ", ".join(self.accounts) or "none"
             of_strategies = {f"accounts.{each}": named for each, named in terms.accounts.items()}
             for key, named in {"account": terms.account, **of_strategies}.items():
@@ -159,6 +165,11 @@ class WorkspaceSettings(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _is_this_machine(self, target: str) -> bool:
+        return target == LOCAL or (
+            target in self.targets and self.targets[target].kind in ("local", "compose")
+        )
 
     def stage(self, stage: Stage) -> StageTerms:
         """The terms of that stage."""

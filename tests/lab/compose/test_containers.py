@@ -244,6 +244,20 @@ def test_a_killed_instance_is_started_again_and_its_old_report_is_not_believed(d
     assert reached(lambda: desk.is_ready(instance) and desk.look(instance).report.pid != pid)
 
 
+def test_after_a_restart_of_the_machine_every_instance_is_started_again(desk: Desk) -> None:
+    instance = desk.installed("first")
+    desk.started(instance)
+    assert reached(lambda: desk.is_ready(instance))
+    keys = desk.files.instance_keys()
+    desk.keeper.stop_all(keys)
+    assert desk.look(instance).process is Process.ENDED
+    image = desk.engine.container(instance.key)
+    desk.keeper.start_all(keys)
+    assert reached(lambda: desk.is_ready(instance))
+    again = desk.engine.container(instance.key)
+    assert image is not None and again is not None and again.image_id == image.image_id
+
+
 def test_a_release_that_ends_at_once_stays_down_and_its_last_words_are_there(desk: Desk) -> None:
     instance = desk.installed("ends")
     desk.started(instance)

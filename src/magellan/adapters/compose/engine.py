@@ -98,9 +98,17 @@ class ContainerEngine:
         """Let the engine read a compose file. Raises AskOperator for one that it refuses."""
         self._compose(project, file, "config", "--quiet")
 
-    def remove(self, container: FoundContainer) -> None:
-        """End it in order, by force after the time that its file grants, and take it away."""
+    def begin(self, container: FoundContainer) -> None:
+        """Start one that has ended: the same image, the same environment."""
+        self._run("start", container.id)
+
+    def end(self, container: FoundContainer) -> None:
+        """End it in order, by force after the time that its file grants."""
         self._run("stop", container.id, within_s=_ANSWER_S + 60)
+
+    def remove(self, container: FoundContainer) -> None:
+        """End it, and take it away."""
+        self.end(container)
         self._run("rm", "--force", "--volumes", container.id)
 
     def last_lines(self, container: FoundContainer, count: int) -> tuple[str, ...]:

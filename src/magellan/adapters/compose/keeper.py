@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Final
 
 from magellan.adapters.compose.engine import ContainerEngine
 from magellan.adapters.compose.image import RECIPE_LABEL, RELEASES, Image
-from magellan.adapters.compose.service import Confines, Service
+from magellan.adapters.compose.service import Confines, Service, project_of
 from magellan.adapters.durable_file import make_folder_durably, write_durably
 from magellan.adapters.local.host import HostFolder
 from magellan.adapters.local.installed_releases import InstalledReleases
@@ -142,6 +142,25 @@ class ComposeKeeper:
         """See the port. The engine keeps what a container prints."""
         found = self._engine.container(key)
         return () if found is None else self._engine.last_lines(found, LINES_KEPT)
+
+    def start_all(self, keys: Iterable[str]) -> None:
+        """Start those of these instances that are containers and do not run, as after a restart of the machine."""
+        for key in keys:
+            file = self._folder(key) / "compose.yaml"
+            if not file.is_file():
+                continue
+            found = self._engine.container(key)
+            if found is None:
+                self._engine.up(project_of(key), file)
+            elif _STATES.get(found.status) is not Process.RUNNING:
+                self._engine.begin(found)
+
+    def stop_all(self, keys: Iterable[str]) -> None:
+        """End those of these instances that are containers, in order; `start_all` starts the same ones again."""
+        for key in keys:
+            found = self._engine.container(key) if self._folder(key).is_dir() else None
+            if found is not None:
+                self._engine.end(found)
 
     def image(self, strategy: str, release_id: str, engine: str) -> Image:
         """What the image of a release is made of. engine: the name of its folder."""
