@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -120,7 +121,10 @@ class Supervisord:
     def is_up(self) -> bool:
         """Whether the supervisor runs."""
         try:
-            return bool(self._rpc().getState())
+            with self._rpc() as rpc:
+                return bool(rpc.getState())
+        except xmlrpc.client.Fault:
+            return True  # it is on its way down
         except (OSError, http.client.HTTPException):
             return False
 
@@ -205,15 +209,20 @@ class Supervisord:
             ]
         )
 
-    def _rpc(self) -> Any:
+    @contextmanager
+    def _rpc(self) -> Iterator[Any]:
         from supervisor.xmlrpc import SupervisorTransport
 
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        try:
+            yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        finally:
+            transport.close()  # also of a socket that could not be connected
 
     def _ask(self, question: Callable[[Any], Answer]) -> Answer:
         try:
-            return question(self._rpc())
+            with self._rpc() as rpc:
+                return question(rpc)
         except (OSError, http.client.HTTPException) as error:
             raise TryAgain(
                 f"this workspace's supervisor does not answer: {error}",

@@ -69,8 +69,8 @@ class UploadedEngine:
         python = f"{self._environment}/bin/python"
         variables = {
             "PYTHONPATH": self._engine,
-            "PYTHONPYCACHEPREFIX": f"{self._host_folder}/pycache",
             "NUMBA_CACHE_DIR": self._host_folder,
+            "XDG_CACHE_HOME": f"{self.target.folder}/.magellan/cache",
         }
         given = " ".join(shlex.quote(f"{name}={value}") for name, value in variables.items())
         command = shlex.join([python, "-P", "-m", "magellan", *arguments])

@@ -33,6 +33,8 @@ from magellan.errors import AskOperator, MagellanError, TryAgain
 from magellan.workspace.target import SshTarget
 
 _SLOWEST_BYTES_PER_S: Final = 100_000  # an upload that is slower is given up
+_LAST_WORDS_WITHIN_S: Final = 1.0
+_WORDS_SHOWN: Final = 300  # characters
 _NOBODY_KNOWS: Final = "what the call had done by then"
 
 
@@ -209,7 +211,7 @@ class _Wire:
                 if not line:
                     done = await process.wait(check=False)
         except (OSError, asyncssh.Error, TimeoutError) as error:
-            raise _lost(name, error) from error
+            raise _lost(name, str(error)) from error
         if not line:
             if done.exit_status == LACKING:
                 return None
@@ -246,12 +248,12 @@ class _Wire:
         try:
             async with self._sending:  # a question and its content are not torn apart
                 if self.is_lost:
-                    raise _lost(self.name, None)
+                    raise _lost(self.name)
                 self.process.stdin.write(question.written() + content)
                 await self.process.stdin.drain()
             return await answer
         except (OSError, asyncssh.Error) as error:
-            raise _lost(self.name, error) from error
+            raise _lost(self.name, str(error)) from error
         finally:
             self._waiting.pop(number, None)
 
@@ -264,12 +266,12 @@ class _Wire:
         with suppress(TimeoutError):
             async with asyncio.timeout(1.0):
                 await self.connection.wait_closed()
-        self._fail(_lost(self.name, None))
+        self._fail(_lost(self.name))
 
     async def _read(self) -> None:
         import asyncssh
 
-        why: MagellanError = _lost(self.name, None)
+        why: MagellanError = _lost(self.name)
         try:
             while line := await self.process.stdout.readline():
                 answer = parsed_answer(line, self._verbs)
@@ -277,8 +279,10 @@ class _Wire:
                 waiting = self._waiting.get(answer.number)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
+            async with asyncio.timeout(_LAST_WORDS_WITHIN_S):  # it has ended there, and says why
+                why = _lost(self.name, bytes(await self.process.stderr.read()).decode(errors="replace"))
         except (OSError, asyncssh.Error) as error:
-            why = _lost(self.name, error)
+            why = _lost(self.name, str(error))
         except MagellanError as error:
             why = error
         finally:
@@ -291,8 +295,8 @@ class _Wire:
                 each.set_exception(why)
 
 
-def _lost(name: str, error: BaseException | None) -> TryAgain:
-    words = str(error or "").strip()
+def _lost(name: str, why: str = "") -> TryAgain:
+    words = " ".join(why.split())[:_WORDS_SHOWN]
     return TryAgain(
         f"the connection to {name} was lost{f': {words}' if words else ''}",
         kept=_NOBODY_KNOWS,

@@ -1,0 +1,125 @@
+"""An SSH server on the loopback interface, which runs what it is told as this user: for hosts that need no root."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """Where it listens, and what a client needs to be let in."""
+
+    port: int
+    key: Path
+    known_hosts: Path
+    server: Served
+
+
+class Served:
+    """The server's connections, to be cut by a test."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.connections: set[asyncssh.SSHServerConnection] = set()
+
+    def cut(self) -> None:
+        """Every connection is lost, from one instant to the next."""
+
+        async def abort() -> None:
+            for each in list(self.connections):
+                each.abort()
+
+        asyncio.run_coroutine_threadsafe(abort(), self.loop).result(10)
+
+
+async def _answer(process: asyncssh.SSHServerProcess[bytes]) -> None:
+    assert process.command is not None
+    running = await asyncio.create_subprocess_shell(
+        process.command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert running.stdin is not None and running.stdout is not None and running.stderr is not None
+    asked = asyncio.create_task(_carry(process.stdin, running.stdin))
+    try:
+        await asyncio.gather(
+            _carry(running.stdout, process.stdout, closes=False),
+            _carry(running.stderr, process.stderr, closes=False),
+        )
+        process.exit(await running.wait())
+    finally:
+        asked.cancel()
+        running.stdin.close()  # whoever serves ends when nobody asks any more
+        await running.wait()
+
+
+async def _carry(source: Any, sink: Any, *, closes: bool = True) -> None:
+    """Until it ends, or the connection does."""
+    try:
+        while content := await source.read(65_536):
+            sink.write(content)
+            await sink.drain()
+    except (OSError, asyncssh.Error):
+        return
+    if closes:
+        sink.close()
+
+
+@contextmanager
+def ssh_server(folder: Path) -> Iterator[Door]:
+    """Up until the block ends."""
+    host_key, key = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    key_file, known_hosts, allowed = folder / "key", folder / "known_hosts", folder / "authorized_keys"
+    key.write_private_key(str(key_file))
+    key.write_public_key(str(allowed))
+    served = Served()
+
+    class Server(asyncssh.SSHServer):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            self.conn = conn
+            served.connections.add(conn)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            served.connections.discard(self.conn)
+
+    thread = threading.Thread(target=served.loop.run_forever)
+    thread.start()
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        return await asyncssh.create_server(
+            Server,
+            "127.0.0.1",
+            0,
+            server_host_keys=[host_key],
+            authorized_client_keys=str(allowed),
+            process_factory=_answer,
+            encoding=None,
+        )
+
+    async def close(acceptor: asyncssh.SSHAcceptor) -> None:
+        acceptor.close()
+        for each in list(served.connections):
+            each.abort()
+        await acceptor.wait_closed()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.wait(others, timeout=10) if others else None
+
+    acceptor = asyncio.run_coroutine_threadsafe(listen(), served.loop).result(30)
+    try:
+        public = host_key.export_public_key("openssh").decode().strip()
+        known_hosts.write_text(f"[127.0.0.1]:{acceptor.get_port()} {public}\n")
+        yield Door(port=acceptor.get_port(), key=key_file, known_hosts=known_hosts, server=served)
+    finally:
+        asyncio.run_coroutine_threadsafe(close(acceptor), served.loop).result(30)
+        served.loop.call_soon_threadsafe(served.loop.stop)
+        thread.join(10)
+        served.loop.close()
