@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from deploy.simulated_hosts import (
+    CONFIG,
     LEDGER_ACCOUNT,
     NEW,
     OLD,
@@ -173,6 +174,31 @@ def test_what_goes_wrong_after_the_hand_over_brings_the_old_release_back(
     assert why in outcome.why
     assert set(trades(world).values()) == {OLD}
     must_be_whole(world)
+
+
+def test_incident_30_a_process_that_dies_and_is_started_again_is_not_taken_for_one_that_runs() -> None:
+    world = world_with(new=Behaviour(restarts_s=8))
+    outcome = carried_out(world, plan_for(world))
+    assert isinstance(outcome, TakenBack)
+    assert "another one was started in its place" in outcome.why
+    assert trades(world) == {"h1": OLD}
+
+
+def test_incident_34_keys_that_open_nothing_are_found_before_anything_relies_on_them() -> None:
+    """An instance asks the broker for its account before it says that it is ready; one that may not, ends."""
+    world = world_with(new=Behaviour(exits=True))
+    before = list(world.hosts["h1"].traders)
+    assert isinstance(carried_out(world, plan_for(world)), TakenBack)
+    assert world.hosts["h1"].traders == before
+
+
+def test_incident_42_after_a_switch_the_running_release_is_asserted_and_not_supposed() -> None:
+    """A restart once took neither the new image nor the new environment, and said nothing."""
+    world = world_with(new=Behaviour(config=CONFIG[OLD]))
+    outcome = carried_out(world, plan_for(world))
+    assert isinstance(outcome, TakenBack)
+    assert "runs the config" in outcome.why
+    assert trades(world) == {"h1": OLD}
 
 
 def test_a_release_that_dies_in_its_watch_is_noticed_within_two_seconds() -> None:
