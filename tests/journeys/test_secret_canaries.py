@@ -57,6 +57,7 @@ def test_no_secret_is_in_what_is_written_or_in_any_process(
     runner = live_desk.started()
     (live_desk.folder / "RAISES").touch()
     until((root / ".magellan/outbox/mail").is_dir)  # something is to be told
+    until((root / ".magellan/metrics/magellan.prom").is_file)
     for process in processes_of(root):
         seen = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
         assert not [each for each in (live_desk.key, SECRET, PASSWORD) if each.encode() in seen], process

@@ -27,6 +27,8 @@ LEFT_OUT: Final = (
     ".magellan/backup/*.lock",
     ".magellan/heartbeats",
     ".magellan/metrics",
+    ".magellan/host/environments",  # made anew from a release's list of dependencies
+    ".magellan/host/supervisor",
     ".env",
     "__pycache__",
     "*.unfinished",

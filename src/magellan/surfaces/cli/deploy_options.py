@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from magellan.surfaces.cli.output import emit, note, say
+from magellan.surfaces.cli.secret_options import Safe
 
 if TYPE_CHECKING:
     from magellan.plan.carry_out import Outcome, Progress
@@ -55,6 +56,7 @@ def deploy_sources(workspace: Workspace, by: str | None) -> DeploySources:
     from magellan.usecases.consent import freeze_findings, promotion_findings
     from magellan.usecases.prepare_deploy import DeploySources, Finding
     from magellan.usecases.releases import Opened
+    from magellan.usecases.secret_findings import secret_findings
     from magellan.wiring import (
         change_log,
         freeze_sources,
@@ -66,16 +68,26 @@ def deploy_sources(workspace: Workspace, by: str | None) -> DeploySources:
         release_store,
         source_folders,
     )
+    from magellan.workspace.workspace import LOCAL
 
     changes = change_log(workspace)
 
     def clock() -> datetime:
         return datetime.now(UTC)
 
+    safe = Safe.of(workspace.root)
+
     def consent(asked: DeployAsked, opened: Opened) -> tuple[Finding, ...]:
+        stage = workspace.settings.stage(asked.stage)
         with closing(ledger(workspace)) as book:
             promotion = promotion_sources(workspace, book, clock)
             return (
+                *secret_findings(
+                    safe.needed(),
+                    safe.inventory(),
+                    stage.account_of(asked.strategy),
+                    is_here=LOCAL in stage.targets,
+                ),
                 *promotion_findings(asked, opened, promotion, changes),
                 *freeze_findings(asked, opened, freeze_sources(workspace, clock), book),
             )
