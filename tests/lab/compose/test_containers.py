@@ -241,7 +241,12 @@ def test_a_killed_instance_is_started_again_and_its_old_report_is_not_believed(d
     assert reached(lambda: desk.is_ready(instance))
     pid = desk.look(instance).report.pid
     os.kill(pid, 9)
-    assert reached(lambda: desk.is_ready(instance) and desk.look(instance).report.pid != pid)
+
+    def another_runs() -> bool:
+        report = desk.look(instance).report
+        return report is not None and report.pid != pid
+
+    assert reached(another_runs)
 
 
 def test_after_a_restart_of_the_machine_every_instance_is_started_again(desk: Desk) -> None:
