@@ -1,9 +1,9 @@
 """Flatten a well-organised project into one folder, so that nothing but its code tells where a file belongs.
 
-Every module that is not an `__init__` gets a name of its own: its old one, and with a number where that is taken. Imports
-of the project's own modules, relative and absolute, name the flat modules; what an `__init__` passes on is imported from
-where it is defined. Dotted names of the project in strings and comments are shortened in the same way, since they would
-give the folder away. No `__init__` is kept.
+Every module that is not an `__init__` gets a name of its own: its old one, and with a number where that is taken.
+Imports of the project's own modules, relative and absolute, name the flat modules; what an `__init__` passes on is
+imported from where it is defined. Dotted names of the project in strings and comments are shortened in the same way,
+since they would give the folder away. No `__init__` is kept.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Features: the words by which a file tells what it is about, each with where it was said.
 
-A feature is a place and a word: "name:feed" (the file's name), "def:order" (a class or function that it defines),
-"base:strategy" (a class that one of its own extends), "doc:candle" (docstrings), "word:price" (any identifier),
-"import:numpy" (what it takes from outside the tree) and "form:main" (its form).
+A feature is a place and a word: "name:feed" (the file's name), "head:feed" (the last word of it), "def:order" (a class
+or function that it defines), "base:strategy" (a class that one of its own extends), "doc:candle" (docstrings),
+"word:price" (any identifier), "import:numpy" (what it takes from outside the tree) and "form:main" (its form).
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def features(path: str, text: str, tree: ast.Module | None) -> frozenset[str]:
     tree: None where it has a syntax error: then all its words count as identifiers.
     """
     stem = path.rpartition("/")[2].rpartition(".")[0]
-    found = {f"name:{word}" for word in words(stem)}
+    named = words(stem)
+    found = {f"name:{word}" for word in named}
+    found |= {f"head:{word}" for word in named[-1:]}
     if tree is None:
         found |= {f"word:{word}" for each in re.findall(r"[A-Za-z_]\w+", text) for word in words(each)}
         return frozenset(found)

@@ -2,8 +2,8 @@
 
 1. Each word that a file says speaks for some categories, as the rules have it. The sums become probabilities.
 2. Files that say the same, and files that import each other, pull each other along, a few rounds.
-3. The probability of the best category becomes a confidence: the share of files with that probability that were right
-   on projects whose order is known (`confidence.py`).
+3. The probability of the best category, and how many neighbours agree, become a confidence: the share of files that
+   were right where the signs were the same, on projects whose order is known (`confidence.py`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from magellan.migration.categories.confidence import confidence_of
-from magellan.migration.categories.neighbours import alike, importing, pulled
-from magellan.migration.categories.rules import PLACES, Category, CategoryRules, Holds
+from magellan.migration.categories.confidence import confidences
+from magellan.migration.categories.neighbours import Links, alike, importing, pulled
+from magellan.migration.categories.rules import Category, CategoryRules, Holds
 
 SURE: Final = 0.5
 """Below this confidence a file is listed for a person, and stays where it is."""
-HIGH: Final = 0.9
+HIGH: Final = 0.94
 """From this confidence on nobody needs to look."""
-_TEMPERATURE: Final = 1.5  # the rules' weights add up to odds that are too bold by this
+_TEMPERATURE: Final = 1.2  # the rules' weights add up to odds that are too bold by this
 _ROUNDS: Final = 10
-_LEAST: Final = 1e-3  # no category is ruled out by neighbours alone
+_LEAST: Final = 5e-4  # no category is ruled out by neighbours alone
 _MANY_FILES: Final = 0.04  # of the tree; who is imported by so many is used by all
 _MANY: Final = 5
+_SPREAD: Final = 0.22  # how much less each word of many means
 _WEAK_PLACES: Final = frozenset({"def", "doc", "word"})
 _REASONS: Final = 4
 
@@ -108,24 +109,40 @@ def _by_words(
             + rules.evidence.graph * pulled(graph, told)
             + rules.evidence.alike * pulled(similar, told)
         )
+    best = now.argmax(axis=1)
+    rows = np.arange(len(files))
+    confidence = confidences(
+        now[rows, best], own[rows, best], _agreeing(similar, best, 0.0), _agreeing(graph, best, 0.5)
+    )
     found = []
     for number, file in enumerate(files):
-        best, second = (int(each) for each in np.argsort(-now[number], kind="stable")[:2])
-        says_something = bool(spoken[number].any()) or now[number, best] > 2 / len(names)
-        category = names[best]
+        category = names[best[number]]
+        is_known = bool(spoken[number].any()) or now[number, best[number]] > 2 / len(names)
         found.append(
             Judged(
                 path=file.path,
-                category=category if says_something else None,
-                confidence=confidence_of(float(now[number, best])) if says_something else 0.0,
-                instead=names[second],
+                category=category if is_known else None,
+                confidence=float(confidence[number]) if is_known else 0.0,
+                instead=names[int(np.argsort(-now[number], kind="stable")[1])],
                 package=_package(file, rules.category[category]),
                 reasons=_reasons(
-                    said[number], rules.category[category], rules, own[number, best], now[number, best]
+                    said[number],
+                    rules.category[category],
+                    rules,
+                    own[number, best[number]],
+                    now[number, best[number]],
                 ),
             )
         )
     return found
+
+
+def _agreeing(links: Links, best: NDArray[np.intp], without: float) -> NDArray[np.float64]:
+    """The share of each file's links that lead to files of its own category; `without` where it has none."""
+    rows, columns, strengths = links
+    total = np.bincount(rows, weights=strengths, minlength=len(best))
+    same = np.bincount(rows, weights=strengths * (best[rows] == best[columns]), minlength=len(best))
+    return np.where(total > 0, same / np.where(total > 0, total, 1.0), without)
 
 
 def _with_use(files: Sequence[Said], imports: Mapping[str, frozenset[str]]) -> list[frozenset[str]]:
@@ -152,8 +169,8 @@ def _spoken(said: frozenset[str], category: Category, rules: CategoryRules) -> f
     total = 0.0
     for place, summed in sums.items():
         # A long file says many words; each of them means less.
-        spread = 1 + 0.12 * max(0.0, counts[place] ** 0.5 - 3) if place in _WEAK_PLACES else 1.0
-        total += getattr(rules.evidence, PLACES[place]) * summed / spread
+        spread = 1 + _SPREAD * max(0.0, counts[place] ** 0.5 - 3) if place in _WEAK_PLACES else 1.0
+        total += rules.evidence.of(place) * summed / spread
     return total
 
 
@@ -185,8 +202,8 @@ def _reasons(
     strengths: list[tuple[float, str]] = []
     for feature in said:
         place, _, word = feature.partition(":")
-        weight = category.weights(place).get(word, 0.0) * getattr(rules.evidence, PLACES[place])
-        if weight > 0:
+        weight = category.weights(place).get(word, 0.0) * rules.evidence.of(place)
+        if weight > 0 and place in _WORDS:
             strengths.append((weight, _WORDS[place].format(word)))
     reasons = [reason for _, reason in sorted(strengths, key=lambda each: (-each[0], each[1]))[:_REASONS]]
     if pulled_to > own + 0.1:

@@ -17,7 +17,7 @@ _MOST_ALIKE: Final = 8  # files
 _TELLING: Final = 160  # features of a file by which others like it are found
 _KNOWN_BY_ALL: Final = 0.5  # share of the files; what more of them say tells nothing
 _COUNTS: Final = {
-    "name": 3.0, "def": 1.0, "base": 2.0, "doc": 0.7, "word": 0.7, "import": 1.5, "form": 0.5
+    "name": 3.0, "head": 0.0, "def": 1.0, "base": 2.0, "doc": 0.7, "word": 0.7, "import": 1.5, "form": 0.5
 }  # fmt: skip
 
 

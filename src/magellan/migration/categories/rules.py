@@ -39,6 +39,9 @@ class Evidence(_Part):
     """How much each kind of evidence counts; 0 leaves it out."""
 
     names: Annotated[float, Field(ge=0, description="Words of the file's name.")] = 1.0
+    head: Annotated[
+        float, Field(ge=0, description="The last word of its name, again: it says what the thing is.")
+    ] = 0.6
     defines: Annotated[float, Field(ge=0, description="Words of the classes and functions it defines.")] = (
         0.45
     )
@@ -51,6 +54,11 @@ class Evidence(_Part):
         float, Field(ge=0, description="Where the files belong that it imports, and that import it.")
     ] = 0.3
     alike: Annotated[float, Field(ge=0, description="Where the files belong that say the same.")] = 0.7
+
+    def of(self, place: str) -> float:
+        """How much a word counts that was said at that place; see `categories.features`."""
+        counts: float = getattr(self, PLACES[place][1])
+        return counts
 
 
 class Category(_Part):
@@ -80,18 +88,20 @@ class Category(_Part):
 
     def weights(self, place: str) -> Mapping[str, float]:
         """The weights of words that were said at that place; see `categories.features`."""
-        weights: Mapping[str, float] = getattr(self, PLACES[place])
+        weights: Weights = getattr(self, PLACES[place][0])
         return weights
 
 
-PLACES: Final[Mapping[str, str]] = {
-    "name": "names",
-    "def": "defines",
-    "base": "bases",
-    "doc": "says",
-    "word": "uses",
-    "import": "imports",
-    "form": "form",
+PLACES: Final[Mapping[str, tuple[str, str]]] = {
+    # in features: in a category, in `evidence`
+    "name": ("names", "names"),
+    "head": ("names", "head"),
+    "def": ("defines", "defines"),
+    "base": ("bases", "bases"),
+    "doc": ("says", "says"),
+    "word": ("uses", "uses"),
+    "import": ("imports", "imports"),
+    "form": ("form", "form"),
 }
 """Where a word can be said, as features and as rules call it."""
 

@@ -1,0 +1,1 @@
+"""How often files are put where the authors of well-organised projects put them, once the folders are taken away."""

@@ -1,0 +1,172 @@
+"""Categories against the folders of well-organised projects: `python -m benchmarks.categories --projects FOLDER`.
+
+FOLDER holds a checkout of each project of truth.toml, under its name there. Each is flattened (`flatten.py`), judged
+with the rules as they are shipped, and compared. Held-out projects are shown apart: no rule was written, and no number
+fitted, with a look at them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+from benchmarks.categories.flatten import Flat, flatten
+from magellan.migration.categories.judge import HIGH, SURE, Judged, Said, judge
+from magellan.migration.categories.rules import CategoryRules, read_rules
+from magellan.migration.module_names import ModuleNames
+from magellan.migration.scan.import_graph import ImportGraph
+from magellan.migration.scan.scanned_file import read_file, resolved
+
+TRUTH: Final = Path(__file__).with_name("truth.toml")
+SAYS_IT: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("util", "utils", "utility", "helper", "helpers"), "utilities"),
+    **dict.fromkeys(("constant", "constants", "const", "exception", "exceptions", "errors", "enum", "enums"), "core"),
+}  # fmt: skip
+"""Names of files that say their category themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How a project came out."""
+
+    name: str
+    held_out: bool
+    files: int
+    right: float  # share, where a name that says its category counts as well
+    right_by_folder: float  # share, by the folder alone
+    sure: float  # share of files that would be moved
+    right_of_sure: float | None
+    high: float  # share of files with high confidence
+    right_of_high: float | None
+    took_s: float
+
+
+def main() -> None:
+    """Measure, and show a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--projects", type=Path, required=True, help="folder with a checkout of each project")
+    parser.add_argument("--only", nargs="*", help="only these")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    arguments = parser.parse_args()
+    truth = tomllib.loads(TRUTH.read_text(encoding="utf-8"))
+    rules = read_rules(None)
+    scores = []
+    for name, spec in truth.items():
+        if (arguments.only and name not in arguments.only) or not (arguments.projects / name).is_dir():
+            continue
+        scores.append(measured(name, arguments.projects / name, spec, rules))
+        print(row(scores[-1]), flush=True)
+    for held_out in (False, True):
+        some = [score for score in scores if score.held_out == held_out]
+        if some:
+            print(row(mean("held out, mean" if held_out else "looked at, mean", some)))
+    if arguments.json is not None:
+        told = [{field: getattr(score, field) for field in Score.__slots__} for score in scores]
+        arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def measured(name: str, folder: Path, spec: Mapping[str, object], rules: CategoryRules) -> Score:
+    """One project's figures."""
+    folders = spec["folders"]
+    assert isinstance(folders, dict), "truth.toml gives every project its folders"
+    begun = perf_counter()
+    flat = flatten(dict(sources(folder, folders)))
+    judged = judged_flat(flat, rules)
+    took_s = perf_counter() - begun
+    rows = []
+    for file, each in zip(flat, judged, strict=True):
+        known = max(
+            (f for f in folders if file.was == f or file.was.startswith(f"{f}/")), key=len, default=None
+        )
+        if known is None:
+            continue
+        wanted = {one.strip() for one in folders[known].split("|")}
+        stem = re.sub(r"_\d+$", "", file.path.removesuffix(".py"))
+        by_folder = each.category in wanted
+        rows.append((each, by_folder, by_folder or each.category == SAYS_IT.get(stem, "")))
+    sure = [right for each, _, right in rows if each.confidence >= SURE]
+    high = [right for each, _, right in rows if each.confidence >= HIGH]
+    return Score(
+        name=name,
+        held_out=bool(spec["held_out"]),
+        files=len(rows),
+        right=share([right for _, _, right in rows]) or 0.0,
+        right_by_folder=share([right for _, right, _ in rows]) or 0.0,
+        sure=len(sure) / len(rows),
+        right_of_sure=share(sure),
+        high=len(high) / len(rows),
+        right_of_high=share(high),
+        took_s=took_s,
+    )
+
+
+def sources(folder: Path, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Python files of the project, below the top folders that are judged."""
+    tops = {
+        "/".join(each.split("/")[: 2 if each.startswith(("packages/", "src/")) else 1]) for each in folders
+    }
+    for top in sorted(tops):
+        for path in sorted((folder / top).rglob("*.py")):
+            if path.is_file() and not path.is_symlink():
+                yield path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+
+
+def judged_flat(flat: list[Flat], rules: CategoryRules) -> tuple[Judged, ...]:
+    """The flattened project, judged as `magellan migrate scan` would."""
+    texts = {file.path: file.text.encode() for file in flat}
+    names = ModuleNames(texts, ("",))
+    files = [resolved(read_file(path, 0, texts.__getitem__), names, lambda name: True) for path in texts]
+    said = [Said(path=file.path, features=file.features) for file in files]
+    return judge(said, ImportGraph.of(files).imports, rules)
+
+
+def share(right: list[bool]) -> float | None:
+    """The share that is right; None of none."""
+    return sum(right) / len(right) if right else None
+
+
+def mean(name: str, scores: list[Score]) -> Score:
+    """The mean over projects, each counting once; of shares of nothing, those are left out."""
+
+    def of(field: str) -> float:
+        values = [getattr(score, field) for score in scores if getattr(score, field) is not None]
+        return float(sum(values) / len(values))
+
+    return Score(
+        name=name,
+        held_out=scores[0].held_out,
+        files=sum(score.files for score in scores),
+        right=of("right"),
+        right_by_folder=of("right_by_folder"),
+        sure=of("sure"),
+        right_of_sure=of("right_of_sure"),
+        high=of("high"),
+        right_of_high=of("right_of_high"),
+        took_s=sum(score.took_s for score in scores),
+    )
+
+
+def row(score: Score) -> str:
+    """One line of the table."""
+
+    def percent(value: float | None) -> str:
+        return "   -" if value is None else f"{value:4.0%}"
+
+    return (
+        f"{score.name:16} {score.files:5} files  right {percent(score.right)}"
+        f" (by folder {percent(score.right_by_folder)})"
+        f"  sure {percent(score.sure)}, right {percent(score.right_of_sure)}"
+        f"  high {percent(score.high)}, right {percent(score.right_of_high)}  {score.took_s:5.1f} s"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
