@@ -332,3 +332,18 @@ def test_a_soak_that_trades_far_more_than_its_backtest_fails(ramp: Ramp) -> None
 def test_nothing_is_promoted_to_dev(ramp: Ramp) -> None:
     with pytest.raises(FixInput, match="nothing is promoted to dev"):
         ramp.judge(Stage.DEV)
+
+
+def test_what_the_account_did_before_the_release_is_not_even_read_and_changes_nothing(passing: Ramp) -> None:
+    before = passing.judge().verdict.evidence.soak
+    passing.sources.ledger.close()
+    for path in (passing.desk.workspace.state_folder / "promotions").rglob("*.json"):
+        path.unlink()
+    long_ago = passing.now - timedelta(days=400)
+    for number in range(50):
+        other = replace(BEGAN, release_id=f"{number:064d}", timeframe="1Day")
+        passing.write(NewEntry(at=long_ago + timedelta(days=number), session=f"s-{number}", payload=other))
+    passing.soak()
+    after = passing.judge().verdict
+    assert after.passes
+    assert replace(after.evidence.soak, head="") == replace(before, head="")  # type: ignore[type-var]

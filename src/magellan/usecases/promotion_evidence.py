@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,8 @@ from magellan.deploy.promotion.evidence import (
 from magellan.deploy.promotion.soak import soak_of
 from magellan.deploy.promotion.soak_measures import sessions_counted, sessions_watched
 from magellan.errors import MagellanError
-from magellan.ledger.chain import Broken
+from magellan.ledger.chain import Sound
+from magellan.ledger.entries import LedgerEntry, SessionBegan
 from magellan.ports.gate_records import GateRecords
 from magellan.ports.ledger import Ledger
 from magellan.ports.promotion_records import PromotionRecords
@@ -217,21 +218,39 @@ def _soak(subject: Subject, config: StrategyConfig, sources: PromotionSources) -
     try:
         noted = sources.records.noted_head(subject.strategy, account)
         walked = verified(ledger, account, () if noted is None else (noted,))
-        entries = () if isinstance(walked, Broken) else tuple(ledger.entries(account))
+        is_whole = isinstance(walked, Sound)
         return soak_of(
             account,
-            entries,
+            _since_it_began(ledger, account, subject.release_id) if is_whole else (),
             strategy=subject.strategy,
             release_id=subject.release_id,
             calendar=sources.calendar_of(config.data.calendar),
-            head=str(ledger.head(account) if isinstance(walked, Broken) else walked.head),
-            chain_problem=f"entry {walked.number}: {walked.reason}" if isinstance(walked, Broken) else "",
+            head=str(walked.head if isinstance(walked, Sound) else ledger.head(account)),
+            chain_problem="" if isinstance(walked, Sound) else f"entry {walked.number}: {walked.reason}",
             is_held=ledger.holder(account) is not None,
             # An exchange on this machine keeps a time of its own, which its newest entry shows.
-            seen_at=entries[-1].at if subject.is_rehearsal and entries else sources.clock(),
+            seen_at=(_newest_at(ledger, account) if subject.is_rehearsal and is_whole else None)
+            or sources.clock(),
         )
     except MagellanError as error:
         return Ungathered(About.SOAK, error.message)
+
+
+def _since_it_began(ledger: Ledger, account: str, release_id: str) -> Iterator[LedgerEntry]:
+    """The account's entries from the release's first session on; of years before it only the beginnings are read."""
+    for entry in ledger.entries(account, kinds=(SessionBegan.kind,)):
+        told = entry.payload
+        assert isinstance(told, SessionBegan), "only beginnings were asked for"
+        if told.release_id == release_id:
+            yield from ledger.entries(account, after=entry.number - 1)
+            return
+
+
+def _newest_at(ledger: Ledger, account: str) -> datetime | None:
+    """When the account's newest entry was written; None: there is none."""
+    head = ledger.head(account)
+    newest = next(ledger.entries(account, after=head.number - 1), None) if head.number else None
+    return None if newest is None else newest.at
 
 
 def _not_asked(about: About) -> Ungathered:

@@ -153,7 +153,7 @@ class Soak:
     entries: int  # trades that were opened
     reconciliations: int
     mishaps: tuple[Mishap, ...]
-    others: int  # sessions on the account that were of another release, and count for nothing
+    others: int  # sessions on the account since then that were of another release, and count for nothing
     lengths: Mapping[date, float]  # hours of the session of every date that was watched; half days have fewer
     seen_at: datetime  # what the account's clock showed when the ledger was read
 

@@ -59,7 +59,7 @@ def soak_of(
 ) -> Soak:
     """Everything that a ledger's account holds of one release.
 
-    entries:       all of the account's, oldest first.
+    entries:       the account's from the release's first session on, oldest first; earlier ones change nothing.
     head:          where the chain ends, as `number:hash`.
     chain_problem: where it breaks; "" where it holds.
     is_held:       a process writes for the account now, so its newest session is running.
