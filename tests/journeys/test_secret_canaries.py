@@ -35,7 +35,7 @@ def processes_of(folder: Path) -> list[Path]:
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # in apprise
-def test_no_secret_is_in_what_is_written_or_in_any_process(
+def test_no_secret_is_in_what_is_written_or_in_any_process_incident_29(
     live_desk: LiveDesk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     root = live_desk.root
@@ -77,7 +77,7 @@ def test_no_secret_is_in_what_is_written_or_in_any_process(
 
 
 @pytest.mark.parametrize("kept_in", ["environment", ".env"])
-def test_the_traceback_of_a_defect_repeats_no_secret(
+def test_the_traceback_of_a_defect_repeats_no_secret_incident_29(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_in: str
 ) -> None:
     (tmp_path / "magellan.toml").write_text("")

@@ -129,13 +129,17 @@ def sign_checkpoint(
     """Check all chains, and sign where they end.
 
     clock: now, aware, UTC.
-    Raises: FixInput where there is no key, or a chain is broken: nobody signs for what does not hold.
+    Raises: FixInput where there is no key that is trusted, or a chain is broken: nobody signs for what does not hold.
     """
     signing = key.key()
     if signing is None:
         raise FixInput(f"there is no key at {key.place}", next_step="make one with `magellan release key`")
-    trusted = {**trusted_keys, key.place: signing.public_key}
-    audited = audit(ledger, changes, checkpoints.all(), trusted_keys=trusted)
+    if signing.public_key not in trusted_keys.values():
+        raise FixInput(
+            f"magellan.toml does not trust the key at {key.place}, so what it signs would count for nothing",
+            next_step="`magellan release key` shows the two lines to put there",
+        )
+    audited = audit(ledger, changes, checkpoints.all(), trusted_keys=trusted_keys)
     heads = {}
     for name, found in audited.chains.items():
         if isinstance(found, Broken):

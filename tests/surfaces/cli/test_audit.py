@@ -231,6 +231,14 @@ def test_a_checkpoint_that_was_changed_or_signed_by_somebody_else_counts_for_not
     assert code == 1 and "which magellan.toml does not trust" in out
 
 
+def test_a_key_that_nobody_trusts_signs_nothing(desk: Path, call: Call, key: str) -> None:
+    record(desk, "deploy")
+    (desk / "magellan.toml").write_text("")
+    code, _, err = call("sign")
+    assert code == 1 and "does not trust the key" in err
+    assert not (desk / ".magellan/audit/checkpoints.jsonl").exists()
+
+
 def test_nothing_is_signed_that_does_not_verify(desk: Path, call: Call, key: str) -> None:
     record(desk, "deploy", "rollback")
     (desk / ".magellan/audit/head.json").unlink()
