@@ -78,6 +78,11 @@ def schemas() -> dict[Path, str]:
     found[REFERENCE / "fault-plan.schema.json"] = (
         json.dumps(plan_schema(), indent=2, ensure_ascii=False) + "\n"
     )
+    from magellan.migration.mapping import mapping_schema
+
+    found[REFERENCE / "migration-mapping.schema.json"] = (
+        json.dumps(mapping_schema(), indent=2, ensure_ascii=False) + "\n"
+    )
     return found
 
 

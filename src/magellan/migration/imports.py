@@ -89,6 +89,14 @@ def read_imports(text: Text) -> FileImports:
     return FileImports(statements=tuple(_in_body(tree.body, source, frozenset())), tree=tree)
 
 
+def read_imports_by_line(text: Text) -> FileImports:
+    """Statements that begin a line, each parsed by itself: much faster, and blind to what stands behind other code.
+
+    What looks like a statement in a string of several lines is found, too.
+    """
+    return FileImports(statements=tuple(_by_line(Source(text.utf8))), tree=None)
+
+
 class Source:
     """Bytes, and where their lines begin, as Python counts lines."""
 

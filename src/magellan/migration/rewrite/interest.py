@@ -7,10 +7,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from magellan.migration.imports import Span
+from magellan.migration.imports import Source, Span
 
 _WORD: Final = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
-_FEW_WORDS: Final = 24  # up to so many are searched one by one, which is faster than taking a text apart
+_FEW_WORDS: Final = 200  # up to so many are searched one by one, which is faster than taking a text apart
 _WORD_BYTES: Final = frozenset(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 ) | frozenset(range(128, 256))
@@ -30,6 +30,10 @@ class Interest:
         """Whether any of the words stands there."""
         at = bisect_left(self._places, span.start)
         return at < len(self._places) and self._places[at] < span.end
+
+    def line_numbers(self, source: Source) -> list[int]:
+        """The numbers, from 1, of the lines on which any of the words stands; sorted."""
+        return sorted({source.line_of(place) for place in self._places})
 
     def outside(self, spans: Iterable[Span]) -> Interest:
         """The words that stand in none of those spans."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from magellan.migration.encoding import Text
-from magellan.migration.imports import FileImports, Source, Span, read_imports
+from magellan.migration.imports import FileImports, Source, Span, read_imports, read_imports_by_line
 from magellan.migration.module_names import is_init
 from magellan.migration.rewrite.attribute_edits import attribute_references
 from magellan.migration.rewrite.bindings import bindings_of
@@ -59,9 +60,11 @@ class PythonFiles:
 
     def references(self, path: str, text: Text, interest: Interest) -> tuple[FileImports, list[Reference]]:
         """What the file imports, and every reference in it. interest: where anything that moves could be named."""
+        importer = Importer.of(path, self._renames)
+        if (quickly := self._in_import_lines(importer, text, interest)) is not None:
+            return quickly
         imports = read_imports(text)
         source = Source(text.utf8)
-        importer = Importer.of(path, self._renames)
         found = list(
             import_references(imports.statements, text.utf8, importer, self._renames, self._contents)
         )
@@ -78,6 +81,28 @@ class PythonFiles:
         if path in self._renames.paths:
             found += _file_arithmetic(text.utf8, source, path, self._renames.paths[path])
         return imports, found
+
+    def _in_import_lines(
+        self, importer: Importer, text: Text, interest: Interest
+    ) -> tuple[FileImports, list[Reference]] | None:
+        """The same where whole lines of import statements hold every word of interest; None where they do not.
+
+        Most files that name a moved module at all only import it. They need not be parsed as a whole.
+        """
+        if importer.path in self._renames.paths:
+            return None
+        imports = read_imports_by_line(text)
+        if interest.outside(statement.span for statement in imports.statements):
+            return None
+        if any(
+            "." in each.name
+            for statement in imports.statements
+            if not statement.is_from
+            for each in statement.names
+        ):
+            return None  # `import a.b` binds a, which may be used anywhere
+        found = import_references(imports.statements, text.utf8, importer, self._renames, self._contents)
+        return imports, list(found)
 
     def _in_string(
         self, string: _String, utf8: bytes, source: Source, importer: Importer, interest: Interest
@@ -172,10 +197,11 @@ class PythonFiles:
 
 def _strings(tree: ast.Module, source: Source, interest: Interest) -> Iterator[_String]:
     """Strings in which any of the words of interest stands."""
+    lines = interest.line_numbers(source)
     waiting: list[tuple[ast.AST, bool, bool, bool, bool]] = [(tree, False, False, False, False)]
     while waiting:
         node, annotation, f_string, names_module, in_all = waiting.pop()
-        if isinstance(node, ast.expr | ast.stmt) and not interest.is_in(_with_decorators(node, source)):
+        if isinstance(node, ast.expr | ast.stmt) and not _is_on(node, lines):
             continue
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str | bytes):
@@ -238,10 +264,13 @@ def _strings(tree: ast.Module, source: Source, interest: Interest) -> Iterator[_
                     takes_module = isinstance(each, ast.Constant) and each.value == "-m"
 
 
-def _with_decorators(node: ast.expr | ast.stmt, source: Source) -> Span:
-    span = source.span_of(node)
-    decorators = getattr(node, "decorator_list", None)
-    return Span(source.span_of(decorators[0]).start, span.end) if decorators else span
+def _is_on(node: ast.expr | ast.stmt, lines: Sequence[int]) -> bool:
+    """Whether any of the lines is one of the node's, its decorators included."""
+    first = node.lineno
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.decorator_list:
+        first = node.decorator_list[0].lineno
+    at = bisect_left(lines, first)
+    return at < len(lines) and lines[at] <= (node.end_lineno or first)
 
 
 def _targets(node: ast.Assign | ast.AugAssign) -> Sequence[ast.expr]:
