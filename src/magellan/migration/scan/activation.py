@@ -112,7 +112,9 @@ def _cause(tried: TriedImport) -> tuple[str, str]:
     if tried.error in ("SyntaxError", "IndentationError", "TabError"):
         return f"syntax error{at}: {tried.message}", "mend the line"
     if tried.error == "ImportError" and (
-        named := re.search(r"cannot import name '(\w+)' from '([\w.]+)'", tried.message)
+        named := re.search(
+            r"cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'", tried.message
+        )
     ):
         if "circular import" in tried.message:
             return f"{named[2]} is imported in a circle", "move what both need into a third module"

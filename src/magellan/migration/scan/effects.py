@@ -91,17 +91,23 @@ def _in(body: Sequence[ast.stmt]) -> Iterator[Effect]:
 
 
 def _calls(value: ast.expr, line: int, *, bare: bool) -> Iterator[Effect]:
-    for node in ast.walk(value):
-        if isinstance(node, ast.Lambda):
-            return
-        if not isinstance(node, ast.Call):
-            continue
-        name = _dotted(node.func)
-        kind = _kind(name)
-        if kind is not None:
-            yield Effect(line=line, kind=kind, what=name)
-        elif bare and node is value and name and name.rpartition(".")[2] not in _HARMLESS:
-            yield Effect(line=line, kind=EffectKind.WORK, what=name)
+    """Calls of a kind that is known; where there are none, a call that stands by itself: it is there for its effect."""
+    names = [_dotted(node.func) for node in _carried_out(value) if isinstance(node, ast.Call)]
+    known = [(name, kind) for name in names if (kind := _kind(name)) is not None]
+    for name, kind in known:
+        yield Effect(line=line, kind=kind, what=name)
+    if bare and not known and names[0] and names[0].rpartition(".")[2] not in _HARMLESS:
+        yield Effect(line=line, kind=EffectKind.WORK, what=names[0])
+
+
+def _carried_out(value: ast.expr) -> Iterator[ast.AST]:
+    """The nodes of an expression, without what a lambda keeps for later."""
+    waiting: list[ast.AST] = [value]
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        if not isinstance(node, ast.Lambda):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _kind(name: str) -> EffectKind | None:

@@ -45,7 +45,7 @@ def main() -> None:
     shut_off = settings["namespaces"] and _enter_namespaces()
     _tell({"namespaces": shut_off})
     copy = ""
-    # Each child mounts memory on it, in its own namespace. Nothing is ever in it that others see.
+    # Each child mounts memory on it, in its own namespace; without namespaces, temporary files go there.
     overlay = tempfile.mkdtemp(prefix="magellan-over-")
     for line in sys.stdin:
         request = json.loads(line)
@@ -58,8 +58,8 @@ def main() -> None:
                 dirs_exist_ok=True,
                 ignore=shutil.ignore_patterns(*settings["ignored"]),
             )
-        _tell(_attempt(request, copy or tree, settings, overlay if shut_off else ""))
-    os.rmdir(overlay)
+        _tell(_attempt(request, copy or tree, settings, overlay, shut_off))
+    shutil.rmtree(overlay, ignore_errors=True)
     if copy:
         shutil.rmtree(copy, ignore_errors=True)
 
@@ -84,14 +84,16 @@ def _enter_namespaces() -> bool:
     return not libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
 
 
-def _attempt(request: dict[str, Any], tree: str, settings: dict[str, Any], overlay: str) -> dict[str, Any]:
+def _attempt(
+    request: dict[str, Any], tree: str, settings: dict[str, Any], overlay: str, shut_off: bool
+) -> dict[str, Any]:
     """Fork, and wait as long as the time limit allows."""
     answer_end, tell_end = os.pipe()
     begun = time.monotonic()
     outer = os.fork()
     if outer == 0:
         os.close(answer_end)
-        _outer(request, tree, settings, overlay, tell_end)
+        _outer(request, tree, settings, overlay, shut_off, tell_end)
     os.close(tell_end)
     told, status = _wait(outer, answer_end, begun + settings["time_limit_s"])
     os.close(answer_end)
@@ -146,13 +148,15 @@ def _death(status: int) -> str:
     return f"exit status {os.WEXITSTATUS(status)} without a word"
 
 
-def _outer(request: dict[str, Any], tree: str, settings: dict[str, Any], overlay: str, tell_end: int) -> None:
+def _outer(
+    request: dict[str, Any], tree: str, settings: dict[str, Any], overlay: str, shut_off: bool, tell_end: int
+) -> None:
     """In the forked process. Never returns."""
     os.setsid()
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
-        if overlay:
+        if shut_off:
             if libc.unshare(CLONE_NEWNS | CLONE_NEWPID):
                 raise OSError(ctypes.get_errno(), "no namespace")
             _read_only(libc, tree, overlay)
@@ -164,7 +168,7 @@ def _outer(request: dict[str, Any], tree: str, settings: dict[str, Any], overlay
         _limit(settings)
         libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         _drop_capabilities(libc)
-        _import(request, tree, tell_end, overlay)
+        _import(request, tree, tell_end, os.path.join(overlay, "tmp") if shut_off else overlay, shut_off)
     # The outermost frame of a forked process: whatever happens is told, and nothing returns into the parent's code.
     except BaseException as error:  # noqa: BLE001
         _write(tell_end, {"error": "Sandbox", "message": repr(error)})
@@ -229,12 +233,11 @@ def _drop_capabilities(libc: ctypes.CDLL) -> None:
     libc.capset(header, nothing)
 
 
-def _import(request: dict[str, Any], tree: str, tell_end: int, overlay: str) -> None:
+def _import(request: dict[str, Any], tree: str, tell_end: int, scratch: str, shut_off: bool) -> None:
     """The module's own code runs here."""
     import importlib
     import importlib.util
 
-    scratch = os.path.join(overlay, "tmp") if overlay else tempfile.gettempdir()
     os.environ.clear()
     os.environ.update(
         HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin", LANG="C.UTF-8", MPLBACKEND="Agg", OMP_NUM_THREADS="1",
@@ -248,7 +251,7 @@ def _import(request: dict[str, Any], tree: str, tell_end: int, overlay: str) -> 
     sys.path[:0] = [os.path.join(tree, each) if each else tree for each in request["search"]]
     sys.argv = [request["path"]]
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000))
-    _watch(tree, tell_end, scratch, is_shut_off=bool(overlay))
+    _watch(tree, tell_end, scratch, is_shut_off=shut_off)
     told = {"error": "", "message": "", "missing": "", "place": ""}
     try:
         if request["name"]:
