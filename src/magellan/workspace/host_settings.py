@@ -26,13 +26,11 @@ def host_settings(text: str) -> str:
             for stage, terms in told["stages"].items()
         }
     lines = ["# Written by `magellan host prepare`; changes are lost."]
-    lines += [
-        f"{json.dumps(key)} = {_value(value)}" for key, value in told.items() if not isinstance(value, dict)
-    ]
+    lines += [f"{_text(key)} = {_value(value)}" for key, value in told.items() if not isinstance(value, dict)]
     for key, section in told.items():
         if isinstance(section, dict):
-            lines += ["", f"[{json.dumps(key)}]"]
-            lines += [f"{json.dumps(each)} = {_value(value)}" for each, value in section.items()]
+            lines += ["", f"[{_text(key)}]"]
+            lines += [f"{_text(each)} = {_value(value)}" for each, value in section.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -42,13 +40,17 @@ def host_settings_digest(text: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """As TOML writes it; a JSON string is one of TOML's too."""
+    """As TOML writes it. A JSON string is one of TOML's too, but for one character and for escaped surrogates."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {_value(each)}" for key, each in value.items()) + " }"
+        return "{ " + ", ".join(f"{_text(key)} = {_value(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, float):
         return repr(value)
-    return json.dumps(value)
+    return _text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

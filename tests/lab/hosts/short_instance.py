@@ -1,7 +1,7 @@
 """An instance without a market, which starts at once: what a roll-out sees of a release, and what it leaves behind.
 
-Takes the place of `magellan instance` in the engine of the lab's releases; everything else of the engine is the real
-one. It holds the account's ledger while it trades, and notes each time that it begins to, which is what a test believes.
+Takes the place of `magellan instance` in the engine of the lab's releases; everything else of the engine is the
+real one. It holds the account's ledger while it trades, and notes each time that it begins to: a test believes that.
 The release's strategy.py says how it behaves: well, exits, or mute.
 """
 
