@@ -109,7 +109,8 @@ def _by_words(
             + rules.evidence.graph * pulled(graph, told)
             + rules.evidence.alike * pulled(similar, told)
         )
-    best = now.argmax(axis=1)
+    order = np.argsort(-now, axis=1, kind="stable")
+    best = order[:, 0]
     rows = np.arange(len(files))
     confidence = confidences(
         now[rows, best], own[rows, best], _agreeing(similar, best, 0.0), _agreeing(graph, best, 0.5)
@@ -123,7 +124,7 @@ def _by_words(
                 path=file.path,
                 category=category if is_known else None,
                 confidence=float(confidence[number]) if is_known else 0.0,
-                instead=names[int(np.argsort(-now[number], kind="stable")[1])],
+                instead=names[order[number, 1]] if len(names) > 1 else None,
                 package=_package(file, rules.category[category]),
                 reasons=_reasons(
                     said[number],
