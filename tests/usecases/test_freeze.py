@@ -20,6 +20,7 @@ from magellan.errors import AskOperator, FixInput
 from magellan.ledger.entries import NewEntry
 from magellan.plan.actor import Actor
 from magellan.release.artifact import packed
+from magellan.release.signature import SigningKey
 from magellan.release.stored import StoredRelease
 from magellan.usecases.consent import freeze_findings
 from magellan.usecases.freeze import (
@@ -33,14 +34,30 @@ from magellan.usecases.prepare_deploy import DeployAsked
 from magellan.usecases.releases import Opened
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.freeze_terms import FreezeTerms
-from magellan.workspace.workspace import Stage, Stages, StageTerms, WorkspaceSettings
+from magellan.workspace.workspace import ReleaseTerms, Stage, Stages, StageTerms, WorkspaceSettings
 from release.conftest import Bench
 
 FRIDAY = datetime(2026, 1, 23, 20, 0, tzinfo=UTC)  # three in New York
 TUESDAY = datetime(2026, 1, 20, 16, 0, tzinfo=UTC)
 JANE = Actor(person="jane", host="desk", pid=7)
 LIVE = "alpaca-live-L17"
+KEY = SigningKey.new()
 Sources = Callable[..., FreezeSources]
+
+
+class Here:
+    """The key of this user."""
+
+    place = "here"
+
+    def key(self) -> SigningKey:
+        return KEY
+
+    def make(self) -> SigningKey:
+        return KEY
+
+
+HERE = Here()
 
 
 @pytest.fixture
@@ -53,6 +70,7 @@ def sources(tmp_path: Path) -> Sources:
             accounts={"real": BrokerAccount(kind=kind, number="L17", address=address)},  # type: ignore[arg-type]
             stages=Stages(prod=StageTerms(account="real")),
             freeze=FreezeTerms(**terms),
+            releases=ReleaseTerms(trusted_keys={"ada": KEY.public_key}),
         )
         return FreezeSources(
             root=tmp_path,
@@ -75,12 +93,14 @@ def test_only_prod_freezes_and_no_exchange_on_this_machine(sources: Sources) -> 
 def test_an_override_is_in_the_audit_log_with_who_why_and_until_when(sources: Sources) -> None:
     friday = sources(FRIDAY)
     override_freeze(
-        "moods", Stage.PROD, friday, by="Ada", reason="its stop is never sent", hours=2, actor=JANE
+        "moods", Stage.PROD, friday, by="ada", reason="its stop is never sent", hours=2, key=HERE, actor=JANE
     )
     (recorded,) = friday.changes.changes()
     change = recorded.change
-    assert (change.action, change.subject, change.by.person) == ("freeze override", "prod/moods", "Ada")
-    assert (change.why, change.evidence) == ("its stop is never sent", ("until 2026-01-23T22:00:00+00:00",))
+    assert (change.action, change.subject, change.by.person) == ("freeze override", "prod/moods", "ada")
+    assert change.why == "its stop is never sent"
+    assert change.evidence[0] == "until 2026-01-23T22:00:00+00:00"
+    assert change.evidence[1].startswith(f"signed {KEY.public_key} ")
     answer = check_freeze("moods", Stage.PROD, friday, symbols=())
     assert isinstance(answer, Frozen) and answer.override is not None
     later = check_freeze("moods", Stage.PROD, sources(FRIDAY + timedelta(hours=2)), symbols=())
@@ -91,7 +111,7 @@ def test_an_override_is_in_the_audit_log_with_who_why_and_until_when(sources: So
 
 def test_an_override_that_was_edited_into_the_log_is_an_error(sources: Sources, tmp_path: Path) -> None:
     friday = sources(FRIDAY)
-    override_freeze("drift", Stage.PROD, friday, by="Ada", reason="a hot fix", hours=2, actor=JANE)
+    override_freeze("drift", Stage.PROD, friday, by="ada", reason="a hot fix", hours=2, key=HERE, actor=JANE)
     friday.changes.append(
         Change(
             at=FRIDAY, by=JANE, action="deploy", subject="test/a", where="local", why="", result=Result.DONE
@@ -102,6 +122,28 @@ def test_an_override_that_was_edited_into_the_log_is_an_error(sources: Sources, 
     path.write_text(path.read_text().replace("prod/drift", "prod/moods"))
     with pytest.raises(AskOperator):
         check_freeze("moods", Stage.PROD, friday, symbols=())
+
+
+@pytest.mark.parametrize("signed", ["", "signed", f"signed {KEY.public_key} AAAA"])
+def test_whoever_writes_an_override_into_the_log_without_the_key_lets_nothing_through(
+    sources: Sources, signed: str
+) -> None:
+    friday = sources(FRIDAY)
+    evidence = ("until 2026-01-23T22:00:00+00:00", *([signed] if signed else []))
+    friday.changes.append(
+        Change(
+            at=FRIDAY,
+            by=Actor(person="ada", host="desk", pid=7),
+            action="freeze override",
+            subject="prod/moods",
+            where="the freeze calendar",
+            why="a hot fix",
+            result=Result.DONE,
+            evidence=evidence,
+        )
+    )
+    answer = check_freeze("moods", Stage.PROD, friday, symbols=())
+    assert isinstance(answer, Frozen) and answer.override is None
 
 
 def test_a_file_of_dates_that_is_missing_is_no_open_door(sources: Sources) -> None:
@@ -162,9 +204,9 @@ def test_a_roll_out_to_prod_is_refused_while_it_is_frozen_and_let_through_by_an_
     (frozen,) = freeze_findings(asked, opened(), friday, ledger)
     assert not frozen.is_well
     assert frozen.found.startswith("the week's end, until 2026-01-26 05:00 UTC; a hot fix: ")
-    override_freeze("moods", Stage.PROD, friday, by="Ada", reason="a stop", hours=2, actor=JANE)
+    override_freeze("moods", Stage.PROD, friday, by="ada", reason="a stop", hours=2, key=HERE, actor=JANE)
     (through,) = freeze_findings(asked, opened(), friday, ledger)
-    assert through.is_well and "let through by Ada: a stop" in through.found
+    assert through.is_well and "let through by ada: a stop" in through.found
     (well,) = freeze_findings(asked, opened(), sources(TUESDAY), ledger)
     assert (well.is_well, well.found) == (True, "open")
 

@@ -23,6 +23,8 @@ from magellan.deploy.freeze import (
 from magellan.plan.actor import Actor
 from magellan.ports.change_log import ChangeLog
 from magellan.ports.ledger import Ledger
+from magellan.ports.release_key import ReleaseKey
+from magellan.release.signature import Signature
 from magellan.trading.session import ExchangeCalendar
 from magellan.usecases.ledger_queries import book_of
 from magellan.usecases.named_account import ledger_name
@@ -30,6 +32,7 @@ from magellan.workspace.workspace import Stage, WorkspaceSettings
 
 OVERRIDE: Final = "freeze override"  # the action under which the audit log has one
 _UNTIL: Final = "until "
+_SIGNED: Final = "signed "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ def check_freeze(
         rules_of(sources),
         subject=f"{stage}/{strategy}",
         symbols=symbols,
-        overrides=overrides(sources.changes),
+        overrides=overrides(sources),
     )
 
 
@@ -81,11 +84,14 @@ def override_freeze(
     by: str,
     reason: str,
     hours: float,
+    key: ReleaseKey,
     actor: Actor,
 ) -> Override:
     """Let a strategy through a freeze for some hours; durable in the audit log when this returns.
 
-    Raises: FixInput without a name and a reason, and for one that holds too long; AskOperator when it cannot be kept.
+    by:     the name beside the person's key in magellan.toml; `key` is where this user's is.
+    Raises: FixInput without a reason, when this is not that person, and for one that holds too long; AskOperator when
+            it cannot be kept.
     """
     granted = override_of(
         sources.settings.freeze,
@@ -93,6 +99,8 @@ def override_freeze(
         by=by,
         reason=reason,
         hours=hours,
+        key=key.key(),
+        trusted=sources.settings.releases.trusted_keys,
         at=sources.clock(),
     )
     sources.changes.append(change_of(granted, actor))
@@ -109,24 +117,43 @@ def change_of(override: Override, actor: Actor) -> Change:
         where="the freeze calendar",
         why=override.reason,
         result=Result.DONE,
-        evidence=(f"{_UNTIL}{override.until_at.isoformat()}",),
+        evidence=(
+            f"{_UNTIL}{override.until_at.isoformat()}",
+            f"{_SIGNED}{override.signature.public_key} {override.signature.signature}",
+        ),
         note=f"deployments pass until {override.until_at:%Y-%m-%d %H:%M}Z",
     )
 
 
-def overrides(changes: ChangeLog) -> tuple[Override, ...]:
-    """Every override that was granted, oldest first. Raises AskOperator for a log that is damaged."""
-    return tuple(
-        Override(
-            subject=each.change.subject,
-            by=each.change.by.person,
-            reason=each.change.why,
-            granted_at=each.change.at,
-            until_at=datetime.fromisoformat(each.change.evidence[0].removeprefix(_UNTIL)),
-        )
-        for each in changes.changes()
+def overrides(sources: FreezeSources) -> tuple[Override, ...]:
+    """Every override that the person it names has signed, oldest first.
+
+    Raises AskOperator for an audit log that is damaged. What somebody else wrote there lets nothing through.
+    """
+    trusted = sources.settings.releases.trusted_keys
+    found = (
+        _override(each.change)
+        for each in sources.changes.changes()
         if each.change.action == OVERRIDE and each.change.result is Result.DONE
     )
+    return tuple(each for each in found if each is not None and each.problem(trusted) is None)
+
+
+def _override(change: Change) -> Override | None:
+    """The override that a change holds; None where it was not written as `change_of` does."""
+    try:
+        until, signed = change.evidence
+        public_key, signature = signed.removeprefix(_SIGNED).split(" ")
+        return Override(
+            subject=change.subject,
+            by=change.by.person,
+            reason=change.why,
+            granted_at=change.at,
+            until_at=datetime.fromisoformat(until.removeprefix(_UNTIL)),
+            signature=Signature(public_key=public_key, signature=signature),
+        )
+    except ValueError:
+        return None
 
 
 def symbols_held(settings: WorkspaceSettings, strategy: str, stage: Stage, ledger: Ledger) -> frozenset[str]:

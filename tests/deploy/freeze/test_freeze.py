@@ -1,6 +1,8 @@
 """When nothing goes to where real money trades. Times in the tables are New York's."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,10 +17,12 @@ from magellan.deploy.freeze import (
     FreezeRules,
     Frozen,
     Open,
+    Override,
     freeze_at,
     override_of,
 )
 from magellan.errors import FixInput
+from magellan.release.signature import SigningKey
 from magellan.workspace.freeze_terms import FreezeTerms
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -160,45 +164,72 @@ def test_outside_the_recommended_hours_it_is_open_and_advised_against_incident_2
         assert all(advice.startswith(start) for advice, start in zip(answer.advice, expected, strict=True))
 
 
+KEY, OTHERS = SigningKey.new(), SigningKey.new()
+TRUSTED = {"Ada": KEY.public_key}
+
+
+def granted(**changed: Any) -> Override:
+    terms: dict[str, Any] = {
+        "subject": "prod/bear_trap",
+        "by": "Ada",
+        "reason": "a stop that is never sent",
+        "hours": 2.0,
+        "key": KEY,
+        "trusted": TRUSTED,
+        "at": new_york("2026-01-23 15:00"),
+        **changed,
+    }
+    return override_of(FreezeTerms(), **terms)
+
+
 def test_an_override_lets_its_subject_through_until_it_ends_and_the_freeze_is_still_told() -> None:
-    at = new_york("2026-01-23 15:00")
-    granted = override_of(
-        FreezeTerms(), subject="prod/bear_trap", by="Ada", reason="a stop that is never sent", hours=2, at=at
-    )
+    at, override = new_york("2026-01-23 15:00"), granted()
 
     def answer(subject: str, hours: float) -> Frozen:
-        found = freeze_at(at + timedelta(hours=hours), rules(), subject=subject, overrides=(granted,))
+        found = freeze_at(at + timedelta(hours=hours), rules(), subject=subject, overrides=(override,))
         assert isinstance(found, Frozen)
         return found
 
-    assert answer("prod/bear_trap", 0).override == granted
-    assert answer("prod/bear_trap", 1.99).override == granted
+    assert answer("prod/bear_trap", 0).override == override
+    assert answer("prod/bear_trap", 1.99).override == override
     assert answer("prod/bear_trap", 2).override is None
     assert answer("prod/bear_trap", -0.5).override is None
     assert answer("prod/daily_trend", 0).override is None
 
 
 @pytest.mark.parametrize(
-    ("by", "reason", "hours"),
+    "changed",
     [
-        ("", "why", 2),
-        (" ", "why", 2),
-        ("Ada", "", 2),
-        ("Ada", "why", 0),
-        ("Ada", "why", 25),
-        ("Ada", "why", float("nan")),
+        {"by": ""},
+        {"by": "Bob"},
+        {"reason": " "},
+        {"hours": 0},
+        {"hours": 25},
+        {"hours": float("nan")},
+        {"key": None},
+        {"key": OTHERS},
+        {"trusted": {}},
     ],
 )
-def test_an_override_names_a_person_and_a_reason_and_ends(by: str, reason: str, hours: float) -> None:
+def test_an_override_needs_a_person_with_a_key_and_a_reason_and_ends(changed: dict[str, Any]) -> None:
     with pytest.raises(FixInput):
-        override_of(
-            FreezeTerms(),
-            subject="prod/a",
-            by=by,
-            reason=reason,
-            hours=hours,
-            at=new_york("2026-01-23 15:00"),
-        )
+        granted(**changed)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"subject": "prod/daily_trend"},
+        {"by": "Bob"},
+        {"reason": "nothing"},
+        {"granted_at": new_york("2026-01-24 15:00")},
+        {"until_at": new_york("2026-02-24 15:00")},
+        {"signature": OTHERS.sign_statement(b"something else")},
+    ],
+)
+def test_an_override_that_was_changed_in_any_way_is_not_the_persons(changed: dict[str, Any]) -> None:
+    assert granted().problem(TRUSTED) is None
+    assert replace(granted(), **changed).problem(TRUSTED) is not None
 
 
 @given(

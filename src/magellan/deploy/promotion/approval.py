@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from magellan.deploy.person import key_of
 from magellan.deploy.promotion.judgement import PromotionVerdict
 from magellan.errors import FixInput
 from magellan.release.signature import Signature, SigningKey
@@ -91,20 +92,9 @@ def approve(
         )
     if not reason.strip():
         raise FixInput("an approval says why", next_step="give --reason TEXT")
-    if by not in trusted:
-        known = ", ".join(sorted(trusted)) or "nobody"
-        raise FixInput(
-            f"magellan.toml knows no key of '{by}'; it knows: {known}",
-            next_step="put your key into [releases.trusted_keys]: `magellan release key` shows it",
-        )
+    owned = key_of(by, key, trusted)
     if approvers and by not in approvers:
         raise FixInput(f"'{by}' may not approve; promotion.approvers names: {', '.join(approvers)}")
-    if key is None or key.public_key != trusted[by]:
-        raise FixInput(
-            f"the key of this user is not the one that magellan.toml says is {by}'s",
-            kept="everything as it was",
-            next_step=f"let {by} approve it, as the user whose key that is",
-        )
     if author is not None and author == by:
         raise FixInput(
             f"{by} built {subject.release_name}, and promotion.second_person asks for somebody else's approval"
@@ -120,7 +110,7 @@ def approve(
         approved_at=at,
         signature=_UNSIGNED,
     )
-    return replace(approval, signature=key.sign_statement(_statement(approval)))
+    return replace(approval, signature=owned.sign_statement(_statement(approval)))
 
 
 def parsed(document: Mapping[str, Any]) -> Approval:

@@ -12,7 +12,10 @@ from magellan.surfaces.cli.run_options import StrategyArgument
 
 def freeze_override(
     strategy: StrategyArgument,
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who answers for it.")],
+    by: Annotated[
+        str,
+        typer.Option("--by", metavar="NAME", help="Who answers for it, as magellan.toml calls their key."),
+    ],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What cannot wait.")],
     hours: Annotated[
         float, typer.Option("--hours", help="How long it holds; magellan.toml says how long at most.")
@@ -22,8 +25,9 @@ def freeze_override(
 ) -> None:
     """Let a hot fix of one strategy through a freeze, for some hours. It is recorded in the audit log.
 
-    It lets nothing else through: gates, soak and approval are asked for all
-    the same.
+    It is signed with the key of this user, which magellan.toml must know as
+    that person's. It lets nothing else through: gates, soak and approval are
+    asked for all the same.
     """
     import os
     import socket
@@ -32,6 +36,7 @@ def freeze_override(
     from magellan.surfaces.cli.freeze_options import freeze_desk, shown
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.freeze import override_freeze
+    from magellan.wiring import release_key
     from magellan.workspace.workspace import Stage
 
     with freeze_desk(workspace) as desk:
@@ -40,9 +45,10 @@ def freeze_override(
             name,
             Stage.PROD,
             desk.sources,
-            by=by,
+            by=by.strip(),
             reason=reason,
             hours=hours,
+            key=release_key(os.environ),
             actor=Actor(person=by.strip(), host=socket.gethostname(), pid=os.getpid()),
         )
     emit(

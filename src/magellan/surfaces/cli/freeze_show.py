@@ -29,7 +29,7 @@ def freeze_show(
         symbols = frozenset() if strategy is None else desk.symbols(strategy)
         windows = coming_windows(desk.sources, days=days, symbols=symbols)
         now = desk.sources.clock()
-        granted = [each for each in overrides(desk.sources.changes) if each.granted_at <= now < each.until_at]
+        granted = [each for each in overrides(desk.sources) if each.granted_at <= now < each.until_at]
 
     def show() -> None:
         if windows:
