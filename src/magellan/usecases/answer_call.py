@@ -50,6 +50,7 @@ async def _answered(
         late = TryAgain(
             f"the call `{question.verb}` came after {call.before:%H:%M:%S} UTC, when nobody waited for it any more",
             kept="the host as it is",
+            next_step=f"ask again; where it always is late, look at the host's clock: it is {now():%H:%M:%S} UTC there",
         )
         return Answered(number=question.number, at=now(), error=late)
     try:
