@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -155,6 +156,29 @@ def test_the_ledger_alone_is_put_over_the_newest_whole_backup(desk: Path, call: 
     assert contents(tmp_path / "back")["prod/bear_trap/strategy.py"] == b"# a strategy\n"
 
 
+def test_a_backup_that_was_killed_leaves_the_next_one_alone(desk: Path, call: Call, tmp_path: Path) -> None:
+    (desk / "data/more.parquet").write_bytes(random.Random(2).randbytes(30_000_000))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "magellan", "backup", "create"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    locks = tmp_path / "backups/locks"
+    while not any(locks.iterdir()) and process.poll() is None:
+        time.sleep(0.005)  # until restic is at work: the kill has to meet it in the middle
+    for pid in [*_children(process.pid), process.pid]:
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+    assert any(locks.iterdir()), "it left its lock"
+    assert call("backup", "create")[0] == 0
+    code, _, err = call("backup", "verify")
+    assert code == 0, err
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(each) for each in found.split()]
+
+
 def test_a_damaged_backup_is_found_by_the_check_and_recorded_by_the_drill(desk: Path, call: Call) -> None:
     assert call("backup", "create")[0] == 0
     packs = [path for path in (desk.parent / "backups/data").rglob("*") if path.is_file()]
@@ -258,3 +282,56 @@ def test_backups_go_to_s3_and_come_back_on_a_host_that_has_nothing(
     code, _, err = call("restore", "--from", bucket, "--into", str(desk))
     assert code == 0, err
     assert contents(desk)["prod/bear_trap/strategy.py"] == b"# a strategy\n"
+
+
+@pytest.fixture
+def ssh_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An SSH host over loopback, called `nas`, that lets this user in by a key."""
+    sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+    ssh = shutil.which("ssh")
+    if sshd is None or ssh is None:
+        pytest.skip("no sshd: apt-get install openssh-server (.ci/run does)")
+    home = tmp_path / "ssh"
+    home.mkdir(mode=0o700)
+    for key in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / key], check=True)
+    shutil.copy(home / "user.pub", home / "authorized_keys")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (home / "sshd_config").write_text(
+        f"ListenAddress 127.0.0.1:{port}\nHostKey {home}/host\nAuthorizedKeysFile {home}/authorized_keys\n"
+        f"PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n"
+    )
+    (home / "known_hosts").write_text(f"[127.0.0.1]:{port} {(home / 'host.pub').read_text()}")
+    (home / "config").write_text(
+        f"Host nas\n HostName 127.0.0.1\n Port {port}\n IdentityFile {home}/user\n"
+        f" UserKnownHostsFile {home}/known_hosts\n BatchMode yes\n"
+    )
+    # OpenSSH reads the configuration of the account's own home folder, whatever HOME says.
+    (home / "ssh").write_text(f'#!/bin/sh\nexec {ssh} -F {home}/config "$@"\n')
+    (home / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{home}:{os.environ['PATH']}")
+    Path("/run/sshd").mkdir(exist_ok=True)
+    server = subprocess.Popen(
+        [sshd, "-D", "-e", "-f", home / "sshd_config"], stderr=subprocess.PIPE, text=True
+    )
+    assert server.stderr is not None
+    assert "Server listening" in server.stderr.readline()
+    yield "nas"
+    server.terminate()
+    server.wait()
+    server.stderr.close()
+
+
+@pytest.mark.skipif(
+    os.name != "posix" or os.getuid() != 0, reason="sshd of a user of its own needs root here"
+)
+def test_backups_go_to_an_ssh_host_and_one_that_is_away_is_told_so(
+    desk: Path, call: Call, ssh_host: str, tmp_path: Path
+) -> None:
+    (desk / "magellan.toml").write_text(f'[backup]\nto = "sftp:{ssh_host}:{tmp_path}/backups"\n')
+    assert call("backup", "create")[0] == 0
+    assert [each["tags"] for each in json.loads(call("backup", "list", "--json")[1])] == [["workspace"]]
+    (tmp_path / "ssh/authorized_keys").write_text("")
+    code, _, err = call("backup", "list")
+    assert code == 1 and "cannot be reached" in err

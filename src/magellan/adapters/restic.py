@@ -106,7 +106,7 @@ class Restic:
 
     def verify(self) -> None:
         """See the port."""
-        self._run("check", "--read-data")
+        self._run_alone("check", "--read-data")
 
     def restore(self, snapshot_id: str, into: Path) -> None:
         """See the port."""
@@ -115,17 +115,20 @@ class Restic:
     def forget(self, *, keep: Mapping[str, int]) -> int:
         """See the port. Of each tag by itself, so that the ledger's many do not push out the whole ones."""
         terms = [f"--keep-{span}={count}" for span, count in keep.items() if count]
-        words = ("forget", "--json", "--group-by", "tags", *terms, "--prune")
-        try:
-            told = self._run(*words)
-        except TryAgain:
-            # A lock: removed where it is what a killed one left, and there for a reason otherwise.
-            self._run("unlock")
-            told = self._run(*words)
+        told = self._run_alone("forget", "--json", "--group-by", "tags", *terms, "--prune")
         groups: list[dict[str, Any]] = next(
             (json.loads(line) for line in told.splitlines() if line.startswith("[")), []
         )
         return sum(len(group["remove"] or ()) for group in groups)
+
+    def _run_alone(self, *arguments: str) -> str:
+        """Something that takes nobody beside it."""
+        try:
+            return self._run(*arguments)
+        except TryAgain:
+            # A lock that a killed one left is removed; one of a process that lives stays, and this fails again.
+            self._run("unlock")
+            return self._run(*arguments)
 
     def _run(self, *arguments: str) -> str:
         with self._started(*arguments) as lines:
