@@ -75,6 +75,10 @@ class StageChanges(Step[Checkout]):
     def title(self) -> str:
         return f"stage {len(self.paths)} paths in git's index"
 
+    @property
+    def changes(self) -> frozenset[str]:
+        return frozenset({"git's index"})
+
     async def check(self, world: Checkout, before: Before | None) -> Answer:
         now = await world.index_digest()
         if before is None:
@@ -121,6 +125,10 @@ class CommitIndex(Step[Checkout]):
     @property
     def title(self) -> str:
         return f"commit: {self.message}"
+
+    @property
+    def changes(self) -> frozenset[str]:
+        return frozenset({"git's branch"})
 
     async def check(self, world: Checkout, before: Before | None) -> Answer:
         head, branch = await world.head(), await world.branch()

@@ -1,0 +1,99 @@
+"""`magellan migrate apply`, `verify`, `shims` and `rollback`, as they are typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magellan.surfaces.cli.app import run
+from migration.tree_lab import MOVES, git, look_at, make_tree, under_git
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    make_tree(folder)
+    moves = [{"from": source, "to": target} for source, target in MOVES.items()]
+    mapping = {"version": 1, "source_roots": [""], "moves": moves}
+    (tmp_path / "mapping.json").write_text(json.dumps(mapping))
+    return folder
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
+    assert run(["migrate", *words, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_project_there_and_back(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    under_git(root)
+    mapping, before, head = str(root.parent / "mapping.json"), look_at(root), git(root, "rev-parse", "main")
+    dry = told(capsys, "apply", str(root), "--mapping", mapping)
+    assert (dry["outcome"], dry["moves"], dry["refusals"], look_at(root)) == ("dry run", 3, [], before)
+    assert "rename to core/bot.py" in dry["diff"].splitlines()
+    done = told(capsys, "apply", str(root), "--mapping", mapping, "--yes", "--commit", "phases")
+    assert (done["outcome"], done["shims"]) == ("done", 2)
+    assert git(root, "rev-list", "--count", f"{head}..main") == "2"
+    checked = told(capsys, "verify", str(root), "--no-imports")
+    assert (checked["is_sound"], checked["migration"]) == (True, done["migration"])
+    assert [each["old"] for each in told(capsys, "shims", "list", str(root))] == ["bot", "shop.regime"]
+    assert told(capsys, "rollback", str(root))["outcome"] == "dry run"
+    assert told(capsys, "rollback", str(root), "--yes")["outcome"] == "taken back"
+    assert look_at(root) == before
+    assert (git(root, "rev-parse", "main"), git(root, "status", "--porcelain")) == (head, "")
+
+
+def test_uncommitted_changes_are_refused_and_can_be_left_out(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    under_git(root)
+    (root / "notes.md").write_text("mine\n")
+    words = ("apply", str(root), "--mapping", str(root.parent / "mapping.json"), "--yes")
+    assert "not committed: notes.md" in told(capsys, *words, code=1)["error"]["message"]
+    assert told(capsys, *words, "--no-git", "--no-shims")["outcome"] == "done"
+    assert (root / "notes.md").read_text() == "mine\n"
+
+
+def test_what_was_edited_since_refuses_the_way_back_and_merge_goes_around_it(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, "apply", str(root), "--mapping", str(root.parent / "mapping.json"), "--yes")
+    bot = root / "core/bot.py"
+    bot.write_bytes(bot.read_bytes() + b"\n\nMINE = 1\n")
+    refused = told(capsys, "rollback", str(root), "--yes", code=1)
+    assert refused["outcome"] == "refused" and "core/bot.py was changed" in " ".join(refused["refusals"])
+    merged = told(capsys, "rollback", str(root), "--merge", "--yes")
+    assert (merged["outcome"], merged["merged"]) == ("done", ["core/bot.py"])
+    assert (root / "bot.py").read_bytes().endswith(b"MINE = 1\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("apply",), 2, "give either `--mapping FILE` or `--resume`"),
+        (("apply", "--mapping", "m.json", "--commit", "soon"), 2, "'soon' is no way to commit"),
+        (("apply", "--mapping", "m.json", "--leave", "hearsay"), 2, "'hearsay' is no kind of reference"),
+        (("apply", "--mapping", "m.json"), 1, "m.json does not exist"),
+        (("apply", "--resume"), 1, "no migration of . is unfinished"),
+        (("rollback",), 1, "no migration stands in ."),
+        (("rollback", "--only", "half"), 2, "'half' is no part of a migration"),
+        (("rollback", "--file", "a.py", "--merge"), 2, "`--file` goes with neither"),
+        (("verify", "--no-imports"), 1, "no migration of . is applied as a whole"),
+        (("shims", "remove"), 1, "no shim has expired"),
+        (("shims", "remove", "a.py"), 1, "a.py is no shim"),
+    ],
+)
+def test_wrong_words_are_told_and_nothing_happens(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in told(capsys, *words, code=code)["error"]["message"]
+    assert list(tmp_path.iterdir()) == []
