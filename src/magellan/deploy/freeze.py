@@ -1,4 +1,4 @@
-"""Freeze: when nothing new goes to where real money trades, and what lets a hot fix through all the same.
+"""Freeze: when nothing new goes to where real money trades.
 
 Pure: windows come from magellan.toml and from lists of dates, the exchange's hours from its calendar, and the time is
 handed in. Every window is a span of instants; those that touch are one freeze, whose end is the end of the last.
@@ -6,25 +6,19 @@ handed in. Every window is a span of instants; those that touch are one freeze, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from magellan.deploy.person import key_of
-from magellan.errors import FixInput
-from magellan.release.signature import Signature, SigningKey
+from magellan.deploy.freeze_override import Override
 from magellan.trading.session import ExchangeCalendar, exchange_date, exchange_instant, exchange_midnight
-from magellan.workspace.config_file import canonical_json
 from magellan.workspace.freeze_terms import FreezeTerms
 
 _REGULAR_CLOSE: Final = time(16)  # times of day in magellan.toml are meant for a session that closes then
-_KIND: Final = (
-    b"magellan freeze override, format 1\n"  # what the signed bytes begin with: they mean nothing else
-)
 _LONG_AGO: Final = date(1970, 1, 1)
-_LOOKED_BACK: Final = timedelta(days=40)  # no window is longer
-_LOOKED_AHEAD: Final = timedelta(days=120)
+_LOOKED_BACK: Final = timedelta(days=40)  # weeks and sessions around now
+_LOOKED_AHEAD: Final = timedelta(days=120)  # of windows that follow one another without a gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,31 +65,6 @@ class Window:
     def holds(self, at: datetime) -> bool:
         """Whether it holds at that time."""
         return self.from_at <= at and (self.until_at is None or at < self.until_at)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
-    """A person lets something through a freeze, for a while."""
-
-    subject: str  # prod/bear_trap
-    by: str
-    reason: str
-    granted_at: datetime  # aware, UTC
-    until_at: datetime
-    signature: Signature  # by the key of that person
-
-    def problem(self, trusted: Mapping[str, str]) -> str | None:
-        """Why it must not let anything through; None: the person that it names signed just this.
-
-        trusted: public keys, base64, by whom they belong to.
-        """
-        if trusted.get(self.by) != self.signature.public_key:
-            return f"the key that signed it is not {self.by}'s in magellan.toml"
-        return self.signature.problem_with(_statement(self), trusted)
-
-    def holds(self, subject: str, at: datetime) -> bool:
-        """Whether it lets that subject through at that time."""
-        return subject == self.subject and self.granted_at <= at < self.until_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,52 +138,6 @@ def windows_between(
     for each in found:
         if each.from_at < until_at and (each.until_at is None or each.until_at > from_at):
             yield each
-
-
-def override_of(
-    terms: FreezeTerms,
-    *,
-    subject: str,
-    by: str,
-    reason: str,
-    hours: float,
-    key: SigningKey | None,
-    trusted: Mapping[str, str],
-    at: datetime,
-) -> Override:
-    """An override that a person grants, and signs.
-
-    by:     the name beside the person's key in magellan.toml. key: of this user; None: there is none.
-    Raises: FixInput without a reason, when this is not that person, and for one that never ends.
-    """
-    if not reason.strip():
-        raise FixInput("an override says why", next_step="give --reason TEXT")
-    if not 0 < hours <= terms.override_hours_max:
-        raise FixInput(
-            f"an override holds for more than 0 and at most {terms.override_hours_max:g} hours, not {hours:g}",
-            next_step="give --hours; freeze.override_hours_max of magellan.toml is the most",
-        )
-    owned = key_of(by, key, trusted)
-    override = Override(
-        subject=subject,
-        by=by,
-        reason=reason.strip(),
-        granted_at=at,
-        until_at=at + timedelta(hours=hours),
-        signature=Signature(public_key="", signature=""),
-    )
-    return replace(override, signature=owned.sign_statement(_statement(override)))
-
-
-def _statement(override: Override) -> bytes:
-    terms = {
-        "subject": override.subject,
-        "by": override.by,
-        "reason": override.reason,
-        "granted_at": override.granted_at.isoformat(),
-        "until_at": override.until_at.isoformat(),
-    }
-    return _KIND + canonical_json(terms)
 
 
 def _weekly(rules: FreezeRules, first_on: date, last_on: date) -> Iterator[Window]:

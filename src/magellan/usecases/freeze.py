@@ -14,12 +14,11 @@ from magellan.deploy.freeze import (
     FreezeAnswer,
     FreezeRules,
     Open,
-    Override,
     Window,
     freeze_at,
-    override_of,
     windows_between,
 )
+from magellan.deploy.freeze_override import Override, override_of
 from magellan.plan.actor import Actor
 from magellan.ports.change_log import ChangeLog
 from magellan.ports.ledger import Ledger

@@ -17,10 +17,9 @@ from magellan.deploy.freeze import (
     FreezeRules,
     Frozen,
     Open,
-    Override,
     freeze_at,
-    override_of,
 )
+from magellan.deploy.freeze_override import Override, override_of
 from magellan.errors import FixInput
 from magellan.release.signature import SigningKey
 from magellan.workspace.freeze_terms import FreezeTerms
