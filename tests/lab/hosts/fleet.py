@@ -105,8 +105,8 @@ class Fleet:
     def run(self, *words: str, timeout_s: float = 180) -> Ended:
         return ended(self.begin(*words), timeout_s)
 
-    def deploy(self, behaviour: str, *words: str) -> Ended:
-        return self.run(*self.deploying(behaviour), *words)
+    def deploy(self, behaviour: str, *, timeout_s: float = 180) -> Ended:
+        return self.run(*self.deploying(behaviour), timeout_s=timeout_s)
 
     def deploying(self, behaviour: str) -> list[str]:
         return ["deploy", "moods", "--to", "test", "--release", self.releases[behaviour][:12], "--yes"]
