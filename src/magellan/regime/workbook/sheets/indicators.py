@@ -144,8 +144,8 @@ ATR: Final = Sheet(
         number("high_vol_atr_percentile", 70, 0, 100, "percentile", "Above it volatility is high.",
                reads="components.atr_percentile.high_percentile", scale=0.01),
         integer("squeeze_lookback", 20, 1, 100_000, "bars", "Span of the bands.", reads="components.squeeze.bars"),
-        number("squeeze_band_width", 2.0, 0.01, 10, "sigma", "Half the width of the bands.",
-               reads="components.squeeze.band_width"),
+        # Read by the component, without an effect: a width is compared with its own mean.
+        number("squeeze_band_width", 2.0, 0.01, 10, "sigma", "Half the width of the bands."),
         number("squeeze_threshold", 0.75, 0, 1, "ratio", "Bands narrower than this share of their mean are squeezed.",
                reads="components.squeeze.squeezed_below"),
         number("expansion_threshold", 1.2, 1, 10, "ratio", "Bands wider than this multiple of it are released.",
@@ -164,7 +164,7 @@ ATR: Final = Sheet(
         boolean("atr_adx_composite", True, "Whether ranges are read together with the ADX."),
         number("composite_weight_atr", 0.6, 0.4, 0.8, "ratio", "Weight of the range in those readings."),
     ),
-    unused="the average is Wilder's, over true ranges, and stands by itself: no composites",
+    unused="the average is Wilder's, over true ranges, and stands alone; of a squeeze only the ratio of widths counts",
     withdrawn=(
         Withdrawn(
             name="detect_volatility_squeeze",
