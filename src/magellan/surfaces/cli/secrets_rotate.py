@@ -181,7 +181,8 @@ def _trial(
     """For an account: ask its broker with the new pair, and hold the answer to the number that is pinned."""
     if chosen[0].account is None:
         return None
-    from magellan.errors import FixInput
+    from magellan.errors import FixInput, MagellanError
+    from magellan.ledger.known_secrets import KnownSecrets
     from magellan.settings import KeyPair
     from magellan.wiring import account_broker
 
@@ -191,7 +192,12 @@ def _trial(
 
     async def ask(new: Mapping[str, SecretStr]) -> None:
         broker = account_broker(account, KeyPair(key_id=new[key_id], secret=new[secret], place="new"))
-        told = (await broker.account()).account_id
+        try:
+            told = (await broker.account()).account_id
+        except MagellanError as error:
+            # Into a journal: without what a library may quote of a request.
+            known = KnownSecrets(each.get_secret_value() for each in new.values())
+            raise FixInput(f"the new pair opens nothing: {known.hidden_in(error.message)}") from None
         if told != account.number:
             raise FixInput(f"the new pair opens the account {told}, and magellan.toml pins {account.number}")
 
