@@ -58,7 +58,7 @@ def scan_tree(
         done += 1
         on_progress("read files", done, len(files))
 
-    work = Work(begin=_reader, given=tree.content_of, describe=lambda file: file.path)
+    work = Work(begin=_reader, given=tree.content_of, describe=_path_of)
     read = executor.map(work, files, on_done=count)
     scan = analysed(tree, read, rules, is_installed, roots)
     if sandbox is None:
@@ -71,3 +71,7 @@ def scan_tree(
 
 def _reader(content_of: Callable[[str], bytes]) -> Callable[[FileToRead], ScannedFile]:
     return Reader(content_of=content_of)
+
+
+def _path_of(file: FileToRead) -> str:
+    return file.path

@@ -7,6 +7,7 @@ import pytest
 from magellan.errors import FixInput
 from magellan.migration.categories.features import features, words
 from magellan.migration.categories.judge import HIGH, SURE, Judged, Said, judge
+from magellan.migration.categories.learned import learned_rules
 from magellan.migration.categories.rules import CategoryRules, parse_rules, read_rules, rules_schema
 
 OWN_LAYOUT = """
@@ -126,3 +127,35 @@ def test_confidence_is_between_nothing_and_certainty_and_high_is_above_sure() ->
 def test_rules_that_are_not_there_are_told(tmp_path: Path) -> None:
     with pytest.raises(FixInput):
         read_rules(tmp_path / "none.toml")
+
+
+def said_of(path: str, about: str) -> Said:
+    return Said(
+        path=path, features=frozenset({f"name:{about}", f"word:{about}", f"def:{about}", "word:thing"})
+    )
+
+
+def test_a_project_that_is_no_trading_system_teaches_its_own_packages() -> None:
+    files = [
+        said_of(f"kitchen/{about}/{about}_{n}.py", about) for about in ("bread", "soup") for n in range(4)
+    ]
+    rules = parse_rules(learned_rules(files, {}), name="learned.toml")
+    assert set(rules.category) == {"bread", "soup"}
+    loose = Said(path="new.py", features=frozenset({"name:soup", "word:soup"}))
+    (found,) = judge([loose], {}, rules)
+    assert found.category == "soup"
+
+
+def test_a_flat_project_is_sorted_by_what_imports_each_other_and_says_the_same() -> None:
+    files = [said_of(f"{about}_{n}.py", about) for about in ("bread", "soup") for n in range(6)]
+    imports = {
+        f"{about}_{n}.py": frozenset({f"{about}_0.py"}) for about in ("bread", "soup") for n in range(1, 6)
+    }
+    rules = parse_rules(learned_rules(files, imports), name="learned.toml")
+    assert set(rules.category) == {"bread", "soup"}
+    assert learned_rules(files, imports) == learned_rules(files, imports)
+
+
+def test_where_nothing_can_be_learned_it_is_said() -> None:
+    with pytest.raises(FixInput, match="no packages can be learned"):
+        learned_rules([said_of("a.py", "x")], {})

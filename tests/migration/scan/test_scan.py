@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from journeys.desk import run
+from magellan.adapters.local.processes import ProcessExecutor
 from magellan.adapters.local.source_folder import read_source_tree
 from magellan.adapters.local.threads import ThreadExecutor
 from magellan.migration.categories.rules import read_rules
@@ -148,6 +149,19 @@ def test_odd_files_are_findings_and_never_a_crash(tmp_path: Path) -> None:
     assert found["away"] == "is a link out of the tree, to /nowhere"
     assert found["Same.py"] == "differs only by case from same.py"
     assert found["pipe"].startswith("is a socket, a pipe or a device")
+
+
+def test_several_processes_find_what_one_does(tmp_path: Path) -> None:
+    for path, content in TREE.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    tree = read_source_tree(tmp_path)
+    rules = read_rules(None)
+    found = [
+        scan_tree(tree, rules, executor=executor, is_installed="numpy".__eq__).files
+        for executor in (ThreadExecutor(1), ProcessExecutor(2))
+    ]
+    assert found[0] == found[1]
 
 
 def test_a_file_that_cannot_be_read_is_told() -> None:

@@ -41,6 +41,10 @@ def migrate_scan(
     print_rules: Annotated[
         bool, typer.Option("--print-rules", help="Print the rules for categories, to copy and edit, and end.")
     ] = False,
+    learn: Annotated[
+        Path | None,
+        typer.Option("--learn", metavar="FILE", help="Write rules learned from the project itself, and end."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look through a Python project and say what is in it; nothing of it is changed or kept running.
@@ -59,11 +63,41 @@ def migrate_scan(
         return
     looked = look_through(
         folder, categories=categories, roots=root, python=python, workers=workers,
-        try_imports=try_imports, time_limit_s=time_limit,
+        try_imports=try_imports and learn is None, time_limit_s=time_limit,
     )  # fmt: skip
+    if learn is not None:
+        _learn(looked, learn, as_json=as_json)
+        return
     written = _write(looked.scan, out or looked.folder / ".magellan" / "scan")
     document = {**_summary(looked), "written": [str(path) for path in written]}
     emit(document, as_json=as_json, human=lambda: _show(looked, written))
+
+
+def _learn(looked: Looked, path: Path, *, as_json: bool) -> None:
+    from magellan.adapters.durable_file import write_durably
+    from magellan.errors import FixInput
+    from magellan.migration.categories.judge import Said
+    from magellan.migration.categories.learned import learned_rules
+    from magellan.migration.categories.rules import parse_rules
+    from magellan.migration.module_names import is_init
+    from magellan.migration.scan.file_kind import FileKind
+    from magellan.surfaces.cli.output import emit, say
+
+    if path.exists():
+        raise FixInput(f"{path} is there already", next_step="name another file, or remove it")
+    files = [
+        Said(path=file.path, features=file.features)
+        for file in looked.scan.python
+        if file.kind is FileKind.CODE and not is_init(file.path)
+    ]
+    text = learned_rules(files, looked.scan.graph.imports)
+    categories = tuple(parse_rules(text, name=str(path)).category)
+    write_durably(path, text.encode(), kept="the project; nothing of it was changed")
+    emit(
+        {"rules": str(path), "categories": categories},
+        as_json=as_json,
+        human=lambda: say(f"{path}: {len(categories)} categories: {', '.join(categories)}"),
+    )
 
 
 def _write(scan: Scan, folder: Path) -> list[Path]:
