@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from pathlib import Path
@@ -14,7 +15,7 @@ from magellan.surfaces.cli.failure import failure_of
 
 __all__ = ["exchange", "live_desk"]
 
-SECRET, PASSWORD = "canary-secret-6620", "canary-password-9917"
+SECRET, PASSWORD, NEXT_PASSWORD = "canary-secret-6620", "canary-password-9917", "canary-password-4410"
 NOBODY_LISTENS = "smtp://desk@127.0.0.1:9"
 
 
@@ -60,20 +61,31 @@ def test_no_secret_is_in_what_is_written_or_in_any_process_incident_29(
     until((root / ".magellan/metrics/magellan.prom").is_file)
     for process in processes_of(root):
         seen = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        assert not [each for each in (live_desk.key, SECRET, PASSWORD) if each.encode() in seen], process
+        assert not [
+            each for each in (live_desk.key, SECRET, PASSWORD, NEXT_PASSWORD) if each.encode() in seen
+        ], process
+    monkeypatch.chdir(root)
+    before = live_desk.beat()
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{NEXT_PASSWORD}\n"))
+    assert run(["secrets", "rotate", "MAIL_PASSWORD"]) == 0
+    assert run(["secrets", "rotate", "MAIL_PASSWORD", "--finish"]) == 0
+    assert before is not None and runner.poll() is None, "the session goes on meanwhile"
+    until(lambda: (live_desk.beat() or before)["at"] > before["at"])
+    assert (live_desk.beat() or {})["session_id"] == before["session_id"]
     os.kill(runner.pid, signal.SIGTERM)
     assert live_desk.ended(runner)[0] == 0
-    monkeypatch.chdir(root)
     for command in ("halt --by jane --reason why", "status", "audit show", "secrets list", "notify outbox --json",
                     "notify test", "metrics show"):  # fmt: skip
         run(command.split())
     told = "".join(capfd.readouterr())
     assert "MAIL_PASSWORD" in told
-    assert not [each for each in (live_desk.key, SECRET, PASSWORD) if each in told]
+    assert not [each for each in (live_desk.key, SECRET, PASSWORD, NEXT_PASSWORD) if each in told]
     for path in root.rglob("*"):
         if path.is_file() and path.name != ".env":
             content = path.read_bytes()
-            assert not [each for each in (live_desk.key, SECRET, PASSWORD) if each.encode() in content], path
+            assert not [
+                each for each in (live_desk.key, SECRET, PASSWORD, NEXT_PASSWORD) if each.encode() in content
+            ], path
 
 
 @pytest.mark.parametrize("kept_in", ["environment", ".env"])
