@@ -18,11 +18,11 @@ from time import perf_counter, process_time
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from deploy.promotion.cases import EVIDENCE, Case, mutations
+from deploy.promotion.rate import rate_at_most
 from ledger.samples import BEGAN, DECISION
 from magellan.adapters.exchange_calendar import load_calendar
 from magellan.adapters.memory_ledger import MemoryLedger
 from magellan.adapters.simulated.faults import NO_FAULTS
-from magellan.deploy.promotion.chance import rate_at_most
 from magellan.deploy.promotion.soak import soak_of
 from magellan.ledger.chain import Sound
 from magellan.ledger.entries import NewEntry

@@ -49,9 +49,3 @@ def test_five_trades_say_next_to_nothing_and_a_hundred_say_something() -> None:
 def test_no_number_of_trades_tells_a_strategy_from_one_that_is_as_good() -> None:
     assert chance.trades_needed(0.4, 0.4, 0.95, 0.05) is None
     assert chance.trades_needed(0.400, 0.399, 0.95, 0.05) is None
-
-
-@pytest.mark.parametrize(("events", "n"), [(0, 1), (0, 200), (1, 200), (5, 60), (60, 60)])
-def test_the_highest_rate_that_is_possible_is_clopper_and_pearsons(events: int, n: int) -> None:
-    expected = 1.0 if events == n else float(stats.beta.ppf(0.95, events + 1, n - events))
-    assert chance.rate_at_most(events, n) == pytest.approx(expected, abs=1e-9)

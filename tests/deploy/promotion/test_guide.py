@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.promotion.cases import mutations
+from deploy.promotion.rate import rate_at_most
 from magellan.deploy.promotion import chance
 from magellan.deploy.promotion.judgement import Answer
 from magellan.workspace.promotion_criteria import PROMOTION_THRESHOLDS
@@ -43,4 +44,4 @@ def test_the_table_of_what_a_win_rate_tells_is_computed() -> None:
 def test_the_rate_at_which_wrong_evidence_could_pass_is_that_of_the_sets_that_are_tried() -> None:
     n = len(dict(mutations()))
     assert f"{n} sets of evidence" in GUIDE
-    assert f"a rate of at most {100 * chance.rate_at_most(0, n):.2f} %" in " ".join(GUIDE.split())
+    assert f"a rate of at most {100 * rate_at_most(0, n):.2f} %" in " ".join(GUIDE.split())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.promotion.cases import Case, mutations
-from magellan.deploy.promotion.chance import rate_at_most
+from deploy.promotion.rate import rate_at_most
 from magellan.deploy.promotion.judgement import Answer, verdict_document
 from magellan.workspace.config_file import canonical_json
 

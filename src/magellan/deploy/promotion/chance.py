@@ -63,20 +63,3 @@ def trades_needed(
         elif n >= 2 * found + 20:
             return found
     return found
-
-
-def rate_at_most(events: int, n: int, confidence: float = 0.95) -> float:
-    """The highest true rate that `events` in n tries leave possible, one-sided.
-
-    Source: Clopper and Pearson, "The Use of Confidence or Fiducial Limits", Biometrika 26 (1934).
-    """
-    if events >= n:
-        return 1.0
-    low, high = events / n, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        if between(0, events, n, middle) > 1.0 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
