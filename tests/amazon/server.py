@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.request import Request, urlopen
 
 
 @contextmanager
@@ -26,8 +27,11 @@ def amazon() -> Iterator[str]:
     )
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
+    address = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        # What it holds belongs to this process and not to the server: nothing of an earlier test is to be there.
+        with urlopen(Request(f"{address}/moto-api/reset", method="POST"), timeout=30):
+            yield address
     finally:
         server.shutdown()
         thread.join()
