@@ -21,9 +21,9 @@ TESTS = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("what", "more", "kills_min"),
     [
-        ("begin", ("--every", "13"), 10),
-        ("undo", ("--every", "13"), 8),
-        ("both", ("--git", "--every", "61"), 5),
+        ("begin", ("--every", "19"), 8),
+        ("undo", ("--every", "19"), 5),
+        ("both", ("--git", "--every", "97"), 4),
     ],
 )
 def test_a_migration_killed_anywhere_ends_where_it_began_or_where_it_was_going(
