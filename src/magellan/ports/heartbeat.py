@@ -33,9 +33,7 @@ class Heartbeat:
     broker_answers: int = 0  # so far in this session, errors among them
     broker_errors: int = 0  # no answer, or one that the broker could not give
     equity_usd: float | None = None  # as the broker last told it; None: it did not
-    day_change_fraction: float | None = (
-        None  # of equity since the close of the session before; -0.03 is 3 % lost
-    )
+    day_change_fraction: float | None = None  # of equity since the last close; -0.03 is 3 % lost
 
 
 class HeartbeatSink(Protocol):
