@@ -51,6 +51,10 @@ def test_what_tools_look_for_stays_and_so_does_what_is_there_already() -> None:
     assert "README.md" not in found and "tests/test_it.py" not in found
 
 
+def test_what_was_put_away_stays_there() -> None:
+    assert not targets(proposed({"archive/old/order_executor.py": EXECUTOR}))
+
+
 def test_the_proposal_is_a_mapping_that_can_be_read_again() -> None:
     mapping = proposed(FILES).mapping
     assert parse_mapping(mapping_text(mapping), name="m.json") == mapping

@@ -129,6 +129,8 @@ def target_of(file: ScannedFile, judged: Judged, rules: CategoryRules) -> str | 
     category = rules.category[judged.category]
     if is_init(file.path) or any(fnmatchcase(leaf.lower(), pattern) for pattern in _TOOLS_LOOK_HERE):
         return None
+    if any(fnmatchcase(file.path, pattern) for pattern in rules.leave):
+        return None
     folder = rules.folder_of(judged.category)
     above = folder_of(file.path).split("/")
     if folder.split("/")[-1] in above:

@@ -117,6 +117,10 @@ class CategoryRules(_Part):
             pattern=rf"^$|{_FOLDER}", description="The package that the categories of code become parts of."
         ),
     ] = ""
+    leave: Annotated[
+        tuple[str, ...],
+        Field(description="Globs of paths that stay where they are, whatever their category."),
+    ] = ()
     evidence: Evidence = Evidence()
     category: Annotated[Mapping[str, Category], Field(min_length=2, description="The categories, by name.")]
 
