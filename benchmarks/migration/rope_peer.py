@@ -2,8 +2,8 @@
 
     VENV/bin/python benchmarks/migration/rope_peer.py COPY MAPPING.json
 
-COPY is a copy of the project, MAPPING.json what `real_projects --keep` left beside its own copy. Prints seconds and which
-moves failed; run the project's tests in COPY afterwards.
+COPY is a copy of the project, MAPPING.json what `real_projects --keep` left beside its own copy. Prints seconds, and
+which moves failed; run the project's tests in COPY afterwards.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def test_each_place_that_uses_an_old_name_is_warned_once_with_the_new_one(root: 
         "one.py:2:",
         "two.py:3:",
     ]
-    assert "shop.old.regime is shop.new.regime now; the old name works until 20" in told[0]
+    assert "shop.old.regime is shop.new.regime now; the old name works until 2026-07-22" in told[1]
 
 
 def test_a_program_can_still_be_started_by_its_old_path(root: Path) -> None:
