@@ -13,6 +13,7 @@ import argparse
 import gc
 import json
 import shutil
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -155,6 +156,7 @@ def main() -> None:
                 )
                 kills += killed
                 wrong += [{"seed": seed, "what": what, **each} for each in found]
+                print(f"{kills} killed, {len(wrong)} wrong, after tree {seed}: {what}", file=sys.stderr)
         seed, trees = seed + 1, trees + 1
         if not asked.kills:
             break
