@@ -27,6 +27,7 @@ _TRIED_STEPS: Final = 12  # of a start, before the best one goes on
 _CLUSTERING_HALF_LIVES: Final = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0, 80.0)
 _CLUSTERING_PULLS: Final = (0.8, 0.9, 0.95, 0.97, 0.985, 0.995, 1.0)
 _SEARCHED_BARS: Final = 6_000
+_REFINED_ROWS: Final = 1_200_000  # that the steps of a refinement pass over, all together
 _KNOWN_SHARE: Final = 0.5  # of the bars, when levels are asked to foretell the rest
 _GAIN_MIN: Final = 1.0  # in log-likelihood, that a level has to foretell better by
 _EVIDENCE_MIN: Final = (
@@ -46,15 +47,15 @@ def fit(returns: Floats, config: FilterConfig, *, like: MarkovModel | None = Non
         if like.states == 1:
             return _clustering(returns, like).model(like.evidence_for_regimes)
         return _Work(returns, config).refined(like).model(like.evidence_for_regimes)
-    rival = _clustering(returns, None)
     # How many states there are shows in some thousand bars; more would take long and say the same.
-    newest = returns[-_SEARCHED_BARS:]
+    newest = np.ascontiguousarray(returns[-_SEARCHED_BARS:])
+    rival = _clustering(newest, None)
     found = _Work(newest, config).searched()
-    if found is not None and len(newest) < len(returns):
-        found = _Work(returns, config).refined(found.model(0.0))
     evidence = -math.inf if found is None else rival.bic - found.bic
     if found is None or evidence < _EVIDENCE_MIN:
         return rival.model(evidence)
+    if len(newest) < len(returns):
+        found = _Work(returns, config).refined(found.model(evidence))
     return found.model(evidence)
 
 
@@ -156,7 +157,8 @@ class _Work:
             log_likelihood=-math.inf,
             bars=len(self._returns),
         )
-        steps = min(self._config.fit_steps, _TRIED_STEPS)
+        # An earlier fit is near: few steps, and of many bars fewer still.
+        steps = min(self._config.fit_steps, _TRIED_STEPS, max(3, _REFINED_ROWS // len(self._returns)))
         if like.level.gain == 0.0:
             return self._steps(start, steps)
         return self._steps(start, steps, half_life=like.level.half_life_bars)

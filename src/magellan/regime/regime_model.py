@@ -65,9 +65,10 @@ class RegimeModel:
         self._returns = self._rows.column("returns")
         self._size = self._rows.column("size of returns")
         self._deflated = self._rows.column("returns over the day profile")
-        self._opened = np.zeros(0, dtype=np.int64)
-        self._day = np.zeros(0, dtype=np.int32)
-        self._begins = np.zeros(0, dtype=bool)
+        self._opened = self._rows.column("start", dtype=np.int64)
+        self._day = self._rows.column("session date", dtype=np.int32)
+        self._minute = self._rows.column("minute", dtype=np.int16)
+        self._begins = self._rows.column("begins a session", dtype=np.bool_)
         self._timeframe: Any = None
         self._profile = DayProfile(config.filter.day_profile_sessions)
         self._filter = MarkovFilter(config.filter, config.alarm, self._rows)
@@ -111,7 +112,7 @@ class RegimeModel:
     @property
     def opened_at_ns(self) -> NDArray[np.int64]:
         """Shape (n,): start of each bar that is kept."""
-        return self._opened
+        return self._opened.values[:, 0]
 
     def probabilities(self, axis: Axis) -> Floats:
         """Shape (n, classes); rows sum to 1, or are NaN where nothing is known."""
@@ -201,17 +202,17 @@ class RegimeModel:
         returns = self._returns.values[:, 0]
         _log_returns(self._price["open"].values[:, 0], self._price["close"].values[:, 0], start, returns)
         self._others.values[start:] = others
-        self._opened = np.append(self._opened, bars.opened_at_ns)
-        begins = np.append(not start or session.day[0] != self._day[-1], session.day[1:] != session.day[:-1])
-        self._day = np.append(self._day, session.day)
-        self._begins = np.append(self._begins, begins)
-        minute = np.append(np.zeros(start, dtype=np.int16), session.minute)
+        day, begins = self._day.values[:, 0], self._begins.values[:, 0]
+        self._opened.values[start:, 0], day[start:] = bars.opened_at_ns, session.day
+        self._minute.values[start:, 0] = session.minute
+        np.not_equal(day[start + 1 :], day[start:-1], out=begins[start + 1 :])
+        begins[start] = start == 0 or day[start] != day[start - 1]
         deflated = self._deflated.values[:, 0]
-        self._profile.divide(returns, self._day, minute, start, deflated)
+        self._profile.divide(returns, day, self._minute.values[:, 0], start, deflated)
         _sizes(deflated, start, _USUAL_BARS, self._spread, self._size.values[:, 0])
         spans = [(start, len(self))]
         if self.config.filter.enabled:
-            spans = self._filter.extend(deflated, self._begins, start, self.offset)
+            spans = self._filter.extend(deflated, begins, start, self.offset)
         self._rules.extend(self._market(self._others.values, chain), start)
         for first, last in spans:
             self._pool(first, last)
@@ -224,7 +225,7 @@ class RegimeModel:
         if len(self) == 0:
             raise FixInput(f"{self.symbol}: there is no bar to say anything about")
         row = range(len(self))[row]
-        opened_at = instant(int(self._opened[row]))
+        opened_at = instant(int(self._opened.values[row, 0]))
         volatility, trend, structure = (int(self._labels.values[row, at]) for at in range(len(AXES)))
         state = self._state_reading(row)
         alarm = float(self.alarm[row])
@@ -289,7 +290,7 @@ class RegimeModel:
             self._timeframe = bars.timeframe
         if bars.timeframe != self._timeframe:
             raise FixInput(f"{self.symbol}: {bars.timeframe} bars after {self._timeframe} bars")
-        if len(self._opened) and bars.opened_at_ns[0] <= self._opened[-1]:
+        if len(self) and bars.opened_at_ns[0] <= self.opened_at_ns[-1]:
             raise FixInput(
                 f"{self.symbol}: the bar of {instant(int(bars.opened_at_ns[0]))} does not follow the bars before it",
                 next_step="hand each bar in once, oldest first",
@@ -307,7 +308,7 @@ class RegimeModel:
         return Market(
             **{name: column.values[:, 0] for name, column in self._price.items()},
             returns=self._returns.values[:, 0],
-            day=self._day,
+            day=self._day.values[:, 0],
             offset=self.offset,
             is_daily=self._timeframe.is_daily,
             others=others,
@@ -339,7 +340,14 @@ class RegimeModel:
         labels, size = self._labels.values, self._size.values[:, 0]
         for place, axis in enumerate(AXES):
             self._deciders[axis].extend(
-                self._pooled[axis].values, self._right[axis], self._begins, size, start, end, labels, place
+                self._pooled[axis].values,
+                self._right[axis],
+                self._begins.values[:, 0],
+                size,
+                start,
+                end,
+                labels,
+                place,
             )
         at = float(self._filter.fit_of[start])
         if at != at:
@@ -357,7 +365,7 @@ class RegimeModel:
         self._state_decider.extend(
             self._filter.probabilities,
             self._state_right[int(at)],
-            self._begins,
+            self._begins.values[:, 0],
             size,
             start,
             end,
@@ -367,7 +375,6 @@ class RegimeModel:
 
     def _forget(self, rows: int) -> None:
         self._rows.forget(rows)
-        self._opened, self._day, self._begins = self._opened[rows:], self._day[rows:], self._begins[rows:]
 
 
 def bars_needed(config: RegimeConfig) -> int:

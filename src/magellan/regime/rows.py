@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from magellan.trading.bar import Floats
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 
 class Column:
@@ -12,22 +13,23 @@ class Column:
 
     __slots__ = ("_room", "values")
 
-    def __init__(self, width: int) -> None:
-        self._room = np.full((256, width), np.nan)
-        self.values: Floats = self._room[:0]
+    def __init__(self, width: int, dtype: DTypeLike) -> None:
+        self._room: NDArray[Any] = np.zeros((256, width), dtype=dtype)
+        self.values: NDArray[Any] = self._room[:0]
 
     def resize(self, rows: int) -> None:
         if rows > len(self._room):
-            room = np.full((max(rows, 2 * len(self._room)), self._room.shape[1]), np.nan)
+            room = np.zeros((max(rows, 2 * len(self._room)), self._room.shape[1]), dtype=self._room.dtype)
             room[: len(self.values)] = self.values
             self._room = room
         self.values = self._room[:rows]
 
     def forget(self, rows: int) -> None:
-        kept = self.values[rows:].copy()
-        self._room = np.full((max(256, 2 * len(kept)), self._room.shape[1]), np.nan)
-        self._room[: len(kept)] = kept
-        self.values = self._room[: len(kept)]
+        kept = self.values[rows:]
+        room = np.zeros((max(256, 2 * len(kept)), self._room.shape[1]), dtype=self._room.dtype)
+        room[: len(kept)] = kept
+        self._room = room
+        self.values = room[: len(kept)]
 
 
 class Rows:
@@ -38,14 +40,14 @@ class Rows:
         self.kept = 0
         self.offset = 0  # rows that were forgotten
 
-    def column(self, name: str, width: int = 1) -> Column:
-        """A new column. Raises AssertionError for a name that is taken."""
+    def column(self, name: str, width: int = 1, *, dtype: DTypeLike = np.float64) -> Column:
+        """A new column, before the first row. Raises AssertionError for a name that is taken."""
         assert name not in self._columns, f"two columns are called {name}"
-        self._columns[name] = Column(width)
+        self._columns[name] = Column(width, dtype)
         return self._columns[name]
 
     def add(self, rows: int) -> int:
-        """Make room for more rows, NaN where nothing was in that room; returns the first of them."""
+        """Make room for more rows, which the owner of each column fills; returns the first of them."""
         first = self.kept
         self.kept += rows
         for column in self._columns.values():

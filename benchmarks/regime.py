@@ -1,0 +1,172 @@
+"""Times and memory of the regime model, each in a process of its own, beside the targets that they are held to.
+
+    python benchmarks/regime.py [--out FILE]
+
+minute year    a year of minute bars: features, fits, labels and report from process start; and one more fit
+million        1,000,000 bars: a fit of 3 states, in seconds and in peak memory of the process
+online         one bar at a time with all features: the 99th percentile
+service        50 symbols with 20,000 bars each: memory of the process
+
+Machine code is on disk already: the first run of a version compiles it. Bars are generated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def minutes(days: int, seed: int = 1) -> Any:
+    """Generated bars of one minute, 390 a session, made of the returns of the intraday scenario."""
+    from magellan.regime.quality.scenario import scenario
+    from magellan.trading.bar import Bars
+    from magellan.trading.timeframe import DAY_NS, MINUTE, MINUTE_NS
+
+    made = scenario("intra4", seed, bars=days * 390).bars
+    row = np.arange(days * 390, dtype=np.int64)
+    return Bars(
+        symbol="MINUTES",
+        timeframe=MINUTE,
+        opened_at_ns=made.opened_at_ns[0] + row // 390 * DAY_NS + row % 390 * MINUTE_NS,
+        open=made.open,
+        high=made.high,
+        low=made.low,
+        close=made.close,
+        volume=made.volume,
+    )
+
+
+def minute_year() -> dict[str, float]:
+    """A year of minute bars, from the imports to the analysis; and one more fit."""
+    began = time.perf_counter()
+    from magellan.regime.config import RegimeConfig
+    from magellan.regime.fitting import fit
+    from magellan.usecases.analyse_regime import analyse_regime, run_model
+    from magellan.usecases.regime_bars import of_bars
+
+    imported = time.perf_counter()
+    data = of_bars(minutes(252), "generated", generated=True)
+    made = time.perf_counter()
+    analyse_regime(data, RegimeConfig())
+    analysed = time.perf_counter()
+    model = run_model(data, RegimeConfig())
+    config = RegimeConfig().filter
+    window = np.ascontiguousarray(model.deflated_returns[-config.fit_window_bars :])
+    again = time.perf_counter()
+    fit(window, config, like=model.models[-1])
+    return {
+        "bars": len(data.bars),
+        "imports_s": imported - began,
+        "analysis_s": analysed - made,
+        "cold_s": imported - began + analysed - made,
+        "refit_s": time.perf_counter() - again,
+    }
+
+
+def million() -> dict[str, float]:
+    """A fit of a million bars."""
+    from magellan.regime.config import RegimeConfig
+    from magellan.regime.fitting import fit
+
+    rng = np.random.default_rng(1)
+    state = np.cumsum(rng.random(1_000_000) < 0.01) % 3
+    returns = np.array([0.006, 0.011, 0.024])[state] * rng.standard_t(5, 1_000_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    began = time.perf_counter()
+    found = fit(returns, RegimeConfig().filter)
+    return {
+        "states": found.states,
+        "fit_s": time.perf_counter() - began,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "before_mib": before,
+    }
+
+
+def online() -> dict[str, float]:
+    """One bar at a time, with all features."""
+    from magellan.regime.config import RegimeConfig
+    from magellan.regime.regime_model import RegimeModel
+    from magellan.trading.session import session_columns
+
+    bars = minutes(30)
+    model = RegimeModel("MINUTES", RegimeConfig())
+    known = len(bars) - 4000
+    first = bars.rows(slice(0, known))
+    model.extend(first, session_columns(first))
+    fits = len(model.models)
+    took = []
+    for row in range(known, len(bars)):
+        one = bars.rows(slice(row, row + 1))
+        of_one = session_columns(one)
+        began = time.perf_counter()
+        model.extend(one, of_one)
+        took.append(time.perf_counter() - began)
+    microseconds = 1e6 * np.array(took)
+    return {
+        "bars": len(took),
+        "fits_among_them": len(model.models) - fits,
+        "p50_us": float(np.percentile(microseconds, 50)),
+        "p99_us": float(np.percentile(microseconds, 99)),
+    }
+
+
+def service() -> dict[str, float]:
+    """Many symbols in one process."""
+    from magellan.regime.config import FilterConfig, RegimeConfig
+    from magellan.regime.regime_model import RegimeModel, bars_needed
+    from magellan.trading.session import session_columns
+
+    config = RegimeConfig(filter=FilterConfig(fit_window_bars=5000))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    models = []
+    for seed in range(50):
+        bars = minutes(52, seed)
+        model = RegimeModel(f"S{seed}", config, keep_bars=bars_needed(config))
+        for start in range(0, len(bars), 2000):
+            part = bars.rows(slice(start, start + 2000))
+            model.extend(part, session_columns(part))
+        models.append(model)
+    return {
+        "symbols": len(models),
+        "bars_kept": float(sum(len(model) for model in models)),
+        "before_mib": before,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+PARTS = {"minute year": minute_year, "million": million, "online": online, "service": service}
+
+
+def main() -> None:
+    """Run each part in a process of its own."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.part:
+        print(json.dumps(PARTS[asked.part]()))
+        return
+    found: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
+    for part in PARTS:
+        done = subprocess.run(
+            [sys.executable, __file__, "--part", part], check=True, capture_output=True, text=True
+        )
+        found[part] = json.loads(done.stdout)
+        print(f"{part:12} " + "  ".join(f"{name} {value:,.4g}" for name, value in found[part].items()))
+    if asked.out:
+        asked.out.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
