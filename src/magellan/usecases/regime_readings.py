@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from magellan.usecases.analyse_regime import run_model
 from magellan.usecases.regime_bars import RegimeBars
 
 KEPT_MAX: Final = 50  # models
+LOOKS_EVERY_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class LabelledBar:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Kept:
     bars_sha256: str
-    config_sha256: str
+    config: RegimeConfig
     data: RegimeBars
     model: RegimeModel
     reading: RegimeReading
@@ -49,6 +51,7 @@ class RegimeReadings:
     archive:   whose bars are read; asked each time which ones it holds, so that new bars are seen.
     bars_of:   reads the bars of a symbol and timeframe.
     config:    the config in force.
+    clock:     seconds that pass. Whether bars have changed is asked once in `LOOKS_EVERY_S`: many ask for one market.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class RegimeReadings:
         archive: BarArchive,
         bars_of: Callable[[str, Timeframe], RegimeBars],
         config: Callable[[], RegimeConfig],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._archive, self._bars_of, self._config = archive, bars_of, config
+        self._archive, self._bars_of, self._config, self._clock = archive, bars_of, config, clock
+        self._looked: dict[tuple[str, str], tuple[float, str]] = {}
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._one_at_a_time = threading.Lock()
 
@@ -103,11 +108,12 @@ class RegimeReadings:
             if kept is None or self._is_old(kept, symbol, timeframe):
                 config = self._config()
                 bars_sha256 = find_set(self._archive.sets(), symbol.upper(), timeframe).sha256
+                self._looked[key] = (self._clock(), bars_sha256)
                 data = self._bars_of(symbol, timeframe)
                 model = run_model(data, config)
                 kept = _Kept(
                     bars_sha256=bars_sha256,
-                    config_sha256=config.sha256,
+                    config=config,
                     data=data,
                     model=model,
                     reading=model.reading(),
@@ -119,8 +125,15 @@ class RegimeReadings:
             return kept
 
     def _is_old(self, kept: _Kept, symbol: str, timeframe: Timeframe) -> bool:
-        record = find_set(self._archive.sets(), symbol.upper(), timeframe)
-        return record.sha256 != kept.bars_sha256 or self._config().sha256 != kept.config_sha256
+        config = self._config()
+        if config is not kept.config and config.sha256 != kept.config.sha256:
+            return True
+        key, now = (symbol.upper(), str(timeframe)), self._clock()
+        looked_at, sha256 = self._looked.get(key, (-LOOKS_EVERY_S, ""))
+        if now - looked_at >= LOOKS_EVERY_S:
+            sha256 = find_set(self._archive.sets(), symbol.upper(), timeframe).sha256
+            self._looked[key] = (now, sha256)
+        return sha256 != kept.bars_sha256
 
 
 def _class(axis: Axis, label: int) -> str:

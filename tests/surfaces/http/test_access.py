@@ -137,6 +137,13 @@ def test_whoever_asks_too_often_is_told_when_to_come_back(strict_server: Any) ->
     assert int(told[-1].headers["Retry-After"]) > 0
 
 
+def test_whoever_guesses_tokens_is_made_to_wait_and_whoever_has_one_is_not(environment_server: Any) -> None:
+    told = [environment_server.ask("/api/strategies", token=f"guess-{at}") for at in range(21)]
+    assert [each.status for each in told] == [401] * 20 + [429]
+    assert told[-1].json["code"] == "too-many-tokens"
+    assert environment_server.ask("/api/strategies").status == 200
+
+
 def test_a_body_that_is_too_large_is_refused(strict_server: Any) -> None:
     told = strict_server.ask("/api/market-regime/config/check", method="POST", body=b"x" * 1001)
     assert (told.status, told.json["code"]) == (413, "too-large")

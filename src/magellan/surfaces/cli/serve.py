@@ -72,6 +72,6 @@ def serve(
     )
     config = uvicorn.Config(
         create_app(desk), host=host, port=port, log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=5, ws_max_size=65_536, h11_max_incomplete_event_size=65_536,
+        timeout_graceful_shutdown=5, limit_concurrency=1000, ws_max_size=65_536, h11_max_incomplete_event_size=65_536,
     )  # fmt: skip
     Serving(config, as_json=as_json).run(sockets=[listening(host, port)])

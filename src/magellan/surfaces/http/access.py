@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 
 from magellan.audit.change import Change, Result
 from magellan.errors import MagellanError
@@ -34,10 +35,19 @@ Desk = Annotated[ApiDesk, Depends(desk_of)]
 Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 
 
-def caller(desk: ApiDesk, shown: str, scope: Scope) -> Caller:
-    """Whoever shows that token, if it has the scope. Raises Refused."""
+def caller(desk: ApiDesk, shown: str, scope: Scope, address: str) -> Caller:
+    """Whoever shows that token, if it has the scope. Raises Refused.
+
+    address: that it is shown from. Wrong tokens are counted by it, so that nobody guesses on and on.
+    """
     found = caller_of(shown, desk.tokens.tokens(), desk.environment_token, desk.now()) if shown else None
     if found is None:
+        wait_s = desk.wrong_tokens.wait_s(address) if shown else 0.0
+        if wait_s:
+            raise Refused(
+                HTTPStatus.TOO_MANY_REQUESTS, "too-many-tokens", "too many wrong tokens from this address",
+                fix="wait, then show the right one", retry_after_s=wait_s,
+            )  # fmt: skip
         raise Refused(
             HTTPStatus.UNAUTHORIZED, "no-token", "no token, or one that opens nothing",
             fix="send a header: Authorization: Bearer TOKEN",
@@ -50,16 +60,21 @@ def caller(desk: ApiDesk, shown: str, scope: Scope) -> Caller:
     return found
 
 
-def reading(desk: Desk, shown: Shown) -> Caller:
+async def reading(request: Request, desk: Desk, shown: Shown) -> Caller:
     """Whoever may read."""
-    return caller(desk, shown.credentials if shown else "", Scope.READ)
+    return caller(desk, shown.credentials if shown else "", Scope.READ, address_of(request))
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Where a request comes from."""
+    return connection.client.host if connection.client else ""
 
 
 def writing(scope: Scope, action: str) -> Callable[..., AsyncIterator[Caller]]:
     """Whoever may do something with that scope. The audit log has it before it is begun, and what came of it after."""
 
     async def recorded(request: Request, desk: Desk, shown: Shown) -> AsyncIterator[Caller]:
-        found = caller(desk, shown.credentials if shown else "", scope)
+        found = caller(desk, shown.credentials if shown else "", scope, address_of(request))
         change = Change(
             at=desk.now(),
             by=desk.actor(found.name),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,20 +19,21 @@ from magellan.ports.ledger import Ledger
 from magellan.ports.run_store import RunStore
 from magellan.ports.workbook_files import WorkbookFiles
 from magellan.regime.config import RegimeConfig
+from magellan.regime.workbook.model_values import regime_config as config_of
 from magellan.regime.workbook.model_values import values_of
 from magellan.regime.workbook.reading import WorkbookValues, template_values
 from magellan.surfaces.http.jobs import Jobs
-from magellan.surfaces.http.limits import Limits
+from magellan.surfaces.http.limits import Buckets, Limits
 from magellan.surfaces.http.problem import not_found
 from magellan.trading.timeframe import Timeframe
 from magellan.usecases.api_access import ENVIRONMENT_TOKEN
-from magellan.usecases.configure_regime import FOLDER, ConfigDesk
+from magellan.usecases.configure_regime import FOLDER, ConfigDesk, config_etag
 from magellan.usecases.recorded_plan import Records
 from magellan.usecases.regime_bars import RegimeBars, archived_bars
 from magellan.usecases.regime_readings import RegimeReadings
 from magellan.usecases.regime_settings import REGIME_FILE
 from magellan.usecases.regime_settings import regime_config as plain_config
-from magellan.usecases.regime_workbooks import is_workbook, usable_values, workbook_config
+from magellan.usecases.regime_workbooks import is_workbook, usable_values
 from magellan.workspace.workspace import StrategyFolder, Workspace
 
 
@@ -54,6 +56,11 @@ class ApiDesk:
     def environment_token(self) -> str:
         """What the environment says is a token; "" for nothing."""
         return self.environment.get(ENVIRONMENT_TOKEN, "")
+
+    @cached_property
+    def wrong_tokens(self) -> Buckets:
+        """Counted by address: twenty at once, then one in three seconds."""
+        return Buckets(per_second=1 / 3, burst=20, clock=time.monotonic)
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -128,6 +135,10 @@ class ApiDesk:
         """The same as a workbook. Raises FixInput."""
         return self._config_in_force()[1]
 
+    def regime_etag(self) -> str:
+        """Names what the config in force says, as HTTP's headers write it. Raises FixInput."""
+        return self._config_in_force()[2]
+
     def configuring(self, person: str) -> ConfigDesk:
         """What a change of the regime config is made with."""
         from magellan.adapters.local.file_tree import FileTree
@@ -162,9 +173,9 @@ class ApiDesk:
         if "jobs" in self.__dict__:
             self.jobs.close()
 
-    _in_force: tuple[tuple[int, int] | None, RegimeConfig, WorkbookValues] | None = None
+    _in_force: tuple[tuple[int, int] | None, RegimeConfig, WorkbookValues, str] | None = None
 
-    def _config_in_force(self) -> tuple[RegimeConfig, WorkbookValues]:
+    def _config_in_force(self) -> tuple[RegimeConfig, WorkbookValues, str]:
         path = self.workspace.root / REGIME_FILE
         try:
             found = path.stat()
@@ -173,17 +184,15 @@ class ApiDesk:
             stamp = None
         if self._in_force is None or self._in_force[0] != stamp:
             if stamp is None:
-                self._in_force = (stamp, RegimeConfig(), template_values())
+                config, values = RegimeConfig(), template_values()
             elif is_workbook(path):
-                self._in_force = (
-                    stamp,
-                    workbook_config(path, self.workbooks),
-                    usable_values(path, self.workbooks),
-                )
+                values = usable_values(path, self.workbooks)
+                config = config_of(values)
             else:
                 config = plain_config(None, self.workspace.root)
-                self._in_force = (stamp, config, values_of(config))
-        return self._in_force[1], self._in_force[2]
+                values = values_of(config)
+            self._in_force = (stamp, config, values, f'"{config_etag(values)}"')
+        return self._in_force[1:]
 
 
 def timeframe_of(text: str) -> Timeframe:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from magellan.errors import FixInput
 from magellan.regime.workbook.document import as_document
@@ -18,7 +19,7 @@ from magellan.surfaces.http.answer import Answer, answer, example
 from magellan.surfaces.http.desk import ApiDesk
 from magellan.surfaces.http.problem import Refused
 from magellan.surfaces.http.routes.regime import PREFIX
-from magellan.usecases.configure_regime import ConfigPlan, apply_config, config_etag, try_config, undo_config
+from magellan.usecases.configure_regime import ConfigPlan, apply_config, try_config, undo_config
 from magellan.usecases.regime_workbooks import check_content
 
 router = APIRouter(prefix=f"{PREFIX}/config", tags=["market regime: config"])
@@ -79,7 +80,7 @@ async def config(
 ) -> Any:
     """Show the config in force: all sheets, as JSON."""
     values = desk.regime_values()
-    etag = f'"{config_etag(values)}"'
+    etag = desk.regime_etag()
     if if_none_match == etag:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
     response.headers["ETag"] = etag
@@ -126,7 +127,8 @@ def template(
 )
 async def check(desk: Desk, caller: Reader, request: Request) -> Answer[CheckedWorkbook]:
     """Check a workbook: every mistake with its sheet and cell. Nothing is changed, and it is kept nowhere."""
-    checked = check_content(await request.body(), desk.workbooks, name=_name(request))
+    name, body = _name(request), await request.body()
+    checked = await run_in_threadpool(check_content, body, desk.workbooks, name=name)
     return answer(
         CheckedWorkbook(
             layout=checked.layout,
@@ -159,13 +161,14 @@ async def change(
     A change names the ETag of the config that it changes, so that nobody's work is lost. What is answered names the
     journal that takes it back.
     """
-    wanted = _usable(desk, await request.body(), _name(request))
+    name, body = _name(request), await request.body()
+    wanted = await run_in_threadpool(_usable, desk, body, name)
     configuring = desk.configuring(caller.name)
     if dry_run:
         return answer(
             await try_config(wanted, configuring), source="workspace", as_of=desk.now(), now=desk.now()
         )
-    in_force = f'"{config_etag(desk.regime_values())}"'
+    in_force = desk.regime_etag()
     if if_match is None:
         raise Refused(
             HTTPStatus.PRECONDITION_REQUIRED, "no-etag", "a change names the config that it changes",

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from magellan.errors import MagellanError
 from magellan.ports.api_tokens import Scope
 from magellan.regime.reading import RegimeReading
-from magellan.surfaces.http.access import Desk, Reader, caller
+from magellan.surfaces.http.access import Desk, Reader, address_of, caller
 from magellan.surfaces.http.answer import Answer, answer
 from magellan.surfaces.http.desk import ApiDesk, timeframe_of
 from magellan.surfaces.http.problem import Refused
@@ -79,7 +79,7 @@ async def socket(websocket: WebSocket) -> None:
     await websocket.accept()
     try:
         asked = await asyncio.wait_for(websocket.receive_json(), timeout=10.0)
-        caller(desk, str(asked["token"]), Scope.READ)
+        caller(desk, str(asked["token"]), Scope.READ, address_of(websocket))
         wanted = timeframe_of(str(asked.get("timeframe", "1Day")))
         async for event in _changes(desk, str(asked["symbol"]), wanted):
             await websocket.send_text('{"alive": true}' if event is None else event)
