@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +55,6 @@ class Kept:
     host: Host
     workspace: Workspace
     bench: Bench
-    door: Door | None
 
     def release(self, **files: bytes) -> Artifact:
         return self.bench.release(
@@ -89,25 +89,38 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         yield open_door
 
 
-@pytest.fixture(params=["this machine", "over SSH"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
+@pytest.fixture(scope="module", params=["this machine", "over SSH"])
+def one_host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
     bench = Bench()
     text = (
         '[accounts.staging]\nkind = "local"\nnumber = "PA1"\naddress = "http://127.0.0.1:8970"\n'
         f'[releases.trusted_keys]\nada = "{bench.key.public_key}"\n'
     )
-    root = tmp_path / "ws"
-    root.mkdir()
+    root = tmp_path_factory.mktemp("ws")
     (root / "magellan.toml").write_text(host_settings(text))
     workspace = Workspace.at(root)
     if request.param == "this machine":
-        yield Kept(host(workspace, "local", os.environ), workspace, bench, None)
+        yield Kept(host(workspace, "local", os.environ), workspace, bench)
     else:
         door: Door = request.getfixturevalue("door")
         reached = ssh_host(door, root, settings=host_settings_digest(host_settings(text)))
-        yield Kept(reached, workspace, bench, door)
+        yield Kept(reached, workspace, bench)
         asyncio.run(reached.close())
     supervisor(workspace).shut_down()
+
+
+@pytest.fixture
+def kept(one_host: Kept) -> Iterator[Kept]:
+    """A host on which nothing was ever done."""
+    yield one_host
+
+    async def clear() -> None:
+        for instance in await one_host.host.instances():
+            await one_host.host.stop(instance.key)
+
+    asyncio.run(clear())
+    for name in ("armed", "installed", "engines", "instances"):
+        shutil.rmtree(host_folder(one_host.workspace).folder / name, ignore_errors=True)
 
 
 def ssh_host(door: Door, root: Path, *, settings: str = "", **of: object) -> SshHost:
@@ -130,6 +143,7 @@ def test_it_tells_what_a_release_would_need(kept: Kept) -> None:
         facts = await kept.host.facts(ThisInstallation().lock())
         assert facts.free_bytes > 0
         assert facts.lacks == ()
+        assert facts.clock_ahead_s is None or abs(facts.clock_ahead_s) < 1  # one machine, one clock
         lacking = await kept.host.facts(b"nothing-that-is-published==1.0\n")
         assert "nothing-that-is-published is not installed" in lacking.lacks[0]
 

@@ -8,6 +8,7 @@ TryAgain: nobody knows what became of it, and whoever asks again sees.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from magellan.errors import AskOperator, MagellanError, TryAgain
 from magellan.workspace.target import SshTarget
 
 _SLOWEST_BYTES_PER_S: Final = 100_000  # an upload that is slower is given up
+_CLOCK_LOOKS: Final = 3
 _LAST_WORDS_WITHIN_S: Final = 1.0
 _WORDS_SHOWN: Final = 300  # characters
 _NOBODY_KNOWS: Final = "what the call had done by then"
@@ -67,7 +69,7 @@ class SshHost:
                 "its magellan.toml says other things about accounts, keys or limits than the one here; "
                 f"`magellan host prepare {self._name}` brings this one there"
             )
-        return replace(facts, lacks=tuple(lacks), clock_ahead_s=wire.clock_ahead_s)
+        return replace(facts, lacks=tuple(lacks), clock_ahead_s=await self._clock_ahead_s())
 
     async def installed(self, release_id: str) -> Installed:
         """See the port."""
@@ -132,19 +134,32 @@ class SshHost:
         return await on_connection_loop(self._asked(verb, arguments or {}, content))
 
     async def _asked(self, verb: str, arguments: Mapping[str, Any], content: bytes) -> Any:
+        answer = await self._answered(verb, arguments, content)
+        if answer.error is not None:
+            raise answer.error
+        return answer.value
+
+    async def _answered(self, verb: str, arguments: Mapping[str, Any], content: bytes) -> Answered:
         wire = await self._connected()
         within_s = self._target.answer_within_s + len(content) / _SLOWEST_BYTES_PER_S
         try:
             async with asyncio.timeout(within_s):
-                answer = await wire.ask(verb, arguments, content)
+                return await wire.ask(verb, arguments, content)
         except TimeoutError:
             await self._hang_up()
             raise TryAgain(
                 f"{self._name} has not answered `{verb}` within {within_s:.0f} s", kept=_NOBODY_KNOWS
             ) from None
-        if answer.error is not None:
-            raise answer.error
-        return answer.value
+
+    async def _clock_ahead_s(self) -> float:
+        """How far the host's clock is ahead of ours at the least; 0 where it may be right."""
+        lowest, highest = -math.inf, math.inf
+        for _ in range(_CLOCK_LOOKS):
+            asked_at = datetime.now(UTC)
+            answer = await on_connection_loop(self._answered("instances", {}, b""))
+            lowest = max(lowest, (answer.at - datetime.now(UTC)).total_seconds())
+            highest = min(highest, (answer.at - asked_at).total_seconds())
+        return lowest if lowest > 0 else min(highest, 0.0)
 
     async def _connected(self) -> _Wire:
         if self._connecting is None:
@@ -187,7 +202,6 @@ class _Wire:
     connection: Any
     process: Any
     greeting: Greeting
-    clock_ahead_s: float
     _reader: asyncio.Task[None] | None = None
     _verbs: dict[int, str] = field(default_factory=dict)
     _waiting: dict[int, asyncio.Future[Answered]] = field(default_factory=dict)
@@ -204,10 +218,8 @@ class _Wire:
 
         try:
             async with asyncio.timeout(target.answer_within_s):
-                asked_at = datetime.now(UTC)
                 process = await connection.create_process(engine.serve(), encoding=None)
                 line = await process.stdout.readline()
-                heard_at = datetime.now(UTC)
                 if not line:
                     done = await process.wait(check=False)
         except (OSError, asyncssh.Error, TimeoutError) as error:
@@ -221,16 +233,7 @@ class _Wire:
                 kept="what trades there",
                 next_step=f"make the host ready with `magellan host prepare {name}`",
             )
-        greeting = parsed_greeting(line)
-        # It was written just before it was heard; starting the process took most of the time before that.
-        ahead_s = (greeting.at - heard_at).total_seconds()
-        if greeting.at < asked_at:
-            ahead_s = (greeting.at - asked_at).total_seconds()
-        elif ahead_s < 0:
-            ahead_s = 0.0
-        wire = cls(
-            name=name, connection=connection, process=process, greeting=greeting, clock_ahead_s=ahead_s
-        )
+        wire = cls(name=name, connection=connection, process=process, greeting=parsed_greeting(line))
         wire._reader = asyncio.get_running_loop().create_task(wire._read())
         return wire
 
