@@ -153,7 +153,7 @@ def test_hosts_go_on_trading_what_they_trade_while_nobody_can_reach_them(fleet: 
 
 
 # Lines of the journal after which the controller is killed. MAGELLAN_LAB_KILLS=every tries each of them.
-SAMPLED = (2, 6, 9, 14)
+SAMPLED = (2, 14, 23)
 EVERY = range(1, 40)
 
 
@@ -172,6 +172,8 @@ def test_a_killed_controller_can_go_on_or_back_from_any_record(fleet: Fleet, lin
         "so many records",
     )
     if rollout.poll() is not None:
+        done = ended(rollout)
+        assert done.code == 0, (done.told, done.notes)
         pytest.skip(f"the journal has fewer than {line} records")
     rollout.send_signal(signal.SIGKILL)
     rollout.communicate()
