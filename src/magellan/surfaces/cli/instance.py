@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from magellan.surfaces.cli.options import WorkspaceOption, workspace_folder
+from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 def instance(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its name, as `magellan deployments` shows it.")],
+    as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Be one instance of a release: stand by, and trade while the account is armed for it.
@@ -36,6 +36,7 @@ def instance(
     import magellan
     from magellan.deploy.instance import Condition, InstanceReport
     from magellan.errors import FixInput, MagellanError
+    from magellan.surfaces.cli.output import emit, note
     from magellan.wiring import host_folder
     from magellan.workspace.workspace import Workspace
 
@@ -66,7 +67,7 @@ def instance(
         if (report.condition, report.why) != last:
             last = (report.condition, report.why)
             why = f": {report.why}" if report.why else ""
-            sys.stdout.write(f"{report.at:%Y-%m-%dT%H:%M:%S.%fZ} {report.condition}{why}\n")
+            note(f"{report.at:%Y-%m-%dT%H:%M:%S.%fZ} {report.condition}{why}")
         files.write_report(key, report)
 
     write(report)
@@ -78,6 +79,8 @@ def instance(
         if last is None or last[0] is not Condition.FAILED:
             write(replace(report, condition=Condition.FAILED, why=error.message, at=datetime.now(UTC)))
         raise
+    condition, why = last or (Condition.STOPPED, "")
+    emit({"instance": key, "condition": condition, "why": why}, as_json=as_json, human=lambda: None)
 
 
 def _loaded(workspace: Workspace, told: Instance) -> LoadedStrategy:
@@ -101,8 +104,8 @@ def _stand_by(
     from magellan.ports.operator import OperatorRequests
     from magellan.settings import Asked
     from magellan.surfaces.cli.session_run import prepared_session, start_watch
-    from magellan.usecases.stand_by import StandBy
     from magellan.usecases.feed_watchdog import Watchdog
+    from magellan.usecases.stand_by import StandBy
     from magellan.wiring import (
         account_broker,
         control_folder,
