@@ -31,6 +31,18 @@ def whole(fleet: Fleet) -> None:
     assert fleet.audit()[-1]["result"] == "taken back"
 
 
+def test_a_prepared_host_is_found_ready_and_preparing_it_again_changes_nothing(prepared: Fleet) -> None:
+    """incident 43: units are looked at where they will run, before anything relies on them."""
+    checked = prepared.run("host", "check", "h1")
+    findings = {each["what"]: each for each in checked.told["findings"]}
+    for what in ("prepared", "serves", "disk", "clock", "SSH", "sudo", "units of test", "units of prod"):
+        assert findings[what]["is_well"], findings[what]
+    assert not findings["firewall"]["is_well"], "the lab's hosts have none, and that is told"
+    again = prepared.run("host", "prepare", "h1")
+    steps = [step for phase in again.told["plan"]["phases"] for step in phase["steps"]]
+    assert all(step["is_settled"] for step in steps), steps
+
+
 def test_a_release_goes_to_three_hosts_and_the_same_again_changes_nothing(fleet: Fleet) -> None:
     done = fleet.deploy("well")
     assert done.code == 0, (done.told, done.notes)
