@@ -11,25 +11,32 @@ from numpy.typing import DTypeLike, NDArray
 class Column:
     """Values of shape (rows, width). `values` is a view that is replaced when rows are added."""
 
-    __slots__ = ("_room", "values")
+    __slots__ = ("_dtype", "_room", "_width", "values")
 
     def __init__(self, width: int, dtype: DTypeLike) -> None:
-        self._room: NDArray[Any] = np.zeros((256, width), dtype=dtype)
+        self._width = width
+        self._dtype = np.dtype(dtype)
+        self._room: NDArray[Any] = self._empty(256)
         self.values: NDArray[Any] = self._room[:0]
 
     def resize(self, rows: int) -> None:
         if rows > len(self._room):
-            room = np.zeros((max(rows, 2 * len(self._room)), self._room.shape[1]), dtype=self._room.dtype)
+            room = self._empty(max(rows, 2 * len(self._room)))
             room[: len(self.values)] = self.values
             self._room = room
         self.values = self._room[:rows]
 
     def forget(self, rows: int) -> None:
         kept = self.values[rows:]
-        room = np.zeros((max(256, 2 * len(kept)), self._room.shape[1]), dtype=self._room.dtype)
+        room = self._empty(max(256, 2 * len(kept)))
         room[: len(kept)] = kept
         self._room = room
         self.values = room[: len(kept)]
+
+    def _empty(self, rows: int) -> NDArray[Any]:
+        """Rows that nobody has written: unknown, where the type has a word for it."""
+        unknown = np.nan if self._dtype.kind == "f" else 0
+        return np.full((rows, self._width), unknown, dtype=self._dtype)
 
 
 class Rows:
