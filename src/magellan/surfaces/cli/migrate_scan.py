@@ -33,7 +33,13 @@ def migrate_scan(
         bool, typer.Option("--imports/--no-imports", help="Try whether each module can be imported.")
     ] = True,
     time_limit: Annotated[
-        float, typer.Option("--time-limit", min=0.5, metavar="SECONDS", help="For each import that is tried.")
+        float,
+        typer.Option(
+            "--time-limit",
+            min=0.5,
+            metavar="SECONDS",
+            help="CPU time for each import that is tried; thrice that on the clock.",
+        ),
     ] = 20.0,
     python: PythonOption = None,
     workers: WorkersOption = None,
