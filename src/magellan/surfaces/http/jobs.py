@@ -93,7 +93,7 @@ class Jobs:
             waiting = sum(1 for each in self._works.values() if each.state is JobState.WAITING)
             if waiting >= WAITING_MAX:
                 raise Refused(
-                    HTTPStatus.SERVICE_UNAVAILABLE, "too-many-jobs", f"{waiting} jobs wait already",
+                    HTTPStatus.TOO_MANY_REQUESTS, "too-many-jobs", f"{waiting} jobs wait already",
                     fix="wait for one to end, or cancel one", retry_after_s=10,
                 )  # fmt: skip
             job_id = secrets.token_hex(8)
