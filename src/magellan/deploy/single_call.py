@@ -84,7 +84,7 @@ class SingleCall:
 
 
 def answer_text(lines: bytes) -> str:
-    """Lines of an answer as text that survives the way back, or a note of how long they would have been."""
+    """Lines of an answer as text, packed where they would be cut, and with a mark at the end."""
     text = lines.decode()
     if len(text) > ANSWER_CHARACTERS_MAX:
         text = _PACKED + base64.b64encode(zlib.compress(lines, 9)).decode() + "\n"

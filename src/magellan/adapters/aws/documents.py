@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any, Final
 
@@ -86,7 +87,7 @@ class SsmDocuments:
     def _client(self) -> Any:
         return aws_client("ssm", self._region, address=self._address)
 
-    def _refusals(self) -> Any:
+    def _refusals(self) -> AbstractContextManager[None]:
         return refusals(
             f"Systems Manager in {self._region}",
             kept=_KEPT,

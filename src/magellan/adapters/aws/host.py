@@ -17,7 +17,7 @@ from magellan.adapters.aws.transfer import Transfer
 from magellan.deploy.arming import Armed
 from magellan.deploy.health import SessionLook
 from magellan.deploy.host import HostFacts, Installed
-from magellan.deploy.host_calls import VERBS, Question, parsed_answer, parsed_greeting
+from magellan.deploy.host_calls import Answered, Greeting, Question, parsed_answer, parsed_greeting
 from magellan.deploy.instance import Instance, InstanceLook
 from magellan.deploy.single_call import SingleCall, answer_lines
 from magellan.errors import AskOperator
@@ -128,7 +128,9 @@ class SsmHost:
     async def _ask(self, verb: str, arguments: Mapping[str, Any], content: bytes | None = None) -> Any:
         return (await self._called(verb, arguments, content))[1].value
 
-    async def _called(self, verb: str, arguments: Mapping[str, Any], content: bytes | None) -> Any:
+    async def _called(
+        self, verb: str, arguments: Mapping[str, Any], content: bytes | None
+    ) -> tuple[Greeting, Answered]:
         """Greeting and answer. Raises what the host raised, and what became of a call that came to no answer."""
         sha256 = None if content is None else await asyncio.to_thread(self._transfer.put, content)
         question = Question(number=_NUMBER, verb=verb, arguments=arguments, content_bytes=len(content or b""))
@@ -140,7 +142,7 @@ class SsmHost:
             raise answer.error
         return greeting, answer
 
-    def _read(self, ran: Ran, verb: str) -> Any:
+    def _read(self, ran: Ran, verb: str) -> tuple[Greeting, Answered]:
         if ran.exit_code != 0:
             words = [line for line in ran.errors.splitlines() if line.strip()]
             said = "\n  ".join(words[-_LINES_SHOWN:])
@@ -153,5 +155,4 @@ class SsmHost:
         if len(lines) != 2:
             raise AskOperator(f"{self._name} answered {len(lines)} lines, where two belong")
         answer = parsed_answer(lines[1], {_NUMBER: verb})
-        assert verb in VERBS, "it was sent"
         return parsed_greeting(lines[0]), answer

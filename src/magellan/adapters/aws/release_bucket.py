@@ -14,6 +14,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
@@ -170,7 +171,7 @@ class ReleaseBucket:
     def _pages(self, verb: str, **terms: Any) -> Iterator[dict[str, Any]]:
         yield from self._client.get_paginator(verb).paginate(Bucket=self._bucket, **terms)
 
-    def _refusals(self, next_step: str = "") -> Any:
+    def _refusals(self, next_step: str = "") -> AbstractContextManager[None]:
         return refusals(
             self.place,
             kept=_KEPT,

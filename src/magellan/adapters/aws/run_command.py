@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
@@ -174,5 +175,5 @@ class RunCommand:
     def _client(self) -> Any:
         return aws_client("ssm", self._region, address=self._address)
 
-    def _refusals(self) -> Any:
+    def _refusals(self) -> AbstractContextManager[None]:
         return refusals(f"Systems Manager in {self._region}", kept=_KEPT, next_step=_ALLOW)

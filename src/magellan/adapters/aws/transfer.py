@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ class Transfer:
     def _key(self, sha256: str) -> str:
         return f"{self._top}calls/{sha256}"
 
-    def _refusals(self, action: str) -> Any:
+    def _refusals(self, action: str) -> AbstractContextManager[None]:
         return refusals(
             f"s3://{self._bucket}",
             kept=_KEPT,

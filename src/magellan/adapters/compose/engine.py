@@ -94,10 +94,6 @@ class ContainerEngine:
         """Make the project's container from its file, anew, whatever stood there before."""
         self._compose(project, file, "up", "--detach", "--force-recreate", "--no-build")
 
-    def checked(self, project: str, file: Path) -> None:
-        """Let the engine read a compose file. Raises AskOperator for one that it refuses."""
-        self._compose(project, file, "config", "--quiet")
-
     def begin(self, container: FoundContainer) -> None:
         """Start one that has ended: the same image, the same environment."""
         self._run("start", container.id)
