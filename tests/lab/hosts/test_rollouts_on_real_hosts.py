@@ -123,15 +123,13 @@ def test_one_host_with_an_edited_release_keeps_every_host_from_trading_it(fleet:
     installed = third.root / HOST_FOLDER.lstrip("/") / "host" / "installed" / fleet.releases["well"]
     rollout = fleet.begin(*fleet.deploying("well"))
     until((installed / "strategy" / "strategy.py").exists, "the third host has the release", rollout)
-    third.inside(
-        "sed",
-        "-i",
-        "$ a # edited on the server",
-        f"/{installed.relative_to(third.root)}/strategy/strategy.py",
-    )
+    edited = f"/{installed.relative_to(third.root)}/strategy/strategy.py"
+    third.inside("sed", "-i", "$ a # edited on the server", edited)
     done = ended(rollout)
     assert done.code == 1
     assert "strategy.py was edited" in done.told.get("why", ""), done
+    assert fleet.audit()[-1]["result"] == "halted", "what somebody edited is not thrown away unseen"
+    third.inside("sed", "-i", "$ d", edited)
     whole(fleet)
     assert [len(fleet.traded(host)) for host in hosts_of(fleet)] == traded_before
     assert fleet.stand(hosts_of(fleet)) == OLD_EVERYWHERE
