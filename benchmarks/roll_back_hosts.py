@@ -107,7 +107,7 @@ def main() -> None:
         )
     if asked.steps:
         for title, took_s in max(measured, key=lambda each: each[1])[2]:
-            print(f"  {took_s:7.3f} s  {title}")
+            print(f"  {took_s or 0:7.3f} s  {title}")
 
 
 if __name__ == "__main__":
