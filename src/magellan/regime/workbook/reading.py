@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from magellan.regime.workbook.finding import Finding, finding
 from magellan.regime.workbook.located import FoundSheet, FoundTable, FoundWorkbook, Located
@@ -173,6 +172,8 @@ class _Reader:
 
 
 def _meant(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # only where something is misspelt
+
     near = get_close_matches(name, known, n=1)
     return f"is {near[0]} meant?" if near else ""
 
