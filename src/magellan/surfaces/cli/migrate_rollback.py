@@ -55,9 +55,9 @@ def migrate_rollback(
     way = way_back(desk, migration)
     if file:
         tree = read_source_tree(folder or Path.cwd())
-        _carry_out(
-            reverse_files(way, tree, desk, file, is_installed=installed_modules().__contains__).recorded, desk, yes, as_json, {}
-        )
+        known = installed_modules()
+        prepared = reverse_files(way, tree, desk, file, is_installed=known.__contains__)
+        _carry_out(prepared.recorded, desk, yes, as_json, {})
     elif merge or only != Part.ALL:
         tree = read_source_tree(folder or Path.cwd())
         found, recorded = reverse(way, tree, desk, Part(only), merge=merged if merge else None)
