@@ -24,7 +24,8 @@ from magellan.errors import MagellanError
 from magellan.exchange.server.faults.reference_page import fault_page
 from magellan.exchange.venue.order_reference import order_page
 from magellan.regime.workbook.reference_page import reference_page
-from magellan.surfaces.cli.app import COMMANDS, Command, function_of
+from magellan.surfaces.cli.app import function_of
+from magellan.surfaces.cli.commands import COMMANDS, Command
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"

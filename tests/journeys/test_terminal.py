@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from journeys.desk import bars_of, csv_of, refused, run
-from magellan.surfaces.cli.app import Command, commands
+from magellan.surfaces.cli.app import commands
+from magellan.surfaces.cli.commands import Command
 
 COLOUR = "\x1b[3"  # how every colour of the foreground begins
 

@@ -11,7 +11,8 @@ import pytest
 import typer
 
 import magellan
-from magellan.surfaces.cli.app import GROUPS, called_command, commands, function_of
+from magellan.surfaces.cli.app import called_command, commands, function_of
+from magellan.surfaces.cli.commands import GROUPS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import magellan as package
-from magellan.surfaces.cli.app import COMMANDS, GROUPS, called_command, commands
+from magellan.surfaces.cli.app import called_command, commands
+from magellan.surfaces.cli.commands import COMMANDS, GROUPS
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
