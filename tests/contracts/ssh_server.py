@@ -111,7 +111,9 @@ def ssh_server(folder: Path) -> Iterator[Door]:
             each.abort()
         await acceptor.wait_closed()
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.wait(others, timeout=10) if others else None
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     acceptor = asyncio.run_coroutine_threadsafe(listen(), served.loop).result(30)
     try:
