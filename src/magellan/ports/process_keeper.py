@@ -13,7 +13,6 @@ from typing import Final, Protocol
 
 from magellan.deploy.instance import Process
 
-
 LINES_KEPT: Final = 20
 
 

@@ -1,4 +1,4 @@
-"""Instance health: whether an instance does what it is there for, by what it says and not by whether its process is there.
+"""Instance health: whether an instance does what it is there for, by what it says and not by its process alone.
 
 A container's health check asks this, and whoever looks after a host.
 """

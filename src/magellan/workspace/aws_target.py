@@ -43,7 +43,8 @@ class AwsTarget(Section):
         description="interpreter with Magellan and its dependencies",
     )
     keeper: Literal["systemd", "supervisord"] = Field(
-        "systemd", description="what keeps the processes; supervisord needs no root, and starts nothing at boot"
+        "systemd",
+        description="what keeps the processes; supervisord needs no root, and starts nothing at boot",
     )
     deliver_within_s: int = Field(
         30,

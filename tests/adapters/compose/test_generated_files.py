@@ -94,7 +94,9 @@ KNOWN: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("memswap_limit", "restart", "stop_signal", "stop_grace_period"), str),
     **dict.fromkeys(("command", "volumes", "tmpfs", "cap_drop", "security_opt"), list),
     **dict.fromkeys(("environment", "ulimits", "healthcheck", "logging", "labels"), dict),
-    "read_only": bool, "cpus": (int, float), "pids_limit": int,
+    "read_only": bool,
+    "cpus": (int, float),
+    "pids_limit": int,
 }
 
 

@@ -97,7 +97,14 @@ class MadeEnvironments:
         uv = shutil.which("uv")
         if uv is not None:
             _run(uv, "venv", "--quiet", "--python", self._base, str(place))
-            install: tuple[str, ...] = (uv, "pip", "install", "--quiet", "--python", str(place / "bin" / "python"))
+            install: tuple[str, ...] = (
+                uv,
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                str(place / "bin" / "python"),
+            )
         else:
             _run(self._base, "-m", "venv", str(place))
             python = str(place / "bin" / "python")
