@@ -75,7 +75,7 @@ def main() -> None:
     from apprise.plugins.slack import NotifySlack
 
     from magellan.surfaces.cli.delivery import delivering
-    from magellan.wiring import notifier
+    from magellan.wiring.upkeep import notifier
     from magellan.workspace.workspace import Workspace
 
     rng = random.Random(asked.seed)

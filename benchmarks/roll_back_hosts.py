@@ -29,7 +29,7 @@ from magellan.surfaces.cli.deploy_options import deploy_sources
 from magellan.plan.carry_out import Finished
 from magellan.usecases.deploy import begin_deploy
 from magellan.usecases.prepare_deploy import DeployAsked, prepare_deploy
-from magellan.wiring import host
+from magellan.wiring.hosts import host
 from magellan.workspace.workspace import Stage, Workspace
 import os
 from dataclasses import replace

@@ -16,7 +16,7 @@ from magellan.trading.bar import PRICE_COLUMNS, Bars
 from magellan.trading.session import session_columns
 from magellan.trading.timeframe import DAY, HOUR, MINUTE, Timeframe
 from magellan.usecases.fetch_bars import ShortRange, fetch_bars
-from magellan.wiring import bar_vendor
+from magellan.wiring.market import bar_vendor
 
 SYMBOL = "LIMPET"
 KEYS = {"APCA_API_KEY_ID": "id", "APCA_API_SECRET_KEY": "secret", "POLYGON_API_KEY": "key"}

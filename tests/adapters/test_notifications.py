@@ -25,7 +25,7 @@ from magellan.ports.outbox import Message, Transport
 from magellan.surfaces.cli.app import run
 from magellan.surfaces.cli.delivery import delivering
 from magellan.usecases.deliver_notifications import Round, deliver_round, enqueue
-from magellan.wiring import notifier, outbox
+from magellan.wiring.upkeep import notifier, outbox
 from magellan.workspace.notification_terms import Channel, NotificationTerms, Severity
 from magellan.workspace.workspace import Workspace
 

@@ -21,7 +21,7 @@ from magellan.deploy.instance import Condition, Instance, InstanceLook, Process
 from magellan.errors import AskOperator, TryAgain
 from magellan.release.artifact import Artifact, packed
 from magellan.release.manifest import LOCK
-from magellan.wiring import host, host_folder, supervisor
+from magellan.wiring.hosts import host, host_folder, supervisor
 from magellan.workspace.host_settings import host_settings, host_settings_digest
 from magellan.workspace.target import SshTarget
 from magellan.workspace.workspace import Workspace

@@ -21,7 +21,8 @@ from magellan.usecases.load_strategy import LoadedStrategy, load_strategy
 from magellan.usecases.named_account import NamedAccount, ledger_name
 from magellan.usecases.start_session import Trades, history_from, new_session
 from magellan.usecases.watch_session import Seen, findings
-from magellan.wiring import account_broker, live_bars
+from magellan.wiring.market import live_bars
+from magellan.wiring.sessions import account_broker
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.risk_terms import RiskTerms
 from magellan.workspace.workspace import WorkspaceSettings

@@ -103,7 +103,7 @@ class _Asked:
 def _validate(folder: Path, asked: _Asked, *, as_json: bool) -> None:
     from magellan.surfaces.cli.output import emit, print_table
     from magellan.usecases.validate_strategy import validate_strategy
-    from magellan.wiring import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
     from magellan.workspace.workspace import Workspace
 
     workspace = Workspace.around(folder)

@@ -26,7 +26,9 @@ from magellan.ports.heartbeat import Heartbeat
 from magellan.ports.ledger import AccountHeld, LedgerWriter
 from magellan.surfaces.cli.options import WorkspaceOption, workspace_folder
 from magellan.usecases.feed_watchdog import Watchdog
-from magellan.wiring import heartbeat_file, host_folder, installed_release, ledger, service_notice
+from magellan.wiring.hosts import host_folder, installed_release
+from magellan.wiring.records import ledger
+from magellan.wiring.sessions import heartbeat_file, service_notice
 from magellan.workspace.workspace import Workspace
 
 LOOKS_EVERY_S = 0.02

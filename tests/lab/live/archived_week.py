@@ -38,7 +38,8 @@ from magellan.trading.session import exchange_midnight
 from magellan.trading.timeframe import Timeframe
 from magellan.usecases.backtest import Changes, backtest, changed
 from magellan.usecases.load_strategy import load_strategy
-from magellan.wiring import bar_archive, calendar_of, corporate_actions, ledger
+from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
+from magellan.wiring.records import ledger
 from magellan.workspace.config import DataTerms
 from magellan.workspace.workspace import Workspace
 

@@ -20,7 +20,7 @@ from magellan.surfaces.http.desk import ApiDesk
 from magellan.surfaces.http.limits import Limits
 from magellan.surfaces.http.serving import Serving, listening
 from magellan.usecases.api_access import issue_token
-from magellan.wiring import api_tokens
+from magellan.wiring.records import api_tokens
 from magellan.workspace.workspace import Workspace
 
 

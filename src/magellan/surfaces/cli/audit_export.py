@@ -67,7 +67,7 @@ def audit_export(
     from magellan.surfaces.cli.output import emit, note
     from magellan.usecases.ledger_export import exported, exported_changes
     from magellan.usecases.ledger_queries import the_account
-    from magellan.wiring import row_form, write_file
+    from magellan.wiring.research import row_form, write_file
 
     chosen = _format(what, to, format)
     given = (first_on, last_on, symbol, strategy, outcome)

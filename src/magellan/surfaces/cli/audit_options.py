@@ -40,7 +40,7 @@ OutcomeOption = Annotated[
 @contextmanager
 def opened_ledger(given: Path | None) -> Generator[Ledger]:
     """The workspace's ledger, for as long as the block lasts."""
-    from magellan.wiring import ledger
+    from magellan.wiring.records import ledger
     from magellan.workspace.workspace import Workspace
 
     opened = ledger(Workspace.at(workspace_folder(given)))
@@ -62,7 +62,7 @@ class Records:
 @contextmanager
 def opened_records(given: Path | None) -> Generator[Records]:
     """The workspace's ledger and its log of changes, for as long as the block lasts."""
-    from magellan.wiring import change_log, ledger
+    from magellan.wiring.records import change_log, ledger
     from magellan.workspace.workspace import Workspace
 
     workspace = Workspace.at(workspace_folder(given))

@@ -23,7 +23,7 @@ def audit_script(
     import importlib.resources
 
     from magellan.surfaces.cli.output import emit, note
-    from magellan.wiring import write_file
+    from magellan.wiring.research import write_file
 
     if to is None and as_json:
         raise typer.BadParameter("name a file with --out")

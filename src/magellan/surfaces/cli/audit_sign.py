@@ -20,7 +20,8 @@ def audit_sign(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
 
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.audit import sign_checkpoint
-    from magellan.wiring import checkpoints, release_key
+    from magellan.wiring.records import checkpoints
+    from magellan.wiring.releases import release_key
 
     with opened_records(workspace) as records:
         kept = checkpoints(records.workspace)

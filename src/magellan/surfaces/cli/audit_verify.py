@@ -47,7 +47,7 @@ def audit_verify(
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.audit import audit
     from magellan.usecases.ledger_queries import the_account
-    from magellan.wiring import checkpoints as kept_checkpoints
+    from magellan.wiring.records import checkpoints as kept_checkpoints
 
     if changes and account is not None:
         raise typer.BadParameter("--changes is about the log of changes, and --account about the ledger")

@@ -34,7 +34,8 @@ def run_and_show(
     from magellan.surfaces.cli.backtest_tables import show_regimes, show_run
     from magellan.usecases.backtest import backtest
     from magellan.usecases.keep_run import keep_run, measured
-    from magellan.wiring import bar_archive, calendar_of, corporate_actions, run_store
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.research import run_store
 
     loaded = chosen_strategy(workspace, named, symbols, settings)
     note_compiling()
@@ -82,7 +83,7 @@ def note_compiling() -> None:
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:
-    from magellan.wiring import write_file
+    from magellan.wiring.research import write_file
 
     text = json.dumps(jsonable(document), indent=2, ensure_ascii=False, allow_nan=False)
     write_file(path, text.encode() + b"\n", kept="the file that was there before")

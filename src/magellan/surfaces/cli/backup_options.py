@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def sources_of(given: Path | None, person: str | None = None) -> BackupSources:
     """Everything that backups of the workspace ask. Raises FixInput where something is missing."""
-    from magellan.wiring import backup_sources, backup_store
+    from magellan.wiring.upkeep import backup_sources, backup_store
     from magellan.workspace.workspace import Workspace
 
     workspace = Workspace.at(workspace_folder(given))

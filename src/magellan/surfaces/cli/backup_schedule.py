@@ -24,7 +24,7 @@ def backup_schedule(
     """
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.backup_units import backup_units
-    from magellan.wiring import write_file
+    from magellan.wiring.research import write_file
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

@@ -34,7 +34,7 @@ def compare(
     runs that `magellan backtest` has kept.
     """
     from magellan.surfaces.cli.output import emit, note
-    from magellan.wiring import run_store
+    from magellan.wiring.research import run_store
     from magellan.workspace.workspace import Workspace
 
     store = run_store(Workspace.at(workspace_folder(workspace)))
@@ -52,7 +52,7 @@ def compare(
     found = compare_kept_runs(runs, store)
     if html is not None:
         from magellan.backtest.report.comparison_report import comparison_report
-        from magellan.wiring import write_file
+        from magellan.wiring.research import write_file
 
         page = comparison_report(found.runs, found.comparison)
         write_file(html, page.encode(), kept="the runs")

@@ -22,7 +22,7 @@ def data_actions(
     from magellan.archive.adjust import action_at
     from magellan.surfaces.cli.output import emit, print_table, say
     from magellan.usecases.corporate_actions import list_actions
-    from magellan.wiring import corporate_action_store
+    from magellan.wiring.market import corporate_action_store
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

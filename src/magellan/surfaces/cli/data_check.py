@@ -33,7 +33,7 @@ def data_check(
     from magellan.archive.quality.finding import Verdict
     from magellan.surfaces.cli.output import emit, progress_bars
     from magellan.usecases.check_bars import check_bars
-    from magellan.wiring import bar_archive, calendar_of, corporate_action_store
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_action_store
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

@@ -89,7 +89,7 @@ def data_fetch(
     from magellan.trading.session import Hours, exchange_date
     from magellan.trading.timeframe import Timeframe
     from magellan.usecases.fetch_bars import fetch_bars
-    from magellan.wiring import bar_archive, bar_vendor, calendar_of
+    from magellan.wiring.market import bar_archive, bar_vendor, calendar_of
     from magellan.workspace.workspace import Workspace
 
     now = datetime.now(UTC)

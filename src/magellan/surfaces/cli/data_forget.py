@@ -32,7 +32,7 @@ def data_forget(
     from magellan.archive.actions import read_at, written_at
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.corporate_actions import forget_action
-    from magellan.wiring import corporate_action_store
+    from magellan.wiring.market import corporate_action_store
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

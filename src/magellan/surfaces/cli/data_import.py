@@ -105,7 +105,13 @@ def data_import(
     from magellan.trading import session
     from magellan.trading.timeframe import Timeframe
     from magellan.usecases.import_bars import import_bars
-    from magellan.wiring import FOREIGN_ENDINGS, bar_archive, calendar_of, import_journal, read_foreign_bars
+    from magellan.wiring.market import (
+        FOREIGN_ENDINGS,
+        bar_archive,
+        calendar_of,
+        import_journal,
+        read_foreign_bars,
+    )
     from magellan.workspace.workspace import Workspace
 
     if strict_range and accept_range:

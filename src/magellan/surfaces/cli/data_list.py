@@ -28,7 +28,7 @@ def data_list(
     """
     from magellan.surfaces.cli.output import emit
     from magellan.usecases.list_bars import list_bars
-    from magellan.wiring import bar_archive, import_journal
+    from magellan.wiring.market import bar_archive, import_journal
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

@@ -16,7 +16,7 @@ def data_rebuild(workspace: WorkspaceOption = None, as_json: JsonOption = False)
     from magellan.archive.quality.finding import counted
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.rebuild_catalogue import rebuild_catalogue
-    from magellan.wiring import bar_archive
+    from magellan.wiring.market import bar_archive
     from magellan.workspace.workspace import Workspace
 
     rebuilt = rebuild_catalogue(bar_archive(Workspace.at(workspace_folder(workspace))))

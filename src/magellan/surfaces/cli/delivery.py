@@ -40,14 +40,14 @@ def delivering(workspace: Workspace) -> Generator[None]:
 
 def deliver_once(workspace: Workspace, channel: str) -> Round | None:
     """One round of one channel. None: another process delivers from it. Raises FixInput, AskOperator."""
-    from magellan.wiring import transport
+    from magellan.wiring.upkeep import transport
 
     return _round(workspace, channel, transport(workspace, channel, os.environ))
 
 
 def _round(workspace: Workspace, channel: str, transport: Transport) -> Round | None:
     from magellan.usecases.deliver_notifications import deliver_round
-    from magellan.wiring import outbox
+    from magellan.wiring.upkeep import outbox
 
     with outbox(workspace).delivering(channel) as queue:
         if queue is None:
@@ -58,7 +58,7 @@ def _round(workspace: Workspace, channel: str, transport: Transport) -> Round | 
 
 def _deliver(workspace: Workspace, channel: str, ends: threading.Event) -> None:
     from magellan.errors import MagellanError
-    from magellan.wiring import transport
+    from magellan.wiring.upkeep import transport
 
     made: Transport | None = None
     problem = ""

@@ -37,14 +37,8 @@ def demo(
     from magellan.surfaces.cli.output import emit, note, progress_bars
     from magellan.usecases.demo import demo as run_and_judge
     from magellan.usecases.init_workspace import State, init_workspace
-    from magellan.wiring import (
-        bar_archive,
-        calendar_of,
-        corporate_action_store,
-        gate_sources,
-        run_store,
-        write_file,
-    )
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_action_store
+    from magellan.wiring.research import gate_sources, run_store, write_file
     from magellan.workspace.workspace import Workspace
 
     note("1/4  a workspace with three strategies and generated bars")

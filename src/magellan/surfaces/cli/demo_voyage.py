@@ -80,7 +80,7 @@ class Voyage:
 def voyage(workspace: Workspace) -> Voyage | None:
     """Carry it out, and leave nothing running. None: this workspace has made it before."""
     from magellan.plan.carry_out import TakenBack
-    from magellan.wiring import change_log
+    from magellan.wiring.records import change_log
     from magellan.workspace.workspace import Stage
 
     if any(each.change.subject == f"{Stage.PROD}/{NAME}" for each in change_log(workspace).changes()):
@@ -131,7 +131,8 @@ def voyage(workspace: Workspace) -> Voyage | None:
 def _strategy(workspace: Workspace) -> StrategyFolder:
     """A strategy of its own, with thresholds that a rehearsal passes, each of them on the record."""
     from magellan.usecases.new_strategy import new_strategy
-    from magellan.wiring import bar_archive, write_file
+    from magellan.wiring.market import bar_archive
+    from magellan.wiring.research import write_file
     from magellan.workspace.gate_criteria import THRESHOLDS
     from magellan.workspace.promotion_criteria import PROMOTION_THRESHOLDS
     from magellan.workspace.workspace import Stage, StrategyFolder
@@ -185,7 +186,7 @@ def _gate(workspace: Workspace, folder: StrategyFolder) -> None:
     from magellan.usecases.gate_strategy import gate_strategy
     from magellan.usecases.keep_run import keep_run, measured
     from magellan.usecases.load_strategy import load_strategy
-    from magellan.wiring import gate_sources, run_store
+    from magellan.wiring.research import gate_sources, run_store
 
     sources = gate_sources(workspace, os.environ, lambda: datetime.now(UTC))
     result = backtest(
@@ -204,7 +205,7 @@ def _gate(workspace: Workspace, folder: StrategyFolder) -> None:
 
 def _build(workspace: Workspace, folder: StrategyFolder, environment: dict[str, str]) -> Built:
     from magellan.usecases.build_release import build_release
-    from magellan.wiring import release_sources
+    from magellan.wiring.releases import release_sources
 
     sources = release_sources(workspace, environment, lambda: datetime.now(UTC))
     return build_release(folder, sources, author=_BY)
@@ -226,7 +227,8 @@ def _promote(workspace: Workspace, built: Built, environment: dict[str, str]) ->
     from magellan.usecases.deploy import begin_deploy
     from magellan.usecases.judge_promotion import ApprovedBy, approve_promotion, judge_promotion
     from magellan.usecases.prepare_deploy import DeployAsked, prepare_deploy
-    from magellan.wiring import ledger, promotion_sources, release_key
+    from magellan.wiring.records import ledger
+    from magellan.wiring.releases import promotion_sources, release_key
     from magellan.workspace.workspace import Stage
 
     sources = _sources(workspace)
@@ -261,7 +263,8 @@ def _promote(workspace: Workspace, built: Built, environment: dict[str, str]) ->
 def _until_soaked(workspace: Workspace, built: Built) -> tuple[float, float]:
     """Wait until the promotion passes. Returns sessions watched and trades closed."""
     from magellan.usecases.judge_promotion import judge_promotion
-    from magellan.wiring import ledger, promotion_sources
+    from magellan.wiring.records import ledger
+    from magellan.wiring.releases import promotion_sources
     from magellan.workspace.workspace import Stage
 
     until_s = time.monotonic() + _SOAK_S
@@ -301,7 +304,7 @@ def _must_be_done(outcome: Outcome) -> None:
 
 def _armed(workspace: Workspace) -> str:
     from magellan.usecases.deployments import Deployment, deployments
-    from magellan.wiring import host
+    from magellan.wiring.hosts import host
     from magellan.workspace.workspace import Stage
 
     found = asyncio.run(deployments(workspace.settings, lambda name: host(workspace, name, os.environ)))
@@ -314,7 +317,8 @@ def _armed(workspace: Workspace) -> str:
 
 def _settled(workspace: Workspace, ports: dict[Stage, int], environment: dict[str, str]) -> Workspace:
     """Write accounts, stages and the demo's own signing key into magellan.toml, and a pair of keys into .env."""
-    from magellan.wiring import release_key, write_file
+    from magellan.wiring.releases import release_key
+    from magellan.wiring.research import write_file
     from magellan.workspace.workspace import FILE, Workspace
 
     key = release_key(environment)
@@ -393,7 +397,7 @@ def _await_exchange(port: int, process: subprocess.Popen[bytes], log: Path) -> N
 
 
 def _shut_down(workspace: Workspace) -> None:
-    from magellan.wiring import supervisor
+    from magellan.wiring.hosts import supervisor
 
     supervisor(workspace).shut_down()
 

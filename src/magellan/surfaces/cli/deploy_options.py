@@ -57,17 +57,10 @@ def deploy_sources(workspace: Workspace, by: str | None) -> DeploySources:
     from magellan.usecases.prepare_deploy import DeploySources, Finding
     from magellan.usecases.releases import Opened
     from magellan.usecases.secret_findings import secret_findings
-    from magellan.wiring import (
-        change_log,
-        freeze_sources,
-        host,
-        ledger,
-        notifier,
-        plan_journals,
-        promotion_sources,
-        release_store,
-        source_folders,
-    )
+    from magellan.wiring.hosts import host
+    from magellan.wiring.records import change_log, ledger, plan_journals
+    from magellan.wiring.releases import freeze_sources, promotion_sources, release_store, source_folders
+    from magellan.wiring.upkeep import notifier
     from magellan.workspace.workspace import LOCAL
 
     changes = change_log(workspace)

@@ -23,7 +23,7 @@ def deployments(as_json: JsonOption = False, workspace: WorkspaceOption = None) 
     from magellan.surfaces.cli.output import emit
     from magellan.usecases.deployments import OutOfReach
     from magellan.usecases.deployments import deployments as all_of
-    from magellan.wiring import host
+    from magellan.wiring.hosts import host
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

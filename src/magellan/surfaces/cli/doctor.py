@@ -26,7 +26,8 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
     from magellan.surfaces.cli.output import emit, print_table, say
     from magellan.usecases.doctor import Status
     from magellan.usecases.doctor import doctor as look
-    from magellan.wiring import bar_archive, calendar_of, machine
+    from magellan.wiring.market import bar_archive, calendar_of
+    from magellan.wiring.research import machine
 
     found = tuple(
         look(

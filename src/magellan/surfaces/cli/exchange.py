@@ -171,7 +171,7 @@ def exchange(
     from magellan.exchange.venue.terms import AccountTerms, Costs, VenueTerms
     from magellan.trading.bar import instant
     from magellan.trading.session import exchange_date
-    from magellan.wiring import archived_market, generated_market, strategy_costs
+    from magellan.wiring.market import archived_market, generated_market, strategy_costs
 
     if host not in LOOPBACK and not expose_to_network:
         raise FixInput(

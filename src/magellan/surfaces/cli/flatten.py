@@ -58,7 +58,7 @@ async def flattened(desk: Desk, request: OperatorRequest, *, within_s: float) ->
     from magellan.surfaces.cli.output import note
     from magellan.usecases.operate_session import PastTheSession
     from magellan.usecases.operate_session import flatten as flatten_it
-    from magellan.wiring import account_broker, side_record
+    from magellan.wiring.sessions import account_broker, side_record
 
     account, keys = desk.account, desk.keys()
     beside = side_record(desk.workspace, account.ledger, request.request_id)

@@ -55,7 +55,8 @@ def freeze_desk(given: Path | None, at: datetime | None = None) -> Generator[Fre
     at: what the exchange's clock shows; None: now.
     """
     from magellan.trading.session import exchange_instant
-    from magellan.wiring import freeze_sources, ledger
+    from magellan.wiring.records import ledger
+    from magellan.wiring.releases import freeze_sources
     from magellan.workspace.workspace import Workspace
 
     workspace = Workspace.at(workspace_folder(given))

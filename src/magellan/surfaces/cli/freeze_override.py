@@ -36,7 +36,7 @@ def freeze_override(
     from magellan.surfaces.cli.freeze_options import freeze_desk, shown
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.freeze import override_freeze
-    from magellan.wiring import release_key
+    from magellan.wiring.releases import release_key
     from magellan.workspace.workspace import Stage
 
     with freeze_desk(workspace) as desk:

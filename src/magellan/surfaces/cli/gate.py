@@ -53,7 +53,7 @@ def gate(
     from magellan.gate.junit import junit_xml
     from magellan.surfaces.cli.output import emit, note, progress_bars
     from magellan.usecases.gate_strategy import Acceptance, gate_strategy, verdict_document
-    from magellan.wiring import gate_sources, write_file
+    from magellan.wiring.research import gate_sources, write_file
     from magellan.workspace.workspace import Workspace
 
     if not accept and (by or reason):

@@ -51,7 +51,7 @@ def host_call(
 
 async def _answer(workspace: Workspace, target: str, call: SingleCall) -> str:
     from magellan.usecases.answer_call import answer_call
-    from magellan.wiring import call_records, host_folder, served_host, transfer
+    from magellan.wiring.hosts import call_records, host_folder, served_host, transfer
     from magellan.workspace.settings_digest import settings_digest
 
     return await answer_call(

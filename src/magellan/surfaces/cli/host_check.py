@@ -25,7 +25,7 @@ def host_check(
     from magellan.surfaces.cli.host_options import preparation_of, ssh_target
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.check_host import check_host
-    from magellan.wiring import host, own_requirements, root_of_host
+    from magellan.wiring.hosts import host, own_requirements, root_of_host
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

@@ -37,7 +37,7 @@ def host_document(
     from magellan.surfaces.cli.output import emit, note, say
     from magellan.surfaces.cli.secret_options import records_of
     from magellan.usecases.keep_document import DocumentAsked, keep_document, show_document
-    from magellan.wiring import call_document
+    from magellan.wiring.hosts import call_document
     from magellan.workspace.workspace import Workspace
 
     if resume and undo:

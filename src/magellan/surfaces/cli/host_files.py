@@ -32,7 +32,8 @@ def host_files(
     the machine, of whoever stores the document, and of the release store.
     """
     from magellan.surfaces.cli.output import emit, note, say
-    from magellan.wiring import generated_files, write_file
+    from magellan.wiring.hosts import generated_files
+    from magellan.wiring.research import write_file
     from magellan.workspace.workspace import Stage, Workspace
 
     try:

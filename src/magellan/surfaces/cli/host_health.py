@@ -24,7 +24,8 @@ def host_health(
     from magellan.errors import FixInput
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.instance_health import instance_problem
-    from magellan.wiring import heartbeat_file, host_folder
+    from magellan.wiring.hosts import host_folder
+    from magellan.wiring.sessions import heartbeat_file
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

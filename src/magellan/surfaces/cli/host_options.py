@@ -35,7 +35,7 @@ def ssh_target(workspace: Workspace, name: str) -> SshTarget:
 def preparation_of(workspace: Workspace, name: str) -> Plan[HostRoot]:
     """What makes that target's machine ready."""
     from magellan.deploy.preparation import preparation
-    from magellan.wiring import public_key_of
+    from magellan.wiring.hosts import public_key_of
     from magellan.workspace.host_settings import host_settings
 
     target = ssh_target(workspace, name)

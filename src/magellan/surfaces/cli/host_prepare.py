@@ -41,7 +41,7 @@ def host_prepare(
     from magellan.surfaces.cli.output import emit, note, progress_bars, say
     from magellan.surfaces.cli.secret_options import records_of
     from magellan.usecases.prepare_host import PrepareAsked, prepare_host, show_preparation
-    from magellan.wiring import root_of_host
+    from magellan.wiring.hosts import root_of_host
     from magellan.workspace.workspace import Workspace
 
     if resume and undo:

@@ -42,7 +42,7 @@ def host_serve(
     them, and looks at them: a closed set of calls, and nothing else. Answers are
     lines of JSON, with --json or without.
     """
-    from magellan.wiring import kept_host
+    from magellan.wiring.hosts import kept_host
     from magellan.workspace.workspace import Workspace
 
     if keeper not in ("systemd", "supervisord"):
@@ -57,7 +57,7 @@ def host_serve(
 async def _serve(workspace: Workspace, host: Host) -> None:
     from magellan.deploy.host_calls import LINE_BYTES_MAX
     from magellan.usecases.serve_host import serve_host
-    from magellan.wiring import host_folder
+    from magellan.wiring.hosts import host_folder
     from magellan.workspace.host_settings import host_settings_digest
     from magellan.workspace.workspace import FILE
 

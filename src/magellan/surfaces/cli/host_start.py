@@ -13,7 +13,7 @@ def host_start(as_json: JsonOption = False, workspace: WorkspaceOption = None) -
     Deploying does it by itself; after a restart of the machine somebody has to.
     """
     from magellan.surfaces.cli.output import emit, say
-    from magellan.wiring import container_keepers, host_folder, supervisor
+    from magellan.wiring.hosts import container_keepers, host_folder, supervisor
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

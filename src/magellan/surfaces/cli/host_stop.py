@@ -13,7 +13,7 @@ def host_stop(as_json: JsonOption = False, workspace: WorkspaceOption = None) ->
     Positions stay as each account's terms say. `magellan host start` starts the same instances again.
     """
     from magellan.surfaces.cli.output import emit, say
-    from magellan.wiring import container_keepers, host_folder, supervisor
+    from magellan.wiring.hosts import container_keepers, host_folder, supervisor
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

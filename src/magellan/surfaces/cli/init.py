@@ -36,7 +36,8 @@ def init(
 
     from magellan.surfaces.cli.output import emit, progress_bars
     from magellan.usecases.init_workspace import init_workspace
-    from magellan.wiring import bar_archive, calendar_of, corporate_action_store, write_file
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_action_store
+    from magellan.wiring.research import write_file
 
     with progress_bars() as bars:
         made = init_workspace(

@@ -37,7 +37,7 @@ def instance(
     from magellan.deploy.instance import Condition, InstanceReport
     from magellan.errors import FixInput, MagellanError
     from magellan.surfaces.cli.output import emit, note
-    from magellan.wiring import host_folder
+    from magellan.wiring.hosts import host_folder
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))
@@ -86,7 +86,8 @@ def instance(
 def _loaded(workspace: Workspace, told: Instance) -> LoadedStrategy:
     from magellan.usecases.open_release import open_installed
     from magellan.usecases.rehearse import rehearse
-    from magellan.wiring import calendar_of, installed_release
+    from magellan.wiring.hosts import installed_release
+    from magellan.wiring.market import calendar_of
 
     loaded = open_installed(told, installed_release(workspace, told.release_id))
     rehearse(loaded, calendar_of(loaded.config.data.calendar))
@@ -106,12 +107,12 @@ def _stand_by(
     from magellan.surfaces.cli.session_run import prepared_session, start_watch
     from magellan.usecases.feed_watchdog import Watchdog
     from magellan.usecases.stand_by import StandBy
-    from magellan.wiring import (
+    from magellan.wiring.hosts import host_folder
+    from magellan.wiring.sessions import (
         account_broker,
         control_folder,
         event_loop,
         heartbeat_file,
-        host_folder,
         service_notice,
     )
 

@@ -21,7 +21,7 @@ def metrics_files(
     """Write alert rules and scrape terms for Prometheus, and a dashboard for Grafana, with magellan.toml's limits."""
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.metric_rules import dashboard_file, rules, rules_file, scrape_file
-    from magellan.wiring import write_file
+    from magellan.wiring.research import write_file
     from magellan.workspace.workspace import Workspace
 
     terms = Workspace.at(workspace_folder(workspace)).settings.notifications

@@ -18,15 +18,10 @@ if TYPE_CHECKING:
 def metric_sources(workspace: Workspace) -> Generator[MetricSources]:
     """Everything that is measured, with the ledger open until the block ends."""
     from magellan.usecases.metrics import MetricSources
-    from magellan.wiring import (
-        backup_record,
-        change_log,
-        disk_gauge,
-        heartbeat_file,
-        ledger,
-        outbox,
-        session_calendar,
-    )
+    from magellan.wiring.market import session_calendar
+    from magellan.wiring.records import change_log, ledger
+    from magellan.wiring.sessions import heartbeat_file
+    from magellan.wiring.upkeep import backup_record, disk_gauge, outbox
 
     opened = ledger(workspace)
     try:

@@ -23,7 +23,7 @@ def metrics_serve(
     the port to yours through SSH.
     """
     from magellan.surfaces.cli.output import emit, note
-    from magellan.wiring import served_metrics
+    from magellan.wiring.records import served_metrics
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

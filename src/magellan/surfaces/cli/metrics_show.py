@@ -26,7 +26,8 @@ def metrics_show(
     ten seconds, for node_exporter's collector of text files.
     """
     from magellan.surfaces.cli.output import emit, say
-    from magellan.wiring import exposition, write_file
+    from magellan.wiring.records import exposition
+    from magellan.wiring.research import write_file
     from magellan.workspace.workspace import Workspace
 
     families = measured(Workspace.at(workspace_folder(workspace)))

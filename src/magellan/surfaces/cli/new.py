@@ -66,7 +66,8 @@ def new(
     """
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.new_strategy import new_strategy, write_schema
-    from magellan.wiring import bar_archive, write_file
+    from magellan.wiring.market import bar_archive
+    from magellan.wiring.research import write_file
     from magellan.workspace.workspace import Stage, Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

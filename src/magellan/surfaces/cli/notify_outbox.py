@@ -19,7 +19,7 @@ def notify_outbox(
     """Show what waits for each channel, and why; and what was given up after a day."""
     from magellan.surfaces.cli.delivery import deliver_once
     from magellan.surfaces.cli.output import emit, print_table, say
-    from magellan.wiring import outbox
+    from magellan.wiring.upkeep import outbox
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

@@ -25,7 +25,7 @@ def notify_test(
 
     from magellan.errors import FixInput, MagellanError
     from magellan.surfaces.cli.output import emit, say
-    from magellan.wiring import transport
+    from magellan.wiring.upkeep import transport
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

@@ -46,7 +46,7 @@ class Desk:
     def around(self) -> Around:
         """What requests to its session are made with."""
         from magellan.usecases.operate_session import Around
-        from magellan.wiring import control_folder
+        from magellan.wiring.sessions import control_folder
 
         return Around(
             ledger=self.ledger,
@@ -63,7 +63,7 @@ class Desk:
 def opened_desk(workspace: Path | None, account: str | None) -> Generator[Desk]:
     """The workspace's ledger, opened for as long as the block lasts, and the account. Raises FixInput."""
     from magellan.usecases.named_account import named_account
-    from magellan.wiring import ledger
+    from magellan.wiring.records import ledger
     from magellan.workspace.workspace import Workspace
 
     found = Workspace.at(workspace_folder(workspace))
@@ -78,7 +78,7 @@ def keys_of(workspace: Workspace, account: NamedAccount) -> KeyPair | None:
     """An account's keys. Raises FixInput for half a pair, or one that contradicts itself."""
     from magellan.errors import FixInput
     from magellan.settings import KeyState, find_keys
-    from magellan.wiring import secret_providers
+    from magellan.wiring.secrets import secret_providers
 
     if account.terms is None:
         return None

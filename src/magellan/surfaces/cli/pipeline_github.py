@@ -60,7 +60,7 @@ def pipeline_github(
     from magellan.deploy.github_workflow import PATH, PINS, WorkflowTerms, workflow
     from magellan.surfaces.cli.options import workspace_folder
     from magellan.surfaces.cli.output import emit, note, say
-    from magellan.wiring import write_file
+    from magellan.wiring.research import write_file
     from magellan.workspace.workspace import Stage, Workspace
 
     pins = dict(PINS)

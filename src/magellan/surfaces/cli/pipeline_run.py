@@ -59,7 +59,8 @@ def pipeline_run(
     from magellan.surfaces.cli.options import workspace_folder
     from magellan.surfaces.cli.output import emit, jsonable, note, progress_bars
     from magellan.usecases.pipeline import PipelineAsked, PipelineSources, run_pipeline
-    from magellan.wiring import gate_sources, release_sources, run_store, write_file
+    from magellan.wiring.releases import release_sources
+    from magellan.wiring.research import gate_sources, run_store, write_file
     from magellan.workspace.workspace import Workspace
 
     stage = None if to is None else read_stage(to)

@@ -53,7 +53,8 @@ def promote(
         judge_promotion,
     )
     from magellan.usecases.prepare_deploy import DeployAsked
-    from magellan.wiring import ledger, promotion_sources, release_key
+    from magellan.wiring.records import ledger
+    from magellan.wiring.releases import promotion_sources, release_key
     from magellan.workspace.workspace import Workspace
 
     to = read_stage(stage)

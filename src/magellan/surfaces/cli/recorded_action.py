@@ -16,7 +16,7 @@ def show_recorded(action: CorporateAction, workspace: Path | None, *, as_json: b
     from magellan.archive.actions import described, kind_of
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.corporate_actions import record_action
-    from magellan.wiring import bar_archive, corporate_action_store
+    from magellan.wiring.market import bar_archive, corporate_action_store
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

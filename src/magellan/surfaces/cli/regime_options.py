@@ -41,7 +41,7 @@ def chosen_config(config: Path | None, workspace: Path | None) -> RegimeConfig:
     """The model's config, from plain values or a workbook; a workspace is not needed for it."""
     from magellan.usecases.regime_settings import REGIME_FILE, regime_config
     from magellan.usecases.regime_workbooks import is_workbook, workbook_config
-    from magellan.wiring import workbook_files
+    from magellan.wiring.market import workbook_files
 
     folder = workspace if workspace is not None else enclosing_workspace(Path.cwd())
     path = config if config is not None or folder is None else folder / REGIME_FILE
@@ -78,7 +78,7 @@ def chosen_bars(
             "there is no symbol to look at",
             next_step="name one that `magellan data list` shows, or --generated eq3",
         )
-    from magellan.wiring import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

@@ -26,7 +26,7 @@ def regime_workbook_check(
     """
     from magellan.surfaces.cli.output import emit
     from magellan.usecases.regime_workbooks import check_workbook
-    from magellan.wiring import workbook_files
+    from magellan.wiring.market import workbook_files
 
     checked = check_workbook(workbook, workbook_files())
     document = {

@@ -21,7 +21,7 @@ def regime_workbook_diff(
     """Show what differs between two regime workbooks, by what they mean."""
     from magellan.surfaces.cli.output import emit
     from magellan.usecases.regime_workbooks import compare_workbooks
-    from magellan.wiring import workbook_files
+    from magellan.wiring.market import workbook_files
 
     compared = compare_workbooks(before, after, workbook_files())
     emit(

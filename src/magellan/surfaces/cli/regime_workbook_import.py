@@ -33,7 +33,7 @@ def regime_workbook_import(
     """
     from magellan.surfaces.cli.output import emit
     from magellan.usecases.regime_workbooks import import_workbook
-    from magellan.wiring import workbook_files
+    from magellan.wiring.market import workbook_files
 
     imported = import_workbook(workbook, out, workbook_files(), overwrite=overwrite)
     emit(

@@ -24,7 +24,7 @@ def regime_workbook_new(
     from magellan.regime.workbook.model_values import accounting
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.regime_workbooks import new_workbook
-    from magellan.wiring import workbook_files
+    from magellan.wiring.market import workbook_files
 
     new_workbook(path, workbook_files(), overwrite=overwrite)
     fields = accounting()

@@ -26,7 +26,7 @@ def regime_workbook_schema(
     if out is None:
         print_json(schema)
         return
-    from magellan.wiring import write_file
+    from magellan.wiring.research import write_file
 
     write_file(
         out,

@@ -35,7 +35,7 @@ def release_build(
 
     from magellan.surfaces.cli.output import emit
     from magellan.usecases.build_release import build_release
-    from magellan.wiring import release_sources
+    from magellan.wiring.releases import release_sources
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

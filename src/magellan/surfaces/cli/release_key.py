@@ -16,7 +16,7 @@ def release_key(as_json: JsonOption = False) -> None:
     workspace, and onto every host, that is to trust releases of yours.
     """
     from magellan.surfaces.cli.output import emit, say
-    from magellan.wiring import release_key as key_of
+    from magellan.wiring.releases import release_key as key_of
 
     kept = key_of(os.environ)
     found = kept.key()

@@ -37,7 +37,7 @@ class Shelf:
     @classmethod
     def of(cls, given: Path | None) -> Shelf:
         """Those of the workspace that a command means."""
-        from magellan.wiring import release_store
+        from magellan.wiring.releases import release_store
         from magellan.workspace.workspace import Workspace
 
         workspace = Workspace.at(workspace_folder(given))

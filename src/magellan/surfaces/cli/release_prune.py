@@ -23,7 +23,7 @@ def release_prune(
     """Remove old releases; a release that any recorded session ran is evidence, and stays."""
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.releases import prune_releases, releases_run
-    from magellan.wiring import ledger
+    from magellan.wiring.records import ledger
 
     shelf = Shelf.of(workspace)
     opened = ledger(shelf.workspace)

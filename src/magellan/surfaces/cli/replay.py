@@ -104,7 +104,7 @@ def replay(
 def _recorded(opened: Workspace, named: str) -> RecordedSession | None:
     """The session of that id in the ledger; None where there is none, or it names a kept run."""
     from magellan.usecases.replay_session import recorded_session
-    from magellan.wiring import ledger
+    from magellan.wiring.records import ledger
 
     if not (opened.state_folder / "ledger.sqlite").exists() and "MAGELLAN_LEDGER_URL" not in os.environ:
         return None
@@ -125,7 +125,7 @@ def _check(
 ) -> LookaheadAnswer:
     from magellan.surfaces.cli.output import progress_bars
     from magellan.usecases.check_lookahead import check_lookahead
-    from magellan.wiring import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
 
     with progress_bars() as bars:
         return check_lookahead(
@@ -182,7 +182,8 @@ def _show_lookahead(answer: LookaheadAnswer) -> None:
 def _replayed(opened: Workspace, name: str) -> ReplayedRun:
     from magellan.ports.run_store import RunNotFound
     from magellan.usecases.replay_run import replay_run
-    from magellan.wiring import bar_archive, calendar_of, corporate_actions, run_store
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.research import run_store
 
     try:
         return replay_run(

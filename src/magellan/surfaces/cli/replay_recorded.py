@@ -24,7 +24,7 @@ def replay_recorded(workspace: Workspace, recorded: RecordedSession, *, from_bro
     """Replay a session. Raises FixInput for a strategy that is gone, and for bars that cannot be had."""
     from magellan.surfaces.cli.run_options import chosen_strategy
     from magellan.usecases.replay_session import ends_at, replay_session, starts_at, taking_part
-    from magellan.wiring import calendar_of
+    from magellan.wiring.market import calendar_of
 
     began = recorded.began
     loaded = chosen_strategy(
@@ -91,7 +91,7 @@ def _from_archive(
 ) -> tuple[Mapping[str, Bars], str]:
     from magellan.trading.session import exchange_date
     from magellan.usecases.prepare_run import prepare_data
-    from magellan.wiring import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
 
     prepared = prepare_data(
         loaded.config,
@@ -115,7 +115,8 @@ async def _from_broker(
     from magellan.surfaces.cli.operate_options import keys_of
     from magellan.trading.timeframe import Timeframe
     from magellan.usecases.named_account import NamedAccount, ledger_name
-    from magellan.wiring import live_bars, secret_providers, vendor_environment
+    from magellan.wiring.market import live_bars, vendor_environment
+    from magellan.wiring.secrets import secret_providers
 
     account = next(
         (

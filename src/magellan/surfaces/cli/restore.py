@@ -79,7 +79,7 @@ def _store(source: str | None, workspace: Path | None) -> BackupStore:
     from pydantic import SecretStr
 
     from magellan.errors import FixInput
-    from magellan.wiring import backup_store, bare_backup_store
+    from magellan.wiring.upkeep import backup_store, bare_backup_store
     from magellan.workspace.workspace import Workspace
 
     if source is None:
@@ -112,7 +112,8 @@ async def _carry_out(
     from magellan.plan.carry_out import Finished, carry_out, take_back
     from magellan.usecases.backup import to_restore
     from magellan.usecases.restore import restore_begun, restore_plan
-    from magellan.wiring import change_log, restore_journals, restore_world
+    from magellan.wiring.records import change_log
+    from magellan.wiring.upkeep import restore_journals, restore_world
     from magellan.workspace.workspace import Workspace
 
     def now() -> datetime:

@@ -32,7 +32,7 @@ class Safe:
     @classmethod
     def of(cls, given: Path | None) -> Safe:
         """Those of the workspace that a command means."""
-        from magellan.wiring import secret_providers
+        from magellan.wiring.secrets import secret_providers
         from magellan.workspace.workspace import Workspace
 
         workspace = Workspace.at(workspace_folder(given))
@@ -48,7 +48,7 @@ class Safe:
     def inventory(self) -> tuple[SecretLine, ...]:
         """How each of them stands now."""
         from magellan.usecases.secret_inventory import inventory
-        from magellan.wiring import secret_ages
+        from magellan.wiring.secrets import secret_ages
 
         return inventory(
             self.needed(),
@@ -72,7 +72,7 @@ def this_actor(person: str | None = None) -> Actor:
 def records_of(workspace: Workspace, person: str | None = None) -> Records:
     """Where this command writes its plan and its change down."""
     from magellan.usecases.recorded_plan import Records
-    from magellan.wiring import change_log, plan_journals
+    from magellan.wiring.records import change_log, plan_journals
 
     return Records(
         journals=plan_journals(workspace),

@@ -128,7 +128,7 @@ def _chosen(names: Sequence[str], needed: Sequence[NeededSecret]) -> tuple[Neede
 
 def _store(safe: Safe, chosen: Sequence[NeededSecret]) -> SecretStore:
     from magellan.errors import FixInput
-    from magellan.wiring import secret_stores
+    from magellan.wiring.secrets import secret_stores
 
     (store,) = (each for each in secret_stores(safe.workspace) if each.source == chosen[0].source)
     for each in chosen:
@@ -145,7 +145,7 @@ def _store(safe: Safe, chosen: Sequence[NeededSecret]) -> SecretStore:
 
 def _world(safe: Safe, store: SecretStore, chosen: Sequence[NeededSecret], *, asks: bool) -> SecretChange:
     from magellan.usecases.rotate_secrets import SecretChange
-    from magellan.wiring import secret_ages
+    from magellan.wiring.secrets import secret_ages
 
     return SecretChange(
         store=store,
@@ -184,7 +184,7 @@ def _trial(
     from magellan.errors import FixInput, MagellanError
     from magellan.ledger.known_secrets import KnownSecrets
     from magellan.settings import KeyPair
-    from magellan.wiring import account_broker
+    from magellan.wiring.sessions import account_broker
 
     account = safe.workspace.settings.accounts[chosen[0].account]
     # In the order of the inventory: the id, then the secret, however they were typed.
@@ -209,7 +209,8 @@ def _refuse_while_used(workspace: Workspace, chosen: Sequence[NeededSecret]) -> 
         return
     from magellan.errors import FixInput
     from magellan.usecases.named_account import ledger_name
-    from magellan.wiring import ledger, secret_ages
+    from magellan.wiring.records import ledger
+    from magellan.wiring.secrets import secret_ages
 
     name = ledger_name(workspace.settings.accounts[chosen[0].account])
     opened = ledger(workspace)

@@ -44,7 +44,7 @@ def serve(
     from magellan.adapters.missing_extra import extra_missing
     from magellan.errors import FixInput
     from magellan.usecases.api_access import ENVIRONMENT_TOKEN, must_be_closed
-    from magellan.wiring import api_tokens
+    from magellan.wiring.records import api_tokens
     from magellan.workspace.workspace import Workspace
 
     if host not in LOOPBACK and not expose_to_network:

@@ -51,15 +51,10 @@ class PreparedSession:
         """
         from magellan.settings import named_like_secrets
         from magellan.usecases.trade import trade
-        from magellan.wiring import (
-            calendar_of,
-            corporate_actions,
-            heartbeat_file,
-            notifier,
-            open_market,
-            secret_providers,
-            vendor_environment,
-        )
+        from magellan.wiring.market import calendar_of, corporate_actions, vendor_environment
+        from magellan.wiring.secrets import secret_providers
+        from magellan.wiring.sessions import heartbeat_file, open_market
+        from magellan.wiring.upkeep import notifier
 
         calendar = calendar_of(self.loaded.config.data.calendar)
         vendor = vendor_environment(secret_providers(self.workspace, self.environment))
@@ -98,7 +93,9 @@ def prepared_session(
         run_settings,
     )
     from magellan.usecases.start_session import Trades, ledger_account
-    from magellan.wiring import ledger, secret_providers, vendor_environment
+    from magellan.wiring.market import vendor_environment
+    from magellan.wiring.records import ledger
+    from magellan.wiring.secrets import secret_providers
     from magellan.workspace.broker_account import KeyNames
 
     providers = secret_providers(workspace, environment)
@@ -167,7 +164,7 @@ def run_session_and_show(
 
     watchdog: start a process beside this one that raises the alarm when it goes silent. A dry run needs none.
     """
-    from magellan.wiring import control_folder, event_loop, heartbeat_file
+    from magellan.wiring.sessions import control_folder, event_loop, heartbeat_file
 
     prepared = prepared_session(workspace, loaded, asked, environment)
     name = prepared.account

@@ -48,7 +48,8 @@ def soak(
     from magellan.surfaces.cli.options import workspace_folder
     from magellan.surfaces.cli.output import emit, note
     from magellan.usecases.judge_promotion import judge_promotion
-    from magellan.wiring import ledger, promotion_sources
+    from magellan.wiring.records import ledger
+    from magellan.wiring.releases import promotion_sources
     from magellan.workspace.workspace import Workspace
 
     stage = read_stage(to)

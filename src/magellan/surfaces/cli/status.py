@@ -51,7 +51,8 @@ def status(
 def _status(desk: Desk, *, ask_broker: bool) -> SessionStatus:
     from magellan.usecases.session_status import session_status
     from magellan.usecases.watch_session import findings, seen_now
-    from magellan.wiring import heartbeat_file, session_calendar
+    from magellan.wiring.market import session_calendar
+    from magellan.wiring.sessions import heartbeat_file
 
     account = desk.account
     beats = heartbeat_file(desk.workspace, account.ledger)
@@ -67,7 +68,7 @@ def _status(desk: Desk, *, ask_broker: bool) -> SessionStatus:
 
 async def _look(desk: Desk) -> BrokerLook | str:
     from magellan.usecases.session_status import look_at
-    from magellan.wiring import account_broker
+    from magellan.wiring.sessions import account_broker
 
     if desk.account.terms is None:
         return "this account has no broker"

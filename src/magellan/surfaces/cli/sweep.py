@@ -78,7 +78,8 @@ def sweep(
     from magellan.surfaces.cli.output import emit, note, progress_bars
     from magellan.usecases.sweep import parsed_space
     from magellan.usecases.sweep import sweep as run_sweep
-    from magellan.wiring import bar_archive, calendar_of, corporate_actions, executor, sweep_store, write_file
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.research import executor, sweep_store, write_file
     from magellan.workspace.workspace import Workspace
 
     for path in out or ():

@@ -32,7 +32,7 @@ def token_issue(
     """
     from magellan.surfaces.cli.output import emit, note, say
     from magellan.usecases.api_access import issue_token
-    from magellan.wiring import api_tokens
+    from magellan.wiring.records import api_tokens
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))

@@ -10,7 +10,7 @@ from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace
 def token_list(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List the tokens of the HTTP API: whose they are, what they may do, until when. Never the tokens themselves."""
     from magellan.surfaces.cli.output import emit, print_table, say
-    from magellan.wiring import api_tokens
+    from magellan.wiring.records import api_tokens
     from magellan.workspace.workspace import Workspace
 
     now = datetime.now(UTC)

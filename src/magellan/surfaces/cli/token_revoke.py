@@ -17,7 +17,7 @@ def token_revoke(
     """Let every token of that name open nothing from now on, in a server that runs as well."""
     from magellan.surfaces.cli.output import emit, say
     from magellan.usecases.api_access import revoke_token
-    from magellan.wiring import api_tokens
+    from magellan.wiring.records import api_tokens
     from magellan.workspace.workspace import Workspace
 
     revoked = revoke_token(name, api_tokens(Workspace.at(workspace_folder(workspace))))

@@ -75,7 +75,8 @@ def walkforward(
     from magellan.surfaces.cli.output import emit, note, progress_bars
     from magellan.usecases.sweep import parsed_space
     from magellan.usecases.walk_forward import WalkTerms, walk_document, walk_forward
-    from magellan.wiring import bar_archive, calendar_of, corporate_actions, executor, sweep_store
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.research import executor, sweep_store
     from magellan.workspace.workspace import Workspace
 
     terms = WalkTerms(

@@ -81,7 +81,9 @@ async def _watch(desk: Desk, *, until_ended: bool, as_json: bool) -> None:
     from magellan.surfaces.cli.flatten import flattened
     from magellan.usecases.watch_session import Watch
     from magellan.usecases.watch_upkeep import UpkeepWatch
-    from magellan.wiring import backup_record, disk_gauge, heartbeat_file, notifier, session_calendar
+    from magellan.wiring.market import session_calendar
+    from magellan.wiring.sessions import heartbeat_file
+    from magellan.wiring.upkeep import backup_record, disk_gauge, notifier
 
     account = desk.account
     terms, reconcile_every_s = watch_terms(account)
@@ -129,7 +131,8 @@ async def _watch(desk: Desk, *, until_ended: bool, as_json: bool) -> None:
 def _write_metrics(workspace: Workspace) -> None:
     """For a collector of text files. What cannot be measured now is measured the next time."""
     from magellan.errors import MagellanError
-    from magellan.wiring import exposition, write_file
+    from magellan.wiring.records import exposition
+    from magellan.wiring.research import write_file
 
     with contextlib.suppress(MagellanError):
         text = exposition(measured(workspace))

@@ -70,35 +70,35 @@ class ApiDesk:
     @cached_property
     def readings(self) -> RegimeReadings:
         """The newest regime of each market."""
-        from magellan.wiring import bar_archive
+        from magellan.wiring.market import bar_archive
 
         return RegimeReadings(bar_archive(self.workspace), self.bars_of, self.regime_config)
 
     @cached_property
     def changes(self) -> ChangeLog:
         """The audit log."""
-        from magellan.wiring import change_log
+        from magellan.wiring.records import change_log
 
         return change_log(self.workspace, secrets=[self.environment_token] if self.environment_token else [])
 
     @property
     def runs(self) -> RunStore:
         """Kept runs."""
-        from magellan.wiring import run_store
+        from magellan.wiring.research import run_store
 
         return run_store(self.workspace)
 
     @cached_property
     def workbooks(self) -> WorkbookFiles:
         """Regime workbooks."""
-        from magellan.wiring import workbook_files
+        from magellan.wiring.market import workbook_files
 
         return workbook_files()
 
     @contextmanager
     def ledger(self) -> Generator[Ledger]:
         """The ledger, for as long as the block lasts."""
-        from magellan.wiring import ledger
+        from magellan.wiring.records import ledger
 
         opened = ledger(self.workspace, self.environment)
         try:
@@ -117,7 +117,7 @@ class ApiDesk:
 
     def bars_of(self, symbol: str, timeframe: Timeframe) -> RegimeBars:
         """A symbol's archived bars, as the regime model sees them."""
-        from magellan.wiring import bar_archive, calendar_of, corporate_actions
+        from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
 
         return archived_bars(
             symbol,
@@ -142,7 +142,8 @@ class ApiDesk:
     def configuring(self, person: str) -> ConfigDesk:
         """What a change of the regime config is made with."""
         from magellan.adapters.local.file_tree import FileTree
-        from magellan.wiring import plan_journals, write_file
+        from magellan.wiring.records import plan_journals
+        from magellan.wiring.research import write_file
 
         folder = self.workspace.root / FOLDER
 

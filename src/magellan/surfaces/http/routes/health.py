@@ -47,7 +47,7 @@ async def health(desk: Desk) -> Answer[Alive]:
 )
 def ready(desk: Desk, response: Response) -> Answer[Ready]:
     """Say whether ledger, archive and regime config can be read; 503 when one cannot."""
-    from magellan.wiring import bar_archive
+    from magellan.wiring.market import bar_archive
 
     checks = {}
     for name, look in {

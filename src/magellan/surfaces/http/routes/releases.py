@@ -26,7 +26,7 @@ router = APIRouter(prefix="/api", tags=["releases and audit"])
 )
 def releases(desk: Desk, caller: Reader) -> Answer[list[StoredRelease]]:
     """List releases of all strategies, oldest first."""
-    from magellan.wiring import release_store
+    from magellan.wiring.releases import release_store
 
     store = release_store(desk.workspace)
     found = [release for name in store.strategies() for release in store.releases(name)]
@@ -40,7 +40,7 @@ def releases(desk: Desk, caller: Reader) -> Answer[list[StoredRelease]]:
 )
 async def deployed(desk: Desk, caller: Reader) -> Answer[list[dict[str, Any]]]:
     """Ask every target what it runs. One that does not tell is named with the reason."""
-    from magellan.wiring import host
+    from magellan.wiring.hosts import host
 
     found = await deployments(
         desk.workspace.settings, lambda name: host(desk.workspace, name, desk.environment)

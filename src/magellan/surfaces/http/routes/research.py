@@ -126,7 +126,7 @@ def run(
 )
 def start_backtest(desk: Desk, caller: Researcher, wanted: WantedBacktest) -> Answer[Job]:
     """Start a backtest over archived bars. Watch it with `GET /api/jobs/{job_id}`; its result names the kept run."""
-    from magellan.wiring import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
 
     folder = desk.strategy(wanted.strategy)
     if wanted.from_on is not None and wanted.to_on is not None and wanted.from_on > wanted.to_on:

@@ -27,7 +27,8 @@ from magellan.usecases.named_account import named_account
 from magellan.usecases.operate_session import Around, Operated, halt, must_name, resume
 from magellan.usecases.session_status import Held, SessionStatus, Working, session_status
 from magellan.usecases.watch_session import findings, seen_now
-from magellan.wiring import control_folder, heartbeat_file, session_calendar
+from magellan.wiring.market import session_calendar
+from magellan.wiring.sessions import control_folder, heartbeat_file
 
 router = APIRouter(prefix="/api", tags=["trading"])
 
