@@ -124,7 +124,9 @@ def test_an_override_that_was_edited_into_the_log_is_an_error(sources: Sources, 
         check_freeze("moods", Stage.PROD, friday, symbols=())
 
 
-@pytest.mark.parametrize("signed", ["", "signed", f"signed {KEY.public_key} AAAA"])
+@pytest.mark.parametrize(
+    "signed", ["", "signed", f"signed {KEY.public_key} AAAA"], ids=["nothing", "a word", "no signature"]
+)
 def test_whoever_writes_an_override_into_the_log_without_the_key_lets_nothing_through(
     sources: Sources, signed: str
 ) -> None:
