@@ -1,5 +1,7 @@
 """The corporate-action table on disk."""
 
+import errno
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,12 +51,15 @@ def test_a_mistake_in_the_table_is_named(tmp_path: Path, content: bytes, says: s
         CorporateActionFile(path).read()
 
 
-def test_a_full_disk_leaves_the_old_table(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "corporate_actions.csv"
     store = CorporateActionFile(path)
     store.write(TABLE)
-    # Whatever is written here meets a device that is always full.
-    (tmp_path / "corporate_actions.csv.unfinished").symlink_to("/dev/full")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(
         AskOperator, match=r"corporate_actions\.csv cannot be written: the disk is full"
     ) as told:
@@ -62,5 +67,6 @@ def test_a_full_disk_leaves_the_old_table(tmp_path: Path) -> None:
     assert told.value.kept == "the table, as it was"
     assert store.read() == TABLE
     assert [each.name for each in tmp_path.iterdir()] == ["corporate_actions.csv"]
+    monkeypatch.undo()
     store.write(CorporateActionTable())
     assert store.read() == CorporateActionTable()

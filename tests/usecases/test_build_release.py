@@ -204,7 +204,7 @@ def test_a_link_is_refused(yard: Yard) -> None:
 
 def test_a_release_that_was_changed_in_the_store_is_found_and_named(yard: Yard) -> None:
     built = yard.build()
-    (path,) = (yard.desk.workspace.state_folder / "releases" / yard.desk.folder.name).iterdir()
+    (path,) = (yard.desk.workspace.state_folder / "releases" / yard.desk.folder.name).glob("*.tar")
     content = path.read_bytes()
     path.write_bytes(content.replace(b"A = 1", b"A = 2"))
     assert yard.problems() == [f"{built.stored.name}: engine/magellan/a.py is not what the manifest lists"]
@@ -217,7 +217,9 @@ def test_a_release_that_was_changed_in_the_store_is_found_and_named(yard: Yard) 
 def test_a_release_under_the_name_of_another_is_found(yard: Yard) -> None:
     yard.build()
     yard.build(author="bob")
-    first, second = sorted((yard.desk.workspace.state_folder / "releases" / yard.desk.folder.name).iterdir())
+    first, second = sorted(
+        (yard.desk.workspace.state_folder / "releases" / yard.desk.folder.name).glob("*.tar")
+    )
     second.write_bytes(first.read_bytes())
     assert yard.problems()[0] == ""
     assert "holds another release" in yard.problems()[1]

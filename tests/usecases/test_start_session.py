@@ -25,6 +25,7 @@ from magellan.wiring.market import live_bars
 from magellan.wiring.sessions import account_broker
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.risk_terms import RiskTerms
+from magellan.workspace.secret_terms import SecretSource
 from magellan.workspace.workspace import WorkspaceSettings
 from risk.small_session import CAN, OPEN, week
 
@@ -79,7 +80,8 @@ class OnePlace:
 
     place = "a test"
 
-    def __init__(self) -> None:
+    def __init__(self, source: SecretSource = "environment") -> None:
+        self.source = source
         self.asked: list[str] = []
 
     def secret(self, name: str) -> SecretStr | None:
@@ -123,8 +125,10 @@ def key_names(strategy: LoadedStrategy) -> None:
 
 def key_source(strategy: LoadedStrategy) -> None:
     names = account(keys={"source": "ssm", "key_id": "/desk/key/ID", "secret": "/desk/key/SECRET"}).keys
-    with pytest.raises(FixInput, match="ssm, and keys are read from the environment"):
-        find_keys(names, [OnePlace()])
+    here, there = OnePlace(), OnePlace("ssm")
+    found = find_keys(names, [here, there])
+    assert (here.asked, sorted(set(there.asked))) == ([], ["/desk/key/ID", "/desk/key/SECRET"])
+    assert found.pair is not None and found.pair.secret.get_secret_value() == "value of /desk/key/SECRET"
 
 
 def data_source(strategy: LoadedStrategy) -> None:

@@ -85,10 +85,10 @@ def test_help_names_every_command_and_imports_none_of_them(magellan: Call) -> No
 
 def test_a_group_lists_its_commands(magellan: Call) -> None:
     for word in GROUPS:
-        text = magellan(word, "--help").stdout
+        text = magellan(*word.split(), "--help").stdout
         for command in commands():
             if command.words.startswith(f"{word} "):
-                assert command.words.removeprefix(f"{word} ") in text
+                assert command.words.removeprefix(f"{word} ").split()[0] in text
 
 
 def test_the_version_is_printed(magellan: Call) -> None:
