@@ -131,7 +131,9 @@ def test_one_host_with_an_edited_release_keeps_every_host_from_trading_it(fleet:
     # Found before the plan was begun where the release lay there already, and by its steps otherwise.
     why = done.told.get("why") or done.told["error"]["message"]
     assert "strategy.py was edited" in why, done
-    assert fleet.audit()[-1]["result"] in ("halted", "refused"), "what somebody edited is not thrown away unseen"
+    assert fleet.audit()[-1]["result"] in ("halted", "refused"), (
+        "what somebody edited is not thrown away unseen"
+    )
     whole(fleet)
     assert [len(fleet.traded(host)) for host in hosts_of(fleet)] == traded_before
     assert fleet.stand(hosts_of(fleet)) == OLD_EVERYWHERE

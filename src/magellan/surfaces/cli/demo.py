@@ -150,7 +150,8 @@ def _show_voyage(made: Voyage) -> None:
         title=f"the voyage, by the audit log ({made.took_s:.0f} s)",
     )
     say(
-        f"{made.first} soaked {made.soaked_sessions:.0f} sessions in {made.soak_took_s:.0f} s and was promoted; "
+        f"{made.first} soaked {made.soaked_sessions:.0f} session{'' if made.soaked_sessions == 1 else 's'} in "
+        f"{made.soak_took_s:.0f} s and was promoted; "
         f"{made.trades_in_prod} traded in production."
     )
     say(f"{made.broken} was taken back by itself: {made.taken_back_because}")
