@@ -14,11 +14,9 @@ from typing import Any, Final
 
 from magellan.adapters.aws.run_command import Ran, RunCommand
 from magellan.adapters.aws.transfer import Transfer
-from magellan.deploy.arming import Armed
-from magellan.deploy.health import SessionLook
-from magellan.deploy.host import HostFacts, Installed
+from magellan.adapters.distant_host import DistantHost
+from magellan.deploy.host import HostFacts
 from magellan.deploy.host_calls import Answered, Greeting, Question, parsed_answer, parsed_greeting
-from magellan.deploy.instance import Instance, InstanceLook
 from magellan.deploy.single_call import SingleCall, answer_lines
 from magellan.errors import AskOperator
 
@@ -26,7 +24,7 @@ _NUMBER: Final = 1  # of the only question of its kind
 _LINES_SHOWN: Final = 5
 
 
-class SsmHost:
+class SsmHost(DistantHost):
     """Keeps `deploy.host.Host`.
 
     settings: digest of the settings that its instances should trade by. deliver_within_s: after it no call is begun.
@@ -70,63 +68,10 @@ class SsmHost:
         )
         return replace(facts, lacks=tuple(lacks), clock_ahead_s=ahead_s)
 
-    async def installed(self, release_id: str) -> Installed:
-        """See the port."""
-        found: Installed = await self._ask("installed", {"release_id": release_id})
-        return found
-
-    async def install(self, release_id: str, content: bytes) -> None:
-        """See the port."""
-        await self._ask("install", {"release_id": release_id}, content)
-
-    async def remove(self, release_id: str) -> None:
-        """See the port."""
-        await self._ask("remove", {"release_id": release_id})
-
-    async def start(self, instance: Instance) -> None:
-        """See the port."""
-        await self._ask("start", {"instance": instance})
-
-    async def stop(self, key: str) -> None:
-        """See the port."""
-        await self._ask("stop", {"key": key})
-
-    async def instances(self) -> tuple[Instance, ...]:
-        """See the port."""
-        found: tuple[Instance, ...] = await self._ask("instances", {})
-        return found
-
-    async def look(self, key: str) -> InstanceLook:
-        """See the port."""
-        found: InstanceLook = await self._ask("look", {"key": key})
-        return found
-
-    async def armed(self, ledger_account: str) -> Armed:
-        """See the port."""
-        found: Armed = await self._ask("armed", {"ledger_account": ledger_account})
-        return found
-
-    async def arm(
-        self, ledger_account: str, instance: str | None, release_id: str | None, *, epoch: int, by: str
-    ) -> Armed:
-        """See the port."""
-        given = {
-            "ledger_account": ledger_account,
-            "instance": instance,
-            "release_id": release_id,
-            "epoch": epoch,
-            "by": by,
-        }
-        found: Armed = await self._ask("arm", given)
-        return found
-
-    async def session(self, ledger_account: str) -> SessionLook:
-        """See the port."""
-        found: SessionLook = await self._ask("session", {"ledger_account": ledger_account})
-        return found
-
-    async def _ask(self, verb: str, arguments: Mapping[str, Any], content: bytes | None = None) -> Any:
-        return (await self._called(verb, arguments, content))[1].value
+    async def _ask(
+        self, verb: str, arguments: Mapping[str, Any] | None = None, content: bytes | None = None
+    ) -> Any:
+        return (await self._called(verb, arguments or {}, content))[1].value
 
     async def _called(
         self, verb: str, arguments: Mapping[str, Any], content: bytes | None

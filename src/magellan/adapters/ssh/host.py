@@ -15,12 +15,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from magellan.adapters.distant_host import DistantHost
 from magellan.adapters.ssh.access import Access, connect
 from magellan.adapters.ssh.connection_loop import on_connection_loop
 from magellan.adapters.ssh.engine_upload import LACKING, UploadedEngine
-from magellan.deploy.arming import Armed
-from magellan.deploy.health import SessionLook
-from magellan.deploy.host import HostFacts, Installed
+from magellan.deploy.host import HostFacts
 from magellan.deploy.host_calls import (
     VERBS,
     Answered,
@@ -29,7 +28,6 @@ from magellan.deploy.host_calls import (
     parsed_answer,
     parsed_greeting,
 )
-from magellan.deploy.instance import Instance, InstanceLook
 from magellan.errors import AskOperator, MagellanError, TryAgain
 from magellan.workspace.target import SshTarget
 
@@ -40,7 +38,7 @@ _WORDS_SHOWN: Final = 300  # characters
 _NOBODY_KNOWS: Final = "what the call had done by then"
 
 
-class SshHost:
+class SshHost(DistantHost):
     """Keeps `deploy.host.Host` for a machine that is reached over SSH.
 
     settings: digest of the magellan.toml that it should have (`workspace/host_settings.py`).
@@ -71,67 +69,14 @@ class SshHost:
             )
         return replace(facts, lacks=tuple(lacks), clock_ahead_s=await self._clock_ahead_s())
 
-    async def installed(self, release_id: str) -> Installed:
-        """See the port."""
-        found: Installed = await self._ask("installed", {"release_id": release_id})
-        return found
-
-    async def install(self, release_id: str, content: bytes) -> None:
-        """See the port."""
-        await self._ask("install", {"release_id": release_id}, content)
-
-    async def remove(self, release_id: str) -> None:
-        """See the port."""
-        await self._ask("remove", {"release_id": release_id})
-
-    async def start(self, instance: Instance) -> None:
-        """See the port."""
-        await self._ask("start", {"instance": instance})
-
-    async def stop(self, key: str) -> None:
-        """See the port."""
-        await self._ask("stop", {"key": key})
-
-    async def instances(self) -> tuple[Instance, ...]:
-        """See the port."""
-        found: tuple[Instance, ...] = await self._ask("instances")
-        return found
-
-    async def look(self, key: str) -> InstanceLook:
-        """See the port."""
-        found: InstanceLook = await self._ask("look", {"key": key})
-        return found
-
-    async def armed(self, ledger_account: str) -> Armed:
-        """See the port."""
-        found: Armed = await self._ask("armed", {"ledger_account": ledger_account})
-        return found
-
-    async def arm(
-        self, ledger_account: str, instance: str | None, release_id: str | None, *, epoch: int, by: str
-    ) -> Armed:
-        """See the port."""
-        given = {
-            "ledger_account": ledger_account,
-            "instance": instance,
-            "release_id": release_id,
-            "epoch": epoch,
-            "by": by,
-        }
-        found: Armed = await self._ask("arm", given)
-        return found
-
-    async def session(self, ledger_account: str) -> SessionLook:
-        """See the port."""
-        found: SessionLook = await self._ask("session", {"ledger_account": ledger_account})
-        return found
-
     async def close(self) -> None:
         """Give the connection back; the next call makes another one."""
         await on_connection_loop(self._hang_up())
 
-    async def _ask(self, verb: str, arguments: Mapping[str, Any] | None = None, content: bytes = b"") -> Any:
-        return await on_connection_loop(self._asked(verb, arguments or {}, content))
+    async def _ask(
+        self, verb: str, arguments: Mapping[str, Any] | None = None, content: bytes | None = None
+    ) -> Any:
+        return await on_connection_loop(self._asked(verb, arguments or {}, content or b""))
 
     async def _asked(self, verb: str, arguments: Mapping[str, Any], content: bytes) -> Any:
         answer = await self._answered(verb, arguments, content)
