@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magellan.surfaces.cli.migrate_options import FolderArgument, YesOption
+from magellan.surfaces.cli.migrate_options import FolderArgument, YesOption, show_dry_run
 from magellan.surfaces.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -159,27 +159,15 @@ def _summary(prepared: Prepared) -> dict[str, Any]:
 
 
 def _show_dry_run(prepared: Prepared, desk: Desk, *, with_diff: bool, as_json: bool) -> None:
-    from magellan.migration.difference import unified_diff
-    from magellan.surfaces.cli.output import emit, note, say
     from magellan.usecases.migrate_apply import dry_run
 
-    found = dry_run(prepared.recorded, desk)
-    refusals = [f"{step.title}: {step.note}" for step in found.refusals]
-    lines = list(unified_diff(prepared.recorded.changes)) if with_diff else []
-    document = {**_summary(prepared), "outcome": "dry run", "refusals": refusals, "diff": "\n".join(lines)}
-
-    def show() -> None:
-        for line in lines:
-            say(line)
-        _show_summary(prepared)
-        for refusal in refusals:
-            say(f"cannot be done: {refusal}")
-        if not refusals:
-            note("nothing was changed; --yes carries it out")
-
-    emit(document, as_json=as_json, human=show)
-    if refusals:
-        raise typer.Exit(1)
+    show_dry_run(
+        dry_run(prepared.recorded, desk),
+        prepared.recorded.changes if with_diff else None,
+        _summary(prepared),
+        lambda: _show_summary(prepared),
+        as_json=as_json,
+    )
 
 
 def _show_summary(prepared: Prepared) -> None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from magellan.surfaces.cli.migrate_options import YesOption
+from magellan.surfaces.cli.migrate_options import YesOption, show_dry_run
 from magellan.surfaces.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from magellan.plan.preview import Preview
     from magellan.usecases.migrate_merge import Merge
 
 _SHOWN: Final = 15
@@ -70,7 +69,13 @@ def migrate_merge(
         commits=Commits.UNTOUCHED if no_git else Commits.STAGED,
     )
     if not yes:
-        _show_dry_run(found, dry_run(recorded, desk), with_diff=diff, as_json=as_json)
+        show_dry_run(
+            dry_run(recorded, desk),
+            found.changes if diff else None,
+            _summary(found),
+            lambda: _show(found),
+            as_json=as_json,
+        )
         return
     refuse_unsafe(recorded, desk)
     with progress_bars() as bars:
@@ -116,28 +121,6 @@ def _summary(found: Merge) -> dict[str, object]:
         ],
         "written": [each.path for each in found.changes.written],
     }
-
-
-def _show_dry_run(found: Merge, preview: Preview, *, with_diff: bool, as_json: bool) -> None:
-    from magellan.migration.difference import unified_diff
-    from magellan.surfaces.cli.output import emit, note, say
-
-    lines = list(unified_diff(found.changes)) if with_diff else []
-    refusals = [f"{step.title}: {step.note}" for step in preview.refusals]
-    document = {**_summary(found), "outcome": "dry run", "refusals": refusals, "diff": "\n".join(lines)}
-
-    def show() -> None:
-        for line in lines:
-            say(line)
-        _show(found)
-        for refusal in refusals:
-            say(f"cannot be done: {refusal}")
-        if not refusals:
-            note("nothing was changed; --yes carries it out")
-
-    emit(document, as_json=as_json, human=show)
-    if refusals:
-        raise typer.Exit(1)
 
 
 def _show(found: Merge) -> None:

@@ -6,18 +6,20 @@ import getpass
 import os
 import shlex
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magellan.surfaces.cli.output import note, say
+from magellan.surfaces.cli.output import emit, note, say
 
 if TYPE_CHECKING:
+    from magellan.migration.change_set import ChangeSet
     from magellan.migration.rewrite.reference import ReferenceKind
     from magellan.plan.carry_out import Outcome, Progress
+    from magellan.plan.preview import Preview
     from magellan.surfaces.cli.output import ProgressBars
     from magellan.usecases.migrate_apply import Desk
 
@@ -99,3 +101,32 @@ def show_outcome(outcome: Outcome, done: str) -> None:
         note(f"{len(outcome.stands)} steps stand; {outcome.next_step}")
     else:
         say(f"taken back: {outcome.why}")
+
+
+def show_dry_run(
+    found: Preview,
+    shown: ChangeSet | None,
+    summary: Mapping[str, Any],
+    show_summary: Callable[[], None],
+    *,
+    as_json: bool,
+) -> None:
+    """What a dry run found; `shown`: the changes to show as a diff, None: without. Ends with 1 where it is refused."""
+    from magellan.migration.difference import unified_diff
+
+    lines = [] if shown is None else list(unified_diff(shown))
+    refusals = [f"{step.title}: {step.note}" for step in found.refusals]
+
+    def show() -> None:
+        for line in lines:
+            say(line)
+        show_summary()
+        for refusal in refusals:
+            say(f"cannot be done: {refusal}")
+        if not refusals:
+            note("nothing was changed; --yes carries it out")
+
+    document = {**summary, "outcome": "dry run", "refusals": refusals, "diff": "\n".join(lines)}
+    emit(document, as_json=as_json, human=show)
+    if refusals:
+        raise typer.Exit(1)
