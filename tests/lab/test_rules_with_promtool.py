@@ -12,7 +12,7 @@ from magellan.usecases.metric_rules import rules, rules_file
 from magellan.workspace.notification_terms import NotificationTerms
 
 pytestmark = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="no promtool: apt-get install prometheus (.ci/run does)"
+    shutil.which("promtool") is None, reason="no promtool: apt-get install prometheus"
 )
 
 WELL = {
