@@ -106,7 +106,7 @@ def test_a_machine_that_does_not_take_the_call_has_done_nothing(
     assert len(place.machine.ran) == ran
 
 
-def test_of_a_call_that_ran_out_of_time_or_was_cancelled_nobody_knows(
+def test_of_a_call_that_ran_out_of_time_or_was_cancelled_nobody_knows_incident_17(
     place: Place, machine_as_it_was: None
 ) -> None:
     place.machine.execute_within_s = 0.01
