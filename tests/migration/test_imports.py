@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from magellan.migration.encoding import Text, python_text
-from magellan.migration.imports import Circumstance, Origin, read_imports, targets_of
+from magellan.migration.encoding import python_text
+from magellan.migration.file_imports import read_imports
+from magellan.migration.import_statement import Circumstance
+from magellan.migration.imports import Origin, targets_of
 from magellan.migration.module_names import ModuleNames
+from magellan.migration.source import Source
 
 
-def text_of(source: str | bytes) -> Text:
+def source_of(source: str | bytes) -> Source:
     text = python_text(source if isinstance(source, bytes) else source.encode())
     assert text is not None
-    return text
+    return Source(text.utf8)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ def text_of(source: str | bytes) -> Text:
     ],
 )
 def test_the_bytes_of_names_are_found(source: str, module: str | None, names: list[str]) -> None:
-    text = text_of(source)
+    text = source_of(source)
     (statement,) = read_imports(text).statements
 
     def said(span: object) -> str:
@@ -62,7 +65,7 @@ match x:
     case 1:
         import matched
 """
-    found = {each.names[0].name: each.under for each in read_imports(text_of(source)).statements}
+    found = {each.names[0].name: each.under for each in read_imports(source_of(source)).statements}
     assert found == {
         "always": frozenset(),
         "tried": {Circumstance.CONDITION},
@@ -78,7 +81,7 @@ def test_a_file_with_a_syntax_error_still_tells_its_imports() -> None:
     source = (
         "import a\nprint 'x'\nfrom b import (c,\n   d)  # e\n  from .f import g; h\nfrom broken import (\n"
     )
-    imports = read_imports(text_of(source))
+    imports = read_imports(source_of(source))
     assert imports.problem.startswith("line 2")
     assert [(each.module, each.names[0].name, each.line) for each in imports.statements] == [
         ("", "a", 1),
@@ -93,7 +96,7 @@ def test_an_import_resolves_to_the_tree_the_library_what_is_installed_or_nothing
     )
 
     def told(source: str, path: str) -> list[tuple[str, Origin, str | None]]:
-        statement = read_imports(text_of(source)).statements[0]
+        statement = read_imports(source_of(source)).statements[0]
         targets = targets_of(statement, path, names, {"numpy"}.__contains__)
         return [(each.name, each.origin, each.path) for each in targets]
 

@@ -10,9 +10,11 @@ from magellan.errors import FixInput
 from magellan.migration.apply_plan import Commits, Recorded
 from magellan.migration.change_set import ChangeSet
 from magellan.migration.encoding import python_text
-from magellan.migration.imports import read_imports, targets_of
+from magellan.migration.file_imports import read_imports
+from magellan.migration.imports import targets_of
 from magellan.migration.module_names import ModuleNames
 from magellan.migration.shims import Shim, shims_in
+from magellan.migration.source import Source
 from magellan.migration.source_tree import SourceTree
 from magellan.plan.files.tree import folders_above
 from magellan.usecases.migrate_apply import Desk, record_of
@@ -36,7 +38,7 @@ def list_shims(tree: SourceTree, *, on: date) -> tuple[FoundShim, ...]:
     for path in tree.python_files if shims else ():
         content = b"" if path in shims else tree.read(path)
         text = python_text(content) if any(leaf in content for leaf in leaves) else None
-        for statement in read_imports(text).statements if text is not None else ():
+        for statement in read_imports(Source(text.utf8)).statements if text is not None else ():
             for target in targets_of(statement, path, names, lambda _: False):
                 if target.path in users:
                     users[target.path].append(f"{path}:{target.line}")

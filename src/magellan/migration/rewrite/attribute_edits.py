@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from magellan.migration.imports import Source, Span
 from magellan.migration.rewrite.bindings import Binding, rebound_names
 from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.source import Source, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +34,7 @@ def attribute_references(
     interest: Interest,
 ) -> Iterator[Reference]:
     """Attribute uses that name a moved module, and the imports that they then need."""
-    roots = {
-        name: found
-        for name, found in bindings.items()
-        if any(each.module in renames.parents_of_moved or each.is_top for each in found)
-    }
+    roots = roots_of(bindings, renames)
     if not roots:
         return
     lost = _lost_names(bindings, renames)
@@ -85,6 +81,15 @@ def attribute_references(
         )
     for module, binding in needed.items():
         yield _import_of(module, binding, source)
+
+
+def roots_of(bindings: Mapping[str, list[Binding]], renames: Renames) -> dict[str, list[Binding]]:
+    """The names through which a moved module can be reached: `a` in `a.b.c`."""
+    return {
+        name: found
+        for name, found in bindings.items()
+        if any(each.module in renames.parents_of_moved or each.is_top for each in found)
+    }
 
 
 def _lost_names(bindings: dict[str, list[Binding]], renames: Renames) -> dict[str, Binding]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from magellan.migration.imports import ImportStatement, absolute_name
+from magellan.migration.import_statement import ImportStatement, absolute_name
 from magellan.migration.rewrite.import_edits import Importer
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.renames import Renames

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from magellan.migration.imports import Source, Span, statements_in
+from magellan.migration.import_lines import statements_in
 from magellan.migration.rewrite.import_edits import Importer, import_references
 from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.source import Source, Span
 
 _BEFORE: Final = re.compile(rb"[ \t>*|]*(?:>>>[ \t]|\.\.\.[ \t]|In \[\d+\]:[ \t])?[ \t]*")
 _STATEMENT: Final = re.compile(

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from magellan.migration.imports import Source, Span
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind, spliced
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.source import Source, Span
 
 # Not within a path, a host's name or a longer name. After a backslash, the letter of an escape is no letter.
 _BEGIN: Final = rb"(?:(?<=\\[nrtfv])|(?<![\w./\\\x80-\xff-]))"

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from magellan.migration.imports import ImportedName, ImportStatement, Span, absolute_name
+from magellan.migration.import_statement import ImportedName, ImportStatement, absolute_name
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.source import Span
 
 _LINE_LENGTH: Final = 88  # of a new statement on one line
 _PRAGMA: Final = re.compile(rb"#[ \t]*(?:noqa|type:|pragma|pylint|isort|pyright|mypy|ruff|fmt)")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from magellan.migration.imports import Source, Span
+from magellan.migration.source import Source, Span
 
 _WORD: Final = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _FEW_WORDS: Final = 200  # up to so many are searched one by one, which is faster than taking a text apart
@@ -25,6 +25,11 @@ class Interest:
 
     def __bool__(self) -> bool:
         return bool(self._places)
+
+    @property
+    def places(self) -> Sequence[int]:
+        """The bytes at which the words begin, in order."""
+        return self._places
 
     def is_in(self, span: Span) -> bool:
         """Whether any of the words stands there."""

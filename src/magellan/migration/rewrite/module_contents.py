@@ -6,8 +6,10 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 
 from magellan.migration.encoding import python_text
-from magellan.migration.imports import Circumstance, absolute_name, read_imports
+from magellan.migration.file_imports import read_imports
+from magellan.migration.import_statement import Circumstance, absolute_name
 from magellan.migration.module_names import ModuleNames
+from magellan.migration.source import Source
 
 
 class ModuleContents:
@@ -38,7 +40,7 @@ class ModuleContents:
             return
         if text is None:
             return
-        found = read_imports(text)
+        found = read_imports(Source(text.utf8))
         if found.tree is not None:
             yield from _bound_by(found.tree.body)
         package = self._names.package_of(path)

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from magellan.migration.imports import Source, Span
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.source import Source, Span
 from magellan.migration.source_tree import SourceTree
 from magellan.plan.files.tree import folder_of
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from magellan.migration.encoding import Text
-from magellan.migration.imports import FileImports, Source, Span, read_imports, read_imports_by_line
+from magellan.migration.file_imports import FileImports, read_imports, read_imports_by_line
 from magellan.migration.module_names import is_init
-from magellan.migration.rewrite.attribute_edits import attribute_references
+from magellan.migration.rewrite.attribute_edits import attribute_references, roots_of
 from magellan.migration.rewrite.bindings import bindings_of
+from magellan.migration.rewrite.bystanders import Bystanders
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.import_edits import Importer, import_references, relative_name
@@ -22,6 +23,7 @@ from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.path_edits import Paths
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.source import Source, Span
 
 # Functions whose first string names a module, or something in one, even where it has a single part.
 NAMES_A_MODULE: Final = frozenset(
@@ -29,6 +31,8 @@ NAMES_A_MODULE: Final = frozenset(
     | {"import_module", "import_object", "import_string", "importorskip", "load_module", "locate", "patch"}
     | {"resolve_name", "run_module", "setattr"}
 )
+# Behind other code on its line, or after an end of line that only old systems wrote.
+_HIDDEN_IMPORT: Final = re.compile(rb"[;:][ \t]*(?:from|import)\b|\r(?!\n)")
 _COMMENT: Final = re.compile(rb"#[^\r\n]*")
 _FILE: Final = re.compile(rb"(?<![\w.])__file__(?!\w)")
 
@@ -57,14 +61,15 @@ class PythonFiles:
         self._names = names
         self._paths = paths
         self._code = code
+        self._bystanders = Bystanders(renames)
 
     def references(self, path: str, text: Text, interest: Interest) -> tuple[FileImports, list[Reference]]:
         """What the file imports, and every reference in it. interest: where anything that moves could be named."""
         importer = Importer.of(path, self._renames)
-        if (quickly := self._in_import_lines(importer, text, interest)) is not None:
-            return quickly
-        imports = read_imports(text)
         source = Source(text.utf8)
+        if (quickly := self._in_import_lines(importer, source, interest)) is not None:
+            return quickly
+        imports = read_imports(source)
         found = list(
             import_references(imports.statements, text.utf8, importer, self._renames, self._contents)
         )
@@ -83,25 +88,28 @@ class PythonFiles:
         return imports, found
 
     def _in_import_lines(
-        self, importer: Importer, text: Text, interest: Interest
+        self, importer: Importer, source: Source, interest: Interest
     ) -> tuple[FileImports, list[Reference]] | None:
-        """The same where whole lines of import statements hold every word of interest; None where they do not.
+        """The same where only whole lines of import statements name anything that moves; None where that is not sure.
 
         Most files that name a moved module at all only import it. They need not be parsed as a whole.
         """
-        if importer.path in self._renames.paths:
+        if importer.path in self._renames.paths or _HIDDEN_IMPORT.search(source.utf8):
             return None
-        imports = read_imports_by_line(text)
-        if interest.outside(statement.span for statement in imports.statements):
-            return None
-        if any(
-            "." in each.name
-            for statement in imports.statements
-            if not statement.is_from
-            for each in statement.names
-        ):
+        imports = read_imports_by_line(source)
+        plain = [statement for statement in imports.statements if not statement.is_from]
+        if any("." in each.name for statement in plain for each in statement.names):
             return None  # `import a.b` binds a, which may be used anywhere
-        found = import_references(imports.statements, text.utf8, importer, self._renames, self._contents)
+        if _is_in_a_string(imports, source.utf8, interest):
+            return None
+        rest = interest.outside(statement.span for statement in imports.statements)
+        if rest:
+            if is_init(importer.path) and b"__all__" in source.utf8:
+                return None
+            bindings = bindings_of(imports.statements, importer, self._renames, self._contents)
+            if not self._bystanders.are_all(source.utf8, rest, roots_of(bindings, self._renames)):
+                return None
+        found = import_references(imports.statements, source.utf8, importer, self._renames, self._contents)
         return imports, list(found)
 
     def _in_string(
@@ -193,6 +201,18 @@ class PythonFiles:
             for span in interest.lines_in(Span(found.start(), line.end)):
                 yield from self._names.in_text(utf8, span, source, ReferenceKind.COMMENT)
                 yield from self._paths.in_text(utf8, span, source, path, ReferenceKind.PATH, bare=True)
+
+
+def _is_in_a_string(imports: FileImports, utf8: bytes, interest: Interest) -> bool:
+    """Whether a statement of interest may stand in a string of several lines: an odd number of quotes precedes it."""
+    for quotes in (b'"""', b"'''"):
+        count = at = 0
+        for statement in imports.statements:
+            count += utf8.count(quotes, at, statement.span.start)
+            at = statement.span.start
+            if count % 2 and interest.is_in(statement.span):
+                return True
+    return False
 
 
 def _strings(tree: ast.Module, source: Source, interest: Interest) -> Iterator[_String]:

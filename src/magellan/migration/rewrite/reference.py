@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from magellan.migration.imports import Span
+from magellan.migration.source import Span
 
 
 class ReferenceKind(StrEnum):

@@ -118,6 +118,8 @@ class _Rewriter:
             return FileReferences(path=path, references=(), before=b"", after=b"", problem=why)
         if path.endswith(_PICKLES):
             return self._pickle(path, content)
+        if not entry.is_python and b"\0" in content:
+            return None
         words = words_in(content, self._renames.words)
         if not words and not self._may_refer_without_words(path, content, is_python=entry.is_python):
             return None

@@ -8,7 +8,6 @@ from enum import Enum, auto
 from typing import Final
 
 from magellan.migration.encoding import Text
-from magellan.migration.imports import Source, Span
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.import_edits import Importer
@@ -16,6 +15,7 @@ from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.path_edits import Paths
 from magellan.migration.rewrite.reference import Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.source import Source, Span
 
 
 class TextKind(Enum):

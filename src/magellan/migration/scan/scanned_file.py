@@ -10,11 +10,14 @@ from typing import Final
 
 from magellan.migration.categories.features import features, is_script
 from magellan.migration.encoding import python_text
-from magellan.migration.imports import ImportStatement, Origin, Target, read_imports, targets_of
+from magellan.migration.file_imports import read_imports
+from magellan.migration.import_statement import ImportStatement
+from magellan.migration.imports import Origin, Target, targets_of
 from magellan.migration.module_names import ModuleNames, is_init
 from magellan.migration.scan.effects import Effect, import_effects
 from magellan.migration.scan.file_kind import SNIFFED_BYTES, FileKind, is_test, kind_of
 from magellan.migration.scan.likeness import shingles_of
+from magellan.migration.source import Source
 
 HUGE_BYTES: Final = 4_000_000
 """Python that nobody wrote: it is listed and not parsed."""
@@ -87,7 +90,7 @@ def _python(path: str, content: bytes, digest: str) -> ScannedFile:
     text = python_text(content)
     if text is None:
         return replace(bare, problem="it is no text in the encoding that it declares")
-    found = read_imports(text)
+    found = read_imports(Source(text.utf8))
     source = text.utf8.decode()
     return replace(
         bare,
