@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from magellan.migration.scan.activation import ImportToTry, Isolation, TriedImport
@@ -17,11 +17,18 @@ class ImportSandbox(Protocol):
         ...
 
     def try_imports(
-        self, modules: Sequence[ImportToTry], *, on_done: Callable[[int, int], None] | None = None
-    ) -> tuple[TriedImport, ...]:
-        """Import each module in a process of its own, in order. What it raises is an answer.
+        self,
+        modules: Sequence[ImportToTry],
+        imports: Mapping[str, frozenset[str]] = {},
+        *,
+        within_s: float | None = None,
+    ) -> Iterator[TriedImport]:
+        """Import each module in a process of its own, several at a time; answers come as they are had, in any order.
 
-        on_done: told how many are done, of how many.
-        Raises:  FixInput where the interpreter cannot be started.
+        What a module raises is an answer. Whoever stops listening stops the work, and nothing of it is left behind.
+
+        imports:  which files of the tree each file imports; whoever imports one that used up its time comes last.
+        within_s: seconds on the clock for all of them; those that were not done by then get no answer.
+        Raises:   FixInput where the interpreter cannot be started.
         """
         ...

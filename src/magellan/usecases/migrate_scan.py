@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from magellan.migration.categories.rules import CategoryRules
+from magellan.migration.scan.activation import TriedImport
 from magellan.migration.scan.scan import Activation, Scan, analysed, imports_to_try
 from magellan.migration.scan.scanned_file import ScannedFile, read_file
 from magellan.migration.source_tree import SourceTree
@@ -42,6 +43,7 @@ def scan_tree(
     is_installed: Callable[[str], bool],
     roots: Sequence[str] | None = None,
     sandbox: ImportSandbox | None = None,
+    imports_within_s: float | None = None,
     on_progress: Progress = lambda phase, done, total: None,
 ) -> Scan:
     """What is in the tree.
@@ -49,6 +51,7 @@ def scan_tree(
     is_installed: whether the project's interpreter knows a top-level module.
     roots:        source roots; None: found by what the imports need.
     sandbox:      tries whether modules can be imported; None: none is tried.
+    imports_within_s: seconds on the clock for all of these; None: as long as it takes.
     """
     files = [FileToRead(path=path, size=tree.entries[path].size) for path in tree.files]
     done = 0
@@ -63,10 +66,13 @@ def scan_tree(
     scan = analysed(tree, read, rules, is_installed, roots)
     if sandbox is None:
         return scan
-    tried = sandbox.try_imports(
-        imports_to_try(scan), on_done=lambda done, total: on_progress("try imports", done, total)
-    )
-    return replace(scan, activation=Activation(isolation=sandbox.isolation, tried=tried))
+    asked = imports_to_try(scan)
+    on_progress("try imports", 0, len(asked))
+    tried: list[TriedImport] = []
+    for answer in sandbox.try_imports(asked, scan.graph.imports, within_s=imports_within_s):
+        tried.append(answer)
+        on_progress("try imports", len(tried), len(asked))
+    return replace(scan, activation=Activation.of(sandbox.isolation, asked, tried))
 
 
 def _reader(content_of: Callable[[str], bytes]) -> Callable[[FileToRead], ScannedFile]:

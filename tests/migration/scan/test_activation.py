@@ -1,5 +1,11 @@
 """Imports that are tried: what each may do, and the few causes behind many failures."""
 
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +13,7 @@ import pytest
 from magellan.adapters.local.import_sandbox.sandbox import LocalImportSandbox
 from magellan.errors import FixInput
 from magellan.migration.scan.activation import ImportToTry, Isolation, Touch, TriedImport, causes
+from magellan.migration.scan.scan import Activation
 
 MODULES = {
     "fine": "import json\n",
@@ -21,6 +28,15 @@ MODULES = {
     "leaves": "raise SystemExit(3)\n",
     "crashes": "import ctypes\nctypes.string_at(0)\n",
     "no_file": "open('settings.json')\n",
+    "speaks": "print('{\"error\": 1}' * 100000)\nopen('error', 'w').close()\n",
+    "sleeps": "import time\ntime.sleep(600)\n",
+    "waits": "import sleeps\n",
+    "exits": "import os\nos._exit(0)\n",
+    "closes": "import os\nos.closerange(3, 256)\n",
+    "leaves_a_thread": (
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=False).start()\n"
+    ),
+    "listens": "import socket\nsocket.socket().bind(('127.0.0.1', 0))\n",
 }
 
 
@@ -30,7 +46,7 @@ def tried(root: Path, *, namespaces: bool, extra: dict[str, str] | None = None) 
     for name, source in {**MODULES, **(extra or {})}.items():
         (tree / f"{name}.py").write_text(source)
     box = LocalImportSandbox(
-        tree, workers=2, time_limit_s=1.5, memory_limit_bytes=1 << 30, namespaces=namespaces
+        tree, workers=4, time_limit_s=1.0, memory_limit_bytes=1 << 30, namespaces=namespaces
     )
     if namespaces and box.isolation is not Isolation.NAMESPACES:
         pytest.skip("this system gives no user namespaces to users")
@@ -60,6 +76,13 @@ def test_an_import_is_tried_and_nothing_of_it_stays(tmp_path: Path, namespaces: 
         "leaves": "SystemExit",
         "crashes": "Died",
         "no_file": "FileNotFoundError",
+        "speaks": "",
+        "sleeps": "TimeLimit",
+        "waits": "TimeLimit",
+        "exits": "Died",
+        "closes": "Died",
+        "leaves_a_thread": "",
+        "listens": "",
         "escapes": found["escapes"].error,
     }
     assert found["escapes"].error in ("OSError", "PermissionError")
@@ -67,6 +90,10 @@ def test_an_import_is_tried_and_nothing_of_it_stays(tmp_path: Path, namespaces: 
     assert (Touch.NETWORK, "192.0.2.1") in found["network"].touched
     assert (Touch.WRITE, "logs/a") in found["writes"].touched
     assert found["crashes"].message == "signal 11"
+    places = {name: found[name].place for name in ("crashes", "endless", "sleeps", "waits")}
+    assert places.pop("endless") in ("endless.py:1", "endless.py:2")
+    assert places == {"crashes": "crashes.py:2", "sleeps": "sleeps.py:2", "waits": "sleeps.py:2"}
+    assert found["exits"].message == "exit status 0 without a word"
     assert found["also_missing"].place == "missing.py:1"
 
 
@@ -90,6 +117,98 @@ def test_many_failures_are_put_under_their_few_causes() -> None:
         "syntax error at d.py:7: invalid syntax",
         "g is imported in a circle",
     }
+
+
+def test_when_the_time_for_all_is_up_the_rest_is_not_tried(tmp_path: Path) -> None:
+    asked = []
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.py").write_text("" if name == "a" else "import time\ntime.sleep(600)\n")
+        asked.append(ImportToTry(path=f"{name}.py", name=name, search=("",)))
+    box = LocalImportSandbox(tmp_path, workers=1, time_limit_s=60.0)
+    tried = list(box.try_imports(asked, within_s=1.0))
+    found = Activation.of(box.isolation, asked, tried)
+    assert ([each.path for each in found.tried], found.not_tried) == (["a.py"], ("b.py", "c.py"))
+
+
+def test_what_imports_a_module_that_never_ends_is_tried_last(tmp_path: Path) -> None:
+    order = ("slow", "far", "near", "fine")
+    sources = {"slow": "while True:\n    pass\n", "near": "import slow\n", "far": "import near\n", "fine": ""}
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    asked = [ImportToTry(path=f"{name}.py", name=name, search=("",)) for name in order]
+    imports = {"far.py": frozenset({"near.py"}), "near.py": frozenset({"slow.py"})}
+    box = LocalImportSandbox(tmp_path, workers=1, time_limit_s=1.0)
+    answers = box.try_imports(asked, imports)
+    assert [next(answers).path for _ in range(2)] == ["slow.py", "fine.py"]
+    begun = time.monotonic()
+    answers.close()  # nobody wants to hear of the others
+    assert time.monotonic() - begun < 1.0
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_a_scan_that_is_killed_leaves_nothing_behind(tmp_path: Path, namespaces: bool) -> None:
+    tree, temporary = tmp_path / "tree", tmp_path / "tmp"
+    tree.mkdir()
+    temporary.mkdir()
+    (tree / "sleeps.py").write_text("import time\ntime.sleep(600)\n")
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from magellan.adapters.local.import_sandbox.sandbox import LocalImportSandbox\n"
+        "from magellan.migration.scan.activation import ImportToTry\n"
+        f"box = LocalImportSandbox(Path({str(tree)!r}), time_limit_s=60.0, namespaces={namespaces})\n"
+        "print('begun', flush=True)\n"
+        "print(list(box.try_imports([ImportToTry(path='sleeps.py', name='sleeps', search=('',))])))\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment) as scan:
+        assert scan.stdout is not None
+        scan.stdout.readline()
+        begun = _wait_for(lambda: _below(scan.pid), lambda found: len(found) >= (3 if namespaces else 2))
+        scan.kill()
+    _wait_for(lambda: [pid for pid in begun if _is_running(pid)], lambda left: not left)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_sandbox_left_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    left = tmp_path / "tmp" / "magellan-import-left"
+    (left / "tree").mkdir(parents=True)
+    (left / "lock").touch()
+    os.utime(left, (1, 1))
+    (tmp_path / "tree").mkdir()
+    LocalImportSandbox(tmp_path / "tree", namespaces=False)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def _wait_for(look: Callable[[], list[int]], is_there: Callable[[list[int]], bool]) -> list[int]:
+    until = time.monotonic() + 20
+    while not is_there(found := look()):
+        assert time.monotonic() < until, found
+        time.sleep(0.02)
+    return found
+
+
+def _below(pid: int) -> list[int]:
+    """Processes that it began, and theirs."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            after_name = stat.read_text().rpartition(")")[2].split()
+            children.setdefault(int(after_name[1]), []).append(int(stat.parent.name))
+    found, new = [], [pid]
+    while new:
+        new = [child for each in new for child in children.get(each, [])]
+        found += new
+    return found
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_an_interpreter_that_is_none_is_told(tmp_path: Path) -> None:

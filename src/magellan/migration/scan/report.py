@@ -38,6 +38,8 @@ def summary_rows(scan: Scan) -> list[tuple[str, str]]:
         tried = len(scan.activation.tried)
         share = f" ({scan.activation.imported / tried:.1%})" if tried else ""
         rows.append(("can be imported", f"{scan.activation.imported:,} of {tried:,}{share}"))
+        if scan.activation.not_tried:
+            rows.append(("not tried", f"{len(scan.activation.not_tried):,} modules: the time for all was up"))
     sure = [each for each in scan.judged if each.is_sure]
     high = sum(each.confidence >= HIGH for each in sure)
     rows.append(("categories", f"{len(sure):,} files have one, {high:,} with high confidence"))
@@ -119,9 +121,10 @@ def _activation(scan: Scan) -> Iterator[str]:
     if scan.activation is None:
         return
     yield from ("## What cannot be imported", "", f"How it was tried: {scan.activation.isolation.means}.", "")
+    yield from _list("Not tried, since the time was up", [f"`{path}`" for path in scan.activation.not_tried])
     found = scan.activation.causes
     if not found:
-        yield from ("Everything can be imported.", "")
+        yield from ("Everything that was tried can be imported.", "")
         return
     yield from ("| breaks | cause | what to do | for example |", "|---|---|---|---|")
     for each in found[:_SHOWN]:

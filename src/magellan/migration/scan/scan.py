@@ -34,7 +34,20 @@ class Activation:
     """What came of importing every module."""
 
     isolation: Isolation
-    tried: tuple[TriedImport, ...]
+    tried: tuple[TriedImport, ...]  # sorted by path
+    not_tried: tuple[str, ...] = ()  # paths for which there was no time left
+
+    @classmethod
+    def of(
+        cls, isolation: Isolation, asked: Sequence[ImportToTry], tried: Sequence[TriedImport]
+    ) -> Activation:
+        """What came of those that were to be tried."""
+        done = {each.path for each in tried}
+        return cls(
+            isolation=isolation,
+            tried=tuple(sorted(tried, key=lambda each: each.path)),
+            not_tried=tuple(sorted(each.path for each in asked if each.path not in done)),
+        )
 
     @property
     def imported(self) -> int:
@@ -127,18 +140,25 @@ def analysed(
 
 
 def imports_to_try(scan: Scan) -> tuple[ImportToTry, ...]:
-    """Every Python file but stubs and tests, and how to import it.
+    """Every Python file but stubs and tests, and how to import it; those first that most others import.
 
     A file beside others in a folder that is no package finds them as a script does.
     """
+    wanted = sorted(
+        (
+            file
+            for file in scan.python
+            if not file.path.endswith(".pyi") and file.kind in (FileKind.CODE, FileKind.SCRIPT)
+        ),
+        key=lambda file: (-len(scan.graph.imported_by.get(file.path, ())), file.path),
+    )
     return tuple(
         ImportToTry(
             path=file.path,
             name=file.module or "",
             search=tuple(dict.fromkeys([*scan.source_roots, _beside(file.path)])),
         )
-        for file in scan.python
-        if not file.path.endswith(".pyi") and file.kind in (FileKind.CODE, FileKind.SCRIPT)
+        for file in wanted
     )
 
 

@@ -41,6 +41,15 @@ def migrate_scan(
             help="CPU time for each import that is tried; thrice that on the clock.",
         ),
     ] = 20.0,
+    import_budget: Annotated[
+        float,
+        typer.Option(
+            "--import-budget",
+            min=1.0,
+            metavar="SECONDS",
+            help="On the clock, for all imports together; modules that were not tried by then are listed.",
+        ),
+    ] = 600.0,
     python: PythonOption = None,
     workers: WorkersOption = None,
     out: OutOption = None,
@@ -69,7 +78,7 @@ def migrate_scan(
         return
     looked = look_through(
         folder, categories=categories, roots=root, python=python, workers=workers,
-        try_imports=try_imports and learn is None, time_limit_s=time_limit,
+        try_imports=try_imports and learn is None, time_limit_s=time_limit, imports_within_s=import_budget,
     )  # fmt: skip
     if learn is not None:
         _learn(looked, learn, as_json=as_json)
@@ -150,6 +159,7 @@ def _summary(looked: Looked) -> dict[str, object]:
         "undecided": sum(not each.is_sure for each in scan.judged),
         "tried": None if activation is None else len(activation.tried),
         "imported": None if activation is None else activation.imported,
+        "not_tried": None if activation is None else activation.not_tried,
         "isolation": None if activation is None else str(activation.isolation),
         "causes": [
             {"what": each.what, "breaks": len(each.breaks), "next_step": each.next_step}

@@ -62,6 +62,7 @@ def look_through(
     workers: int | None,
     try_imports: bool,
     time_limit_s: float,
+    imports_within_s: float | None = None,
 ) -> Looked:
     """Scan the folder, showing progress. Raises FixInput where there is none, and for wrong rules."""
     import time
@@ -101,6 +102,7 @@ def look_through(
             is_installed=known.__contains__,
             roots=None if not roots else ["" if each == "." else each.strip("/") for each in roots],
             sandbox=sandbox,
+            imports_within_s=imports_within_s,
             on_progress=bars.report,
         )
     return Looked(
