@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -62,6 +63,8 @@ PROJECTS: Final = (
     Project(name="rich", package="rich", source_roots=("",), tests=("tests",)),
     Project(name="marshmallow", package="src/marshmallow", source_roots=("", "src"), tests=("tests",)),
     Project(name="kombu", package="kombu", source_roots=("",), tests=("t/unit",)),
+    Project(name="starlette", package="starlette", source_roots=("",), tests=("tests",)),
+    Project(name="networkx", package="networkx/algorithms", source_roots=("",), tests=("networkx",)),
     Project(name="pygments", package="pygments", source_roots=("",), tests=("tests",)),
 )
 
@@ -166,7 +169,7 @@ def results(project: Project, root: Path, python: str, folder: Path) -> dict[str
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
-        "PYTHONPATH": str(root / Path(project.package).parent),
+        "PYTHONPATH": os.pathsep.join(str(root / each) for each in project.source_roots),
         "PYTHONDONTWRITEBYTECODE": "1",
         "LC_ALL": "C.UTF-8",
     }

@@ -11,9 +11,11 @@ from magellan.adapters.local.source_folder import read_source_tree
 from magellan.adapters.local.three_way import merged
 from magellan.errors import FixInput
 from magellan.migration.apply_plan import Commits
-from magellan.migration.reverse import Part
+from magellan.migration.change_set import Written, WrittenFor
+from magellan.migration.content_changes import content_changes
+from magellan.migration.reverse import EVERY_PART, Part
 from magellan.plan.carry_out import Finished, TakenBack
-from magellan.usecases.migrate_apply import apply_recorded, dry_run, refuse_unsafe
+from magellan.usecases.migrate_apply import apply_recorded, dry_run, record_of, refuse_unsafe
 from magellan.usecases.migrate_rollback import reverse, reverse_files, roll_back, way_back
 from migration.tree_lab import MOVES, desk_at, git, look_at, make_tree, prepared_at, under_git, without_times
 
@@ -121,7 +123,7 @@ def test_with_merge_edits_on_other_lines_travel_back(root: Path) -> None:
     bot.write_bytes(bot.read_bytes() + b"\n\nMINE = 1\n")
     (root / "shop/labels/regime.py").write_bytes(b"MINE = 2\n")  # moved, and not rewritten
     desk = desk_at(root)
-    found, recorded = reverse(way_back(desk), read_source_tree(root), desk, Part.ALL, merge=merged)
+    found, recorded = reverse(way_back(desk), read_source_tree(root), desk, EVERY_PART, merge=merged)
     assert (found.conflicts, found.merged) == ((), ("core/bot.py",))
     assert isinstance(apply_recorded(recorded, desk), Finished)
     now = without_times(look_at(root))
@@ -138,19 +140,93 @@ def test_with_merge_an_edit_on_a_line_that_was_rewritten_is_refused(root: Path) 
     apply(root)
     (root / "notes.md").write_bytes(b"\xef\xbb\xbfSee `shop.labels.regime` and more.\n")
     desk = desk_at(root)
-    found, _ = reverse(way_back(desk), read_source_tree(root), desk, Part.ALL, merge=merged)
+    found, _ = reverse(way_back(desk), read_source_tree(root), desk, EVERY_PART, merge=merged)
     assert found.conflicts == ("notes.md was edited since, on lines that name what moved",)
 
 
 def test_names_alone_are_taken_back_and_files_stay_where_they_went(root: Path) -> None:
     apply(root)
     desk = desk_at(root)
-    found, recorded = reverse(way_back(desk), read_source_tree(root), desk, Part.NAMES, merge=None)
+    found, recorded = reverse(way_back(desk), read_source_tree(root), desk, [Part.NAMES], merge=None)
     assert found.conflicts == ()
     assert isinstance(apply_recorded(recorded, desk), Finished)
     assert (root / "core/bot.py").read_bytes().startswith(b"from shop.regime import label\n")
     take_back(root)
     assert (root / "core/bot.py").read_bytes().startswith(b"from shop.labels.regime import label\n")
+
+
+def take_back_part(root: Path, migration: str, *parts: Part) -> None:
+    desk = desk_at(root)
+    found, recorded = reverse(way_back(desk, migration), read_source_tree(root), desk, parts, merge=None)
+    assert found.conflicts == ()
+    assert isinstance(apply_recorded(recorded, desk), Finished)
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [[Part.SHIMS], [Part.NAMES], [Part.LINKS], [Part.MOVES], [Part.PACKAGES]],
+        [[Part.NAMES, Part.LINKS], [Part.SHIMS, Part.MOVES, Part.PACKAGES]],
+    ],
+)
+def test_phases_taken_back_one_after_the_other_lead_to_where_it_began(
+    root: Path, groups: list[list[Part]]
+) -> None:
+    before = without_times(look_at(root))
+    apply(root)
+    applied = without_times(look_at(root))
+    first = way_back(desk_at(root)).recorded.id
+    for parts in groups:
+        take_back_part(root, first, *parts)
+    assert without_times(look_at(root)) == before
+    for _ in groups:
+        take_back(root)
+    assert without_times(look_at(root)) == applied
+    take_back_part(root, first, Part.SHIMS)
+    desk = desk_at(root)
+    with pytest.raises(FixInput, match=rf"of the shims of {first} nothing is left to be taken back"):
+        reverse(way_back(desk, first), read_source_tree(root), desk, [Part.SHIMS], merge=None)
+
+
+def test_a_file_does_not_go_back_to_where_a_shim_lies(root: Path) -> None:
+    apply(root)
+    desk = desk_at(root)
+    found, _ = reverse(way_back(desk), read_source_tree(root), desk, [Part.MOVES], merge=None)
+    assert "bot.py is there: core/bot.py cannot go back to it" in found.conflicts
+
+
+def test_a_package_file_stays_as_long_as_a_module_needs_it(root: Path) -> None:
+    apply(root)
+    desk = desk_at(root)
+    (root / "core/mine.py").write_bytes(b"")
+    parts = [Part.SHIMS, Part.MOVES, Part.PACKAGES]
+    found, _ = reverse(way_back(desk), read_source_tree(root), desk, parts, merge=None)
+    assert (found.kept, found.conflicts) == (("core/__init__.py",), ())
+
+
+def test_with_merge_files_of_new_content_get_the_old_one_around_later_edits(root: Path) -> None:
+    path, old = "shop/rules.py", (root / "shop/rules.py").read_bytes()
+    new = Written(path=path, before=old, after=b"# united\n" + old, mode=0o644, why=WrittenFor.CONTENT)
+    desk = desk_at(root)
+    changes = content_changes(read_source_tree(root), written=[new])
+    recorded = record_of(changes, desk, name="unite", source_roots=("",), commits=Commits.UNTOUCHED)
+    assert isinstance(apply_recorded(recorded, desk), Finished)
+    (root / path).write_bytes(new.after + b"MINE = 1\n")
+    found, back = reverse(way_back(desk), read_source_tree(root), desk, EVERY_PART, merge=merged)
+    assert (found.conflicts, found.merged) == ((), (path,))
+    assert isinstance(apply_recorded(back, desk), Finished)
+    assert (root / path).read_bytes() == old + b"MINE = 1\n"
+
+
+def test_with_merge_what_was_taken_away_is_refused_and_not_lost(root: Path) -> None:
+    apply(root)
+    desk = desk_at(root)
+    prepared = reverse_files(
+        way_back(desk), read_source_tree(root), desk, ["bot.py"], is_installed=lambda _: False
+    )
+    assert isinstance(apply_recorded(prepared.recorded, desk), Finished)
+    found, _ = reverse(way_back(desk), read_source_tree(root), desk, EVERY_PART, merge=merged)
+    assert found.conflicts == ("bot.py was taken away, and comes back only with the whole",)
 
 
 def test_one_file_goes_back_with_every_name_of_it(root: Path) -> None:

@@ -5,7 +5,7 @@ Taking a whole migration back goes by its journal, to the byte. This is for the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -20,11 +20,24 @@ Merge = Callable[[bytes, bytes, bytes], bytes | None]
 
 
 class Part(StrEnum):
-    """A part of a migration that can be taken back by itself."""
+    """A part of a migration that can be taken back by itself: what one phase of its plan does."""
 
-    NAMES = "names"  # what files say; they stay where they are
+    MOVES = "moves"  # files go back to where they were; what they are called elsewhere stays
+    NAMES = "names"  # what files say of what moved; they stay where they are
+    PACKAGES = "packages"  # `__init__.py` files that were made
     SHIMS = "shims"
-    ALL = "all"
+    LINKS = "links"
+    CONTENTS = "contents"  # files that were put together of two versions, or brought into a new form
+
+
+EVERY_PART: Final = frozenset(Part)
+
+_PART_OF: Final = {
+    WrittenFor.NAMES: Part.NAMES,
+    WrittenFor.PACKAGE: Part.PACKAGES,
+    WrittenFor.SHIM: Part.SHIMS,
+    WrittenFor.CONTENT: Part.CONTENTS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,31 +46,37 @@ class Reverse:
 
     changes: ChangeSet
     merged: tuple[str, ...]  # files that somebody has edited, and whose edits are kept
-    kept: tuple[str, ...]  # new files that somebody has edited, and that stay
+    kept: tuple[str, ...]  # new files that stay: somebody has edited them, or needs the package
     conflicts: tuple[str, ...]  # why it cannot be gone; then the rest means nothing
 
 
-def reverse_of(applied: ChangeSet, tree: SourceTree, part: Part, merge: Merge | None) -> Reverse:
+def reverse_of(applied: ChangeSet, tree: SourceTree, parts: Collection[Part], merge: Merge | None) -> Reverse:
     """Decide what has to change in the tree as it is now. merge: None where edits are refused."""
-    return _Reversal(applied, tree, part, merge).found()
+    return _Reversal(applied, tree, frozenset(parts), merge).found()
 
 
 class _Reversal:
-    def __init__(self, applied: ChangeSet, tree: SourceTree, part: Part, merge: Merge | None) -> None:
+    def __init__(
+        self, applied: ChangeSet, tree: SourceTree, parts: frozenset[Part], merge: Merge | None
+    ) -> None:
         self._applied = applied
         self._tree = tree
-        self._part: Final = part
+        self._parts: Final = parts
         self._merge = merge
+        self._moved = {move.target: move.source for move in applied.moves}
         self._merged: list[str] = []
         self._kept: list[str] = []
         self._conflicts: list[str] = []
 
     def found(self) -> Reverse:
-        whole = self._part is Part.ALL
-        removed = self._removed() if self._part in (Part.ALL, Part.SHIMS) else ()
-        moves = self._moves(frozenset(removed)) if whole else ()
-        written = self._written() if self._part in (Part.ALL, Part.NAMES) else ()
-        links = self._links() if whole else ()
+        if self._parts == EVERY_PART:
+            self._conflicts += [
+                f"{path} was taken away, and comes back only with the whole" for path in self._applied.removed
+            ]
+        removed = self._removed()
+        moves = self._moves(frozenset(removed)) if Part.MOVES in self._parts else ()
+        written = self._written()
+        links = self._links() if Part.LINKS in self._parts else ()
         folders, emptied = self._folders(moves, removed)
         changes = ChangeSet(
             moves=moves, written=written, links=links, folders=folders, emptied=emptied, removed=removed
@@ -69,19 +88,27 @@ class _Reversal:
             conflicts=tuple(self._conflicts),
         )
 
-    def _removed(self) -> tuple[str, ...]:
-        """New files that nobody has changed. A package's file stays where somebody else's modules need it."""
-        found = []
-        whole = self._part is Part.ALL
-        ours = {each.path for each in self._applied.written} | {move.target for move in self._applied.moves}
+    def _asked_for(self) -> Iterator[Written]:
+        """Files of the asked parts that were written, and are not back already."""
         for each in self._applied.written:
-            if each.before is not None or (each.why is not WrittenFor.SHIM and not whole):
+            if _PART_OF[each.why] not in self._parts:
                 continue
-            if each.path not in self._tree.entries:
-                continue
-            folder = each.path.rpartition("/")[0]
+            if each.path in self._tree.entries:
+                yield each
+            elif each.before is not None:
+                self._conflicts.append(f"{each.path} is gone")
+
+    def _removed(self) -> tuple[str, ...]:
+        """New files that nobody has changed. A package's file stays where modules that stay need it."""
+        new = [each for each in self._asked_for() if each.before is None]
+        leaving = {each.path for each in new}
+        if Part.MOVES in self._parts:
+            leaving.update(self._moved)
+        found = []
+        for each in new:
+            folder = f"{each.path.rpartition('/')[0]}/"
             needed = each.why is WrittenFor.PACKAGE and any(
-                path.startswith(f"{folder}/") and path not in ours for path in self._tree.files
+                path.startswith(folder) and path not in leaving for path in self._tree.files
             )
             if needed or self._tree.read(each.path) != each.after:
                 self._kept.append(each.path)
@@ -91,26 +118,24 @@ class _Reversal:
 
     def _moves(self, removed: frozenset[str]) -> tuple[FileMove, ...]:
         found = []
-        leaving = {move.target for move in self._applied.moves}
-        for move in self._applied.moves:
-            if move.target not in self._tree.entries:
-                self._conflicts.append(f"{move.target}, where {move.source} went, is gone")
-            elif move.source in self._tree.entries and move.source not in removed | leaving:
-                self._conflicts.append(f"{move.source} is there: {move.target} cannot go back to it")
+        for target, source in self._moved.items():
+            if target not in self._tree.entries:
+                self._conflicts.append(f"{target}, where {source} went, is gone")
+            elif source in self._tree.entries and source not in removed and source not in self._moved:
+                self._conflicts.append(f"{source} is there: {target} cannot go back to it")
             else:
-                found.append(FileMove(source=move.target, target=move.source))
+                found.append(FileMove(source=target, target=source))
         return tuple(found)
 
     def _written(self) -> tuple[Written, ...]:
-        sources = {move.target: move.source for move in self._applied.moves}
         found = []
-        for each in self._applied.written_for(WrittenFor.NAMES):
-            assert each.before is not None, "names are written in files that were there"
-            if each.path not in self._tree.entries:
-                self._conflicts.append(f"{each.path} is gone")
+        for each in self._asked_for():
+            if each.before is None:
                 continue
             now = self._tree.read(each.path)
             after = each.before
+            if now == after:
+                continue
             if now != each.after:
                 merged = None if self._merge is None else self._merge(each.after, now, each.before)
                 if merged is None:
@@ -119,15 +144,19 @@ class _Reversal:
                     continue
                 after = merged
                 self._merged.append(each.path)
-            path = sources.get(each.path, each.path) if self._part is Part.ALL else each.path
             mode = self._tree.entries[each.path].mode
-            found.append(Written(path=path, before=now, after=after, mode=mode, why=WrittenFor.NAMES))
+            found.append(
+                Written(path=self._back(each.path), before=now, after=after, mode=mode, why=each.why)
+            )
         return tuple(found)
 
+    def _back(self, path: str) -> str:
+        """Where a file lies once the way back is gone."""
+        return self._moved.get(path, path) if Part.MOVES in self._parts else path
+
     def _links(self) -> tuple[Relinked, ...]:
-        targets = {move.target: move.source for move in self._applied.moves}
         return tuple(
-            Relinked(path=targets.get(each.path, each.path), before=each.after, after=each.before)
+            Relinked(path=self._back(each.path), before=each.after, after=each.before)
             for each in self._applied.links
             if (entry := self._tree.entries.get(each.path)) is not None and entry.points_at == each.after
         )
@@ -135,11 +164,13 @@ class _Reversal:
     def _folders(
         self, moves: tuple[FileMove, ...], removed: tuple[str, ...]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Folders to be made, and those that were made and in which nothing is left."""
         needed = folders_above(*(move.target for move in moves))
         made = tuple(sorted(folder for folder in needed if folder not in self._tree.entries))
-        if self._part is not Part.ALL:
-            return made, ()
         gone = {*removed, *(move.source for move in moves)}
         used = needed | folders_above(*(path for path in self._tree.files if path not in gone))
-        emptied = {each for each in self._applied.folders if each in self._tree.entries and each not in used}
+        left = folders_above(*gone)
+        emptied = {
+            each for each in self._applied.folders if each in self._tree.entries and each in left - used
+        }
         return made, tuple(sorted(each for each in emptied if not folders_above(each) & emptied))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from magellan.errors import FixInput
 from magellan.migration.apply_plan import Commits, Recorded, plan_of
 from magellan.migration.git_steps import Checkout
 from magellan.migration.mapping import MappedMove, MigrationMapping
-from magellan.migration.reverse import Merge, Part, Reverse, reverse_of
+from magellan.migration.reverse import EVERY_PART, Merge, Part, Reverse, reverse_of
 from magellan.migration.rewrite.reference import RewriteOptions
 from magellan.migration.shims import shims_in
 from magellan.migration.source_tree import SourceTree
@@ -78,15 +78,19 @@ def roll_back(way: WayBack, desk: Desk, *, on_progress: Callable[[Progress], Non
 
 
 def reverse(
-    way: WayBack, tree: SourceTree, desk: Desk, part: Part, *, merge: Merge | None
+    way: WayBack, tree: SourceTree, desk: Desk, parts: Collection[Part], *, merge: Merge | None
 ) -> tuple[Reverse, Recorded]:
-    """A part of the way back, or all of it around later edits, as a migration of its own. Nothing is changed.
+    """Parts of the way back, or all of it around later edits, as a migration of its own. Nothing is changed.
 
-    merge: None where edits are refused.
+    merge:  None where edits are refused.
+    Raises: FixInput where nothing of those parts is left to be taken back.
     """
     refuse_unfinished(desk)
-    found = reverse_of(way.recorded.changes, tree, part, merge)
-    what = "" if part is Part.ALL else f"{part} of "
+    found = reverse_of(way.recorded.changes, tree, parts, merge)
+    names = " and ".join(part for part in Part if part in parts)
+    if found.changes.is_empty and not found.conflicts:
+        raise FixInput(f"of the {names} of {way.recorded.id} nothing is left to be taken back")
+    what = "" if set(parts) == EVERY_PART else f"{names} of "
     commits = Commits.UNTOUCHED if way.recorded.commits is Commits.UNTOUCHED else Commits.STAGED
     recorded = record_of(
         found.changes,

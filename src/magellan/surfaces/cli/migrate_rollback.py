@@ -22,8 +22,14 @@ def migrate_rollback(
         str, typer.Option("--migration", metavar="ID", help="Which one; default: the newest that stands.")
     ] = "",
     only: Annotated[
-        str, typer.Option("--only", metavar="PART", help="names (what files say of what moved) or shims.")
-    ] = "all",
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="PART",
+            help="One phase: moves, names (what files say of what moved), packages, shims, links or contents; "
+            "may be repeated.",
+        ),
+    ] = None,
     file: Annotated[
         list[str] | None,
         typer.Option("--file", metavar="PATH", help="Only this moved file, with its names; may be repeated."),
@@ -43,13 +49,14 @@ def migrate_rollback(
     from magellan.adapters.local.installed_modules import installed_modules
     from magellan.adapters.local.source_folder import read_source_tree
     from magellan.adapters.local.three_way import merged
-    from magellan.migration.reverse import Part
+    from magellan.migration.reverse import EVERY_PART, Part
     from magellan.surfaces.cli.migrate_options import desk_of
     from magellan.usecases.migrate_rollback import reverse, reverse_files, way_back
 
-    if only not in tuple(Part):
-        raise typer.BadParameter(f"'{only}' is no part of a migration; there are names and shims")
-    if file and (merge or only != Part.ALL):
+    for each in only or ():
+        if each not in tuple(Part):
+            raise typer.BadParameter(f"'{each}' is no part of a migration; there are {', '.join(Part)}")
+    if file and (merge or only):
         raise typer.BadParameter("`--file` goes with neither `--only` nor `--merge`")
     desk = desk_of(folder)
     way = way_back(desk, migration)
@@ -58,9 +65,10 @@ def migrate_rollback(
         known = installed_modules()
         prepared = reverse_files(way, tree, desk, file, is_installed=known.__contains__)
         _carry_out(prepared.recorded, desk, yes, as_json, {})
-    elif merge or only != Part.ALL:
+    elif merge or only:
         tree = read_source_tree(folder or Path.cwd())
-        found, recorded = reverse(way, tree, desk, Part(only), merge=merged if merge else None)
+        parts = frozenset(map(Part, only)) if only else EVERY_PART
+        found, recorded = reverse(way, tree, desk, parts, merge=merged if merge else None)
         told = {"merged": found.merged, "kept": found.kept, "conflicts": found.conflicts}
         _carry_out(recorded, desk, yes, as_json, told)
     else:
