@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import heapq
-import os
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import count
 from typing import Final
 
 from magellan.engine import commands as c
@@ -24,20 +21,23 @@ from magellan.engine.setup import SessionSetup
 from magellan.errors import AskOperator, FixInput, MagellanError, TryAgain
 from magellan.ledger.entries import AnswerTo, NewEntry
 from magellan.ports.broker import Broker, Requested
-from magellan.ports.heartbeat import Heartbeat, HeartbeatSink
+from magellan.ports.heartbeat import HeartbeatSink
+from magellan.ports.lease import HostLease
 from magellan.ports.ledger import LedgerWriter
 from magellan.ports.live_bars import LiveBars
 from magellan.ports.notifier import Notifier
 from magellan.ports.operator import OperatorRequest, OperatorRequests
 from magellan.ports.pace import Pace, Tally
-from magellan.trading.account import AccountSnapshot
 from magellan.trading.answer import Accepted, Refused, StreamDown, StreamUp, Unknown
 from magellan.trading.corporate_action import CorporateAction
 from magellan.trading.order import OrderEvent
+from magellan.usecases.due_times import DueTimes
 from magellan.usecases.live_bars import BarsOfSession
+from magellan.usecases.session_vitals import Vitals
 
 ORDERS_UP_WITHIN: Final = timedelta(seconds=20)
 HEARTBEAT_EVERY_S: Final = 1.0
+LEASE_LOOKED_AT_EVERY_S: Final = 0.25
 _TO_THE_WIRE: Final = (
     3  # turns of the loop in which a request is written: its own, that of its body, and one more
 )
@@ -57,38 +57,7 @@ class World:
     operator: OperatorRequests
     heartbeat: HeartbeatSink
     notifier: Notifier
-
-
-@dataclass(slots=True)
-class Vitals:
-    """What the heartbeat tells, as it was last seen."""
-
-    bar_closed_at: datetime | None = None
-    bar_received_at: datetime | None = None
-    broker_answer_at: datetime | None = None
-    order_event_at: datetime | None = None
-    feed_up: bool = False
-    orders_up: bool = False
-    exceptions: int = 0
-    broker_answers: int = 0
-    broker_errors: int = 0
-    account: AccountSnapshot | None = None
-
-    def answered(self, at: datetime, *, failed: bool = False) -> None:
-        """The broker gave an answer; or, `failed`, none that could be used."""
-        self.broker_answers += 1
-        if failed:
-            self.broker_errors += 1
-        else:
-            self.broker_answer_at = at
-
-    @property
-    def day_change_fraction(self) -> float | None:
-        """Change of equity since the close of the session before. None: the broker did not tell both."""
-        told = self.account
-        if told is None or told.equity_usd is None or not told.last_equity_usd:
-            return None
-        return float(told.equity_usd / told.last_equity_usd) - 1.0
+    lease: HostLease
 
 
 async def run_session(
@@ -114,34 +83,6 @@ async def run_session(
         await driver.close()
 
 
-@dataclass(slots=True)
-class _Timers:
-    """Instants at which something is due, by name; asking again moves one."""
-
-    _heap: list[tuple[datetime, int, str]] = field(default_factory=list)
-    _newest: dict[str, int] = field(default_factory=dict)
-    _number: count[int] = field(default_factory=count)
-
-    def set(self, name: str, at: datetime) -> None:
-        number = next(self._number)
-        self._newest[name] = number
-        heapq.heappush(self._heap, (at, number, name))
-
-    def next_at(self) -> datetime | None:
-        while self._heap and self._newest.get(self._heap[0][2]) != self._heap[0][1]:
-            heapq.heappop(self._heap)  # moved since
-        return self._heap[0][0] if self._heap else None
-
-    def due(self, now: datetime) -> str | None:
-        """The name of one that is due, which is then forgotten."""
-        at = self.next_at()
-        if at is None or at > now:
-            return None
-        _, _, name = heapq.heappop(self._heap)
-        del self._newest[name]
-        return name
-
-
 class _Driver:
     def __init__(
         self,
@@ -159,17 +100,18 @@ class _Driver:
         self._actions = actions
         self._inbox: asyncio.Queue[tuple[EventAt, Callable[[], None]]] = asyncio.Queue()
         self._arrived = asyncio.Event()
-        self._timers = _Timers()
+        self._timers = DueTimes()
         self._own: dict[str, Callable[[], None]] = {}  # timers of the driver itself
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way = 0  # answers that are awaited
         self._began = False  # something was asked for, and may not have begun yet
         self._tally = Tally()
-        self._vitals = Vitals()
+        self._vitals = Vitals(timeframe=setup.timeframe)
         self._orders_listening = asyncio.Event()
         self._handled_at: datetime | None = None
         self._stopped: c.Stop | None = None
         self._asked_to_end = False  # because time is over
+        self._lapsed = ""  # why the lease does not hold, as the session was told
         self._broken: MagellanError | None = None
         self._bars = BarsOfSession(
             source=world.bars,
@@ -195,6 +137,7 @@ class _Driver:
         gc.freeze()
         gc.collect()  # or it waits until a quarter as much has been made as there was
         self._begin(self._keep_beating(), "heartbeat")
+        self._begin(self._watch_lease(), "lease")
         while self._stopped is None:
             await self._turn()
         if self._broken is not None:
@@ -267,7 +210,7 @@ class _Driver:
         self._put(_no_more_bars)
 
     def _handle(self, event: e.Event) -> None:
-        self._note(event)
+        self._vitals.note(event)
         for command in self._session.handle(event):
             if self._stopped is not None:
                 return
@@ -335,6 +278,7 @@ class _Driver:
         facts = await self._facts(since)
         assets = await broker.assets(self._setup.symbols)
         history = await self._bars.history()
+        self._lapsed = self._world.lease.lapsed()
         now = self._now()
         self._handle(
             e.Started(
@@ -345,6 +289,7 @@ class _Driver:
                 orders_up=self._vitals.orders_up,
                 assets=assets,
                 actions=self._actions,
+                lease_lapsed=self._lapsed,
             )
         )
         self._bars.started()
@@ -473,60 +418,31 @@ class _Driver:
         self._handled_at = now
         return now
 
-    def _note(self, event: e.Event) -> None:
-        match event:
-            case e.BarClosed(at=at, bar=bar):
-                closed_at = bar.opened_at + timedelta(microseconds=self._setup.timeframe.span_ns // 1000)
-                self._vitals.bar_closed_at = closed_at
-                self._vitals.bar_received_at = at
-            case e.FeedUp():
-                self._vitals.feed_up = True
-            case e.FeedDown():
-                self._vitals.feed_up = False
-            case e.Failed():
-                self._vitals.exceptions += 1
-
     async def _keep_beating(self) -> None:
         """In real time, whatever the session's own clock does: a loop that hangs beats no more."""
         while True:
             self._beat()
             await asyncio.sleep(HEARTBEAT_EVERY_S)
 
+    async def _watch_lease(self) -> None:
+        """In real time too: whoever renews it lives by that."""
+        while True:
+            lapsed = self._world.lease.lapsed()
+            if lapsed != self._lapsed:
+                self._lapsed = lapsed
+                self._put(partial(_lease_told, lapsed))
+            await asyncio.sleep(LEASE_LOOKED_AT_EVERY_S)
+
     def _beat(self) -> None:
-        vitals, setup = self._vitals, self._setup
-        now = self._now()
         self._world.heartbeat.beat(
-            Heartbeat(
-                at=now,
-                session_id=setup.session_id,
-                account=setup.account,
-                strategy=setup.began.strategy,
-                stage=setup.began.stage,
-                mode=setup.began.mode,
-                pid=os.getpid(),
-                release_id=setup.began.release_id,
-                config_hash=setup.began.config_hash,
-                last_bar_closed_at=vitals.bar_closed_at,
-                last_bar_received_at=vitals.bar_received_at,
-                last_broker_answer_at=vitals.broker_answer_at,
-                last_order_event_at=vitals.order_event_at,
-                last_reconciled_at=self._session.reconciled_at,
-                feed_up=vitals.feed_up,
-                orders_up=vitals.orders_up,
-                exceptions=vitals.exceptions,
+            self._vitals.beat(
+                self._setup,
+                at=self._now(),
+                reconciled_at=self._session.reconciled_at,
                 backlog=self._inbox.qsize(),
                 answers_awaited=self._under_way,
-                broker_answers=vitals.broker_answers,
-                broker_errors=vitals.broker_errors,
-                equity_usd=_as_float(vitals.account),
-                day_change_fraction=vitals.day_change_fraction,
             )
         )
-
-
-def _as_float(account: AccountSnapshot | None) -> float | None:
-    """Equity for whoever watches; what is booked is in the ledger, to the cent."""
-    return None if account is None or account.equity_usd is None else float(account.equity_usd)
 
 
 def _operator(request: OperatorRequest, at: datetime) -> e.Operator:
@@ -551,3 +467,7 @@ def _order_told(told: OrderEvent, at: datetime) -> e.OrderTold:
 
 def _orders_down(why: str, at: datetime) -> e.OrdersDown:
     return e.OrdersDown(at=at, why=why)
+
+
+def _lease_told(lapsed: str, at: datetime) -> e.LeaseTold:
+    return e.LeaseTold(at=at, lapsed=lapsed)
