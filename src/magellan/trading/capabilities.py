@@ -22,5 +22,7 @@ class Capabilities:
     order_stream: bool  # tells order events by itself; False: they must be asked for
     replace: bool
     requests_per_minute: int | None
+    # Orders of these types may be for fractions, where there are any.
+    fraction_types: frozenset[OrderType] = frozenset(OrderType)
     # Entries of these types may carry their take-profit and stop-loss along.
     bracket_entry_types: frozenset[OrderType] = frozenset({OrderType.MARKET, OrderType.LIMIT})
