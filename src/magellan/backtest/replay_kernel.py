@@ -38,7 +38,7 @@ from magellan.backtest.run_memory import (
     rules_of,
     u8,
 )
-from magellan.compiled import kernel_part, pure_kernel
+from magellan.compiled import kernel, kernel_part
 
 FAR: Any = np.int64(2**62)
 # Not literals: Numba compiles a function anew for every literal truth value that it is called with.
@@ -1187,7 +1187,7 @@ def next_event(x: Any, s: int, row: int) -> int:
     return min(upcoming, next_true(x.breaks, after, upcoming))
 
 
-@pure_kernel
+@kernel
 def replay(run: Any) -> int:
     """Carry the run on until it is done, or until it needs something from Python.
 
@@ -1302,13 +1302,13 @@ def step_of_bar(x: Any, s: int, row: int, step: int) -> None:
         exits_at_close(x, s, row)
 
 
-@pure_kernel
+@kernel
 def equity_now(run: Any) -> float:
     """Equity at the instant at which the run stands."""
     return equity(run[0])
 
 
-@pure_kernel
+@kernel
 def leave_on_request(run: Any, s: int, row: int, fraction: float, reason: int) -> None:
     """Leave a fraction of the position, as a decision in Python asked."""
     x = run[0]

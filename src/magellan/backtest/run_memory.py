@@ -10,14 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from magellan.backtest import records as r
+from magellan.compiled import in_kernels
 
 context_t = np.dtype(
     [
@@ -70,6 +67,8 @@ def point_to_masks(made: NDArray[np.void], masks: r.MaskWords) -> None:
 
 def _address(context: Any, builder: Any, x: Any, name: str) -> Any:
     """LLVM: the address that the context record `x` holds under that name."""
+    from llvmlite import ir
+
     assert context_t.fields is not None, "the context has named fields"
     offset = context_t.fields[name][1]
     start = builder.ptrtoint(x, ir.IntType(64))
@@ -80,56 +79,79 @@ def _address(context: Any, builder: Any, x: Any, name: str) -> Any:
 def _record_of(name: str, layout: np.dtype[np.void]) -> Any:
     """An accessor `(x, index)` of the records under that name; reading and writing fields reaches memory.
 
-    Accessors are written in LLVM directly, not as compiled functions: each of those would be compiled, optimised and
-    cached on its own, a tenth of a second apiece.
+    Accessors are written in LLVM directly, not as compiled functions: each of those would be compiled and optimised on
+    its own, a tenth of a second apiece.
     """
-    record = numba.from_dtype(layout)
 
-    @intrinsic
-    def accessor(typing: Any, x: Any, index: Any) -> Any:
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            offset = builder.mul(arguments[1], ir.Constant(ir.IntType(64), record.size))
-            start = _address(context, builder, arguments[0], name)
-            return builder.inttoptr(builder.add(start, offset), context.get_value_type(record))
+    def make() -> Any:
+        import numba
+        from llvmlite import ir
+        from numba import types
+        from numba.extending import intrinsic
 
-        return record(x, types.int64), generate
+        record = numba.from_dtype(layout)
 
-    return accessor
+        @intrinsic
+        def accessor(typing: Any, x: Any, index: Any) -> Any:
+            def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+                offset = builder.mul(arguments[1], ir.Constant(ir.IntType(64), record.size))
+                start = _address(context, builder, arguments[0], name)
+                return builder.inttoptr(builder.add(start, offset), context.get_value_type(record))
+
+            return record(x, types.int64), generate
+
+        return accessor
+
+    return in_kernels(make)
 
 
-def _number_at(kind: Any) -> Any:
+def _number_at(kind: str) -> Any:
     """An accessor `(address, index)` of a column of numbers of that Numba type."""
 
-    @intrinsic
-    def accessor(typing: Any, address: Any, index: Any) -> Any:
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            start = builder.inttoptr(arguments[0], context.get_value_type(kind).as_pointer())
-            return builder.load(builder.gep(start, [arguments[1]]))
+    def make() -> Any:
+        from numba import types
+        from numba.extending import intrinsic
 
-        return kind(types.int64, types.int64), generate
+        number = getattr(types, kind)
+
+        @intrinsic
+        def accessor(typing: Any, address: Any, index: Any) -> Any:
+            def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+                start = builder.inttoptr(arguments[0], context.get_value_type(number).as_pointer())
+                return builder.load(builder.gep(start, [arguments[1]]))
+
+            return number(types.int64, types.int64), generate
+
+        return accessor
+
+    return in_kernels(make)
+
+
+def _counter() -> Any:
+    """An accessor `(x, reason)` that counts one more entry that did not happen."""
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def accessor(typing: Any, x: Any, reason: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            word = ir.IntType(64)
+            start = builder.inttoptr(_address(context, builder, arguments[0], "blocked"), word.as_pointer())
+            place = builder.gep(start, [arguments[1]])
+            builder.store(builder.add(builder.load(place), ir.Constant(word, 1)), place)
+            return context.get_dummy_value()
+
+        return types.void(x, types.int64), generate
 
     return accessor
 
 
-@intrinsic
-def count_blocked(typing: Any, x: Any, reason: Any) -> Any:
-    """One more entry that did not happen, for that reason of records.BLOCKED."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        start = builder.inttoptr(
-            _address(context, builder, arguments[0], "blocked"), ir.IntType(64).as_pointer()
-        )
-        place = builder.gep(start, [arguments[1]])
-        builder.store(builder.add(builder.load(place), ir.Constant(ir.IntType(64), 1)), place)
-        return context.get_dummy_value()
-
-    return types.void(x, types.int64), generate
-
-
-f8 = _number_at(types.float64)
-i8 = _number_at(types.int64)
-u8 = _number_at(types.uint64)
-i4 = _number_at(types.int32)
+count_blocked = in_kernels(_counter)  # for a reason of records.BLOCKED
+f8 = _number_at("float64")
+i8 = _number_at("int64")
+u8 = _number_at("uint64")
+i4 = _number_at("int32")
 
 account_of = _record_of("account", r.account_t)
 rules_of = _record_of("rules", r.rules_t)

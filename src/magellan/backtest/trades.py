@@ -9,7 +9,7 @@ from magellan.backtest import records as r
 from magellan.backtest.market import Market
 from magellan.backtest.replay import Replayed
 from magellan.backtest.result import Trades
-from magellan.compiled import pure_kernel
+from magellan.compiled import kernel
 
 
 def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float64]) -> Trades:
@@ -107,7 +107,7 @@ def _reasons(
     return tuple(found)
 
 
-@pure_kernel
+@kernel
 def excursions(
     high: NDArray[np.float64],
     low: NDArray[np.float64],

@@ -21,7 +21,7 @@ def rolling_max(values: Floats, n: int) -> Floats:
     """
     given = column("values", values)
     out = np.empty(len(given))
-    _extreme(given, period(n), 1.0, out)
+    _extreme(given, 1.0, np.empty(period(n), dtype=np.int64), out)
     return out
 
 
@@ -32,7 +32,7 @@ def rolling_min(values: Floats, n: int) -> Floats:
     """
     given = column("values", values)
     out = np.empty(len(given))
-    _extreme(given, period(n), -1.0, out)
+    _extreme(given, -1.0, np.empty(period(n), dtype=np.int64), out)
     return out
 
 
@@ -144,9 +144,9 @@ def _spread_of(n: int, ddof: int) -> tuple[int, float]:
 
 
 @kernel
-def _extreme(values: Any, n: int, side: float, out: Any) -> None:
-    # Rows that can still become the highest, oldest first: each is higher than all that came after it.
-    hopefuls = np.empty(n, dtype=np.int64)
+def _extreme(values: Any, side: float, hopefuls: Any, out: Any) -> None:
+    # Hopefuls are rows that can still become the highest, oldest first: each is higher than all that came after it.
+    n = len(hopefuls)
     start = run_start(values, 0)
     out[:start] = np.nan
     while start < len(values):

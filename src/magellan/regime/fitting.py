@@ -211,7 +211,7 @@ class _Work:
             reached = self._filter(deflated, mean, scale, m, stay) - float(levels.sum())
             backward(
                 deflated, mean, scale, m, stay, self._filtered, self._density, self._evidence, moments, moves,
-                self._scores,
+                self._scores, np.empty(states), np.empty(states),
             )  # fmt: skip
             moves += np.eye(states) * self._config.sticky_bars + 1e-3
             stay = moves / moves.sum(axis=1, keepdims=True)
@@ -316,13 +316,12 @@ def two_sided_mean(values: Floats, half_life: float) -> Floats:
     Looks ahead: only for fits, whose rows are all past.
     """
     out = np.empty(len(values))
-    _two_sided_mean(values, 0.5 ** (1.0 / half_life), out)
+    _two_sided_mean(values, 0.5 ** (1.0 / half_life), np.empty(len(values)), out)
     return out
 
 
 @kernel
-def _two_sided_mean(values: Any, keep: float, out: Any) -> None:
-    weights = np.empty(len(values))
+def _two_sided_mean(values: Any, keep: float, weights: Any, out: Any) -> None:
     total = 0.0
     weight = 0.0
     for row in range(len(values)):

@@ -106,12 +106,13 @@ def backward(
     moments: Any,  # (K, 4), out: sums over rows of weight in state: 1, w, w x, w x^2
     moves: Any,  # (K, K), out: expected moves between states
     scores: Any,  # (n,), out: the expected score of the scale, as `forward` drives the level with
+    ahead: Any,  # (K,), room to work in
+    weighed: Any,  # (K,), likewise
 ) -> None:
     """What the rows say about the parameters, every row seen from all of them. Of past rows only, it is causal."""
     states = len(mean)
     freedom = 2.0 * m - 1.0
-    ahead = np.ones(states)
-    weighed = np.empty(states)
+    ahead[:] = 1.0
     moments[:, :] = 0.0
     moves[:, :] = 0.0
     for row in range(len(returns) - 1, -1, -1):

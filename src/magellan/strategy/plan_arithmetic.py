@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from magellan.compiled import pure_kernel
+from magellan.compiled import kernel
 
 SIZE_UNITS: Final = 0
 SIZE_NOTIONAL: Final = 1
@@ -25,7 +25,7 @@ TRAIL_FRACTION: Final = 2
 TRAIL_COLUMN: Final = 3
 
 
-@pure_kernel
+@kernel
 def level_price(
     base: float,
     entry: float,
@@ -53,7 +53,7 @@ def level_price(
     return level
 
 
-@pure_kernel
+@kernel
 def whole_steps(units: float, step: float) -> float:
     """`units` rounded towards zero to the instrument's quantity step; step 0 allows any fraction."""
     if step <= 0.0:
@@ -66,7 +66,7 @@ def whole_steps(units: float, step: float) -> float:
     return whole * step
 
 
-@pure_kernel
+@kernel
 def bought_with(
     money: float,
     price: float,
@@ -85,7 +85,7 @@ def bought_with(
     return units
 
 
-@pure_kernel
+@kernel
 def wanted_units(
     size_kind: int,
     size_value: float,
@@ -125,7 +125,7 @@ def wanted_units(
     return min(units, notional_max / each)
 
 
-@pure_kernel
+@kernel
 def affordable(
     side: float,
     price: float,
@@ -154,7 +154,7 @@ def affordable(
     return units
 
 
-@pure_kernel
+@kernel
 def trail_distance(kind: int, value: float, best: float, column: float, factor: float) -> float:
     """How far a trailing stop lies behind the best price.
 
@@ -168,7 +168,7 @@ def trail_distance(kind: int, value: float, best: float, column: float, factor: 
     return value * column
 
 
-@pure_kernel
+@kernel
 def tighter(side: float, stop: float, other: float) -> float:
     """The one of two stops that is reached first; NaN when there is neither."""
     if math.isnan(stop):

@@ -1,93 +1,31 @@
-"""Compiled kernels: one decorator, and a disk cache that cannot serve yesterday's machine code.
-
-Numba looks only at the file in which a function stands to decide whether its cached machine code is still good. Ours
-call one another across files and share record layouts, so a change in one file must throw away the code of all.
-Therefore the cache folder carries a digest of every source file that takes part.
-"""
+"""Numba compiler: from Python functions to an object file that needs no Numba to run."""
 
 from __future__ import annotations
 
 import atexit
 import gc
-import hashlib
-import os
-import shutil
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
-from numba import njit, types
+from numba import njit, typeof, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager
+from numba.core.registry import cpu_target
 from numba.core.typed_passes import NopythonTypeInference, PreLowerStripPhis
 from numba.core.typing import Signature
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
-_PACKAGE = Path(__file__).parent
-_WITH_KERNELS = ("backtest", "indicators", "regime", "strategy")
-# Bear no mark, but hold constants, layouts and arithmetic that kernels are compiled with.
-_COMPILED_IN = frozenset({"records.py", "fill_model.py"})
-_MARKS = (b"@kernel", b"@kernel_part", b"@pure_kernel", b"@intrinsic", b"@njit")
-_KEPT_FOLDERS = 4
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from magellan.compiled.machine_code import Code
 
 
-def sources_digest() -> str:
-    """Digest of all source files that machine code is made from, and of Numba's version."""
-    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=12)
-    digest.update(Path(__file__).read_bytes())
-    for folder in _WITH_KERNELS:
-        for path in sorted((_PACKAGE / folder).rglob("*.py")):
-            text = path.read_bytes()
-            if any(mark in text for mark in _MARKS) or path.name in _COMPILED_IN:
-                digest.update(path.name.encode() + b"\0" + text)
-    return digest.hexdigest()
+def part(function: Callable[..., Any]) -> Any:
+    """Numba's dispatcher of a function that has neither a way in from Python nor machine code of its own.
 
-
-def cache_folder() -> Path:
-    """Where this version's machine code is kept: below NUMBA_CACHE_DIR when it is set, else in the user's cache."""
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    base = Path(named) if named else user / "magellan"
-    return base / "kernels" / sources_digest()
-
-
-def _prepare() -> None:
-    # A process that ends needs no garbage collected; looking through all of a compiler's objects takes 0.2 s.
-    atexit.register(gc.freeze)
-    folder = cache_folder()
-    # Numba reads this when a function is decorated, so it is set before any of ours is.
-    numba.config.CACHE_DIR = str(folder)
-    if not folder.exists():
-        older = sorted(folder.parent.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in older[_KEPT_FOLDERS - 1 :]:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def kernel(function: Function) -> Function:
-    """Compile a function that works on arrays; cached on disk, releases the interpreter lock."""
-    compiled: Function = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function)
-    return compiled
-
-
-def pure_kernel(function: Function) -> Function:
-    """Compile a function of numbers and records that makes no arrays: no reference counts, so cheap to call."""
-    compiled: Function = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, _nrt=False)(
-        function
-    )
-    return compiled
-
-
-def kernel_part(function: Function) -> Function:
-    """A pure kernel that only other kernels call: it cannot be called from Python, and is cached as part of them.
-
-    A third of what compiling the replay cost were ways in from Python and
-    machine code that nobody runs (docs/decisions/0031): a part has neither.
+    A third of what compiling the replay cost were ways in from Python and machine code that nobody runs
+    (docs/decisions/0031).
     """
-    compiled: Function = njit(
+    return njit(
         nogil=True,
         error_model="numpy",
         _nrt=False,
@@ -95,7 +33,50 @@ def kernel_part(function: Function) -> Function:
         no_cfunc_wrapper=True,
         pipeline_class=_PartCompiler,
     )(function)
-    return compiled
+
+
+def type_of(value: Any) -> Any:
+    """Numba's type of something that kernels name, for example an intrinsic."""
+    context = cpu_target.typing_context
+    context.refresh()
+    return context.resolve_value_type(value)
+
+
+def compiled(dispatcher: Any, arguments: tuple[Any, ...]) -> Code:
+    """The function, with all that it calls, as one object file for arguments of the same types as these."""
+    signature = tuple([typeof(each) for each in arguments])
+    dispatcher.compile(signature)
+    made = dispatcher.overloads[signature]
+    codegen = made.library._codegen
+    module = made.library._final_module.clone()
+    entry = made.fndesc.llvm_func_name
+    for each in module.functions:
+        if not each.is_declaration and each.name != entry:
+            # Nobody else calls it: LLVM takes it in where it is called once, and drops what is always the same.
+            each.linkage = "internal"
+    passes, builder = codegen._module_pass_manager()
+    passes.run(module, builder)
+    needs = [
+        each.name for each in module.functions if each.is_declaration and not each.name.startswith("llvm.")
+    ]
+    unknown = [name for name in needs if name.startswith(("numba", "NRT_", "Py"))]
+    assert not unknown, (
+        f"{entry} asks Numba or Python for {', '.join(unknown)}: it makes an object, or raises"
+    )
+    return Code(
+        symbol=entry,
+        returns=_returned(made.signature.return_type),
+        needs=tuple(needs),
+        object_file=codegen._tm.emit_object(module),
+    )
+
+
+def _returned(returned: Any) -> tuple[str, ...]:
+    """The names of the numbers that a function returns, as `machine_code` knows them."""
+    if isinstance(returned, types.NoneType):
+        return ()
+    numbers = tuple(returned) if isinstance(returned, types.BaseTuple) else (returned,)
+    return tuple([str(types.unliteral(number)) for number in numbers])
 
 
 class _PartCompiler(CompilerBase):  # type: ignore[misc]  # Numba ships no types
@@ -171,5 +152,6 @@ def _search_builtins_once() -> None:
     types.Function.get_call_type = get_call_type
 
 
-_prepare()
+# A process that ends needs no garbage collected; looking through all of a compiler's objects takes 0.2 s.
+atexit.register(gc.freeze)
 _search_builtins_once()

@@ -1,0 +1,122 @@
+"""Kernel: a function that runs as machine code, from the disk where it is there, else compiled on its first call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from magellan.compiled import kept_code, machine_code
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Kinds = tuple[Any, ...]  # per argument: a scalar's name, or an array's layout
+
+_SCALARS = {
+    bool: "bool", np.bool_: "bool",
+    int: "int64", np.int64: "int64", np.int32: "int32", np.int16: "int16",
+    float: "float64", np.float64: "float64",
+}  # fmt: skip
+_one_at_a_time = threading.RLock()
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function of numbers and arrays. It makes no arrays and no objects, and raises nothing.
+
+    Calls release the interpreter lock. Each set of argument types is compiled for itself: whether an array is
+    contiguous, and whether it may be written to, is part of its type.
+    """
+    return cast(Function, Kernel(function))
+
+
+def kernel_part(function: Function) -> Function:
+    """A function that only kernels call: it cannot be called from Python, and is compiled into its callers."""
+    return cast(Function, Part(function))
+
+
+def in_kernels(make: Callable[[], Any]) -> Any:
+    """A name for what `make` returns, an intrinsic of Numba's, made when a kernel that says it is compiled."""
+    return _Word(make)
+
+
+class Part:
+    """A function as Numba knows it: kernels that name it are compiled with it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        from magellan.compiled.numba_compiler import part
+
+        return part(self.function)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """Numba asks a value that it does not know for its type by this name."""
+        return self.dispatcher._numba_type_
+
+
+class Kernel(Part):
+    """A part that can be called from Python."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.__doc__ = function.__doc__
+        self._native: dict[Kinds, Callable[..., Any]] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        kinds = tuple([_kind(each) for each in arguments])
+        native = self._native.get(kinds)
+        if native is None:
+            with _one_at_a_time:
+                native = self._native[kinds] = self._made(kinds, arguments)
+        return native(*arguments)
+
+    def _made(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+        name = f"{self.function.__module__}.{self.function.__qualname__}"
+        code = kept_code.read(name, kinds)
+        if code is None:
+            from magellan.compiled.numba_compiler import compiled
+
+            code = compiled(self.dispatcher, arguments)
+            kept_code.keep(name, kinds, code)
+        return machine_code.function(code, arguments)
+
+
+class _Word:
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def _numba_type_(self) -> Any:
+        from magellan.compiled.numba_compiler import type_of
+
+        return type_of(self._make())
+
+
+def _kind(argument: Any) -> Any:
+    """What of an argument its machine code depends on."""
+    if isinstance(argument, np.ndarray):
+        flags = argument.flags
+        return _layout(argument.dtype), argument.ndim, flags.c_contiguous, flags.writeable
+    if isinstance(argument, tuple):
+        return type(argument).__qualname__, *[_kind(each) for each in argument]
+    name = _SCALARS.get(type(argument))
+    if name is None:
+        raise TypeError(f"a kernel takes numbers, arrays and tuples of them, not {type(argument).__name__}")
+    return name
+
+
+# A record's layout takes microseconds to write out, and its arrays share one dtype: kept by identity, with the dtype.
+_layouts: dict[int, tuple[np.dtype[Any], str]] = {}
+
+
+def _layout(dtype: np.dtype[Any]) -> str:
+    known = _layouts.get(id(dtype))
+    if known is None:
+        written = str(dtype.descr) if dtype.fields else dtype.str
+        known = _layouts[id(dtype)] = (dtype, written)
+    return known[1]

@@ -1,0 +1,132 @@
+"""Machine code: put an object file into memory and call a function in it. LLVM links it; no compiler is needed."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import llvmlite.binding as llvm
+import numpy as np
+
+# How numbers are handed over, by their name in `Code.returns` and the C type that Numba's functions take them as.
+_NUMBERS: Final[dict[str, tuple[Any, Callable[[Any], Any]]]] = {
+    "bool": (ctypes.c_uint8, bool),
+    "int64": (ctypes.c_int64, int),
+    "float64": (ctypes.c_double, float),
+}
+_C_TYPES: Final[dict[type, Any]] = {
+    bool: ctypes.c_uint8, np.bool_: ctypes.c_uint8,
+    int: ctypes.c_int64, np.int64: ctypes.c_int64, np.int32: ctypes.c_int32, np.int16: ctypes.c_int16,
+    float: ctypes.c_double, np.float64: ctypes.c_double,
+}  # fmt: skip
+_AS_PYTHON: Final[dict[Any, Callable[[Any], Any]]] = {
+    np.bool_: bool, np.int64: int, np.int32: int, np.int16: int,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """One function as an object file for this very processor."""
+
+    symbol: str
+    returns: tuple[str, ...]  # names of _NUMBERS; one: a number, none: None, several: a tuple
+    needs: tuple[str, ...]  # functions of the C library that it calls
+    object_file: bytes
+
+
+@cache
+def processor() -> str:
+    """The processor that code is made for: machine code of another one is not run."""
+    return f"{llvm.get_default_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+
+
+def can_link(code: Code) -> bool:
+    """Whether everything that the code calls is there; LLVM would end the process over a name that is missing."""
+    return all(llvm.address_of_symbol(name) for name in code.needs)
+
+
+def function(code: Code, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    """A Python function that calls the code with arguments of the same types as these.
+
+    Numba hands a result over through a pointer, an array as seven words or more, and a tuple as what is in it.
+    """
+    engine = _engine()
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code.object_file))
+    engine.finalize_object()
+    native = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *_c_types(arguments))(
+        engine.get_function_address(code.symbol)
+    )
+    answer_type, read = _answer(code.returns)
+
+    def call(*given: Any) -> Any:
+        answer, failure = answer_type(), ctypes.c_void_p()
+        status = native(ctypes.addressof(answer), ctypes.addressof(failure), *_words(given))
+        assert status == 0, f"{code.symbol} raised an exception, which kernels do not"
+        return read(answer)
+
+    return call
+
+
+def _c_types(arguments: tuple[Any, ...]) -> list[Any]:
+    types: list[Any] = []
+    for each in arguments:
+        if isinstance(each, np.ndarray):
+            types += [ctypes.c_void_p] * 2 + [ctypes.c_int64] * 2 + [ctypes.c_void_p]
+            types += [ctypes.c_int64] * (2 * each.ndim)
+        elif isinstance(each, tuple):
+            types += _c_types(each)
+        else:
+            types.append(_C_TYPES[type(each)])
+    return types
+
+
+def _words(arguments: tuple[Any, ...]) -> list[Any]:
+    """The arguments as Numba's functions take them.
+
+    An array: its owner twice (which only code that makes arrays asks for), number and size of its items, address,
+    shape, strides.
+    """
+    words: list[Any] = []
+    for each in arguments:
+        if isinstance(each, np.ndarray):
+            words += (None, None, each.size, each.itemsize, each.ctypes.data, *each.shape, *each.strides)
+        elif isinstance(each, tuple):
+            words += _words(each)
+        else:
+            words.append(_AS_PYTHON.get(type(each), _as_it_is)(each))
+    return words
+
+
+def _answer(returns: tuple[str, ...]) -> tuple[Any, Callable[[Any], Any]]:
+    """The memory that a result is written to, and how it becomes a Python value."""
+    if not returns:
+        return ctypes.c_void_p, lambda answer: None
+    if len(returns) == 1:
+        number, as_python = _NUMBERS[returns[0]]
+        return number, lambda answer: as_python(answer.value)
+    fields = [(f"_{at}", _NUMBERS[name][0]) for at, name in enumerate(returns)]
+    record = type("Answer", (ctypes.Structure,), {"_fields_": fields})
+    return record, lambda answer: tuple(
+        [_NUMBERS[name][1](getattr(answer, f"_{at}")) for at, name in enumerate(returns)]
+    )
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+@cache
+def _engine() -> Any:
+    """LLVM's linker for this process."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        codemodel="jitdefault",
+        jit=True,
+    )
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)

@@ -1,0 +1,108 @@
+"""Kept code: machine code on disk is that of these very sources, whole, or it is not used."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from magellan import compiled
+from magellan.compiled import kept_code
+
+DOUBLED = """
+import sys
+import numpy as np
+from magellan.compiled import kernel
+
+@kernel
+def doubled(x, out):
+    for row in range(len(x)):
+        out[row] = 2.0 * x[row]
+
+out = np.empty(3)
+doubled(np.array([1.0, 2.0, 4.0]), out)
+print(out.tolist(), "numba" in sys.modules)
+"""
+
+
+def copy_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    package = tmp_path / "magellan"
+    for folder in ("backtest", "compiled", "indicators"):
+        shutil.copytree(Path(compiled.__file__).parent.parent / folder, package / folder)
+    monkeypatch.setattr(kept_code, "_PACKAGE", package)
+    return package
+
+
+def doubled_in_a_process(tmp_path: Path) -> str:
+    script = tmp_path / "doubled.py"
+    script.write_text(DOUBLED)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    asked = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
+    return asked.stdout.strip()
+
+
+def kept_files(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "backtest/fill_model.py",
+        "backtest/records.py",
+        "backtest/replay_kernel.py",
+        "backtest/run_memory.py",
+        "compiled/numba_compiler.py",
+        "compiled/machine_code.py",
+    ],
+)
+def test_a_change_in_what_machine_code_is_made_from_changes_the_cache_folder(name, tmp_path, monkeypatch):
+    package = copy_of_the_package(tmp_path, monkeypatch)
+    before = compiled.sources_digest()
+    path = package / name
+    path.write_text(path.read_text() + "\n# changed\n")
+    assert compiled.sources_digest() != before
+
+
+def test_a_file_without_kernels_leaves_the_cache_alone(tmp_path, monkeypatch):
+    package = copy_of_the_package(tmp_path, monkeypatch)
+    before = compiled.sources_digest()
+    path = package / "backtest" / "manifest.py"
+    path.write_text(path.read_text() + "\n# changed\n")
+    assert compiled.sources_digest() == before
+
+
+def test_code_for_another_processor_lies_in_another_folder(monkeypatch):
+    before = compiled.sources_digest()
+    monkeypatch.setattr(kept_code, "processor", lambda: "a machine with one instruction less")
+    assert compiled.sources_digest() != before
+
+
+def test_the_cache_lies_below_the_folder_that_the_environment_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert compiled.cache_folder().parent == tmp_path / "kernels"
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    assert compiled.cache_folder().parent == tmp_path / "user" / "magellan" / "kernels"
+
+
+def test_a_second_process_runs_the_code_of_the_first_without_numba(tmp_path):
+    assert doubled_in_a_process(tmp_path) == "[2.0, 4.0, 8.0] True"
+    assert doubled_in_a_process(tmp_path) == "[2.0, 4.0, 8.0] False"
+
+
+def test_code_that_was_cut_short_is_compiled_again_and_never_run(tmp_path):
+    doubled_in_a_process(tmp_path)
+    (kept,) = kept_files(tmp_path)
+    kept.write_bytes(kept.read_bytes()[:-200])
+    assert doubled_in_a_process(tmp_path) == "[2.0, 4.0, 8.0] True"
+
+
+def test_a_folder_that_nobody_can_write_to_costs_time_and_nothing_else(tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert doubled_in_a_process(tmp_path) == "[2.0, 4.0, 8.0] True"
