@@ -56,6 +56,7 @@ class Rule(StrEnum):
     LIVE_SAID = "live needs ALPACA_PAPER=false"
     LIVE_TYPED = "live needs its number typed"
     LIVE_ARMED = "live needs a release or an arming person"
+    NO_ORDERS = "the account is read only"
 
 
 _STAGES: Final[Mapping[str, Stage | None]] = {
@@ -77,6 +78,11 @@ _KINDS: Final[Mapping[Stage | None, frozenset[str]]] = {
     Stage.TEST: frozenset({"local", "paper"}),
     Stage.PROD: frozenset({"local", "paper", "live"}),
 }
+
+_NO_PAPER: Final = (
+    "; robinhood has no paper account: staging for it means our own exchange, an account of broker alpaca and kind "
+    "local"
+)
 
 _SECRET_NAME: Final = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PASSPHRASE|WEBHOOK", re.IGNORECASE)
 _BROKER_HOSTS: Final = {"api.alpaca.markets": "live", "paper-api.alpaca.markets": "paper"}
@@ -464,7 +470,8 @@ def _account_against_the_rest(
     if mode.sends and account.kind not in _KINDS[effective]:
         yield Problem(
             rule=Rule.STAGE,
-            reason=f"a strategy in {effective or 'no stage'} does not trade a {account.kind} account",
+            reason=f"a strategy in {effective or 'no stage'} does not trade a {account.kind} account"
+            + (_NO_PAPER if account.broker == "robinhood" else ""),
         )
     if mode.sends and account.kind != "live" and said.stage is Stage.PROD:
         yield Problem(
@@ -478,7 +485,13 @@ def _account_against_the_rest(
                 reason=f"{variable} is {_said(paper)} and the account is {account.kind}: one of them is wrong",
             )
     yield from _address(account, said)
-    if account.kind != "local":  # a local exchange takes any
+    if mode.sends and not account.takes_orders:
+        yield Problem(
+            rule=Rule.NO_ORDERS,
+            reason=f"the account is read only: {account.broker} is sent orders where magellan.toml says "
+            "places_orders = true",
+        )
+    if account.kind != "local" and account.has_keys:  # a local exchange takes any
         found = keys_of(account.keys)
         if found.state is not KeyState.WHOLE:
             yield Problem(rule=Rule.KEYS, reason=found.reason)
@@ -512,7 +525,8 @@ def _missing_for_live(
             rule=Rule.LIVE_STAGE, reason="real money needs a strategy in prod/ and ENVIRONMENT=prod"
         )
     if said.paper is not False:
-        yield Problem(rule=Rule.LIVE_SAID, reason="real money needs ALPACA_PAPER=false")
+        variable = "ALPACA_PAPER" if account.broker == "alpaca" else "PAPER_TRADING"
+        yield Problem(rule=Rule.LIVE_SAID, reason=f"real money needs {variable}=false")
     if asked.typed_number is None:
         yield Problem(rule=Rule.LIVE_TYPED, reason="real money needs the account number typed by a person")
     elif asked.typed_number != account.number:

@@ -93,6 +93,8 @@ NEEDED = {
     "replay": ["last"],
     "gate": ["moods"],
     "run": ["moods"],
+    "broker login": ["robinhood"],
+    "broker logout": ["robinhood"],
     "regime show": ["moods"],
     "regime analyze": ["moods"],
     "regime evaluate": ["moods"],

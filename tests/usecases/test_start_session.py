@@ -22,7 +22,7 @@ from magellan.usecases.named_account import NamedAccount, ledger_name
 from magellan.usecases.start_session import Trades, history_from, new_session
 from magellan.usecases.watch_session import Seen, findings
 from magellan.wiring.market import live_bars
-from magellan.wiring.sessions import account_broker
+from magellan.wiring.sessions import keyed_broker
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.risk_terms import RiskTerms
 from magellan.workspace.secret_terms import SecretSource
@@ -37,6 +37,7 @@ class Gap(Strategy):
     def enter_long(self, f, p):
         return f.close > f.open
 """
+ROBINHOOD = {"broker": "robinhood", "kind": "live", "data": {"source": "yahoo"}}
 KEYS = KeyPair(key_id=SecretStr("key-id"), secret=SecretStr("key-secret"), place="a test")
 
 
@@ -96,14 +97,21 @@ def is_silent(on: BrokerAccount, strategy: LoadedStrategy, *, after_s: float) ->
 
 
 def broker(strategy: LoadedStrategy) -> None:
-    with pytest.raises(FixInput, match="robinhood cannot be reached"):
-        account_broker(account(broker="robinhood"), KEYS)
+    assert account().has_keys and not account(**ROBINHOOD).has_keys
     assert ledger_name(account()) == "alpaca-paper-PA3"
+    assert ledger_name(account(**ROBINHOOD)) == "robinhood-live-PA3"
+
+
+def places_orders(strategy: LoadedStrategy) -> None:
+    assert account().takes_orders and not account(**ROBINHOOD).takes_orders
+    assert account(**ROBINHOOD, places_orders=True).takes_orders
+    with pytest.raises(ValidationError, match="places_orders: is asked of robinhood alone"):
+        account(places_orders=True)
 
 
 def kind(strategy: LoadedStrategy) -> None:
-    assert account_broker(account(kind="live"), KEYS).is_live
-    assert not account_broker(account(kind="paper"), KEYS).is_live
+    assert keyed_broker(account(kind="live"), KEYS).is_live
+    assert not keyed_broker(account(kind="paper"), KEYS).is_live
 
 
 def number(strategy: LoadedStrategy) -> None:
@@ -112,7 +120,7 @@ def number(strategy: LoadedStrategy) -> None:
 
 def address(strategy: LoadedStrategy) -> None:
     with pytest.raises(FixInput, match="base_url"):
-        account_broker(account().model_copy(update={"address": "http://example.com:1"}), KEYS)
+        keyed_broker(account().model_copy(update={"address": "http://example.com:1"}), KEYS)
 
 
 def key_names(strategy: LoadedStrategy) -> None:
@@ -192,6 +200,7 @@ READ: dict[str, Callable[[LoadedStrategy], None]] = {
     "reconcile": reconcile,
     "reconcile_every_s": reconcile_every_s,
     "on_stop": on_stop,
+    "places_orders": places_orders,
     "watchdog.silence_s_max": watchdog_silence,
     "watchdog.then": watchdog_then,
     "risk": risk,  # its keys one by one: tests/risk/test_limits_through_a_session.py

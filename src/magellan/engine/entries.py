@@ -79,6 +79,9 @@ class Entries:
         if blocked is not None:
             return blocked
         terms = trade_terms(wish.plan, wish.row)
+        unheld = self._desk.setup.capabilities.cannot_hold(terms)
+        if unheld is not None:
+            return Blocked(reason=unheld)
         close = float(self._desk.histories[wish.symbol].bars.close[wish.row])
         priced = self._priced(wish.symbol, wish.side, terms, close, factor=1.0)
         if priced is None:

@@ -144,6 +144,10 @@ def must_be_able(loaded: LoadedStrategy, can: Capabilities) -> None:
     lacks = []
     if not can.fractions and any(config.instrument(each).quantity_step % 1 for each in config.symbols):
         lacks.append("fractions of a unit (instruments.SYMBOL.quantity_step)")
+    elif not {OrderType.STOP, OrderType.LIMIT} <= can.fraction_types and any(
+        config.instrument(each).quantity_step % 1 for each in config.symbols
+    ):
+        lacks.append("stops for fractions of a unit, so that nothing could protect them (quantity_step)")
     futures = [each for each in config.symbols if config.instrument(each).point_value != 1.0]
     if futures:
         lacks.append(f"contracts worth more than their price ({', '.join(futures)}: point_value)")

@@ -13,6 +13,7 @@ from magellan.engine.commands import Stop
 from magellan.ledger.entries import PAYLOADS, Decision, LedgerEntry
 from magellan.ports.broker import Broker
 from magellan.ports.heartbeat import HeartbeatSink
+from magellan.ports.lease import HostLease
 from magellan.ports.ledger import Ledger
 from magellan.ports.live_bars import LiveBars
 from magellan.ports.notifier import Notifier
@@ -50,6 +51,7 @@ async def trade(
     heartbeat: HeartbeatSink,
     heard_before: str | None,
     notifier: Notifier,
+    lease: HostLease,
 ) -> Stop:
     """Run until the session stops, and say how it ended.
 
@@ -76,6 +78,9 @@ async def trade(
                 heard_before=heard_before,
                 at=market.pace.now(),
             )
+        if trades.sends:
+            for sentence in market.broker.capabilities.what_is_held():
+                notifier.tell("warning", sentence, market.pace.now())
         return await run_session(
             session,
             setup,
@@ -87,6 +92,7 @@ async def trade(
                 operator=operator,
                 heartbeat=heartbeat,
                 notifier=notifier,
+                lease=lease,
             ),
             history_from=history_from(loaded, market.pace.now()),
             account_number=None if trades.account is None else trades.account.number,

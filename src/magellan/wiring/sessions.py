@@ -13,8 +13,10 @@ from magellan.wiring.market import live_bars
 if TYPE_CHECKING:
     from magellan.adapters.local.control_folder import ControlFolder
     from magellan.adapters.local.heartbeat_file import HeartbeatFile
+    from magellan.adapters.local.lease_file import LeaseFile
     from magellan.adapters.local.side_record import SideRecord
     from magellan.ports.broker import Broker
+    from magellan.ports.ledger import Ledger
     from magellan.ports.pace import Pace
     from magellan.settings import Decided, KeyPair
     from magellan.trading.session import ExchangeCalendar
@@ -48,6 +50,13 @@ def heartbeat_file(workspace: Workspace, account: str) -> HeartbeatFile:
     return HeartbeatFile(workspace.state_folder / "heartbeats" / f"{account}.json")
 
 
+def host_lease(workspace: Workspace) -> LeaseFile:
+    """The leave to enter that the control side renews, for this machine."""
+    from magellan.adapters.local.lease_file import LeaseFile
+
+    return LeaseFile(workspace.state_folder / "host" / "lease.json")
+
+
 def service_notice(environment: Mapping[str, str]) -> Supervisor:
     """What a process tells the systemd that started it; nothing where none did."""
     from magellan.adapters.systemd.notify import ServiceNotice
@@ -62,16 +71,30 @@ def side_record(workspace: Workspace, account: str, name: str) -> SideRecord:
     return SideRecord(workspace.state_folder / "control" / account / "done" / f"{name}.jsonl")
 
 
-def account_broker(account: BrokerAccount, keys: KeyPair | None, *, answer_s: float = 10.0) -> Broker:
+def account_broker(
+    account: BrokerAccount,
+    keys: KeyPair | None,
+    *,
+    workspace: Workspace,
+    ledger: Ledger,
+    answer_s: float = 10.0,
+) -> Broker:
     """The broker of an account, for whoever looks at it or flattens it without a session.
 
     answer_s: how long an answer is waited for.
-    Raises: FixInput for keys that are missing, and for a broker that cannot be reached from here.
+    Raises: FixInput for keys that are missing, or where nobody has logged in.
     """
+    if account.has_keys:
+        return keyed_broker(account, keys, answer_s=answer_s)
+    from magellan.wiring.robinhood import robinhood_broker
+
+    return robinhood_broker(account, workspace, ledger, answer_s=answer_s)
+
+
+def keyed_broker(account: BrokerAccount, keys: KeyPair | None, *, answer_s: float = 10.0) -> Broker:
+    """The broker of an account that is opened with a pair of keys. Raises FixInput for keys that are missing."""
     from magellan.adapters.alpaca.broker import AlpacaAccess, AlpacaBroker
 
-    if account.broker != "alpaca":
-        raise FixInput(f"{account.broker} cannot be reached from here", next_step="use its own application")
     if keys is None:
         raise FixInput(
             "there are no keys for this account",
@@ -95,11 +118,15 @@ async def open_market(
     config: StrategyConfig,
     calendar: ExchangeCalendar,
     environment: Mapping[str, str],
+    *,
+    workspace: Workspace,
+    ledger: Ledger,
 ) -> Market:
     """Broker, bars and time of a session, by its mode. None of it can reach the archive.
 
     environment: what `vendor_environment` found.
-    Raises: FixInput for keys that are missing; AskOperator for a local exchange that cannot be reached.
+    Raises: FixInput for keys or a login that are missing; AskOperator for a local exchange that cannot be reached, and
+    for an account at Robinhood that may only be read.
     """
     from decimal import Decimal
 
@@ -112,15 +139,26 @@ async def open_market(
     from magellan.workspace.broker_account import LiveData
 
     account = decided.account
-    if account is not None and account.broker != "alpaca":
-        raise FixInput(f"sessions do not trade at {account.broker}", next_step="name an account at Alpaca")
+    if account is not None and account.broker == "robinhood":
+        from magellan.wiring.robinhood import robinhood_broker
+
+        pace: Pace = RealTime()
+        polled = live_bars(account.data, None, environment, clock=pace.now)
+        there = robinhood_broker(account, workspace, ledger, calendar=calendar)
+        if decided.mode.sends:
+            try:
+                await there.must_take_orders()
+            except BaseException:  # Ctrl-C too: nobody else closes it
+                await there.close()
+                raise
+        return Market(broker=there, bars=polled, pace=pace)
     if keys is None:
         raise FixInput(
             "there are no keys, and nobody tells bars without one",
             next_step="put ALPACA_API_KEY and ALPACA_API_SECRET into the environment or the workspace's .env",
         )
     address = None if account is None else account.address
-    pace: Pace = RealTime()
+    pace = RealTime()
     if address is not None:
         streams = config.data.timeframe == "1Min"
         symbols = frozenset((*config.symbols, *config.data.reference_symbols)) if streams else frozenset()

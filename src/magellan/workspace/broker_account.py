@@ -97,6 +97,9 @@ class BrokerAccount(Section):
     )
     keys: KeyNames = Field(KeyNames(), repr=False)
     data: LiveData = LiveData()
+    places_orders: bool | None = Field(
+        None, description="of robinhood: true lets sessions send orders; otherwise the account is only read"
+    )
     reconcile: Literal["refuse", "adopt", "flatten"] = Field(
         "refuse", description="what to do where our book and the broker's differ"
     )
@@ -113,10 +116,41 @@ class BrokerAccount(Section):
         keys = told.get("keys") if isinstance(told, dict) else None
         if not isinstance(keys, dict) or keys.get("source") not in ("keyring", "ssm"):
             return told
+        if told.get("broker") == "robinhood":
+            return told  # it has a login, and no keys
         if {"key_id", "secret"} & keys.keys():
             return told
         path = f"/magellan/{told.get('broker', 'alpaca')}/{told.get('number')}"
         return {**told, "keys": {**keys, "key_id": f"{path}/API_KEY", "secret": f"{path}/API_SECRET"}}
+
+    @model_validator(mode="after")
+    def _robinhood_is_live_and_read_only_unless_said(self) -> Self:
+        if self.broker != "robinhood":
+            if self.places_orders is not None:
+                raise ValueError(f"places_orders: is asked of robinhood alone; {self.broker} takes orders")
+            return self
+        if self.kind != "live":
+            raise ValueError(
+                "kind: robinhood has no paper account; to try a strategy, trade our own exchange: an account of "
+                'broker alpaca and kind local, which `magellan exchange` serves; robinhood itself is "live"'
+            )
+        if self.data.source == "alpaca":
+            raise ValueError(
+                "data.source: robinhood streams no bars, and its accounts have no keys of alpaca: say polygon or yahoo"
+            )
+        if self.keys.key_id is not None:
+            raise ValueError("keys: robinhood has a login, and no keys; `magellan broker login` makes one")
+        return self
+
+    @property
+    def takes_orders(self) -> bool:
+        """Whether sessions may send orders there."""
+        return self.broker != "robinhood" or self.places_orders is True
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether it is opened with a pair of keys; otherwise a person has logged in."""
+        return self.broker != "robinhood"
 
     @model_validator(mode="after")
     def _kind_and_address_agree(self) -> Self:

@@ -22,7 +22,7 @@ def fields(required: dict[str, Schema], **optional: Schema) -> Schema:
 
 
 def texts(names: str) -> dict[str, Schema]:
-    return {name: TEXT for name in names.split()}
+    return dict.fromkeys(names.split(), TEXT)
 
 
 def maybe(schema: Schema) -> Schema:
@@ -44,7 +44,7 @@ _ORDER = fields(
         **texts("id instrument_id symbol side type state"),
         "quantity": MAYBE_TEXT,
         **texts("cumulative_quantity"),
-        **{name: MAYBE_TEXT for name in ("price", "stop_price", "average_price")},
+        **dict.fromkeys(("price", "stop_price", "average_price"), MAYBE_TEXT),
         **texts("fees"),
         "dollar_based_amount": maybe(fields(texts("amount currency_code"))),
         **texts("time_in_force market_hours trigger placed_agent created_at"),
@@ -128,9 +128,7 @@ OFFICIAL: Final[dict[str, tuple[Schema, Schema]]] = {
     "get_equity_positions": (
         fields(_ACCOUNT, cursor=TEXT),
         answer(
-            fields(
-                {"positions": many(maybe(fields(texts(_HELD), average_buy_price=MAYBE_TEXT)))}, next=TEXT
-            )
+            fields({"positions": many(maybe(fields(texts(_HELD), average_buy_price=MAYBE_TEXT)))}, next=TEXT)
         ),
     ),
     "get_equity_orders": (

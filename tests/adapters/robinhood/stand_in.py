@@ -208,7 +208,7 @@ class Desk:
 
     def get_equity_positions(self, account_number: str, cursor: str = "") -> dict[str, Any]:
         self._account(account_number)
-        zero = {name: "0.000000" for name in _HOLDS}
+        zero = dict.fromkeys(_HOLDS, "0.000000")
         return self._page(
             "positions",
             [
@@ -280,7 +280,7 @@ class Desk:
             "order_checks": {} if self.alert is None else details,
             "quote_data": {
                 "symbol": asked["symbol"],
-                **{name: price for name in ("last_trade_price", "bid_price", "ask_price", "previous_close")},
+                **dict.fromkeys(("last_trade_price", "bid_price", "ask_price", "previous_close"), price),
                 "adjusted_previous_close": price,
                 **{f"venue_{name}_time": _now() for name in ("last_trade", "bid", "ask")},
                 "last_non_reg_trade_price": None,
@@ -348,7 +348,9 @@ class Desk:
         assert ("quantity" in asked) != ("dollar_amount" in asked), "exactly one of the two"
         if Decimal(asked.get("quantity", 1)) * self.price > 100 * self.cash:
             raise Declined("Not enough buying power.")
-        if asked["side"] == "sell" and Decimal(asked["quantity"]) > self.held.get(asked["symbol"], Decimal(0)):
+        if asked["side"] == "sell" and Decimal(asked["quantity"]) > self.held.get(
+            asked["symbol"], Decimal(0)
+        ):
             raise Declined("Not enough shares to sell.")
 
     def _account(self, number: str) -> dict[str, Any]:
@@ -373,9 +375,13 @@ class Declined(Exception):
 
 
 _HOLDS = (
-    "intraday_quantity shares_held_for_sells shares_held_for_stock_grants shares_held_for_options_events "
-    "shares_held_for_asset_transfer shares_pending_from_options_events"
-).split()
+    "intraday_quantity",
+    "shares_held_for_sells",
+    "shares_held_for_stock_grants",
+    "shares_held_for_options_events",
+    "shares_held_for_asset_transfer",
+    "shares_pending_from_options_events",
+)
 
 
 def account(number: str, *, agentic: bool) -> dict[str, Any]:
@@ -467,7 +473,9 @@ class StandIn:
             await app(scope, receive, held)
             if self._breaks:
                 self._breaks = False
-                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9999")]})
+                await send(
+                    {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9999")]}
+                )
                 await send({"type": "http.response.body", "body": b"{", "more_body": True})
                 return  # the server closes a connection whose answer is not whole
             for message in told:

@@ -29,6 +29,7 @@ LEFT_OUT: Final = (
     ".magellan/metrics",
     ".magellan/host/environments",  # made anew from a release's list of dependencies
     ".magellan/host/supervisor",
+    ".magellan/logins",
     ".env",
     "__pycache__",
     "*.unfinished",

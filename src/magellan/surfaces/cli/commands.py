@@ -347,6 +347,16 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             help="Watch over a session, and raise the alarm when it goes silent.",
             example="magellan watch --account local",
         ),
+        Command(
+            words="broker login",
+            help="Log in to a broker in a browser, and keep the login for sessions.",
+            example="magellan broker login robinhood",
+        ),
+        Command(
+            words="broker logout",
+            help="Forget a broker's login on this machine.",
+            example="magellan broker logout robinhood",
+        ),
     ),
     OPERATE: (
         Command(
@@ -554,6 +564,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "backup": (OPERATE, "Make, list, verify and schedule backups."),
     "notify": (OPERATE, "Test the ways to people, and see what waits for them."),
     "secrets": (OPERATE, "List, check and rotate secrets."),
+    "broker": (TRADE, "Log in to brokers that are opened with a login."),
     "regime": (REGIME, "Read the market's regime, and configure the model."),
     "regime workbook": (REGIME, "Make, check, import and compare regime workbooks."),
     "migrate": (MIGRATE, "Restructure a Python project: scan, plan, apply, verify, take it back."),

@@ -65,7 +65,7 @@ async def flattened(desk: Desk, request: OperatorRequest, *, within_s: float) ->
 
     def open_broker() -> Broker:
         assert account.terms is not None, "the use case has looked"
-        return account_broker(account.terms, keys, answer_s=5.0)
+        return account_broker(account.terms, keys, workspace=desk.workspace, ledger=desk.ledger, answer_s=5.0)
 
     return await flatten_it(
         account,

@@ -144,7 +144,7 @@ def _stand_by(
     files = host_folder(workspace)
 
     async def life() -> None:
-        broker = account_broker(account, prepared.keys)
+        broker = account_broker(account, prepared.keys, workspace=workspace, ledger=prepared.ledger)
         try:
             await broker.account()  # keys that open nothing are found before anybody relies on them
         finally:

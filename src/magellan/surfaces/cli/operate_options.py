@@ -80,7 +80,7 @@ def keys_of(workspace: Workspace, account: NamedAccount) -> KeyPair | None:
     from magellan.settings import KeyState, find_keys
     from magellan.wiring.secrets import secret_providers
 
-    if account.terms is None:
+    if account.terms is None or not account.terms.has_keys:
         return None
     found = find_keys(account.terms.keys, secret_providers(workspace, os.environ))
     if found.state in (KeyState.HALF, KeyState.CONTRADICTING):

@@ -184,14 +184,14 @@ def _trial(
     from magellan.errors import FixInput, MagellanError
     from magellan.ledger.known_secrets import KnownSecrets
     from magellan.settings import KeyPair
-    from magellan.wiring.sessions import account_broker
+    from magellan.wiring.sessions import keyed_broker
 
     account = safe.workspace.settings.accounts[chosen[0].account]
     # In the order of the inventory: the id, then the secret, however they were typed.
     key_id, secret = (each.name for each in safe.needed() if each.account == chosen[0].account)
 
     async def ask(new: Mapping[str, SecretStr]) -> None:
-        broker = account_broker(account, KeyPair(key_id=new[key_id], secret=new[secret], place="new"))
+        broker = keyed_broker(account, KeyPair(key_id=new[key_id], secret=new[secret], place="new"))
         try:
             told = (await broker.account()).account_id
         except MagellanError as error:

@@ -34,7 +34,7 @@ class PreparedSession:
     decided: Decided
     trades: Trades
     account: str  # its name in the ledger
-    keys: KeyPair
+    keys: KeyPair | None  # None: the account has a login instead
     secrets: tuple[str, ...]  # that nothing may repeat
     ledger: Ledger
 
@@ -53,7 +53,7 @@ class PreparedSession:
         from magellan.usecases.trade import trade
         from magellan.wiring.market import calendar_of, corporate_actions, vendor_environment
         from magellan.wiring.secrets import secret_providers
-        from magellan.wiring.sessions import heartbeat_file, open_market
+        from magellan.wiring.sessions import heartbeat_file, host_lease, open_market
         from magellan.wiring.upkeep import notifier
 
         calendar = calendar_of(self.loaded.config.data.calendar)
@@ -62,7 +62,19 @@ class PreparedSession:
 
         async def market() -> Market:
             opened()
-            return await open_market(self.decided, self.keys, self.loaded.config, calendar, vendor)
+            there = await open_market(
+                self.decided,
+                self.keys,
+                self.loaded.config,
+                calendar,
+                vendor,
+                workspace=self.workspace,
+                ledger=self.ledger,
+            )
+            if self.trades.sends:
+                for sentence in there.broker.capabilities.what_is_held():
+                    note(sentence)
+            return there
 
         return await trade(
             self.loaded,
@@ -76,6 +88,7 @@ class PreparedSession:
             heartbeat=heartbeat,
             heard_before=heartbeat_file(self.workspace, self.account).trace(),
             notifier=notifier(self.workspace, self.account, hidden),
+            lease=host_lease(self.workspace),
         )
 
 
@@ -119,13 +132,16 @@ def prepared_session(
             "a session does not replay archived bars",
             next_step="use `magellan backtest`, or serve them with `magellan exchange --archive` and trade there",
         )
-    keys = keys_of(KeyNames() if decided.account is None else decided.account.keys)
-    if keys.pair is None:
-        raise FixInput(
-            keys.reason,
-            kept="nothing was opened, and no order was sent",
-            next_step="put both keys into the environment or the workspace's .env: without them nobody tells bars",
-        )
+    pair = None
+    if decided.account is None or decided.account.has_keys:
+        keys = keys_of(KeyNames() if decided.account is None else decided.account.keys)
+        pair = keys.pair
+        if pair is None:
+            raise FixInput(
+                keys.reason,
+                kept="nothing was opened, and no order was sent",
+                next_step="put both keys into the environment or the workspace's .env: without them nobody tells bars",
+            )
     trades = Trades(
         mode=decided.mode.value,
         sends=decided.mode.sends,
@@ -133,11 +149,8 @@ def prepared_session(
         armed_by=asked.armed_by,
         release_id=asked.approved_release,
     )
-    secrets = (
-        keys.pair.key_id.get_secret_value(),
-        keys.pair.secret.get_secret_value(),
-        *named_like_secrets(vendor_environment(providers)).values(),
-    )
+    own = () if pair is None else (pair.key_id.get_secret_value(), pair.secret.get_secret_value())
+    secrets = (*own, *named_like_secrets(vendor_environment(providers)).values())
     return PreparedSession(
         workspace=workspace,
         loaded=loaded,
@@ -145,7 +158,7 @@ def prepared_session(
         decided=decided,
         trades=trades,
         account=ledger_account(loaded.folder.name, trades),
-        keys=keys.pair,
+        keys=pair,
         secrets=secrets,
         ledger=ledger(workspace, environment, secrets=secrets),
     )

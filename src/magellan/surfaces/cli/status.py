@@ -72,7 +72,9 @@ async def _look(desk: Desk) -> BrokerLook | str:
 
     if desk.account.terms is None:
         return "this account has no broker"
-    opened = account_broker(desk.account.terms, desk.keys(), answer_s=5.0)
+    opened = account_broker(
+        desk.account.terms, desk.keys(), workspace=desk.workspace, ledger=desk.ledger, answer_s=5.0
+    )
     try:
         return await look_at(opened)
     finally:
