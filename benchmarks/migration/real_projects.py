@@ -61,7 +61,12 @@ PROJECTS: Final = (
     Project(name="click", package="src/click", source_roots=("", "src"), tests=("tests",)),
     Project(name="httpx", package="httpx", source_roots=("",), tests=("tests",)),
     Project(name="rich", package="rich", source_roots=("",), tests=("tests",)),
-    Project(name="marshmallow", package="src/marshmallow", source_roots=("", "src"), tests=("tests",)),
+    Project(
+        name="marshmallow",
+        package="src/marshmallow",
+        source_roots=("", "src"),
+        tests=("tests", "-k", "not test_invalid_datetime_deserialization"),  # the time of day is in their ids
+    ),
     Project(name="kombu", package="kombu", source_roots=("",), tests=("t/unit",)),
     Project(name="starlette", package="starlette", source_roots=("",), tests=("tests",)),
     Project(name="networkx", package="networkx/algorithms", source_roots=("",), tests=("networkx",)),
@@ -186,26 +191,34 @@ def results(project: Project, root: Path, python: str, folder: Path) -> dict[str
 
 
 def _lines(prepared: Prepared) -> dict[str, Any]:
-    """Lines that changed, lines that name something that moved, and those that changed without need."""
+    """Lines that changed, lines that name something that moved, and those that changed without need.
+
+    A statement whose names go to several modules needs a line for each; a name alone on its line of a list names, too.
+    """
     files = prepared.migration.rewriting.files
+    words = prepared.migration.renames.words
     sources = {move.target: move.source for move in prepared.recorded.changes.moves}
     changed = needed = needless = 0
     for written in prepared.recorded.changes.written_for(WrittenFor.NAMES):
         file = files[sources.get(written.path, written.path)]
-        naming = {
-            each.line for each in file.references if prepared.migration.rewriting.options.applies_to(each)
-        }
-        needed += len(naming)
+        applied = [each for each in file.references if prepared.migration.rewriting.options.applies_to(each)]
+        naming = {each.line for each in applied}
+        needed += len(naming) + sum(each.new.count(", ") for each in applied)
         assert written.before is not None, "names are written in files that were there"
         old, new = written.before.splitlines(), written.after.splitlines()
         for kind, start, end, new_start, new_end in difflib.SequenceMatcher(
             None, old, new, False
         ).get_opcodes():
-            if kind != "equal":
-                changed += max(end - start, new_end - new_start)
-                needless += (
-                    sum(line + 1 not in naming for line in range(start, end)) if end - start == 1 else 0
-                )
+            if kind == "equal":
+                continue
+            changed += max(end - start, new_end - new_start)
+            for line in range(start, end):
+                if line + 1 in naming:
+                    continue
+                if old[line].partition(b"#")[0].strip(b" \t,") in words:
+                    needed += 1
+                elif end - start == 1:
+                    needless += 1
     kinds: dict[str, int] = {}
     listed: dict[str, int] = {}
     for file in files.values():

@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from magellan.plan.files.tree import Tree
+from magellan.plan.files.tree import UNFINISHED, Tree
 from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step
+
+GIT_LOCK = ".lock"
+"""What git adds to the name of an index while it writes it anew."""
 
 TRAILER = "Magellan-Migration"
 """The line of a commit's message that says which step of which migration made it."""
@@ -83,13 +86,13 @@ class StageChanges(Step[Checkout]):
         now = await world.index_digest()
         if before is None:
             return NotDone(before={"index": now})
-        has_after = await world.look(self._after) is not None
-        if has_after and now == await world.index_digest(self._after):
+        if await world.look(self._after) is not None and now == await world.index_digest(self._after):
             return Done()
         if now != before["index"]:
             return Blocked(why="somebody else has staged or unstaged something meanwhile")
-        if has_after or await world.look(self._before) is not None:
-            return Begun(why="a copy of the index is there, and the index is as before")
+        for copy in (*self._pieces, self._before):
+            if await world.look(copy) is not None:
+                return Begun(why=f"{copy} is there, and the index is as before")
         return NotDone(before=before)
 
     async def do(self, world: Checkout, before: Before) -> None:
@@ -101,8 +104,8 @@ class StageChanges(Step[Checkout]):
     async def undo(self, world: Checkout, before: Before) -> None:
         if await world.look(self._before) is not None:
             await world.install_index(self._before)
-        # The later copy first: without it, an index as before is one that nothing was done to.
-        for copy in (self._after, self._before):
+        # The copy of the old index last: it is what the way back needs.
+        for copy in (*self._pieces, self._before):
             if await world.look(copy) is not None:
                 await world.remove(copy)
 
@@ -113,6 +116,12 @@ class StageChanges(Step[Checkout]):
     @property
     def _after(self) -> str:
         return f"{self.kept}.after"
+
+    @property
+    def _pieces(self) -> tuple[str, ...]:
+        """What staging leaves, whole or stopped in the middle: by a kill, or by a disk that is full."""
+        unfinished = f"{self._after}{UNFINISHED}"
+        return (f"{unfinished}{GIT_LOCK}", unfinished, f"{self._before}{UNFINISHED}", self._after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Final
 
 from magellan.adapters.local.file_tree import FileTree
 from magellan.errors import AskOperator
+from magellan.migration.git_steps import GIT_LOCK
 from magellan.plan.files.tree import UNFINISHED
 
 _TIMEOUT_S: Final = 300.0
@@ -61,6 +62,8 @@ class GitCheckout(FileTree):
     async def stage(self, paths: Sequence[str], *, copy: str) -> None:
         """See the protocol."""
         unfinished = Path(self._changed(copy + UNFINISHED))
+        # Of a git that was killed at this copy, which is ours alone.
+        Path(f"{unfinished}{GIT_LOCK}").unlink(missing_ok=True)
         if self._index().exists():
             shutil.copy2(self._index(), unfinished)
         else:
