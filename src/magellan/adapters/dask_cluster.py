@@ -14,7 +14,7 @@ from typing import Any, Final
 from magellan.adapters.local.batches import batches
 from magellan.adapters.missing_extra import extra_missing
 from magellan.errors import FixInput, TryAgain
-from magellan.ports.executor import Answer, Given, Item, Work, noted
+from magellan.ports.executor import Answer, Given, Item, Work, answers
 
 CONNECT_TIMEOUT_S: Final = 10
 _PACKAGE: Final = "magellan-trading"
@@ -167,14 +167,7 @@ def _carry_out(token: str, work: Work[Any, Any, Any], items: list[Any]) -> list[
     if thread not in _functions or _functions[thread][0] != token:
         _functions[thread] = token, work.begin(work.given)
     function = _functions[thread][1]
-    answers = []
-    for item in items:
-        try:
-            answers.append(function(item))
-        except BaseException as error:
-            noted(error, work.describe(item))
-            raise
-    return answers
+    return answers(work, function, items)
 
 
 def _forget(token: str) -> None:

@@ -56,6 +56,20 @@ class Executor(Protocol):
         ...
 
 
+def answers(
+    work: Work[Given, Item, Answer], function: Callable[[Item], Answer], items: Sequence[Item]
+) -> list[Answer]:
+    """What the work's function says of each item. Raises what it raises, with the item's name on it."""
+    found = []
+    for item in items:
+        try:
+            found.append(function(item))
+        except BaseException as error:
+            noted(error, work.describe(item))
+            raise
+    return found
+
+
 def noted(error: BaseException, described: str) -> None:
     """Put the item's name on an error that its work raised; it survives the way between processes."""
     error.add_note(f"while working on {described}")

@@ -8,19 +8,17 @@ in `gate/criteria.py`. docs/guides/gates.md explains every row to a trader.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
 from magellan.workspace.threshold import (
     Bound,
-    Kind,
-    Loosening,
+    Criteria,
     Share,
     Threshold,
     for_all,
     for_each,
-    unrecorded_loosening,
 )
 
 # Where the numbers come from is told in docs/guides/gates.md, "Thresholds". A change of a default is a new
@@ -66,12 +64,12 @@ THRESHOLDS: Final[Mapping[str, Threshold]] = {
 }
 
 
-class GateCriteria(BaseModel):
+class GateCriteria(Criteria):
     """Thresholds that differ from the defaults of the strategy's kind; null takes the default."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    SECTION = "gates"
+    TABLE = THRESHOLDS
 
-    version: Literal[1] = Field(1, description="of the defaults that this strategy is judged by")
     # Neither can be loosened to zero: no tests and no trades are no evidence (incident 15).
     tests_min: int | None = Field(None, ge=1, description=THRESHOLDS["tests_min"].meaning)
     trades_min: int | None = Field(None, ge=1, description=THRESHOLDS["trades_min"].meaning)
@@ -94,21 +92,3 @@ class GateCriteria(BaseModel):
     neighbours_kept_min: Share | None = Field(None, description=THRESHOLDS["neighbours_kept_min"].meaning)
     sharpe_drop_max: float | None = Field(None, ge=0, description=THRESHOLDS["sharpe_drop_max"].meaning)
     drawdown_rise_max: Share | None = Field(None, description=THRESHOLDS["drawdown_rise_max"].meaning)
-    loosened: tuple[Loosening, ...] = Field(
-        (), description="one entry for every threshold that is looser than its default"
-    )
-
-    @field_validator("loosened", mode="before")
-    @classmethod
-    def _json_has_no_tuples(cls, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else value
-
-    def threshold(self, name: str, kind: Kind) -> float:
-        """The threshold in force, named as in THRESHOLDS: what the config sets, else the kind's default."""
-        stated = getattr(self, name)
-        return float(THRESHOLDS[name].default(kind) if stated is None else stated)
-
-    def unrecorded_loosening(self, kind: Kind) -> tuple[str, ...]:
-        """What is wrong between loosened thresholds and the record of them; see `threshold.unrecorded_loosening`."""
-        in_force = {name: self.threshold(name, kind) for name in THRESHOLDS}
-        return unrecorded_loosening("gates", THRESHOLDS, in_force, self.loosened, kind)

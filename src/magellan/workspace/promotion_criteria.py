@@ -7,19 +7,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
 from magellan.workspace.threshold import (
     Bound,
-    Kind,
-    Loosening,
+    Criteria,
     Share,
     Threshold,
     for_all,
     for_each,
-    unrecorded_loosening,
 )
 
 # Where the numbers come from is told in docs/guides/promotion.md, "Thresholds". A change of a default is a new
@@ -55,12 +53,12 @@ PROMOTION_THRESHOLDS: Final[Mapping[str, Threshold]] = {
 }
 
 
-class PromotionCriteria(BaseModel):
+class PromotionCriteria(Criteria):
     """Thresholds that differ from the defaults of the strategy's kind; null takes the default."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    SECTION = "promotion"
+    TABLE = PROMOTION_THRESHOLDS
 
-    version: Literal[1] = Field(1, description="of the defaults that this strategy is judged by")
     gates_age_days_max: float | None = Field(
         None, gt=0, description=PROMOTION_THRESHOLDS["gates_age_days_max"].meaning
     )
@@ -86,21 +84,3 @@ class PromotionCriteria(BaseModel):
     win_rate_min: Share | None = Field(None, description=PROMOTION_THRESHOLDS["win_rate_min"].meaning)
     no_edge_pass_max: Share | None = Field(None, description=PROMOTION_THRESHOLDS["no_edge_pass_max"].meaning)
     slippage_bps_max: float | None = Field(None, description=PROMOTION_THRESHOLDS["slippage_bps_max"].meaning)
-    loosened: tuple[Loosening, ...] = Field(
-        (), description="who loosened what and why: one entry for every threshold looser than its default"
-    )
-
-    @field_validator("loosened", mode="before")
-    @classmethod
-    def _json_has_no_tuples(cls, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else value
-
-    def threshold(self, name: str, kind: Kind) -> float:
-        """The threshold in force, named as in PROMOTION_THRESHOLDS: what the config sets, else the kind's default."""
-        stated = getattr(self, name)
-        return float(PROMOTION_THRESHOLDS[name].default(kind) if stated is None else stated)
-
-    def unrecorded_loosening(self, kind: Kind) -> tuple[str, ...]:
-        """What is wrong between loosened thresholds and the record of them; see `threshold.unrecorded_loosening`."""
-        in_force = {name: self.threshold(name, kind) for name in PROMOTION_THRESHOLDS}
-        return unrecorded_loosening("promotion", PROMOTION_THRESHOLDS, in_force, self.loosened, kind)

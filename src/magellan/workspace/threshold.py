@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -66,6 +66,38 @@ class Loosening(BaseModel):
     @classmethod
     def _json_has_no_dates(cls, value: Any) -> Any:
         return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+class Criteria(BaseModel):
+    """Thresholds that differ from the defaults of the strategy's kind; null takes the default.
+
+    A section of the config: its subclass names the section and its table, and has a field for each row of it.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    SECTION: ClassVar[str]
+    TABLE: ClassVar[Mapping[str, Threshold]]
+
+    version: Literal[1] = Field(1, description="of the defaults that this strategy is judged by")
+    loosened: tuple[Loosening, ...] = Field(
+        (), description="who loosened what and why: one entry for every threshold looser than its default"
+    )
+
+    @field_validator("loosened", mode="before")
+    @classmethod
+    def _json_has_no_tuples(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    def threshold(self, name: str, kind: Kind) -> float:
+        """The threshold in force, named as in the table: what the config sets, else the kind's default."""
+        stated = getattr(self, name)
+        return float(self.TABLE[name].default(kind) if stated is None else stated)
+
+    def unrecorded_loosening(self, kind: Kind) -> tuple[str, ...]:
+        """What is wrong between loosened thresholds and the record of them; see `unrecorded_loosening` below."""
+        in_force = {name: self.threshold(name, kind) for name in self.TABLE}
+        return unrecorded_loosening(self.SECTION, self.TABLE, in_force, self.loosened, kind)
 
 
 def unrecorded_loosening(

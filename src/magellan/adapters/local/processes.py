@@ -12,7 +12,7 @@ from typing import Any
 
 from magellan.adapters.local.batches import batches
 from magellan.errors import TryAgain
-from magellan.ports.executor import Answer, Given, Item, Work, noted
+from magellan.ports.executor import Answer, Given, Item, Work, answers
 
 
 class ProcessExecutor:
@@ -109,11 +109,4 @@ def _carry_out(items: list[Any]) -> list[Any]:
     assert _work is not None, "a process is told its work before its items"
     if _function is None:
         _function = _work.begin(_work.given)
-    answers = []
-    for item in items:
-        try:
-            answers.append(_function(item))
-        except BaseException as error:
-            noted(error, _work.describe(item))
-            raise
-    return answers
+    return answers(_work, _function, items)
