@@ -105,6 +105,12 @@ def rewritten(
         ),
         ("LAZY = {'Label': 'shop.regime:Label'}", "LAZY = {'Label': 'shop.strategies.regime:Label'}"),
         ("import_module('..regime', __package__)", "import_module('..strategies.regime', __package__)"),
+        ("import_module('.regime', 'shop')", "import_module('.strategies.regime', 'shop')"),
+        (
+            "symbol_by_name('.regime:label', package='shop')",
+            "symbol_by_name('.strategies.regime:label', package='shop')",
+        ),
+        ("x = '.regime', 'shop'", "x = '.regime', 'shop'"),
         (
             "def f(x: 'shop.regime.Label') -> 'list[shop.regime.Label]': ...",
             "def f(x: 'shop.strategies.regime.Label') -> 'list[shop.strategies.regime.Label]': ...",

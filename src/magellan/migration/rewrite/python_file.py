@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
 from magellan.migration.encoding import Text
@@ -16,6 +13,7 @@ from magellan.migration.rewrite.attribute_edits import attribute_references, roo
 from magellan.migration.rewrite.bindings import bindings_of
 from magellan.migration.rewrite.bystanders import Bystanders
 from magellan.migration.rewrite.code_in_text import CodeInText
+from magellan.migration.rewrite.code_strings import CodeString, code_strings
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.import_edits import Importer, import_references, relative_name
 from magellan.migration.rewrite.interest import Interest
@@ -25,29 +23,11 @@ from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
 from magellan.migration.source import Source, Span
 
-# Functions whose first string names a module, or something in one, even where it has a single part.
-NAMES_A_MODULE: Final = frozenset(
-    {"__import__", "delattr", "find_loader", "find_spec", "get_data", "get_loader", "import_from_string"}
-    | {"import_module", "import_object", "import_string", "importorskip", "load_module", "locate", "patch"}
-    | {"resolve_name", "run_module", "setattr"}
-)
 # Behind other code on its line, or after an end of line that only old systems wrote.
 _HIDDEN_IMPORT: Final = re.compile(rb"[;:][ \t]*(?:from|import)\b|\r(?!\n)")
+_RELATIVE_NAME: Final = re.compile(r"\.+[^\W\d]\w*(?:\.\w+)*(?::[\w.]+)?")
 _COMMENT: Final = re.compile(rb"#[^\r\n]*")
 _FILE: Final = re.compile(rb"(?<![\w.])__file__(?!\w)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _String:
-    """A string in the code, as it stands there with its quotes."""
-
-    node: ast.Constant
-    span: Span
-    is_docstring: bool
-    is_annotation: bool
-    is_in_f_string: bool
-    names_module: bool  # it is an argument of a function that takes a module's name, or follows "-m"
-    is_in_all: bool
 
 
 class PythonFiles:
@@ -78,7 +58,7 @@ class PythonFiles:
             bindings = bindings_of(imports.statements, importer, self._renames, self._contents)
             found += attribute_references(imports.tree, source, bindings, self._renames, self._contents, rest)
             if rest:
-                strings = list(_strings(imports.tree, source, rest))
+                strings = list(code_strings(imports.tree, source, rest))
                 for string in strings:
                     found += self._in_string(string, text.utf8, source, importer, rest)
                 spans = [string.span for string in strings]
@@ -113,7 +93,7 @@ class PythonFiles:
         return imports, list(found)
 
     def _in_string(
-        self, string: _String, utf8: bytes, source: Source, importer: Importer, interest: Interest
+        self, string: CodeString, utf8: bytes, source: Source, importer: Importer, interest: Interest
     ) -> Iterator[Reference]:
         value = string.node.value
         plain = value.decode("latin-1") if isinstance(value, bytes) else value
@@ -152,7 +132,7 @@ class PythonFiles:
                 edits=() if at < 0 else (Edit(span=Span(at, at + len(old.encode())), text=new.encode()),),
             )
             return
-        if plain.startswith(".") and plain.strip(".").replace(".", "").isidentifier():
+        if _RELATIVE_NAME.fullmatch(plain):
             yield from self._relative(string, plain, utf8, importer)
             return
         kind = ReferenceKind.ANNOTATION if string.is_annotation else ReferenceKind.TEXT_IN_STRING
@@ -161,26 +141,27 @@ class PythonFiles:
             utf8, string.span, source, importer.path, ReferenceKind.PATH_IN_CODE, bare=False
         )
 
-    def _relative(self, string: _String, plain: str, utf8: bytes, importer: Importer) -> Iterator[Reference]:
-        """`import_module(".sub", __package__)`."""
-        package = (importer.package or "").split(".")
-        level = len(plain) - len(plain.lstrip("."))
-        if not importer.package or level > len(package):
+    def _relative(
+        self, string: CodeString, plain: str, utf8: bytes, importer: Importer
+    ) -> Iterator[Reference]:
+        """`import_module(".sub", __package__)`, `symbol_by_name(".sub:name", package="shop")`."""
+        base = string.package or importer.package or ""
+        new_base = self._renames.new_name(base) if string.package else importer.new_package
+        said = plain.partition(":")[0]
+        module = _from_package(said, base)
+        if module is None or not self._renames.before.knows(module):
             return
-        module = ".".join([*package[: len(package) - level + 1], plain[level:]])
-        if not self._renames.before.knows(module):
-            return
-        new = relative_name(self._renames.new_name(module), importer.new_package)
+        new = relative_name(self._renames.new_name(module), new_base)
         at = utf8.find(plain.encode(), string.span.start, string.span.end)
-        if new is None or new == plain or at < 0:
+        if new is None or new == said or at < 0:
             return
         yield Reference(
             kind=ReferenceKind.STRING,
             line=string.node.lineno,
-            old=plain,
+            old=said,
             new=new,
             certain=string.names_module,
-            edits=(Edit(span=Span(at, at + len(plain.encode())), text=new.encode()),),
+            edits=(Edit(span=Span(at, at + len(said.encode())), text=new.encode()),),
         )
 
     def _in_all(self, name: str, line: int, importer: Importer) -> Iterator[Reference]:
@@ -215,94 +196,14 @@ def _is_in_a_string(imports: FileImports, utf8: bytes, interest: Interest) -> bo
     return False
 
 
-def _strings(tree: ast.Module, source: Source, interest: Interest) -> Iterator[_String]:
-    """Strings in which any of the words of interest stands."""
-    lines = interest.line_numbers(source)
-    waiting: list[tuple[ast.AST, bool, bool, bool, bool]] = [(tree, False, False, False, False)]
-    while waiting:
-        node, annotation, f_string, names_module, in_all = waiting.pop()
-        if isinstance(node, ast.expr | ast.stmt) and not _is_on(node, lines):
-            continue
-        if isinstance(node, ast.Constant):
-            if isinstance(node.value, str | bytes):
-                yield _String(
-                    node=node,
-                    span=source.span_of(node),
-                    is_docstring=False,
-                    is_annotation=annotation,
-                    is_in_f_string=f_string,
-                    names_module=names_module,
-                    is_in_all=in_all,
-                )
-            continue
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            if isinstance(node.value.value, str):
-                yield _String(
-                    node=node.value,
-                    span=source.span_of(node.value),
-                    is_docstring=True,
-                    is_annotation=False,
-                    is_in_f_string=False,
-                    names_module=False,
-                    is_in_all=False,
-                )
-            continue
-        if isinstance(node, ast.JoinedStr):
-            # Before Python 3.12 its parts have no places of their own: the whole is looked through.
-            yield _String(
-                node=ast.Constant(value=" ", lineno=node.lineno),
-                span=source.span_of(node),
-                is_docstring=False,
-                is_annotation=False,
-                is_in_f_string=True,
-                names_module=False,
-                is_in_all=False,
-            )
-            continue
-        if isinstance(node, ast.Name | ast.Pass | ast.Import | ast.ImportFrom):
-            continue
-        for name, value in ast.iter_fields(node):
-            if value is None or isinstance(value, str | int):
-                continue
-            noted = annotation or name in ("annotation", "returns")
-            listed = in_all or (
-                name == "value"
-                and isinstance(node, ast.Assign | ast.AugAssign)
-                and any(isinstance(each, ast.Name) and each.id == "__all__" for each in _targets(node))
-            )
-            if not isinstance(value, list):
-                if isinstance(value, ast.AST):
-                    waiting.append((value, noted, f_string, False, listed))
-                continue
-            takes_module = (
-                name == "args" and isinstance(node, ast.Call) and _callee(node.func) in NAMES_A_MODULE
-            )
-            for each in value:
-                if isinstance(each, ast.AST):
-                    waiting.append((each, noted, f_string, takes_module, listed))
-                    # The first argument, or what follows "-m" in a command.
-                    takes_module = isinstance(each, ast.Constant) and each.value == "-m"
-
-
-def _is_on(node: ast.expr | ast.stmt, lines: Sequence[int]) -> bool:
-    """Whether any of the lines is one of the node's, its decorators included."""
-    first = node.lineno
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.decorator_list:
-        first = node.decorator_list[0].lineno
-    at = bisect_left(lines, first)
-    return at < len(lines) and lines[at] <= (node.end_lineno or first)
-
-
-def _targets(node: ast.Assign | ast.AugAssign) -> Sequence[ast.expr]:
-    return node.targets if isinstance(node, ast.Assign) else [node.target]
-
-
-def _callee(function: ast.expr) -> str:
-    """The last name of what is called; of `patch.object` and `patch.dict`, `patch`."""
-    if isinstance(function, ast.Attribute):
-        inner = _callee(function.value) if isinstance(function.value, ast.Attribute | ast.Name) else ""
-        return "patch" if inner == "patch" else function.attr
-    return function.id if isinstance(function, ast.Name) else ""
+def _from_package(relative: str, package: str) -> str | None:
+    """The module that a relative name means there; None where the dots lead out of all packages."""
+    name = relative.lstrip(".")
+    level = len(relative) - len(name)
+    parts = package.split(".")
+    if not package or level > len(parts):
+        return None
+    return ".".join([*parts[: len(parts) - level + 1], name])
 
 
 def _file_arithmetic(utf8: bytes, source: Source, old: str, new: str) -> Iterator[Reference]:

@@ -1,0 +1,154 @@
+"""Strings in Python code in which something that moves could be named, and what each of them is there for."""
+
+from __future__ import annotations
+
+import ast
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from magellan.migration.rewrite.interest import Interest
+from magellan.migration.source import Source, Span
+
+# Functions whose first string names a module, or something in one, even where it has a single part.
+NAMES_A_MODULE: Final = frozenset(
+    {"__import__", "delattr", "find_loader", "find_spec", "get_data", "get_loader", "import_from_string"}
+    | {"import_module", "import_object", "import_string", "importorskip", "load_module", "locate", "patch"}
+    | {"resolve_name", "run_module", "setattr"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeString:
+    """A string in the code, as it stands there with its quotes."""
+
+    node: ast.Constant
+    span: Span
+    is_docstring: bool = False
+    is_annotation: bool = False
+    is_in_f_string: bool = False
+    names_module: bool = False  # it is an argument of a function that takes a module's name, or follows "-m"
+    is_in_all: bool = False
+    package: str = ""  # that the call counts a relative name from, where it says so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What a node stands in."""
+
+    annotation: bool = False
+    all_names: bool = False
+    names_module: bool = False
+    package: str = ""
+
+
+_NOTHING: Final = _Around()
+
+
+def code_strings(tree: ast.Module, source: Source, interest: Interest) -> Iterator[CodeString]:
+    """Strings on lines on which any of the words of interest stands."""
+    lines = interest.line_numbers(source)
+    waiting: list[tuple[ast.AST, _Around]] = [(tree, _NOTHING)]
+    while waiting:
+        node, around = waiting.pop()
+        if isinstance(node, ast.expr | ast.stmt) and not _is_on(node, lines):
+            continue
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str | bytes):
+                yield CodeString(
+                    node=node,
+                    span=source.span_of(node),
+                    is_annotation=around.annotation,
+                    names_module=around.names_module,
+                    is_in_all=around.all_names,
+                    package=around.package,
+                )
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            if isinstance(node.value.value, str):
+                yield CodeString(node=node.value, span=source.span_of(node.value), is_docstring=True)
+        elif isinstance(node, ast.JoinedStr):
+            # Before Python 3.12 its parts have no places of their own: the whole is looked through.
+            plain = ast.Constant(value=" ", lineno=node.lineno)
+            yield CodeString(node=plain, span=source.span_of(node), is_in_f_string=True)
+        elif not isinstance(node, ast.Name | ast.Pass | ast.Import | ast.ImportFrom):
+            waiting.extend(_inside(node, around))
+
+
+def _inside(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]:
+    inherited = around
+    if around.names_module or around.package:
+        inherited = _Around(annotation=around.annotation, all_names=around.all_names)
+    for name, value in ast.iter_fields(node):
+        inner = inherited
+        if name in ("annotation", "returns"):
+            inner = _Around(annotation=True, all_names=around.all_names)
+        elif name == "value" and isinstance(node, ast.Assign | ast.AugAssign) and _is_all(node):
+            inner = _Around(annotation=around.annotation, all_names=True)
+        if isinstance(value, ast.AST):
+            yield value, inner
+        elif isinstance(value, list):
+            if name == "args" and isinstance(node, ast.Call):
+                yield from _arguments(node, inner)
+            else:
+                yield from _commands(value, inner)
+
+
+def _arguments(call: ast.Call, around: _Around) -> Iterator[tuple[ast.AST, _Around]]:
+    """The first one may name a module, and may be counted from a package that another one names."""
+    package, takes_module = _package_said_by(call), _callee(call.func) in NAMES_A_MODULE
+    if not call.args or not (package or takes_module):
+        yield from _commands(call.args, around)
+        return
+    first = _Around(
+        annotation=around.annotation, all_names=around.all_names, names_module=True, package=package
+    )
+    yield call.args[0], first
+    yield from _commands(call.args[1:], around)
+
+
+def _commands(nodes: Sequence[object], around: _Around) -> Iterator[tuple[ast.AST, _Around]]:
+    """What follows "-m" in a command names a module."""
+    follows = False
+    for node in nodes:
+        if not isinstance(node, ast.AST):
+            continue
+        if follows:
+            yield node, _Around(annotation=around.annotation, all_names=around.all_names, names_module=True)
+        else:
+            yield node, around
+        follows = isinstance(node, ast.Constant) and node.value == "-m"
+
+
+def _package_said_by(call: ast.Call) -> str:
+    """`import_module(".regime", "shop")`, `symbol_by_name(".regime:label", package="shop")`."""
+    relative = call.args[0] if call.args else None
+    if not (isinstance(relative, ast.Constant) and isinstance(relative.value, str)):
+        return ""
+    if not relative.value.startswith("."):
+        return ""
+    said = [each.value for each in call.keywords if each.arg == "package"] or call.args[1:2]
+    package = said[0] if said else None
+    return package.value if isinstance(package, ast.Constant) and isinstance(package.value, str) else ""
+
+
+def _is_on(node: ast.expr | ast.stmt, lines: Sequence[int]) -> bool:
+    """Whether any of the lines is one of the node's, its decorators included."""
+    first = node.lineno
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.decorator_list:
+        first = node.decorator_list[0].lineno
+    at = bisect_left(lines, first)
+    return at < len(lines) and lines[at] <= (node.end_lineno or first)
+
+
+def _is_all(node: ast.Assign | ast.AugAssign) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets)
+
+
+def _callee(function: ast.expr) -> str:
+    """The last name of what is called; of `patch.object` and `patch.dict`, `patch`."""
+    if isinstance(function, ast.Attribute):
+        inner = _callee(function.value) if isinstance(function.value, ast.Attribute | ast.Name) else ""
+        return "patch" if inner == "patch" else function.attr
+    return function.id if isinstance(function, ast.Name) else ""
