@@ -24,25 +24,25 @@ def assert_they_agree(given: RunInput) -> None:
     assert not found, "\n".join(found)
 
 
-@settings(max_examples=20 * EXAMPLES)
+@settings(max_examples=10 * EXAMPLES)
 @given(run=runs(symbols_max=1))
 def test_one_symbol_gives_the_same_trades(run: RunInput) -> None:
     assert_they_agree(run)
 
 
-@settings(max_examples=20 * EXAMPLES)
+@settings(max_examples=10 * EXAMPLES)
 @given(run=runs(symbols_max=3))
 def test_symbols_that_share_the_money_give_the_same_trades(run: RunInput) -> None:
     assert_they_agree(run)
 
 
-@settings(max_examples=15 * EXAMPLES)
+@settings(max_examples=8 * EXAMPLES)
 @given(run=runs(symbols_max=2, volume=True))
 def test_orders_that_fill_in_parts_give_the_same_trades(run: RunInput) -> None:
     assert_they_agree(run)
 
 
-@settings(max_examples=15 * EXAMPLES)
+@settings(max_examples=8 * EXAMPLES)
 @given(run=runs(symbols_max=2, actions=True))
 def test_splits_and_dividends_give_the_same_trades(run: RunInput) -> None:
     assert_they_agree(run)
