@@ -134,6 +134,7 @@ class SimulatedHost:
         self.holder: str | None = None
         self.traders: list[tuple[float, str | None]] = []  # who held the account, from when
         self.halted = ""
+        self.leases: list[tuple[float, float]] = []  # when one was renewed, and for how long
         self.ledger_account = LEDGER_ACCOUNT  # the one that its instances trade
         world.hosts[name] = self
 
@@ -190,6 +191,14 @@ class SimulatedHost:
         armed = Armed(instance=instance, release_id=release_id, epoch=epoch + 1, by=by, at=self.world.now())
         self.arming[ledger_account] = armed
         return armed
+
+    @_counted
+    async def renew_lease(self, for_s: float, *, by: str) -> None:
+        self.leases.append((self.world.now_s, for_s))
+
+    @_counted
+    async def end_lease(self) -> None:
+        self.leases.clear()
 
     @_counted
     async def session(self, ledger_account: str) -> SessionLook:

@@ -39,6 +39,8 @@ ARGUMENTS = {
     "look": {"key": "test-moods-1"},
     "armed": {"ledger_account": "a"},
     "arm": {"ledger_account": "a", "instance": None, "release_id": None, "epoch": 3, "by": "ada"},
+    "renew_lease": {"for_s": 10.0, "by": "desk"},
+    "end_lease": {},
     "session": {"ledger_account": "a"},
 }
 ANSWERS = {

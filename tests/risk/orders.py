@@ -46,6 +46,7 @@ def view(**changed: Any) -> RiskView:
     known: dict[str, Any] = {
         "at": NOW,
         "halted": False,
+        "lease_lapsed": "",
         "breakers_tripped": (),
         "reference_price": Decimal(100),
         "last_price": Decimal(100),

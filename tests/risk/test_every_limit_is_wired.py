@@ -86,6 +86,7 @@ ORDER_CASES: dict[str, OrderCase] = {
 # Rules without a key: they always hold.
 ALWAYS: dict[Rule, tuple[dict[str, Any], OrderPurpose]] = {
     Rule.HALTED: ({"halted": True}, OrderPurpose.ENTRY),
+    Rule.LEASE: ({"lease_lapsed": "desk has not renewed it for 10 s"}, OrderPurpose.ENTRY),
     Rule.BREAKERS: ({"breakers_tripped": ("drawdown",)}, OrderPurpose.ENTRY),
     Rule.TRADING_BLOCKED: ({"trading_blocked": True}, OrderPurpose.ENTRY),
     Rule.SYMBOL_HALTED: ({"symbol_halted": True}, OrderPurpose.ENTRY),

@@ -38,6 +38,7 @@ def test_an_entry_that_keeps_every_limit_is_let_in() -> None:
 # What each field means for an entry when nobody knows it.
 UNKNOWN = {
     "halted": Rule.HALTED,
+    "lease_lapsed": Rule.LEASE,
     "breakers_tripped": Rule.BREAKERS,
     "reference_price": Rule.PRICE_COLLAR,
     "last_price": Rule.ORDER_USD,
@@ -93,6 +94,7 @@ def test_a_sum_that_cannot_be_negative_counts_as_unknown() -> None:
 NOTHING_KNOWN = {f.name: None for f in fields(RiskView) if f.name != "at"}
 EVERYTHING_WRONG = {
     "halted": True,
+    "lease_lapsed": "nobody has renewed it",
     "breakers_tripped": ("daily loss", "drawdown"),
     "trading_blocked": True,
     "symbol_halted": True,

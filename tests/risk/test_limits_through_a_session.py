@@ -171,6 +171,10 @@ def symbol_halted(small: SmallSession) -> None:
     small.tell(e.SymbolHalted(at=small.now, symbol="AMC", halted=True, reason="T1"))
 
 
+def lease_lapses(small: SmallSession) -> None:
+    small.tell(e.LeaseTold(at=small.now, lapsed="desk has not renewed it for 10 s"))
+
+
 def account_blocked(small: SmallSession) -> None:
     small.blocked = True
     small.broker_tells()
@@ -191,6 +195,7 @@ def out_of_buying_power(small: SmallSession) -> None:
     [
         (halted, Rule.HALTED),
         (symbol_halted, Rule.SYMBOL_HALTED),
+        (lease_lapses, Rule.LEASE),
         (account_blocked, Rule.TRADING_BLOCKED),
         (account_silent, Rule.TRADING_BLOCKED),
         (out_of_buying_power, Rule.BUYING_POWER),
@@ -202,6 +207,32 @@ def test_what_closes_the_door_to_every_entry_closes_it_in_a_session(before: Happ
     small.bar(100)
     assert small.bought == []
     assert [denied.rule for denied in small.denied] == [rule]
+
+
+def test_a_host_that_is_cut_off_leaves_what_it_holds_and_enters_again_once_its_lease_is_renewed() -> None:
+    small = SmallSession().start()
+    small.bar(100)
+    assert small.held == {"AMC": Decimal(10)}
+    lease_lapses(small)
+    assert small.session.entries_refused == "the host's lease has lapsed: desk has not renewed it for 10 s"
+    bars(100, 100, 100)(small)
+    assert small.held == {"AMC": Decimal(0)}
+    assert Rule.LEASE in {denied.rule for denied in small.denied}
+    small.tell(e.LeaseTold(at=small.now, lapsed=""))
+    assert small.session.entries_refused is None
+    bars(100, 100)(small)
+    small.broker_tells()  # minutes have passed since it last did
+    small.bar(100)
+    assert len(small.bought) == 2
+
+
+def test_an_entry_that_waits_at_the_broker_is_withdrawn_when_the_lease_lapses() -> None:
+    # Its limit is out of the market's reach, so it waits; this broker says so of whatever is withdrawn.
+    small = SmallSession(strategy=BuysAtALimit(), config={"risk": {"price_collar_fraction_max": 0.5}}).start()
+    small.bar(100)
+    assert len(small.bought) == 1
+    with pytest.raises(AssertionError, match=small.bought[0].client_order_id):
+        lease_lapses(small)
 
 
 # --- Breakers ----------------------------------------------------------------------------------------------------
@@ -345,6 +376,7 @@ def test_an_open_trade_is_left_though_everything_is_halted_and_tripped_incident_
     failures(small)
     halted(small)
     symbol_halted(small)
+    lease_lapses(small)
     account_silent(small)
     small.bar(100)
     small.bar(100)

@@ -106,6 +106,13 @@ class FillingDisk:
         return self.writer.append(entries)
 
 
+class NoLease:
+    """Keeps `HostLease`: nobody asks for one here."""
+
+    def lapsed(self) -> str:
+        return ""
+
+
 class Quiet:
     """Keeps `HeartbeatSink` and `Notifier`."""
 
@@ -145,7 +152,7 @@ def run(room: int) -> tuple[Listening, FillingDisk, Quiet]:
         disk = FillingDisk(writer, room)
         around = World(
             broker=broker, bars=NoBars(), writer=disk, pace=StandingTime(), operator=Asked(),
-            heartbeat=quiet, notifier=quiet,
+            heartbeat=quiet, notifier=quiet, lease=NoLease(),
         )  # fmt: skip
         with pytest.raises(AskOperator, match="the disk is full"):
             asyncio.run(

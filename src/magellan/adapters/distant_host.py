@@ -71,6 +71,14 @@ class DistantHost(ABC):
         found: Armed = await self._ask("arm", given)
         return found
 
+    async def renew_lease(self, for_s: float, *, by: str) -> None:
+        """See the port."""
+        await self._ask("renew_lease", {"for_s": for_s, "by": by})
+
+    async def end_lease(self) -> None:
+        """See the port."""
+        await self._ask("end_lease")
+
     async def session(self, ledger_account: str) -> SessionLook:
         """See the port."""
         found: SessionLook = await self._ask("session", {"ledger_account": ledger_account})

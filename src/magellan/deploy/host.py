@@ -91,6 +91,14 @@ class Host(Protocol):
         """
         ...
 
+    async def renew_lease(self, for_s: float, *, by: str) -> None:
+        """Let the host's sessions enter for so long from now; from the first one on, only while it is renewed."""
+        ...
+
+    async def end_lease(self) -> None:
+        """Let them enter without one again. A host that has none is left as it is."""
+        ...
+
     async def session(self, ledger_account: str) -> SessionLook:
         """How the account's session is, by its ledger and its heartbeat."""
         ...

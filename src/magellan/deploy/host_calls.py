@@ -69,6 +69,8 @@ VERBS: Final[dict[str, Verb]] = {
         epoch=int,
         by=str,
     ),
+    "renew_lease": _verb(None, changes=True, for_s=float, by=str),
+    "end_lease": _verb(None, changes=True),
     "session": _verb(SessionLook, ledger_account=str),
 }
 

@@ -109,7 +109,8 @@ class InstanceLook:
     restarts: bool = False  # it has ended by itself, and the supervisor tries again
     report: InstanceReport | None = None  # of the process that runs, or ran last; None: it has said nothing
     report_age_s: float | None = None
-    last_words: tuple[str, ...] = ()  # the newest lines that it printed, oldest first
+    # The newest lines that it printed, oldest first; of one that is at work, perhaps those of an earlier look.
+    last_words: tuple[str, ...] = ()
 
     @property
     def condition(self) -> Condition | None:

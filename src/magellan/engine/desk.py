@@ -82,6 +82,7 @@ class Desk:
         self.orders_down_at: datetime | None = None
         self.clock_skew_s: float | None = None
         self.halted_symbols: set[str] = set()
+        self.lease_lapsed = ""  # why the host's lease does not hold; "": it does, or none is asked for
         self.touched: set[str] = set()  # symbols whose orders must be looked at in this turn
         self.flatten_unexplained: set[str] = set()  # symbols to leave, as nobody can explain what is held
         self.held_by_others: dict[
@@ -162,7 +163,7 @@ class Desk:
 
     def entries_end(self, plan: PlanState) -> bool:
         """Whether working entries of this plan are to be withdrawn: nobody enters any more."""
-        return self.safety.switch.refuses_entries or self.ending is not None
+        return self.safety.switch.refuses_entries or self.ending is not None or bool(self.lease_lapsed)
 
     # --- What is said -----------------------------------------------------------------------------------------
 

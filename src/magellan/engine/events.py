@@ -57,6 +57,7 @@ class Started:
     history: Mapping[str, Bars]  # closed bars of every symbol, reference symbols too; warm-up included
     source: str  # of the bars: vendor and feed
     orders_up: bool = False  # the order stream listens already
+    lease_lapsed: str = ""  # as in `LeaseTold`
     assets: Mapping[str, TradableAsset] = field(default_factory=dict)
     actions: tuple[CorporateAction, ...] = ()  # splits and dividends of these symbols that may matter
 
@@ -106,6 +107,14 @@ class SymbolHalted:
     symbol: str
     halted: bool
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseTold:
+    """Whether this host's lease holds, which the control side renews. While it does not, nothing is entered."""
+
+    at: datetime
+    lapsed: str  # why; "": it holds, or none is asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +231,7 @@ Event = (
     | FeedUp
     | FeedDown
     | SymbolHalted
+    | LeaseTold
     | ActionsTold
     | OrderTold
     | OrdersUp

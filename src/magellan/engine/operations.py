@@ -66,6 +66,21 @@ class Operations:
                 desk.ending_flat = True
         desk.touched |= set(desk.state.active)
 
+    def leased(self, lapsed: str) -> None:
+        """The host's lease holds, or has lapsed. Nobody reaches us then: what is held is left as ever, nothing is
+        entered, and what was sent to enter is withdrawn."""
+        desk, was = self._desk, self._desk.lease_lapsed
+        desk.lease_lapsed = lapsed
+        if bool(was) == bool(lapsed):
+            return
+        if lapsed:
+            for symbol in list(desk.state.active):
+                self._entries.drop_waiting(symbol)
+            desk.alert(Severity.CRITICAL, f"the host's lease has lapsed, and nothing is entered: {lapsed}")
+        else:
+            desk.alert(Severity.WARNING, "the host's lease is renewed: entries are allowed again")
+        desk.touched |= set(desk.state.active)
+
     def go_on(self) -> None:
         """Carry on with what takes more than one event: flattening, and ending."""
         desk, state = self._desk, self._desk.state

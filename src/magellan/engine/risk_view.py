@@ -58,6 +58,7 @@ def risk_view(
     return RiskView(
         at=desk.now,
         halted=desk.safety.switch.refuses_entries,
+        lease_lapsed=desk.lease_lapsed,
         breakers_tripped=desk.safety.tripped,
         reference_price=reference,
         last_price=desk.last_price(symbol),

@@ -107,6 +107,8 @@ class Session:
         """Why nothing would be entered now; None: entries are open, as far as the session itself goes."""
         if self._desk.safety.switch.refuses_entries:
             return "halted"
+        if self._desk.lease_lapsed:
+            return f"the host's lease has lapsed: {self._desk.lease_lapsed}"
         if self._desk.safety.tripped:
             return f"tripped: {', '.join(self._desk.safety.tripped)}"
         if self._reconciler.refused:
@@ -150,6 +152,7 @@ class Session:
             for tripped in desk.safety.begins(desk.now, ledger_is_empty=ledger_is_empty, known_by=known_by):
                 desk.trip(tripped)
         desk.orders_up = event.orders_up
+        self._operations.leased(event.lease_lapsed)
         for symbol, bars in event.history.items():
             desk.histories[symbol] = History(bars)
         for symbol in setup.symbols:
@@ -197,6 +200,9 @@ class Session:
             self._watch.check()
         words = "is halted" if event.halted else "trades again"
         self._desk.alert(Severity.WARNING, f"{event.symbol} {words}: {event.reason}")
+
+    def _on_lease(self, event: e.LeaseTold) -> None:
+        self._operations.leased(event.lapsed)
 
     def _on_actions(self, event: e.ActionsTold) -> None:
         known = set(map(repr, self._actions))
@@ -473,6 +479,7 @@ _HANDLERS: Final[dict[type, Callable[[Session, Any], None]]] = {
     e.FeedUp: Session._on_feed_up,
     e.FeedDown: Session._on_feed_down,
     e.SymbolHalted: Session._on_halt,
+    e.LeaseTold: Session._on_lease,
     e.ActionsTold: Session._on_actions,
     e.OrderTold: Session._on_order,
     e.OrdersUp: Session._on_orders_up,

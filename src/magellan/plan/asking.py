@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -52,6 +52,30 @@ async def asked(
         await asyncio.sleep(pause_s)
         pause_s *= 2
     return Unknown(why=f"looking failed: {failure.why}"), failure
+
+
+async def side_by_side(
+    questions: Sequence[Callable[[], Coroutine[Any, Any, Returned]]], *, at_once: int
+) -> list[Returned]:
+    """The answers, in the order of the questions, so many of which are asked at the same time.
+
+    Steps of a batch do not depend on each other: neither need their checks wait for each other, which on hosts that are
+    far away is most of the time.
+    """
+    answers: list[Returned] = []
+    for first in range(0, len(questions), at_once):
+        some = questions[first : first + at_once]
+        if len(some) == 1:
+            answers.append(await some[0]())
+            continue
+        asking = [asyncio.ensure_future(question()) for question in some]
+        try:
+            answers += await asyncio.gather(*asking)
+        finally:
+            for each in asking:
+                each.cancel()  # where one was stopped, the others end with it
+            await asyncio.gather(*asking, return_exceptions=True)
+    return answers
 
 
 async def _within(step: Step[World_contra], call: Awaitable[Returned]) -> Returned:

@@ -13,10 +13,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Generic
 
 from magellan.errors import FixInput, Interrupted
-from magellan.plan.asking import Failure, asked, called
+from magellan.plan.asking import Failure, asked, called, side_by_side
 from magellan.plan.journal import Journal
 from magellan.plan.plan import OnFailure, Phase, Plan, differences
 from magellan.plan.records import Aim, Ended, Ending, Event, Record, StepRecord, Stopped, Turned
@@ -186,7 +187,7 @@ class _Run(Generic[World_contra]):
             self._meter.begin(phase, first, self._state)
             for group in phase.groups:
                 numbers = [first + at for at in group if not self._is_settled(first + at)]
-                intended, failure = await self._intend(numbers)
+                intended, failure = await self._intend(numbers, phase.at_once)
                 failure = await self._each(intended, self._do, phase.at_once) or failure
                 if failure is not None:
                     return failure
@@ -197,18 +198,19 @@ class _Run(Generic[World_contra]):
             self._meter.begin(phase, first, self._state)
             for group in reversed(phase.groups):
                 numbers = [first + at for at in reversed(group) if not self._is_settled(first + at)]
-                intended, failure = await self._intend_undo(numbers)
+                intended, failure = await self._intend_undo(numbers, phase.at_once)
                 failure = await self._each(intended, self._undo, phase.at_once) or failure
                 if failure is not None:
                     return failure
         return None
 
-    async def _intend(self, numbers: Sequence[int]) -> tuple[Sequence[int], _StepFailure | None]:
+    async def _intend(
+        self, numbers: Sequence[int], at_once: int
+    ) -> tuple[Sequence[int], _StepFailure | None]:
         """Look at every step of a group, and write down which will be done: none, where one of them fails."""
         records: list[StepRecord] = []
-        for number in numbers:
+        for number, answer in zip(numbers, await self._checked(numbers, at_once), strict=True):
             before = self._state.before(number)
-            answer = await self._ask(number, self._steps[number - 1].check, before)
             match answer:
                 case Done() if before is None:
                     records.append(self._step_record(number, Event.FOUND_DONE, note=answer.note))
@@ -226,12 +228,13 @@ class _Run(Generic[World_contra]):
                     return (), self._failure(number, answer.why, asks=before is not None)
         return self._intended(records), None
 
-    async def _intend_undo(self, numbers: Sequence[int]) -> tuple[Sequence[int], _StepFailure | None]:
+    async def _intend_undo(
+        self, numbers: Sequence[int], at_once: int
+    ) -> tuple[Sequence[int], _StepFailure | None]:
         """The same for the way back. Steps of which nothing is left are settled by it."""
         records: list[StepRecord] = []
         failed: _StepFailure | None = None
-        for number in numbers:
-            answer = await self._ask(number, self._steps[number - 1].check, self._state.before(number))
+        for number, answer in zip(numbers, await self._checked(numbers, at_once), strict=True):
             match answer:
                 case Done() | Begun():
                     records.append(self._step_record(number, Event.UNDO_INTENT))
@@ -242,6 +245,14 @@ class _Run(Generic[World_contra]):
                     records.append(self._step_record(number, Event.UNDO_FAILED, note=answer.why))
                     failed = failed or self._failure(number, f"cannot be undone: {answer.why}", asks=True)
         return self._intended(records), failed
+
+    async def _checked(self, numbers: Sequence[int], at_once: int) -> list[Answer]:
+        """How the world stands to each of these steps."""
+        questions = [
+            partial(self._ask, number, self._steps[number - 1].check, self._state.before(number))
+            for number in numbers
+        ]
+        return await side_by_side(questions, at_once=at_once)
 
     def _intended(self, records: Sequence[StepRecord]) -> Sequence[int]:
         """Write down what was found and what is meant. Gives the steps that will be done, or undone."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
-from magellan.plan.asking import asked
+from magellan.plan.asking import asked, side_by_side
 from magellan.plan.plan import Plan
 from magellan.plan.records import Aim, Record
 from magellan.plan.standing import SETTLED, JournalState
@@ -29,6 +30,7 @@ class Finding(StrEnum):
     NOT_KNOWN = "not known"
 
 
+_ASKED_AT_ONCE: Final = 16  # nothing is changed meanwhile, so no question waits for another one's answer
 _SETTLED: Final = (Finding.DONE_ALREADY, Finding.NOTHING_TO_UNDO)
 _REFUSED: Final = (Finding.CANNOT_BE_DONE, Finding.CANNOT_BE_UNDONE, Finding.NOT_KNOWN)
 
@@ -49,8 +51,11 @@ async def preview(plan: Plan[World_contra], world: World_contra) -> Preview:
     """What carrying it out would do."""
     shadow = _Shadow()
     found = []
-    for number, step in enumerate(plan.steps, start=1):
-        answer, _ = await asked(step, step.check, world, None)
+    answers: list[Answer] = []
+    for phase in plan.phases:
+        questions = [partial(asked, step, step.check, world, None) for step in phase.steps]
+        answers += [answer for answer, _ in await side_by_side(questions, at_once=_ASKED_AT_ONCE)]
+    for number, (step, answer) in enumerate(zip(plan.steps, answers, strict=True), start=1):
         found.append(shadow.status(number, step, _FORWARD[type(answer)], answer))
     return _preview(plan, "dry run", found)
 

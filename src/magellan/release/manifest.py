@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal, Self
 
@@ -85,7 +86,7 @@ class Manifest(_Part):
     commit: Commit | None  # None: the folder is under no version control
     files: tuple[ReleaseFile, ...]  # by path
 
-    @property
+    @cached_property
     def release_id(self) -> str:
         """SHA-256 of the manifest as it is written."""
         return hashlib.sha256(self.written()).hexdigest()

@@ -45,6 +45,7 @@ class Rule(StrEnum):
     """Why an order is refused. A rule that a key sets bears the key's name."""
 
     HALTED = "halted"
+    LEASE = "lease"
     BREAKERS = "breakers"
     TRADING_BLOCKED = "trading_blocked"
     SYMBOL_HALTED = "symbol_halted"
@@ -113,6 +114,7 @@ class RiskView:
     at: datetime  # aware, UTC
     # The switch and the breakers.
     halted: bool | None  # by the kill switch
+    lease_lapsed: str | None  # why the host's lease does not hold; "": it does, or none is asked for
     breakers_tripped: tuple[str, ...] | None
     # The symbol.
     reference_price: Decimal | None  # what the decision was made at
@@ -230,6 +232,10 @@ def _gates(request: OrderRequest, view: RiskView, limits: RiskLimits) -> Iterato
         yield _unknown(Rule.HALTED, "whether trading is halted is unknown")
     elif view.halted:
         yield Breach(rule=Rule.HALTED, reason="trading is halted")
+    if view.lease_lapsed is None:
+        yield _unknown(Rule.LEASE, "whether the host's lease holds is unknown")
+    elif view.lease_lapsed:
+        yield Breach(rule=Rule.LEASE, reason=f"the host's lease has lapsed: {view.lease_lapsed}")
     if view.breakers_tripped is None:
         yield _unknown(Rule.BREAKERS, "the state of the breakers is unknown")
     elif view.breakers_tripped:

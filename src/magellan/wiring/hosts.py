@@ -9,12 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from magellan.adapters.exchange_calendar import load_calendar
 from magellan.errors import FixInput
-from magellan.wiring.market import session_calendar
-from magellan.wiring.records import ledger
-from magellan.wiring.releases import release_store
-from magellan.wiring.sessions import heartbeat_file
 from magellan.workspace.workspace import FILE, LOCAL
 
 if TYPE_CHECKING:
@@ -261,6 +256,7 @@ def _compose_files(
     from magellan.deploy.instance import Instance
     from magellan.usecases.named_account import ledger_name
     from magellan.usecases.releases import open_release
+    from magellan.wiring.releases import release_store
 
     keys = workspace.settings.releases.trusted_keys
     opened = open_release(release_store(workspace), strategy, None, trusted_keys=keys)
@@ -351,9 +347,13 @@ def _installed_releases(
 
 
 def _session_look(workspace: Workspace, environment: Mapping[str, str], account: str) -> SessionLook:
+    from magellan.adapters.exchange_calendar import load_calendar
     from magellan.usecases.look_at_session import look_at_session
     from magellan.usecases.named_account import named_account
     from magellan.usecases.watch_session import seen_now
+    from magellan.wiring.market import session_calendar
+    from magellan.wiring.records import ledger
+    from magellan.wiring.sessions import heartbeat_file
 
     opened = ledger(workspace, environment)
     try:

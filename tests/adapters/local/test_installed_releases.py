@@ -140,3 +140,17 @@ def test_a_disk_that_is_full_leaves_what_was_there(
     with pytest.raises(AskOperator, match="the disk is full"):
         install(host, OTHER)
     assert everything(tmp_path) == before
+
+
+def test_an_edit_that_leaves_size_and_time_as_they_were_is_found_by_the_next_look(
+    host: InstalledReleases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("magellan.adapters.local.installed_releases._SETTLED_NS", 0)
+    release_id = install(host, RELEASE)
+    path = host.strategy_folder(release_id) / "strategy.py"
+    assert host.drift(release_id) == host.drift(release_id) == ()
+    was = path.stat()
+    path.chmod(0o644)
+    path.write_bytes(b"FAST = 99\n")
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert host.drift(release_id) == ("strategy/strategy.py was edited",)

@@ -3,6 +3,7 @@
 host/installed, host/engines   `installed_releases.py`
 host/instances/KEY/            instance.json (what it is), report.json (what it says of itself), log
 host/armed/ACCOUNT.json        who may trade the account
+host/lease.json                `lease_file.py`; not there: nobody needs one to enter
 host/pycache, host/kernels     compiled code, so that releases stay read-only and a new one starts at once
 """
 
@@ -24,12 +25,13 @@ from urllib.parse import quote
 from magellan.adapters.durable_file import cannot_write, make_folder_durably, write_durably
 from magellan.adapters.local.environments import Environments
 from magellan.adapters.local.installed_releases import InstalledReleases
+from magellan.adapters.local.lease_file import LeaseFile
 from magellan.deploy.arming import NOBODY, Armed
 from magellan.deploy.health import SessionLook
 from magellan.deploy.host import HostFacts, Installed
-from magellan.deploy.instance import Instance, InstanceLook, InstanceReport, Process
+from magellan.deploy.instance import Condition, Instance, InstanceLook, InstanceReport, Process
 from magellan.errors import AskOperator
-from magellan.ports.process_keeper import ProcessKeeper, ProcessTerms
+from magellan.ports.process_keeper import Kept, ProcessKeeper, ProcessTerms
 
 _STOP_WITHIN_S: Final = 20.0
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "TMPDIR")
@@ -40,6 +42,7 @@ class HostFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.lease = LeaseFile(folder / "lease.json")
         self._armed_seen: tuple[tuple[Path, int, int, int], Armed] | None = None
 
     def instance_folder(self, key: str) -> Path:
@@ -151,6 +154,7 @@ class LocalHost:
         self._keeper = keeper
         self._session = session
         self._environment = environment
+        self._printed: dict[str, tuple[int | None, tuple[str, ...]]] = {}  # by key: process, and its words
 
     @property
     def name(self) -> str:
@@ -246,9 +250,7 @@ class LocalHost:
             restarts=kept.restarts,
             report=report,
             report_age_s=age_s,
-            last_words=await asyncio.to_thread(
-                self._keeper.last_words, key, self._files.instance_folder(key) / "log"
-            ),
+            last_words=await self._last_words(key, kept, report),
         )
 
     async def armed(self, ledger_account: str) -> Armed:
@@ -263,9 +265,32 @@ class LocalHost:
             self._files.arm, ledger_account, instance, release_id, epoch=epoch, by=by
         )
 
+    async def renew_lease(self, for_s: float, *, by: str) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._files.lease.renew, for_s, by=by)
+
+    async def end_lease(self) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._files.lease.end)
+
     async def session(self, ledger_account: str) -> SessionLook:
         """See the port."""
         return await asyncio.to_thread(self._session, ledger_account)
+
+    async def _last_words(self, key: str, kept: Kept, report: InstanceReport | None) -> tuple[str, ...]:
+        """What it printed: of a process that is at work, that it has; of one that is not, the newest.
+
+        Asking systemd's journal takes longer than all the rest of a look, and a roll-out looks twenty times a second.
+        """
+        known = self._printed.get(key)
+        works = report is not None and report.condition not in (Condition.FAILED, Condition.STOPPED)
+        if known and known[1] and known[0] == kept.pid and works and not kept.restarts:
+            return known[1]
+        words = await asyncio.to_thread(
+            self._keeper.last_words, key, self._files.instance_folder(key) / "log"
+        )
+        self._printed[key] = (kept.pid, words)
+        return words
 
     def _install(self, release_id: str, content: bytes) -> None:
         self._releases.install(release_id, content)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,11 @@ from magellan.release.signature import Signature
 
 _KEPT: Final = "what was installed before"
 _CACHE: Final = "__pycache__"
+_SETTLED_NS: Final = (
+    2_000_000_000  # clocks of file systems are coarse: a file this young may change and look the same
+)
+
+_Signature = tuple[int, int, int, int]  # inode, size, mtime and ctime in ns
 
 
 class InstalledReleases:
@@ -34,6 +40,7 @@ class InstalledReleases:
         self._releases = folder / "installed"
         self._engines = folder / "engines"
         self._trusted_keys = trusted_keys
+        self._digests: dict[str, tuple[_Signature, str]] = {}  # of files that lie there as they did then
 
     def is_there(self, release_id: str) -> bool:
         return self.folder(release_id).is_dir()
@@ -167,15 +174,36 @@ class InstalledReleases:
         folder = self.folder(manifest.release_id)
         for file in manifest.files:
             try:
-                content = (folder / file.path).read_bytes()
+                digest = self._sha256(f"{folder}/{file.path}")
             except OSError as error:
                 yield f"{file.path}: {error.strerror}"
                 continue
-            if hashlib.sha256(content).hexdigest() != file.sha256:
+            if digest != file.sha256:
                 yield f"{file.path} was edited"
         listed = {file.path for file in manifest.files} | {MANIFEST, SIGNATURE}
         for path in sorted(_files_below(folder) - listed):
             yield f"{path} was added"
+
+    def _sha256(self, path: str) -> str:
+        """Of a file's content. One that was not touched since this process read it is not read again: a roll-back
+        asks four times within a second whether a release of some hundred files is whole.
+
+        Whatever is written to a file changes its ctime, which no user can set.
+        """
+        signature = _signature(path)
+        known = self._digests.get(path)
+        if known is not None and known[0] == signature:
+            return known[1]
+        began_ns = time.time_ns()
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        if _signature(path) == signature and signature[3] < began_ns - _SETTLED_NS:
+            self._digests[path] = (signature, digest)
+        return digest
+
+
+def _signature(path: str) -> _Signature:
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def engine_name(artifact: Artifact) -> str:
@@ -204,7 +232,8 @@ def _files_below(folder: Path) -> set[str]:
     for top in (folder, folder / ENGINE):
         for path, folders, names in os.walk(top):
             folders[:] = [each for each in folders if each != _CACHE]
-            found |= {Path(path, name).relative_to(folder).as_posix() for name in names}
+            inside = os.path.relpath(path, folder)
+            found |= {name if inside == "." else f"{inside}/{name}" for name in names}
     return found
 
 

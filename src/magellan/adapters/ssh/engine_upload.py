@@ -12,8 +12,9 @@ import hashlib
 import io
 import shlex
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import Any, Final
 
 from magellan.adapters.local.environments import environment_of
@@ -33,28 +34,13 @@ class UploadedEngine:
     name: str
     target: SshTarget
 
-    @cached_property
-    def archive(self) -> bytes:
-        """Its files, packed; the same files are always the same bytes."""
-        content = io.BytesIO()
-        with tarfile.open(fileobj=content, mode="w") as tar:
-            for path, file in sorted(ThisInstallation().engine_files().items()):
-                member = tarfile.TarInfo(path)
-                member.size = len(file)
-                tar.addfile(member, io.BytesIO(file))
-        return gzip.compress(content.getvalue(), compresslevel=6, mtime=0)
-
-    @cached_property
-    def digest(self) -> str:
-        return hashlib.sha256(self.archive).hexdigest()[:32]
-
     @property
     def _host_folder(self) -> str:
         return f"{self.target.folder}/.magellan/host"
 
     @property
     def _engine(self) -> str:
-        return f"{self._host_folder}/serving/{self.digest}"
+        return f"{self._host_folder}/serving/{_digest()}"
 
     @property
     def _environment(self) -> str:
@@ -96,7 +82,7 @@ class UploadedEngine:
             f"rm -rf {unfinished} && mkdir -p {unfinished} && tar -xzf - -C {unfinished} && sync {unfinished} && "
             f"{{ mv -T {unfinished} {engine} || test -d {engine}; }}"
         )
-        await self._run(connection, unpack, self.archive, _UPLOAD_WITHIN_S, "the engine cannot be put there")
+        await self._run(connection, unpack, _archive(), _UPLOAD_WITHIN_S, "the engine cannot be put there")
         if self.target.environment is not None:
             return
         make = [self.target.python, "-P", "-m", "magellan.adapters.local.environments"]
@@ -130,3 +116,30 @@ class UploadedEngine:
                 kept="what trades there",
                 next_step=f"make the host ready with `magellan host prepare {self.name}`",
             )
+
+
+@cache
+def _files() -> Mapping[str, bytes]:
+    """Read once for all hosts of a command."""
+    return ThisInstallation().engine_files()
+
+
+@cache
+def _digest() -> str:
+    """Of the files, and not of the archive: packing them takes longer than a whole roll-back, and is seldom needed."""
+    digest = hashlib.sha256()
+    for path, file in sorted(_files().items()):
+        digest.update(f"{path} {hashlib.sha256(file).hexdigest()}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+@cache
+def _archive() -> bytes:
+    """The files, packed; the same files are always the same bytes."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        for path, file in sorted(_files().items()):
+            member = tarfile.TarInfo(path)
+            member.size = len(file)
+            tar.addfile(member, io.BytesIO(file))
+    return gzip.compress(content.getvalue(), compresslevel=6, mtime=0)

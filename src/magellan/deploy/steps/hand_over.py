@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
+from magellan.deploy.arming import Armed
 from magellan.deploy.host import Fleet, Host
-from magellan.deploy.instance import Condition, Instance, Process
+from magellan.deploy.instance import Condition, Instance, InstanceLook, Process
 from magellan.deploy.steps.looking import (
     elapsed_s,
     last_words_of,
@@ -42,10 +44,7 @@ class HandOver(Step[Fleet]):
         host = world.hosts[self.host]
         armed = await host.armed(self.instance.ledger_account)
         if armed.instance == self.instance.key:
-            look = await host.look(self.instance.key)
-            if look.condition is Condition.TRADING and not why_not_running(look):
-                return Done(note=f"armed as number {armed.epoch}")
-            return Begun(why=why_not_running(look) or f"it is armed, and {look.condition or 'silent'}")
+            return _standing(armed, await host.look(self.instance.key))
         was = {"instance": armed.instance, "release_id": armed.release_id, "epoch": armed.epoch}
         if before is None:
             return NotDone(before=was)
@@ -54,6 +53,15 @@ class HandOver(Step[Fleet]):
                 return NotDone(before=before)
             return Begun(why=f"{armed.instance} is armed again, and does not trade yet")
         return Blocked(why=f"{armed.by} has armed {armed.instance or 'nobody'} meanwhile")
+
+    async def verify(self, world: Fleet, before: Before) -> Answer:
+        host = world.hosts[self.host]
+        armed, look = await asyncio.gather(
+            host.armed(self.instance.ledger_account), host.look(self.instance.key)
+        )
+        if armed.instance != self.instance.key:
+            return Blocked(why=f"{armed.by} has armed {armed.instance or 'nobody'} meanwhile")
+        return _standing(armed, look)
 
     async def do(self, world: Fleet, before: Before) -> None:
         host = world.hosts[self.host]
@@ -83,6 +91,13 @@ class HandOver(Step[Fleet]):
             await _until_left(host, self.instance.key, self.within_s)
         else:
             await _until_trading(host, before["instance"], self.instance.key, self.within_s)
+
+
+def _standing(armed: Armed, look: InstanceLook) -> Done | Begun:
+    """How far the instance is that is armed."""
+    if look.condition is Condition.TRADING and not why_not_running(look):
+        return Done(note=f"armed as number {armed.epoch}")
+    return Begun(why=why_not_running(look) or f"it is armed, and {look.condition or 'silent'}")
 
 
 async def _until_trading(host: Host, key: str, other: str | None, within_s: float) -> None:

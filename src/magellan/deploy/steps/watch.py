@@ -8,7 +8,7 @@ from typing import Final
 
 from magellan.deploy.health import Health, SessionLook, health, loss_fraction
 from magellan.deploy.host import Fleet, Host
-from magellan.deploy.instance import Instance
+from magellan.deploy.instance import Instance, InstanceLook
 from magellan.deploy.steps.looking import (
     elapsed_s,
     must_run,
@@ -47,7 +47,7 @@ class AwaitHealth(Step[Fleet]):
         host = world.hosts[self.host]
 
         async def well() -> str:
-            found = await self._health(host)
+            found, _ = await self._health(host)
             if found.wrong:
                 raise AskOperator("; ".join(found.wrong))
             return ", ".join(found.awaited)
@@ -58,24 +58,25 @@ class AwaitHealth(Step[Fleet]):
 
     async def verify(self, world: Fleet, before: Before) -> Answer:
         host = world.hosts[self.host]
-        found = await self._health(host)
+        found, look = await self._health(host)
         if not found.is_well:
             return Blocked(why="; ".join((*found.wrong, *found.awaited)))
-        return Done(note=evidence(await host.session(self.instance.ledger_account)))
+        return Done(note=evidence(look))
 
     async def undo(self, world: Fleet, before: Before) -> None:
         raise AssertionError("nothing was changed")
 
-    async def _health(self, host: Host) -> Health:
-        process = await must_run(host, self.instance.key)
-        look = await host.session(self.instance.ledger_account)
+    async def _health(self, host: Host) -> tuple[Health, SessionLook]:
+        process, look = await _seen(host, self.instance)
         found = health(
             look,
             release_id=self.instance.release_id,
             config_sha256=self.config_sha256,
             halted_before=self.halted_before,
         )
-        return found if process.last_words else replace(found, awaited=(*found.awaited, "the log"))
+        if not process.last_words:
+            found = replace(found, awaited=(*found.awaited, "the log"))
+        return found, look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +103,14 @@ class Watch(Step[Fleet]):
 
     async def do(self, world: Fleet, before: Before) -> None:
         host = world.hosts[self.host]
-        first = await host.session(self.instance.ledger_account)
-        first_pid = pid_of(await must_run(host, self.instance.key))
+        first_process, first = await _seen(host, self.instance)
+        first_pid = pid_of(first_process)
         began_s = reached_s = elapsed_s()
         unwell_since_s: float | None = None
         while (now_s := elapsed_s()) < began_s + self.for_s:
             await asyncio.sleep(min(_WATCH_EVERY_S, max(0.0, began_s + self.for_s - now_s)))
             try:
-                process = await must_run(host, self.instance.key)
-                look = await host.session(self.instance.ledger_account)
+                process, look = await _seen(host, self.instance)
             except TryAgain as error:  # a host that is out of reach for a moment trades on
                 if elapsed_s() - reached_s > _UNREACHED_S_MAX:
                     raise AskOperator(f"{self.host} has been out of reach: {error.message}") from error
@@ -132,8 +132,8 @@ class Watch(Step[Fleet]):
 
     async def verify(self, world: Fleet, before: Before) -> Answer:
         host = world.hosts[self.host]
-        await must_run(host, self.instance.key)
-        return Done(note=evidence(await host.session(self.instance.ledger_account)))
+        _, look = await _seen(host, self.instance)
+        return Done(note=evidence(look))
 
     async def undo(self, world: Fleet, before: Before) -> None:
         raise AssertionError("nothing was changed")
@@ -150,6 +150,18 @@ class Watch(Step[Fleet]):
             words = f"it has lost {lost:.2%} of the account since it took over; {self.loss_fraction_max:.2%} is allowed"
             return Health(wrong=(*found.wrong, words), awaited=found.awaited)
         return found
+
+
+async def _seen(host: Host, instance: Instance) -> tuple[InstanceLook, SessionLook]:
+    """The instance and its session, asked for together. Raises AskOperator when it does not run."""
+    process, session = await asyncio.gather(
+        must_run(host, instance.key), host.session(instance.ledger_account), return_exceptions=True
+    )
+    for told in (process, session):  # what the process shows says more than what its session does not
+        if isinstance(told, BaseException):
+            raise told
+    assert isinstance(process, InstanceLook) and isinstance(session, SessionLook), "nothing was raised"
+    return process, session
 
 
 def evidence(look: SessionLook) -> str:
