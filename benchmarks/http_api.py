@@ -1,27 +1,64 @@
 """How soon the API answers 100 clients while an analysis runs: `python -m benchmarks.http_api`.
 
-A real `magellan serve` in a process of its own, over generated bars; 100 connections ask in turn for the regime's
-status and for the whole config, while analyses of a year of bars run as jobs.
+A real `magellan serve` in a process of its own, over generated bars; 100 connections ask for the regime's status and
+for the whole config, while an analysis runs as a job. Clients ask by the clock, spread evenly, and
+an answer's time counts from when its question was due: a server that stalls makes every later question late, too. The
+last rows are the ceiling: every client asks again at once, so that each waits for the 99 others.
+
+How much memory 50 markets take is measured at the end: the status of each is asked once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+import urllib.request
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-import aiohttp
+import uvloop
 
 CLIENTS = 100
-ASKED = 3000  # of each route
+SECONDS = float(os.environ.get("MAGELLAN_BENCHMARK_SECONDS", "5"))  # of each row
+EACH_ASKS = (1.0, 5.0)  # times a second
+SYMBOLS = tuple(f"SYM{number:02d}" for number in range(50))
 STATUS = "/api/market-regime/status?symbol=ANCHOR"
 CONFIG = "/api/market-regime/config"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that runs."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    token: str
+
+    def ask(self, path: str, body: object = None, method: str | None = None) -> bytes:
+        """What it answers."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return bytes(answer.read())
+
+    def resident_mib(self) -> float:
+        """Memory at most so far."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 def main() -> None:
@@ -29,23 +66,32 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "desk")
         magellan("init", str(root), cwd=Path(folder))
-        token = magellan("token", "issue", "bench", "--scopes", "read,research", cwd=root).strip()
-        with subprocess.Popen(
-            [sys.executable, "-m", "magellan", "serve", "--port", "0", "--rate-limit", "100000", "--json"],
-            cwd=root, stdout=subprocess.PIPE,
-        ) as process:  # fmt: skip
-            assert process.stdout is not None
-            url = json.loads(process.stdout.readline())["url"]
-            try:
-                asyncio.run(measure(url, token))
-                resident = next(
-                    line
-                    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
-                    if "VmHWM" in line
-                )
-                print(f"server: {resident.split(':')[1].strip()} at most")
-            finally:
-                process.terminate()
+        keep_bars(root)
+        with server(root) as serving:
+            serving.ask(STATUS)  # the first question about a market computes
+            print(f"{'':52}{'p50 ms':>9}{'p99 ms':>9}{'a second':>10}")
+            measure(serving, "alone")
+            with analysing(serving):
+                measure(serving, "an analysis runs")
+            print(f"server: {serving.resident_mib():.0f} MiB at most")
+        with server(root) as serving:
+            began_s = time.perf_counter()
+            for symbol in SYMBOLS:
+                serving.ask(f"/api/market-regime/status?symbol={symbol}")
+            print(
+                f"{len(SYMBOLS)} markets of daily bars read in {time.perf_counter() - began_s:.1f} s; "
+                f"server: {serving.resident_mib():.0f} MiB at most"
+            )
+
+
+def measure(serving: Server, what: str) -> None:
+    """The rows of both routes."""
+    for route in (STATUS, CONFIG):
+        name = route.rpartition("/")[2].partition("?")[0]
+        for each in EACH_ASKS:
+            took = uvloop.run(by_the_clock(serving, route, CLIENTS * each))
+            show(f"{name}, {what}, {CLIENTS} clients, {each:g} a second each", took)
+        show(f"{name}, {what}, {CLIENTS} clients at once", uvloop.run(at_once(serving, route)))
 
 
 def magellan(*arguments: str, cwd: Path) -> str:
@@ -55,50 +101,146 @@ def magellan(*arguments: str, cwd: Path) -> str:
     ).stdout
 
 
-async def measure(url: str, token: str) -> None:
-    """Alone, and while analyses run."""
-    headers = {"Authorization": f"Bearer {token}"}
-    connector = aiohttp.TCPConnector(limit=CLIENTS)
-    async with aiohttp.ClientSession(url, headers=headers, connector=connector) as session:
-        (await session.get(STATUS)).raise_for_status()  # the first question about a market computes
-        print(f"{'':44}{'p50 ms':>9}{'p99 ms':>9}{'a second':>10}")
-        for what in ("alone", "while analyses run"):
-            for route in (STATUS, CONFIG):
-                if what != "alone":
-                    for symbol in ("COCKLE", "ANCHOR"):
-                        await session.post(
-                            "/api/market-regime/analyze",
-                            json={"symbol": symbol, "timeframe": "1Min" if symbol == "COCKLE" else "1Day"},
-                        )
-                one = await answered(session, route, clients=1, number=300)
-                show(f"{route.rpartition('/')[2][:20]}, {what}, 1 client", *one)
-                many = await answered(session, route, clients=CLIENTS, number=ASKED)
-                show(f"{route.rpartition('/')[2][:20]}, {what}, {CLIENTS} clients", *many)
+def keep_bars(root: Path) -> None:
+    """Ten years of daily bars of 50 markets, into the workspace's archive."""
+    from magellan.archive.dataset import Adjustment, Provenance, SetId, Source
+    from magellan.regime.quality.scenario import scenario
+    from magellan.trading.session import Hours
+    from magellan.wiring.market import bar_archive
+    from magellan.workspace.workspace import Workspace
+
+    archive = bar_archive(Workspace.at(root))
+    for seed, symbol in enumerate(SYMBOLS):
+        bars = replace(scenario("eq3", seed, bars=2520).bars, symbol=symbol)
+        source = Source(
+            name=f"eq3 {seed}", sha256="", rows=len(bars), requested=None, fetched_at=datetime.now(UTC)
+        )
+        archive.merge(
+            SetId(
+                symbol=symbol, timeframe=bars.timeframe, vendor="generated", feed="eq3",
+                adjustment=Adjustment.RAW, hours=Hours.REGULAR,
+            ),
+            bars,
+            Provenance(source=source, generated=True),
+        )  # fmt: skip
 
 
-async def answered(
-    session: aiohttp.ClientSession, route: str, *, clients: int, number: int
-) -> tuple[list[float], float]:
-    """Seconds of each answer, and of all."""
+@contextmanager
+def server(root: Path) -> Iterator[Server]:
+    """`magellan serve`, for as long as the block lasts."""
+    token = magellan("token", "issue", "bench", "--scopes", "read,research", cwd=root).strip()
+    with subprocess.Popen(
+        [sys.executable, "-m", "magellan", "serve", "--port", "0", "--rate-limit", "100000", "--json"],
+        cwd=root, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        try:
+            yield Server(process, int(url.rpartition(":")[2]), token)
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def analysing(serving: Server) -> Iterator[None]:
+    """An analysis runs for as long as the block lasts."""
+    job = json.loads(
+        serving.ask("/api/market-regime/evaluate", {"scenarios": ["eq3", "intra4"], "seeds": 50})
+    )["data"]
+    path = f"/api/jobs/{job['job_id']}"
+    while json.loads(serving.ask(path))["data"]["phase"] not in ("eq3", "intra4"):
+        time.sleep(0.05)
+    yield
+    assert json.loads(serving.ask(path))["data"]["state"] == "running", "the analysis was too short"
+    serving.ask(path, method="DELETE")
+
+
+class Client(asyncio.Protocol):
+    """One connection: sends a question when it is due, after the answer to the one before, and takes the time."""
+
+    def __init__(self, question: bytes, took: list[float]) -> None:
+        self._question, self._took = question, took
+        self._due: deque[float] = deque()  # of questions; the first is under way
+        self._left = 0  # bytes of the answer that comes
+        self.answered = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self.transport = transport
+
+    def ask(self, due_s: float) -> None:
+        """Ask, now or when the answer before has come."""
+        self._due.append(due_s)
+        self.answered.clear()
+        if len(self._due) == 1:
+            self.transport.write(self._question)
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        if not self._left:
+            head, _, body = data.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+            self._left = int(length) - len(body)
+        else:
+            self._left -= len(data)
+        if not self._left:
+            self._took.append(time.perf_counter() - self._due.popleft())
+            if self._due:
+                self.transport.write(self._question)
+            else:
+                self.answered.set()
+
+
+async def connected(serving: Server, route: str, took: list[float]) -> list[Client]:
+    """All clients."""
+    question = (
+        f"GET {route} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {serving.token}\r\n\r\n"
+    ).encode()
+    loop = asyncio.get_running_loop()
+    made = [
+        await loop.create_connection(lambda: Client(question, took), "127.0.0.1", serving.port)
+        for _ in range(CLIENTS)
+    ]
+    return [client for _, client in made]
+
+
+async def by_the_clock(serving: Server, route: str, per_second: float) -> list[float]:
+    """Seconds of each answer, where all clients together ask so often, spread evenly."""
     took: list[float] = []
-
-    async def client() -> None:
-        for _ in range(number // clients):
-            began_s = time.perf_counter()
-            async with session.get(route) as answer:
-                await answer.read()
-                assert answer.status == 200, answer.status
-            took.append(time.perf_counter() - began_s)
-
+    clients = await connected(serving, route, took)
     began_s = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return took, time.perf_counter() - began_s
+    for number in range(int(SECONDS * per_second)):
+        due_s = began_s + number / per_second
+        await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
+        clients[number % CLIENTS].ask(due_s)
+    for client in clients:
+        await client.answered.wait()
+        client.transport.close()
+    return took
 
 
-def show(what: str, took: Sequence[float], all_s: float) -> None:
+async def at_once(serving: Server, route: str) -> list[float]:
+    """Seconds of each answer, where every client asks again at once."""
+    took: list[float] = []
+    clients = await connected(serving, route, took)
+    ends_s = time.perf_counter() + SECONDS
+
+    async def keeps_asking(client: Client) -> None:
+        while (now_s := time.perf_counter()) < ends_s:
+            client.ask(now_s)
+            await client.answered.wait()
+        client.transport.close()
+
+    await asyncio.gather(*map(keeps_asking, clients))
+    return took
+
+
+def show(what: str, took: Sequence[float]) -> None:
     """One row."""
     p99 = sorted(took)[int(0.99 * len(took))]
-    print(f"{what:44}{1000 * statistics.median(took):9.2f}{1000 * p99:9.2f}{len(took) / all_s:10.0f}")
+    print(f"{what:52}{1000 * statistics.median(took):9.2f}{1000 * p99:9.2f}{len(took) / SECONDS:10.0f}")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ class Scope(StrEnum):
     """What a token may do."""
 
     READ = "read"  # look at everything
-    RESEARCH = "research"  # start backtests and analyses
+    RESEARCH = "research"  # start backtests, gates and analyses
     OPERATE = "operate"  # halt and resume
+    FLATTEN = "flatten"  # sell everything
     CONFIGURE = "configure"  # change the regime model's config
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from magellan.adapters.corporate_action_file import CorporateActionFile
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from magellan.ports.workbook_files import WorkbookFiles
     from magellan.settings import KeyPair
     from magellan.trading.session import ExchangeCalendar
+    from magellan.trading.timeframe import Timeframe
+    from magellan.usecases.regime_bars import RegimeBars
     from magellan.workspace.broker_account import LiveData
     from magellan.workspace.config import StrategyConfig
     from magellan.workspace.workspace import Workspace
@@ -87,6 +89,31 @@ def corporate_actions(workspace: Workspace) -> CorporateActionTable:
 def corporate_action_store(workspace: Workspace) -> CorporateActionStore:
     """Where the workspace keeps that table."""
     return CorporateActionFile(workspace.corporate_actions_file)
+
+
+def regime_bars(
+    workspace: Workspace,
+    symbol: str,
+    timeframe: Timeframe,
+    *,
+    from_on: date | None = None,
+    to_on: date | None = None,
+) -> RegimeBars:
+    """A symbol's archived bars as the regime model sees them. from_on, to_on: exchange dates, both included.
+
+    Raises: SetNotFound, and FixInput where there is no bar between the dates.
+    """
+    from magellan.usecases.regime_bars import archived_bars
+
+    return archived_bars(
+        symbol,
+        timeframe,
+        archive=bar_archive(workspace),
+        actions=corporate_actions(workspace),
+        calendar_of=calendar_of,
+        from_on=from_on,
+        to_on=to_on,
+    )
 
 
 def import_journal(workspace: Workspace) -> ImportJournal:

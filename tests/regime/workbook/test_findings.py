@@ -1,5 +1,6 @@
 """Every mistake is found, where it stands. Each row spoils a fresh template in one way."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -191,6 +192,31 @@ MISTAKES: dict[str, tuple[str, str, Callable[[Any], object]]] = {
         "IntradaySettings!slots[1].StartTime",
         lambda w: rows(w, "IntradaySettings", "slots")[1].update(StartTime="10:30"),
     ),
+    "more regimes than there are classes": (
+        "too-many",
+        "RegimeClassification!regimes[60].RegimeName",
+        lambda w: rows(w, "RegimeClassification", "regimes").extend(
+            {**rows(w, "RegimeClassification", "regimes")[0], "RegimeID": at, "RegimeName": f"R{at}"}
+            for at in range(100, 400)
+        ),
+    ),
+    "more parameters than a sheet has": (
+        "too-many",
+        "RiskControls!parameter_493",
+        lambda w: w["RiskControls"].update({f"parameter_{at}": at for at in range(1000)}),
+    ),
+    "more columns than a table has": (
+        "too-many",
+        "PerformanceMetrics!metrics",
+        lambda w: rows(w, "PerformanceMetrics", "metrics")[0].update(
+            {f"column_{at}": at for at in range(300)}
+        ),
+    ),
+    "more sheets than a workbook has": (
+        "too-many",
+        "sheet_200",
+        lambda w: w.update({f"sheet_{at}": {} for at in range(300)}),
+    ),
     "a name that is too long": (
         "too-long",
         "RegimeClassification!regimes[0].RegimeName",
@@ -209,6 +235,29 @@ def test_a_mistake_is_found_where_it_stands(
     (found,) = [each for each in findings if each.place == place][:1]
     assert found.found and found.expected and found.why and found.fix
     assert found.file == "regime.json"
+
+
+@pytest.mark.parametrize("patterns", ["R{at}*", "*R{at}", "*{at}*"])
+def test_rows_that_are_compared_with_rows_are_soon_compared(
+    patterns: str, spoilt: Callable[[Callable[[Any], object]], Checked]
+) -> None:
+    """Every regime with every rule, and thousands of both: a request would keep a server busy for minutes."""
+
+    def spoil(workbook: Any) -> None:
+        regimes, rules = (
+            rows(workbook, "RegimeClassification", "regimes"),
+            rows(workbook, "TransitionRules", "rules"),
+        )
+        regimes[:] = [{**regimes[0], "RegimeID": at, "RegimeName": f"R{at}"} for at in range(3000)]
+        rules[:] = [
+            {**rules[0], "RuleID": at, "FromRegime": patterns.format(at=at), "ToRegime": "*"}
+            for at in range(3000)
+        ]
+
+    began_s = time.process_time()
+    found = spoilt(spoil)
+    assert time.process_time() - began_s < 5.0, "a second on a quiet machine"
+    assert not found.is_usable and len(found.findings) < 10_000
 
 
 def test_a_misspelt_name_is_answered_with_the_one_that_is_meant(

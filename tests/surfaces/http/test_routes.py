@@ -110,6 +110,27 @@ def test_an_analysis_is_a_job_with_a_result(server: Any) -> None:
     assert server.data(f"/api/market-regime/jobs/{job['job_id']}")["state"] == "done"
 
 
+def test_labels_are_evaluated_on_scenarios_where_no_market_is_named(server: Any) -> None:
+    wanted = {"scenarios": ["vol2"], "seeds": 1}
+    job = ended(server, server.data("/api/market-regime/evaluate", method="POST", body=wanted))
+    assert (job["state"], job["subject"]) == ("done", "vol2"), job
+    (report,) = job["result"]
+    assert report["name"] == "vol2" and 0.9 < report["dial"][0]["share_of_oracle"] < 1.1
+    assert server.data("/api/market-regime/evaluate")[0]["job_id"] == job["job_id"]
+
+
+def test_the_gates_are_asked_and_their_verdict_is_kept(workspace: Any, serve: Any) -> None:
+    server = serve(workspace)
+    told = server.ask("/api/gates/verdict?strategy=moods")
+    assert told.status == 404 and told.json["fix"] == "ask them with POST /api/gates"
+    job = ended(server, server.data("/api/gates", method="POST", body={"strategy": "moods"}))
+    assert (job["state"], job["subject"], job["kind"]) == ("done", "dev/moods", "gate"), job
+    verdict = server.data("/api/gates/verdict?strategy=moods")
+    assert verdict == job["result"] and verdict["answer"] == "shut"
+    shut = [each["name"] for each in verdict["criteria"] if each["answer"] != "open"]
+    assert server.data("/api/gates")[0]["not_open"] == shut != []
+
+
 def test_a_job_can_be_cancelled(server: Any) -> None:
     job = server.data("/api/market-regime/evaluate", method="POST", body={"symbol": "ANCHOR"})
     assert server.data(f"/api/market-regime/jobs/{job['job_id']}", method="DELETE")["job_id"] == job["job_id"]

@@ -21,7 +21,7 @@ FILE_BYTES_MAX: Final = 10_000_000
 UNPACKED_BYTES_MAX: Final = 40_000_000
 ENTRIES_MAX: Final = 1_000
 SHEETS_MAX: Final = 200
-ROWS_MAX: Final = 9_999
+ROWS_MAX: Final = 1_999
 COLUMNS_MAX: Final = 64  # up to column BL
 
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -35,11 +35,10 @@ _NEEDED: Final = (
     "xl/styles.xml",
 )
 _NOT_NEEDED: Final = ("xl/worksheets/_rels/",)
-_CELLS = re.compile(rb"<c(?=[\s>/])")
-_PLAIN_CELL = re.compile(rb'<c r="([A-Z]|A[A-Z]|B[A-L])([1-9][0-9]{0,3})"')
-_PLAIN_ROW = re.compile(rb'<row r="[1-9][0-9]{0,3}"')
-_ROWS = re.compile(rb"<row(?=[\s>/])")
-_OTHER_PREFIX = re.compile(rb"<[A-Za-z_][\w.-]*:(?:c|row)[\s>/]")
+# A cell or a row that is not written as `<c r="B4"` and `<row r="4"`, within the columns and rows that are allowed.
+_OTHER_CELL = re.compile(rb'<c(?=[\s>/])(?! r="(?:[A-Z]|A[A-Z]|B[A-L])(?:[1-9][0-9]{0,2}|1[0-9]{3})")')
+_OTHER_ROW = re.compile(rb'<row(?=[\s>/])(?! r="(?:[1-9][0-9]{0,2}|1[0-9]{3})")')
+_OTHER_PREFIX = re.compile(rb":(?:c|row)[\s>/]")
 _FORMULA = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"[^>]*><f[\s>/]')
 
 
@@ -127,14 +126,9 @@ def _look_at_extent(part: bytes, path: str, name: str) -> None:
 
     Programs write `<c r="B4" ...>`, which is looked for as text; a sheet with anything else goes through a parser.
     """
-    is_plain = (
-        len(_CELLS.findall(part)) == len(_PLAIN_CELL.findall(part))
-        and len(_ROWS.findall(part)) == len(_PLAIN_ROW.findall(part))
-        and not _OTHER_PREFIX.search(part)
-        and b"<![CDATA[" not in part
-    )
-    # A comment may hide a cell from a parser but never from the text search, and the other way round.
-    if is_plain and b"<!--" not in part:
+    is_plain = not (_OTHER_CELL.search(part) or _OTHER_ROW.search(part) or _OTHER_PREFIX.search(part))
+    # What hides a cell from a parser does not from a text search, and the other way round.
+    if is_plain and b"<![CDATA[" not in part and b"<!--" not in part:
         return
     extent = _Extent()
     parser = expat.ParserCreate()

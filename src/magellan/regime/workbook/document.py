@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any
@@ -54,6 +53,8 @@ def as_toml(values: WorkbookValues) -> str:
 
 def read_document(content: bytes, *, file: str) -> FoundWorkbook:
     """What a TOML or JSON form says. Raises FixInput for text that is neither, and for one that is too large."""
+    import tomllib  # spreadsheets are read without it
+
     if len(content) > _BYTES_MAX:
         raise FixInput(f"{file} has {len(content):,} bytes; a workbook has {_BYTES_MAX:,} at most")
     try:

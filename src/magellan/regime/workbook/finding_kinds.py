@@ -214,6 +214,12 @@ KINDS: Final[dict[str, Kind]] = {
         "let each part begin where the last ended",
     ),
     "too-long": _kind(_R, "a text that is too long", "nothing has room to show it", "choose a shorter one"),
+    "too-many": _kind(
+        _R,
+        "more than a workbook may say",
+        "what is beyond was not looked at",
+        "remove what no model needs; a pattern says many names in one row",
+    ),
     "missing-workbook": _kind(
         _R,
         "a workbook that is pointed at is not there",

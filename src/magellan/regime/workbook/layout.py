@@ -36,8 +36,9 @@ def lay_out(
 
 
 def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
+    """grid: every row as long as the longest."""
     found = FoundSheet(name=sheet.name)
-    headings: dict[int, str] = {}  # {column: heading} of what is being read; empty between tables
+    headings: dict[int, str] | None = None  # {column: heading} of what is being read; None between tables
     table: FoundTable | None = None  # None while settings are read
     known = [(each, _names(each)) for each in sheet.tables]
     keys = {table.key for table in sheet.tables} | _NAME_HEADINGS
@@ -50,7 +51,7 @@ def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
         if not keys.isdisjoint(cells):
             texts = {column: str(value).strip() for column, value in enumerate(cells) if value != ""}
             if texts.get(0) in _NAME_HEADINGS and texts.get(1) == _VALUE_HEADING:
-                headings, table = texts, None
+                headings, table = {at: text for at, text in texts.items() if text in _BESIDE}, None
                 continue
             header = _header(texts, known)
             if header is not None:
@@ -62,30 +63,26 @@ def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
                 found.tables[header.name] = table
                 continue
         if blanks == len(cells) - 1 and cells[0] != "":  # a banner, a title, a line of text: it has no value
-            headings, table = {}, None
-        if not headings:
+            headings, table = None, None
+        if headings is None:
             first = next(column for column, value in enumerate(cells) if value != "")
             found.outside.append(Located(str(cells[first]).strip(), cell_name(at, first)))
             continue
         row: Row = {
-            heading: Located(cells[column] if column < len(cells) else "", cell_name(at, column))
-            for column, heading in headings.items()
-            if table is not None or column < 2 or heading in _BESIDE
+            heading: Located(cells[column], cell_name(at, column)) for column, heading in headings.items()
         }
         if table is not None:
             table.rows.append(row)
         else:
-            name, value, *_ = row.values()
-            beside = {heading: cell for heading, cell in row.items() if heading in _BESIDE}
-            _add_setting(found, Setting(name=Located(str(name), name.cell), value=value, beside=beside))
+            name = str(Located(cells[0], ""))
+            setting = Setting(
+                name=Located(name, cell_name(at, 0)), value=Located(cells[1], cell_name(at, 1)), beside=row
+            )
+            if name in found.settings:
+                found.repeated.append(setting)
+            else:
+                found.settings[name] = setting
     return found
-
-
-def _add_setting(found: FoundSheet, setting: Setting) -> None:
-    if str(setting.name) in found.settings:
-        found.repeated.append(setting)
-    else:
-        found.settings[str(setting.name)] = setting
 
 
 def _header(texts: dict[int, str], known: list[tuple[Table, frozenset[str]]]) -> Table | None:

@@ -41,10 +41,13 @@ class Located:
 
     def __str__(self) -> str:
         """The value, as people would write it."""
-        if isinstance(self.value, bool):
-            return "TRUE" if self.value else "FALSE"
-        if isinstance(self.value, float):
-            return f"{self.value:g}" if abs(self.value) < 1e15 else repr(self.value)
+        match self.value:
+            case str():
+                return self.value.strip()
+            case bool():
+                return "TRUE" if self.value else "FALSE"
+            case float():
+                return f"{self.value:g}" if abs(self.value) < 1e15 else repr(self.value)
         return str(self.value).strip()
 
 

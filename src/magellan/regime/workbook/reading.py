@@ -11,7 +11,7 @@ from magellan.regime.workbook.schema import Field, Kind, Sheet, Table, Value
 from magellan.regime.workbook.sheets import SHEETS
 from magellan.regime.workbook.values import Refused, read_value, shown
 
-_NEAR_NAMES_MAX = 5  # for which a sheet's check looks
+_NEAR_NAMES_MAX = 50  # for which is looked; whoever writes more unknown names is not misspelling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,7 @@ def read(found: FoundWorkbook) -> tuple[WorkbookValues, tuple[Finding, ...]]:
 class _Reader:
     def __init__(self, found: FoundWorkbook) -> None:
         self._found = found
+        self._near_names_left = _NEAR_NAMES_MAX
         self.findings: list[Finding] = []
 
     def values(self) -> WorkbookValues:
@@ -66,7 +67,7 @@ class _Reader:
                 name,
                 Located(name, ""),
                 f"one of the {len(SHEETS)} sheets",
-                _meant(name, known),
+                self._meant(name, known),
             )
         for where, cell in self._found.formulas:
             self._add("formula", where, Located("a formula", cell), "a value")
@@ -90,9 +91,8 @@ class _Reader:
     def _settings(self, sheet: Sheet, there: FoundSheet) -> dict[str, Value]:
         names = [each.name for each in sheet.parameters]
         unknown = [setting for name, setting in there.settings.items() if name not in names]
-        for at, setting in enumerate(unknown):
-            # Looking for near names takes long: whoever wrote that many is not misspelling.
-            meant = _where(sheet, str(setting.name)) if at < _NEAR_NAMES_MAX else ""
+        for setting in unknown:
+            meant = _elsewhere(sheet, str(setting.name)) or self._meant(str(setting.name), names)
             self._add("unknown-parameter", sheet.name, setting.name, "a parameter of this sheet", meant)
         for setting in there.repeated:
             self._add("repeated-parameter", sheet.name, setting.name, "each parameter once")
@@ -120,7 +120,11 @@ class _Reader:
         for heading, cell in there.headings.items():
             if heading not in names:
                 self._add(
-                    "unknown-column", sheet.name, cell, "one of " + ", ".join(names), _meant(heading, names)
+                    "unknown-column",
+                    sheet.name,
+                    cell,
+                    "one of " + ", ".join(names),
+                    self._meant(heading, names),
                 )
         missing = [name for name in names if name not in there.headings]
         for name in missing:
@@ -157,6 +161,16 @@ class _Reader:
             return _as_kind(field, field.default)
         return value
 
+    def _meant(self, name: str, known: list[str]) -> str:
+        """Which name is meant, in words. Looking takes long, and is given up at some time."""
+        if not self._near_names_left:
+            return ""
+        self._near_names_left -= 1
+        from difflib import get_close_matches  # only where something is misspelt
+
+        near = get_close_matches(name[:100], known, n=1)
+        return f"is {near[0]} meant?" if near else ""
+
     def _add(self, kind: str, sheet: str, cell: Located, expected: str, fix: str = "") -> None:
         self.findings.append(
             finding(
@@ -171,21 +185,14 @@ class _Reader:
         )
 
 
-def _meant(name: str, known: list[str]) -> str:
-    from difflib import get_close_matches  # only where something is misspelt
-
-    near = get_close_matches(name, known, n=1)
-    return f"is {near[0]} meant?" if near else ""
-
-
-def _where(sheet: Sheet, name: str) -> str:
+def _elsewhere(sheet: Sheet, name: str) -> str:
     for moved in sheet.moved:
         if moved.name == name:
             return f"it is said in {moved.to}"
     for withdrawn in sheet.withdrawn:
         if withdrawn.name == name:
             return f"remove it: {withdrawn.why}"
-    return _meant(name, [each.name for each in sheet.parameters])
+    return ""
 
 
 def _is_title(sheet: Sheet, text: Located) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from magellan.regime.workbook.consistency import contradictions
+from magellan.regime.workbook.extent import cut_to_extent
 from magellan.regime.workbook.finding import Finding
 from magellan.regime.workbook.finding_kinds import Severity
 from magellan.regime.workbook.located import FoundWorkbook
@@ -30,13 +31,13 @@ class Checked:
 
 
 def check(found: FoundWorkbook) -> Checked:
-    """Check what was found in a file, of either layout."""
-    values = None
+    """Check what was found in a file, of either layout. Takes away from it what is more than a workbook may say."""
+    values, beyond = None, cut_to_extent(found)
     if found.is_version_4:
-        findings = defects(found) + contradictions(found)
+        findings = beyond + defects(found) + contradictions(found)
     else:
         values, unreadable = read(found)
-        findings = unreadable + contradictions(found)
+        findings = beyond + unreadable + contradictions(found)
     return Checked(
         file=found.file,
         layout="4.0.0" if found.is_version_4 else "1",

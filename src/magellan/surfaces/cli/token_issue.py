@@ -13,7 +13,8 @@ from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace
 def token_issue(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whoever will use it, for example dashboard.")],
     scopes: Annotated[
-        str, typer.Option("--scopes", metavar="A,B", help="Of read, research, operate and configure.")
+        str,
+        typer.Option("--scopes", metavar="A,B", help="Of read, research, operate, flatten and configure."),
     ] = "read",
     days: Annotated[
         int | None, typer.Option("--days", min=1, help="For which it is good; default: until it is revoked.")
@@ -26,9 +27,9 @@ def token_issue(
 ) -> None:
     """Issue a token of the HTTP API, and show it once. Issued again under the same name, it is rotated.
 
-    Only a digest is kept. read looks at everything; research starts backtests
-    and analyses; operate halts and resumes; configure changes the regime
-    model's config.
+    Only a digest is kept. read looks at everything; research starts backtests,
+    gates and analyses; operate halts and resumes; flatten leaves every
+    position; configure changes the regime model's config.
     """
     from magellan.surfaces.cli.output import emit, note, say
     from magellan.usecases.api_access import issue_token

@@ -14,7 +14,10 @@ from magellan.surfaces.http.desk import ApiDesk
 from magellan.surfaces.http.limits import Limiting
 from magellan.surfaces.http.problem import PROBLEM_JSON, Problem, answer_problems
 from magellan.surfaces.http.routes import (
+    gates,
     health,
+    operate,
+    page,
     regime,
     regime_config,
     releases,
@@ -28,11 +31,14 @@ _ROUTERS: Final = (
     health.router,
     summary.router,
     trading.router,
+    operate.router,
     research.router,
+    gates.router,
     releases.router,
     regime.router,
     regime_config.router,
     stream.router,
+    page.router,
 )
 _PROBLEMS: Final = {
     "default": "It was not done; the answer says why.",

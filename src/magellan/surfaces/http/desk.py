@@ -10,7 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any, Final
 
+import orjson
+from pydantic import TypeAdapter
+
+from magellan.adapters.local.own_process import PortableWork, in_own_process
 from magellan.errors import FixInput
 from magellan.plan.actor import Actor
 from magellan.ports.api_tokens import ApiTokens
@@ -19,22 +24,26 @@ from magellan.ports.ledger import Ledger
 from magellan.ports.run_store import RunStore
 from magellan.ports.workbook_files import WorkbookFiles
 from magellan.regime.config import RegimeConfig
+from magellan.regime.reading import RegimeReading
+from magellan.regime.workbook.document import as_document
 from magellan.regime.workbook.model_values import regime_config as config_of
 from magellan.regime.workbook.model_values import values_of
 from magellan.regime.workbook.reading import WorkbookValues, template_values
-from magellan.surfaces.http.jobs import Jobs
+from magellan.surfaces.http.jobs import Job, Jobs
 from magellan.surfaces.http.limits import Buckets, Limits
 from magellan.surfaces.http.problem import not_found
 from magellan.trading.timeframe import Timeframe
 from magellan.usecases.api_access import ENVIRONMENT_TOKEN
 from magellan.usecases.configure_regime import FOLDER, ConfigDesk, config_etag
 from magellan.usecases.recorded_plan import Records
-from magellan.usecases.regime_bars import RegimeBars, archived_bars
-from magellan.usecases.regime_readings import RegimeReadings
+from magellan.usecases.regime_bars import RegimeBars
+from magellan.usecases.regime_readings import KEPT_MAX, RegimeReadings
 from magellan.usecases.regime_settings import REGIME_FILE
 from magellan.usecases.regime_settings import regime_config as plain_config
 from magellan.usecases.regime_workbooks import is_workbook, usable_values
 from magellan.workspace.workspace import StrategyFolder, Workspace
+
+_READING: Final = TypeAdapter(RegimeReading)
 
 
 @dataclass(kw_only=True)
@@ -66,6 +75,10 @@ class ApiDesk:
     def jobs(self) -> Jobs:
         """What takes longer than an answer may."""
         return Jobs(self.now)
+
+    def start(self, kind: str, subject: str, asked_by: str, work: PortableWork[Any]) -> Job:
+        """Begin a job in a process of its own, so that whoever asks meanwhile does not wait for it."""
+        return self.jobs.start(kind, subject, asked_by, lambda report: in_own_process(work, report))
 
     @cached_property
     def readings(self) -> RegimeReadings:
@@ -117,27 +130,35 @@ class ApiDesk:
 
     def bars_of(self, symbol: str, timeframe: Timeframe) -> RegimeBars:
         """A symbol's archived bars, as the regime model sees them."""
-        from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
+        from magellan.wiring.market import regime_bars
 
-        return archived_bars(
-            symbol,
-            timeframe,
-            archive=bar_archive(self.workspace),
-            actions=corporate_actions(self.workspace),
-            calendar_of=calendar_of,
-        )
+        return regime_bars(self.workspace, symbol, timeframe)
 
     def regime_config(self) -> RegimeConfig:
         """The regime config in force; read again only when its file has changed. Raises FixInput."""
-        return self._config_in_force()[0]
+        return self._config_in_force().config
 
     def regime_values(self) -> WorkbookValues:
         """The same as a workbook. Raises FixInput."""
-        return self._config_in_force()[1]
+        return self._config_in_force().values
 
     def regime_etag(self) -> str:
         """Names what the config in force says, as HTTP's headers write it. Raises FixInput."""
-        return self._config_in_force()[2]
+        return self._config_in_force().etag
+
+    def regime_document(self) -> bytes:
+        """The same as a JSON document. Raises FixInput."""
+        return self._config_in_force().document
+
+    def reading_json(self, reading: RegimeReading) -> bytes:
+        """A reading as JSON; written once for each market until there is a newer one."""
+        key = (reading.symbol, reading.timeframe)
+        kept = self._readings_json.get(key)
+        if kept is None or kept[0] is not reading:
+            self._readings_json[key] = kept = (reading, _READING.dump_json(reading))
+            while len(self._readings_json) > KEPT_MAX:
+                del self._readings_json[next(iter(self._readings_json))]
+        return kept[1]
 
     def configuring(self, person: str) -> ConfigDesk:
         """What a change of the regime config is made with."""
@@ -174,16 +195,17 @@ class ApiDesk:
         if "jobs" in self.__dict__:
             self.jobs.close()
 
-    _in_force: tuple[tuple[int, int] | None, RegimeConfig, WorkbookValues, str] | None = None
+    _in_force: _InForce | None = None
+    _readings_json: dict[tuple[str, str], tuple[RegimeReading, bytes]] = field(default_factory=dict)
 
-    def _config_in_force(self) -> tuple[RegimeConfig, WorkbookValues, str]:
+    def _config_in_force(self) -> _InForce:
         path = self.workspace.root / REGIME_FILE
         try:
             found = path.stat()
             stamp = (found.st_mtime_ns, found.st_size)
         except FileNotFoundError:
             stamp = None
-        if self._in_force is None or self._in_force[0] != stamp:
+        if self._in_force is None or self._in_force.stamp != stamp:
             if stamp is None:
                 config, values = RegimeConfig(), template_values()
             elif is_workbook(path):
@@ -192,8 +214,25 @@ class ApiDesk:
             else:
                 config = plain_config(None, self.workspace.root)
                 values = values_of(config)
-            self._in_force = (stamp, config, values, f'"{config_etag(values)}"')
-        return self._in_force[1:]
+            self._in_force = _InForce(
+                stamp=stamp,
+                config=config,
+                values=values,
+                etag=f'"{config_etag(values)}"',
+                document=orjson.dumps(as_document(values)),
+            )
+        return self._in_force
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InForce:
+    """The regime config, in all the forms in which it is asked for."""
+
+    stamp: tuple[int, int] | None  # of the file: time and size; None: there is none
+    config: RegimeConfig
+    values: WorkbookValues
+    etag: str
+    document: bytes  # JSON
 
 
 def timeframe_of(text: str) -> Timeframe:

@@ -48,16 +48,18 @@ class Refused(Exception):
     """A request that is not carried out, for a reason of HTTP's: no token, no scope, an ETag that is old."""
 
     def __init__(
-        self, status: HTTPStatus, code: str, detail: str, *, fix: str = "", retry_after_s: float = 0
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        *,
+        kept: str = "",
+        fix: str = "",
+        retry_after_s: float = 0,
     ) -> None:
         super().__init__(detail)
-        self.status, self.code, self.detail, self.fix, self.retry_after_s = (
-            status,
-            code,
-            detail,
-            fix,
-            retry_after_s,
-        )
+        self.status, self.code, self.detail = status, code, detail
+        self.kept, self.fix, self.retry_after_s = kept, fix, retry_after_s
 
 
 def not_found(what: str, *, fix: str = "") -> Refused:
@@ -99,7 +101,9 @@ def answer_problems(app: FastAPI) -> None:
         headers = {"Retry-After": str(max(1, round(error.retry_after_s)))} if error.retry_after_s else {}
         if error.status is HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
-        return problem_response(error.status, error.code, error.detail, fix=error.fix, headers=headers)
+        return problem_response(
+            error.status, error.code, error.detail, kept=error.kept, fix=error.fix, headers=headers
+        )
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:

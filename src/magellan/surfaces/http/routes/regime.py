@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from magellan.regime.reading import RegimeReading
 from magellan.surfaces.http.access import Desk, Reader, Researcher
-from magellan.surfaces.http.answer import Answer, answer, example
+from magellan.surfaces.http.answer import Answer, answer, answer_of_json, example
 from magellan.surfaces.http.desk import timeframe_of
-from magellan.surfaces.http.jobs import Job, Report
+from magellan.surfaces.http.job_work import AnalysisWork, EvaluationWork, ScenarioWork
+from magellan.surfaces.http.jobs import Job
 from magellan.surfaces.http.routes.research import JobId
-from magellan.usecases.analyse_regime import analyse_regime
-from magellan.usecases.evaluate_regime import evaluate_symbol
 from magellan.usecases.regime_readings import LabelledBar
 
 PREFIX = "/api/market-regime"
 router = APIRouter(prefix=PREFIX, tags=["market regime"])
 
-Symbol = Annotated[str, Query(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9._/-]+$", examples=["SPY"])]
-TimeframeName = Annotated[str, Query(pattern=r"^[0-9]{1,3}(Min|Hour|Day|Week|Month)$", examples=["1Day"])]
+_SYMBOL: Final = r"^[A-Za-z0-9._/-]+$"
+_TIMEFRAME: Final = r"^[0-9]{1,3}(Min|Hour|Day|Week|Month)$"
+Symbol = Annotated[str, Query(min_length=1, max_length=40, pattern=_SYMBOL, examples=["SPY"])]
+TimeframeName = Annotated[str, Query(pattern=_TIMEFRAME, examples=["1Day"])]
 
 _READING = {
     "symbol": "SPY",
@@ -51,20 +52,38 @@ class WantedAnalysis(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"symbol": "SPY", "timeframe": "1Day"}]}
     )
 
-    symbol: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9._/-]+$")
-    timeframe: str = Field("1Day", pattern=r"^[0-9]{1,3}(Min|Hour|Day|Week|Month)$")
+    symbol: str = Field(min_length=1, max_length=40, pattern=_SYMBOL)
+    timeframe: str = Field("1Day", pattern=_TIMEFRAME)
 
 
-@router.get("/status", responses=example(_READING, source="archive"))
-async def status(
-    desk: Desk, caller: Reader, symbol: Symbol, timeframe: TimeframeName = "1Day"
-) -> Answer[RegimeReading]:
+class WantedEvaluation(BaseModel):
+    """What to evaluate: a market, or scenarios."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"symbol": "SPY"}, {"scenarios": ["eq3", "null"], "seeds": 3}]},
+    )
+
+    symbol: str | None = Field(
+        None, min_length=1, max_length=40, pattern=_SYMBOL, description="Without one: scenarios."
+    )
+    timeframe: str = Field("1Day", pattern=_TIMEFRAME)
+    scenarios: list[Literal["vol2", "eq3", "eq3drift", "intra4", "null"]] = Field(
+        ["vol2", "eq3", "eq3drift", "intra4", "null"], min_length=1, max_length=5
+    )
+    seeds: int = Field(3, ge=1, le=50, description="How many of each scenario.")
+
+
+@router.get("/status", responses=example(_READING, source="archive"), response_model=Answer[RegimeReading])
+async def status(desk: Desk, caller: Reader, symbol: Symbol, timeframe: TimeframeName = "1Day") -> Response:
     """Show in which regime a market is, how sure that is, and why. The first question about a market takes longer."""
     wanted = timeframe_of(timeframe)
     reading = desk.readings.kept_reading(symbol, wanted)
     if reading is None:
         reading = await run_in_threadpool(desk.readings.reading, symbol, wanted)
-    return answer(reading, source="archive", as_of=reading.known_at, now=desk.now())
+    return answer_of_json(
+        desk.reading_json(reading), source="archive", as_of=reading.known_at, now=desk.now()
+    )
 
 
 @router.get("/known", responses=example([_READING], source="archive"))
@@ -106,13 +125,11 @@ def history(
 )
 def analyze(desk: Desk, caller: Researcher, wanted: WantedAnalysis) -> Answer[Job]:
     """Start an analysis of a market's whole history. Watch it with `GET /api/market-regime/jobs/{job_id}`."""
-    timeframe = timeframe_of(wanted.timeframe)
-    config = desk.regime_config()
-
-    def work(report: Report) -> Any:
-        return analyse_regime(desk.bars_of(wanted.symbol, timeframe), config, progress=report)
-
-    job = desk.jobs.start("regime analysis", f"{wanted.symbol} {timeframe}", caller.name, work)
+    timeframe = str(timeframe_of(wanted.timeframe))
+    work = AnalysisWork(
+        root=desk.workspace.root, symbol=wanted.symbol, timeframe=timeframe, config=desk.regime_config()
+    )
+    job = desk.start("regime analysis", f"{wanted.symbol} {timeframe}", caller.name, work)
     return answer(job, source="this process", as_of=desk.now(), now=desk.now())
 
 
@@ -121,15 +138,25 @@ def analyze(desk: Desk, caller: Researcher, wanted: WantedAnalysis) -> Answer[Jo
     status_code=202,
     responses={202: example({"job_id": "4f1c2a9b8d7e6f50", "state": "waiting"}, source="this process")[200]},
 )
-def evaluate(desk: Desk, caller: Researcher, wanted: WantedAnalysis) -> Answer[Job]:
-    """Start the tests of a market's labels: prefix law, price of the dial, money test with its percentile."""
-    timeframe = timeframe_of(wanted.timeframe)
+def evaluate(desk: Desk, caller: Researcher, wanted: WantedEvaluation) -> Answer[Job]:
+    """Start the tests of labels: of a market's, or of those of generated markets whose truth is known.
+
+    Of a market: prefix law, price of the dial, money test with its percentile. Of scenarios: accuracy beside the
+    oracle's, delay, wrong switches, calibration; of `null` the switches that should not be.
+    """
     config = desk.regime_config()
-
-    def work(report: Report) -> Any:
-        return evaluate_symbol(desk.bars_of(wanted.symbol, timeframe), config, progress=report)
-
-    job = desk.jobs.start("regime evaluation", f"{wanted.symbol} {timeframe}", caller.name, work)
+    work: EvaluationWork | ScenarioWork
+    if wanted.symbol is not None:
+        timeframe = str(timeframe_of(wanted.timeframe))
+        subject = f"{wanted.symbol} {timeframe}"
+        work = EvaluationWork(
+            root=desk.workspace.root, symbol=wanted.symbol, timeframe=timeframe, config=config
+        )
+    else:
+        names = tuple(dict.fromkeys(wanted.scenarios))
+        subject = ", ".join(names)
+        work = ScenarioWork(names=names, seeds=wanted.seeds, config=config)
+    job = desk.start("regime evaluation", subject, caller.name, work)
     return answer(job, source="this process", as_of=desk.now(), now=desk.now())
 
 

@@ -10,12 +10,11 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from magellan.errors import FixInput
-from magellan.regime.workbook.document import as_document
 from magellan.regime.workbook.finding import Finding
 from magellan.regime.workbook.json_schema import json_schema
 from magellan.regime.workbook.reading import WorkbookValues, template_values
 from magellan.surfaces.http.access import Configurer, Desk, Reader
-from magellan.surfaces.http.answer import Answer, answer, example
+from magellan.surfaces.http.answer import Answer, answer, answer_of_json, example
 from magellan.surfaces.http.desk import ApiDesk
 from magellan.surfaces.http.problem import Refused
 from magellan.surfaces.http.routes.regime import PREFIX
@@ -75,16 +74,14 @@ class CheckedWorkbook(BaseModel):
 async def config(
     desk: Desk,
     caller: Reader,
-    response: Response,
     if_none_match: Annotated[str | None, Header(max_length=200)] = None,
-) -> Any:
+) -> Response:
     """Show the config in force: all sheets, as JSON."""
-    values = desk.regime_values()
-    etag = desk.regime_etag()
-    if if_none_match == etag:
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
-    response.headers["ETag"] = etag
-    return answer(as_document(values), source="workspace", as_of=desk.now(), now=desk.now())
+    headers = {"ETag": desk.regime_etag()}
+    if if_none_match == headers["ETag"]:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    now = desk.now()
+    return answer_of_json(desk.regime_document(), source="workspace", as_of=now, now=now, headers=headers)
 
 
 @router.get(

@@ -1,8 +1,7 @@
-"""Strategies, runs, backtests and gates."""
+"""Strategies, runs, backtests, and the jobs that all routes start."""
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -13,10 +12,8 @@ from magellan.backtest.run_json import run_to_json
 from magellan.errors import FixInput
 from magellan.surfaces.http.access import Desk, Reader, Researcher
 from magellan.surfaces.http.answer import Answer, answer, example
-from magellan.surfaces.http.jobs import Job, Report
-from magellan.usecases.backtest import Changes, backtest, changed
-from magellan.usecases.keep_run import keep_run, measured
-from magellan.usecases.load_strategy import load_strategy
+from magellan.surfaces.http.job_work import BacktestWork
+from magellan.surfaces.http.jobs import Job
 
 router = APIRouter(prefix="/api", tags=["research"])
 
@@ -44,15 +41,6 @@ class Run(BaseModel):
     sharpe: float | None
     generated: bool = Field(description="Whether the bars were generated: such a run is no evidence.")
     kept_at: datetime
-
-
-class Gates(BaseModel):
-    """The newest verdict on a strategy."""
-
-    strategy: str
-    answer: str | None = Field(description="open or shut; null where the gates were never asked.")
-    judged_at: datetime | None
-    not_open: list[str] = Field(description="Criteria that are not open.")
 
 
 class WantedBacktest(BaseModel):
@@ -126,30 +114,16 @@ def run(
 )
 def start_backtest(desk: Desk, caller: Researcher, wanted: WantedBacktest) -> Answer[Job]:
     """Start a backtest over archived bars. Watch it with `GET /api/jobs/{job_id}`; its result names the kept run."""
-    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
-
     folder = desk.strategy(wanted.strategy)
-    if wanted.from_on is not None and wanted.to_on is not None and wanted.from_on > wanted.to_on:
-        raise FixInput("from_on is after to_on")
-
-    def work(report: Report) -> dict[str, Any]:
-        loaded = load_strategy(folder)
-        if wanted.symbols is not None:
-            loaded = changed(loaded, Changes(symbols=tuple(wanted.symbols)))
-        result = backtest(
-            loaded,
-            archive=bar_archive(desk.workspace),
-            actions=corporate_actions(desk.workspace),
-            calendar_of=calendar_of,
-            from_on=wanted.from_on,
-            to_on=wanted.to_on,
-            progress=report,
-        )
-        kept = measured(result)
-        keep_run(result, kept, desk.runs)
-        return {"run_id": kept.run_id, "trades": len(kept.trades)}
-
-    job = desk.jobs.start("backtest", folder.label, caller.name, work)
+    must_be_in_order(wanted.from_on, wanted.to_on)
+    work = BacktestWork(
+        root=desk.workspace.root,
+        strategy=folder.label,
+        symbols=None if wanted.symbols is None else tuple(wanted.symbols),
+        from_on=wanted.from_on,
+        to_on=wanted.to_on,
+    )
+    job = desk.start("backtest", folder.label, caller.name, work)
     return answer(job, source="this process", as_of=desk.now(), now=desk.now())
 
 
@@ -181,27 +155,7 @@ def cancel_job(desk: Desk, caller: Researcher, job_id: JobId) -> Answer[Job]:
     return answer(desk.jobs.cancel(job_id), source="this process", as_of=desk.now(), now=desk.now())
 
 
-@router.get(
-    "/gates",
-    responses=example([{"strategy": "prod/bear_trap", "answer": "open", "not_open": []}], source="gates"),
-)
-def gates(desk: Desk, caller: Reader) -> Answer[list[Gates]]:
-    """List the newest verdict of the gates on every strategy."""
-    from magellan.adapters.local.gate_records import GateRecordFiles
-
-    records = GateRecordFiles(desk.workspace)
-    found = [_gates(each.label, records.newest_verdict(each)) for each in desk.workspace.strategies()]
-    newest = max((each.judged_at for each in found if each.judged_at is not None), default=None)
-    return answer(found, source="gates", as_of=newest, now=desk.now())
-
-
-def _gates(label: str, kept: bytes | None) -> Gates:
-    if kept is None:
-        return Gates(strategy=label, answer=None, judged_at=None, not_open=[])
-    document = json.loads(kept)
-    return Gates(
-        strategy=label,
-        answer=document["answer"],
-        judged_at=datetime.fromisoformat(document["judged_at"]),
-        not_open=[each.get("name", "") for each in document["criteria"] if each.get("answer") != "open"],
-    )
+def must_be_in_order(from_on: date | None, to_on: date | None) -> None:
+    """Raises FixInput where the first date is after the last."""
+    if from_on is not None and to_on is not None and from_on > to_on:
+        raise FixInput(f"from_on, {from_on}, is after to_on, {to_on}", next_step="exchange the two")

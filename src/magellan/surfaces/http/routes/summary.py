@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 from magellan.surfaces.http.access import Desk, Reader
 from magellan.surfaces.http.answer import Answer, answer, example
 from magellan.surfaces.http.jobs import Job
-from magellan.surfaces.http.routes.research import Gates, Run, gates, runs
+from magellan.surfaces.http.routes.gates import Gates, gates
+from magellan.surfaces.http.routes.research import Run, runs
 from magellan.usecases.ledger_queries import AccountLine, account_lines
 from magellan.usecases.regime_settings import REGIME_FILE
 from magellan.usecases.regime_workbooks import is_workbook

@@ -1,18 +1,14 @@
-"""Accounts: status, positions, orders, decisions, breakers; halt and resume."""
+"""Accounts: status, positions, orders, executions, decisions."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
 
-from magellan.adapters.local.control_folder import new_request
-from magellan.ledger.book import TrippedBreaker
 from magellan.surfaces.cli.operate_options import watch_terms
-from magellan.surfaces.http.access import Desk, Operator, Reader
+from magellan.surfaces.http.access import Desk, Reader
 from magellan.surfaces.http.answer import Answer, answer, example
 from magellan.surfaces.http.desk import ApiDesk
 from magellan.usecases.ledger_queries import (
@@ -24,11 +20,10 @@ from magellan.usecases.ledger_queries import (
     executions,
 )
 from magellan.usecases.named_account import named_account
-from magellan.usecases.operate_session import Around, Operated, halt, must_name, resume
 from magellan.usecases.session_status import Held, SessionStatus, Working, session_status
 from magellan.usecases.watch_session import findings, seen_now
 from magellan.wiring.market import session_calendar
-from magellan.wiring.sessions import control_folder, heartbeat_file
+from magellan.wiring.sessions import heartbeat_file
 
 router = APIRouter(prefix="/api", tags=["trading"])
 
@@ -41,30 +36,6 @@ Account = Annotated[
     ),
 ]
 Last = Annotated[int, Query(ge=1, le=1000, description="So many of the newest.")]
-
-
-class Safety(BaseModel):
-    """What keeps entries from being made."""
-
-    account: str
-    switch: str = Field(description="running, or how it is halted.")
-    halted_by: str | None
-    halted_because: str | None
-    breakers: tuple[TrippedBreaker, ...] = Field(description="Those that tripped and nobody has reset.")
-
-
-class Asked(BaseModel):
-    """Who asks, and why. Both are recorded."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"reason": "the feed looks wrong", "by": "jane"}]}
-    )
-
-    reason: str = Field(min_length=1, max_length=500, pattern=r"\S", description="Why. It is recorded.")
-    by: str | None = Field(
-        None, min_length=1, max_length=100, pattern=r"\S", description="Who; the token's name if left out."
-    )
-    account: str | None = Field(None, max_length=100, description="As in `GET /api/account`.")
 
 
 @router.get("/accounts", responses=example([{"account": "alpaca-paper-PA1", "positions": {"AMC": "120"}}]))
@@ -81,7 +52,7 @@ def accounts(desk: Desk, caller: Reader) -> Answer[tuple[AccountLine, ...]]:
 )
 def account(desk: Desk, caller: Reader, account: Account = None) -> Answer[SessionStatus]:
     """Show an account whole: session, positions, orders, today's profit, breakers, health, each with its age."""
-    status = _status(desk, account)
+    status = account_status(desk, account)
     return answer(status, source="ledger and heartbeat", as_of=status.asked_at, now=desk.now())
 
 
@@ -91,7 +62,7 @@ def account(desk: Desk, caller: Reader, account: Account = None) -> Answer[Sessi
 )
 def positions(desk: Desk, caller: Reader, account: Account = None) -> Answer[tuple[Held, ...]]:
     """List what is held, with prices and the profit at them."""
-    status = _status(desk, account)
+    status = account_status(desk, account)
     return answer(status.positions, source="ledger and heartbeat", as_of=status.asked_at, now=desk.now())
 
 
@@ -101,7 +72,7 @@ def positions(desk: Desk, caller: Reader, account: Account = None) -> Answer[tup
 )
 def orders(desk: Desk, caller: Reader, account: Account = None) -> Answer[tuple[Working, ...]]:
     """List orders that may still fill."""
-    status = _status(desk, account)
+    status = account_status(desk, account)
     return answer(status.orders, source="ledger and heartbeat", as_of=status.asked_at, now=desk.now())
 
 
@@ -132,46 +103,8 @@ def decided(
     return answer(rows, source="ledger", as_of=rows[-1].at if rows else None, now=desk.now())
 
 
-@router.get(
-    "/breakers", responses=example({"account": "alpaca-paper-PA1", "switch": "running", "breakers": []})
-)
-def breakers(desk: Desk, caller: Reader, account: Account = None) -> Answer[Safety]:
-    """Show the kill switch, and the breakers that tripped."""
-    status = _status(desk, account)
-    safety = Safety(
-        account=status.account,
-        switch=status.switch,
-        halted_by=None if status.halt is None else status.halt.person or status.halt.source,
-        halted_because=None if status.halt is None else status.halt.reason,
-        breakers=status.breakers,
-    )
-    return answer(safety, source="ledger", as_of=status.asked_at, now=desk.now())
-
-
-@router.post("/halt", responses=example({"acted": "session", "account": "alpaca-paper-PA1"}))
-def halted(desk: Desk, caller: Operator, asked: Asked) -> Answer[Operated]:
-    """Enter nothing from now on. What is held stays, with its protection. `acted` says whether a session did it."""
-    return _operate(desk, caller.name, asked, "halt")
-
-
-@router.post("/resume", responses=example({"acted": "session", "reset": ["daily_loss"]}))
-def resumed(desk: Desk, caller: Operator, asked: Asked) -> Answer[Operated]:
-    """Let entries in again, and reset the breakers that tripped."""
-    return _operate(desk, caller.name, asked, "resume")
-
-
-def _operate(desk: ApiDesk, token: str, asked: Asked, asks: str) -> Answer[Operated]:
-    person = f"{asked.by} (token {token})" if asked.by else token
-    must_name(person, asked.reason, f"a {asks}")
-    request = new_request(asks, person=person, reason=asked.reason, source="http")
-    with desk.ledger() as ledger:
-        named = named_account(desk.workspace.settings, ledger, asked.account)
-        around = Around(ledger=ledger, desk=control_folder(desk.workspace, named.ledger), now=desk.now)
-        operated = asyncio.run((halt if asks == "halt" else resume)(named, request, around))
-    return answer(operated, source="ledger", as_of=desk.now(), now=desk.now())
-
-
-def _status(desk: ApiDesk, named: str | None) -> SessionStatus:
+def account_status(desk: ApiDesk, named: str | None) -> SessionStatus:
+    """How an account stands. Raises FixInput for one that there is not."""
     with desk.ledger() as ledger:
         account = named_account(desk.workspace.settings, ledger, named)
         beats = heartbeat_file(desk.workspace, account.ledger)

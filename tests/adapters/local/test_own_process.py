@@ -1,0 +1,73 @@
+"""Work in a process of its own: its answer, its errors, its end."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from magellan.adapters.local.own_process import Report, in_own_process
+from magellan.errors import FixInput, TryAgain
+
+
+@dataclass(frozen=True)
+class Work:
+    """Does what its name says."""
+
+    name: str
+
+    def __call__(self, report: Report) -> tuple[int, int]:
+        report("begun", 1.0, 2.0)
+        match self.name:
+            case "refuses":
+                raise FixInput("no bars", next_step="import some")
+            case "breaks":
+                raise ZeroDivisionError("of something")
+            case "dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "hangs":
+                while True:
+                    time.sleep(1)
+        return os.getpid(), os.nice(0)
+
+
+class Seen(Exception):
+    """The first report came."""
+
+
+def ignored(phase: str, done: float, total: float | None) -> None:
+    """Nobody is interested."""
+
+
+def test_work_is_done_elsewhere_at_a_lower_priority_and_tells_how_far_it_is() -> None:
+    told = []
+    pid, nice = in_own_process(Work("works"), lambda *report: told.append(report))
+    assert pid != os.getpid() and nice > os.nice(0)
+    assert ("begun", 1.0, 2.0) in told
+
+
+def test_what_the_work_refuses_is_refused_with_all_its_words() -> None:
+    with pytest.raises(FixInput, match="no bars") as refused:
+        in_own_process(Work("refuses"), ignored)
+    assert refused.value.next_step == "import some"
+
+
+def test_an_error_that_nobody_foresaw_brings_its_traceback() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        in_own_process(Work("breaks"), ignored)
+    assert "ZeroDivisionError: of something" in raised.value.__notes__[0]
+
+
+def test_a_process_that_is_killed_is_told_and_not_waited_for() -> None:
+    with pytest.raises(TryAgain, match="killed, or out of memory"):
+        in_own_process(Work("dies"), ignored)
+
+
+def test_work_that_never_ends_is_stopped_as_soon_as_its_report_is_not_wanted() -> None:
+    def stop(phase: str, done: float, total: float | None) -> None:
+        if phase:
+            raise Seen
+
+    with pytest.raises(Seen):
+        in_own_process(Work("hangs"), stop)
