@@ -42,10 +42,13 @@ def make_flat(root: Path, *, modules: int = REAL_MODULES, seed: int = 1) -> None
         {next(trouble) for _ in range(count[each])}
         for each in ("broken", "without core", "without a package", "without a file", "of the network")
     )
+    troubled = broken | coreless | packageless | fileless | talkative
     texts: dict[str, str] = {}
     for number, (name, trade) in enumerate(made):
-        # Only what came before is imported, and broken modules seldom are: the mess has grown, and some of it ran.
-        sound = [each for at, each in enumerate(made[:number]) if at not in broken or chance.random() < 0.1]
+        # Only what came before is imported, and what fails seldom is: the mess has grown, and some of it ran.
+        sound = [
+            each for at, each in enumerate(made[:number]) if at not in troubled or chance.random() < 0.02
+        ]
         met = chance.sample(sound, min(len(sound), chance.choice((0, 1, 1, 2, 3))))
         head = _PATH_HACK if chance.random() < 0.2 else ""
         if number in coreless:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -51,6 +51,7 @@ class Proposal:
     undecided: tuple[Judged, ...]  # Python files that nobody was sure about
     collisions: tuple[Collision, ...]
     clashes: tuple[Clash, ...]
+    staying: Mapping[FileKind, int] = field(default_factory=dict)  # files that the rules have no category for
     kept_by_hand: tuple[str, ...] = ()  # sources of moves that a person wrote or edited
     gone: tuple[str, ...] = ()  # sources of an earlier mapping that are no longer there
 
@@ -110,11 +111,8 @@ def propose(
     decided = set(moves)
     return Proposal(
         mapping=mapping,
-        undecided=tuple(
-            judged
-            for file, judged in zip(scan.files, scan.judged, strict=True)
-            if file.is_python and not judged.is_sure and file.path not in decided and not is_init(file.path)
-        ),
+        undecided=tuple(judged for judged in scan.undecided if judged.path not in decided),
+        staying=scan.outside_categories,
         collisions=tuple(collisions),
         clashes=_clashes(moves.values(), scan, is_installed),
         kept_by_hand=tuple(sorted(by_hand)),

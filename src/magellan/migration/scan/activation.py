@@ -120,7 +120,7 @@ def _cause(tried: TriedImport) -> tuple[str, str]:
             return f"{named[2]} is imported in a circle", "move what both need into a third module"
         return f"{named[2]} has no {named[1]}", "name what it has, or define it there"
     if tried.error == "FileNotFoundError":
-        return f"no file {_quoted(tried.message)}{at}", "open files in functions, or ship the file"
+        return f"no file {_quoted(tried.message)}", "open files in functions, or ship the file"
     if tried.error == "SystemExit":
         return f"ends the process when imported{at}", 'put it under `if __name__ == "__main__":`'
     if tried.error == TIME_LIMIT:

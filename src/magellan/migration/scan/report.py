@@ -43,7 +43,10 @@ def summary_rows(scan: Scan) -> list[tuple[str, str]]:
     sure = [each for each in scan.judged if each.is_sure]
     high = sum(each.confidence >= HIGH for each in sure)
     rows.append(("categories", f"{len(sure):,} files have one, {high:,} with high confidence"))
-    rows.append(("for a person to decide", f"{len(scan.judged) - len(sure):,} files"))
+    rows.append(("for a person to decide", f"{len(scan.undecided):,} Python files"))
+    if others := scan.outside_categories:
+        told = ", ".join(f"{count:,} {kind}" for kind, count in others.items())
+        rows.append(("of no category", f"{sum(others.values()):,} files: {told}"))
     return rows
 
 
@@ -104,7 +107,7 @@ def _categories(scan: Scan) -> Iterator[str]:
 
 
 def _unsure(scan: Scan) -> Iterator[str]:
-    unsure = [each for each in scan.judged if not each.is_sure]
+    unsure = scan.undecided
     yield from ("## For a person to decide", "")
     if not unsure:
         yield from ("Nothing.", "")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from magellan.migration.categories.judge import Judged, Said, judge
 from magellan.migration.categories.rules import CategoryRules
 from magellan.migration.imports import Origin
-from magellan.migration.module_names import ModuleNames
+from magellan.migration.module_names import ModuleNames, is_init
 from magellan.migration.scan.activation import Cause, ImportToTry, Isolation, TriedImport, causes
 from magellan.migration.scan.entry_points import EntryPoint, entry_points
 from magellan.migration.scan.file_kind import FileKind
@@ -87,6 +87,25 @@ class Scan:
     def broken(self) -> tuple[ScannedFile, ...]:
         """Python files that cannot be read as such."""
         return tuple(file for file in self.python if file.problem)
+
+    @property
+    def undecided(self) -> tuple[Judged, ...]:
+        """Python files that belong nowhere surely, so that a person says where; without `__init__` files."""
+        return tuple(
+            judged
+            for file, judged in zip(self.files, self.judged, strict=True)
+            if file.is_python and not judged.is_sure and not is_init(file.path)
+        )
+
+    @property
+    def outside_categories(self) -> Mapping[FileKind, int]:
+        """How many other files there are for which the rules have no category, by kind: logs, tables, pictures."""
+        counts = Counter(
+            file.kind
+            for file, judged in zip(self.files, self.judged, strict=True)
+            if not file.is_python and judged.category is None
+        )
+        return dict(sorted(counts.items()))
 
     @property
     def origins(self) -> Mapping[Origin, int]:

@@ -62,7 +62,7 @@ def compare(before: Scan, after: Scan, renames: Renames, shims: Sequence[Shim]) 
         _modules(before, after, renames),
         _names(before, after, renames),
         _old_names(renames, shims),
-        _entry_points(before, after, renames),
+        _entry_points(before, after, renames, shims),
         _circles(before, after, renames),
         _time(before, after),
     )
@@ -146,14 +146,15 @@ def _old_names(renames: Renames, shims: Sequence[Shim]) -> Check:
     return Check(name="old names", answer=Answer.SAME, summary=summary)
 
 
-def _entry_points(before: Scan, after: Scan, renames: Renames) -> Check:
+def _entry_points(before: Scan, after: Scan, renames: Renames, shims: Sequence[Shim]) -> Check:
     def of(scan: Scan) -> set[tuple[str, str]]:
         # The line of a unit or script in which it is named may have moved; its file counts.
         return {(each.path, each.by.partition(",")[0]) for each in scan.entry_points}
 
     expected = {(renames.new_path(path), by) for path, by in of(before)}
     moved_by = {(path, renames.new_path(by.partition(":")[0])) for path, by in expected}
-    found = {(path, by.partition(":")[0]) for path, by in of(after)}
+    stands_for = {shim.path: renames.new_path(shim.path) for shim in shims}  # the old path starts the new file
+    found = {(stands_for.get(path, path), by.partition(":")[0]) for path, by in of(after)}
     worse = [f"{path}, started by {by}, is not found any more" for path, by in sorted(moved_by - found)]
     if after.activation is not None and before.activation is not None:
         failed = {each.path for each in after.activation.tried if not each.succeeded}

@@ -72,6 +72,7 @@ def migrate_plan(
         "shims": sum(bool(move.shim) for move in proposal.mapping.moves),
         "collisions": proposal.collisions,
         "clashes": proposal.clashes,
+        "of_no_category": {str(kind): count for kind, count in proposal.staying.items()},
         "undecided": [
             {
                 "path": each.path,
@@ -107,6 +108,9 @@ def _show(proposal: Proposal, path: Path, folder: Path | None) -> None:
                 f"    {judged.path}: perhaps {judged.category}, or {judged.instead} ({judged.confidence:.0%})"
             )
         _more(len(proposal.undecided))
+    if proposal.staying:
+        told = ", ".join(f"{count} {kind}" for kind, count in proposal.staying.items())
+        say(f"no category, so they stay: {sum(proposal.staying.values())} files: {told}")
     if proposal.kept_by_hand:
         say(f"kept as they were written: {len(proposal.kept_by_hand)} moves")
     for source in proposal.gone[:_SHOWN]:
