@@ -7,6 +7,7 @@ Orders fill when a test says so. Faults are said beforehand, each for a number o
 import asyncio
 import contextlib
 import itertools
+import logging
 import secrets
 import socket
 import threading
@@ -34,6 +35,9 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from pydantic import AnyHttpUrl
 
 from adapters.robinhood.official_tools import OFFICIAL
+
+logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # answers that break off are meant to
+logging.getLogger("uvicorn").propagate = False
 
 ACCOUNT = "RH-AGENT-1"
 OTHER_ACCOUNT = "RH-OWN-2"
@@ -419,6 +423,26 @@ class StandIn:
     def fault(self, tool: str, kind: str, **terms: Any) -> None:
         self.faults.append(Fault(tool=tool, kind=kind, **terms))
 
+    def consented(self) -> dict[str, Any]:
+        """A login as it is kept after a person has consented."""
+        client = OAuthClientInformationFull.model_validate(
+            {"client_id": "magellan", "redirect_uris": ["http://127.0.0.1:9/callback"]}
+            | {"token_endpoint_auth_method": "none", "scope": "internal"}
+        )
+        self.login.clients["magellan"] = client
+        tokens = self.login._tokens(client, ["internal"], self.address)
+        return {
+            "client": client.model_dump(mode="json", exclude_none=True),
+            "tokens": tokens.model_dump(mode="json", exclude_none=True),
+            "ends_at_s": time.time() + self.login.lifetime_s,
+            "endpoints": {
+                "issuer": self.origin,
+                "authorization_endpoint": f"{self.origin}/authorize",
+                "token_endpoint": f"{self.origin}/token",
+                "response_types_supported": ["code"],
+            },
+        }
+
     @contextlib.contextmanager
     def running(self) -> Iterator["StandIn"]:
         config = uvicorn.Config(
@@ -432,7 +456,7 @@ class StandIn:
         try:
             yield self
         finally:
-            server.should_exit = server.force_exit = True
+            server.should_exit = True
             thread.join(timeout=10)
             self._socket.close()
             assert not thread.is_alive()
@@ -473,9 +497,8 @@ class StandIn:
             await app(scope, receive, held)
             if self._breaks:
                 self._breaks = False
-                await send(
-                    {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9999")]}
-                )
+                headers = [(b"content-type", b"application/json"), (b"content-length", b"9999")]
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
                 await send({"type": "http.response.body", "body": b"{", "more_body": True})
                 return  # the server closes a connection whose answer is not whole
             for message in told:
