@@ -7,6 +7,7 @@ Orders fill when a test says so. Faults are said beforehand, each for a number o
 import asyncio
 import contextlib
 import itertools
+import json
 import logging
 import secrets
 import socket
@@ -412,8 +413,8 @@ class StandIn:
         self.tools = dict(OFFICIAL)
         self.faults: list[Fault] = []
         self.fired: list[str] = []
-        self.posts = 0
-        self._breaks = False
+        self.is_modern = False  # users of the real one saw the protocol of 2025-06-18
+        self._breaks = self._forgets = False
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen(64)
@@ -422,6 +423,10 @@ class StandIn:
 
     def fault(self, tool: str, kind: str, **terms: Any) -> None:
         self.faults.append(Fault(tool=tool, kind=kind, **terms))
+
+    def forget_sessions(self) -> None:
+        """As after a restart of the server: whoever was connected is not known any more."""
+        self._forgets = True
 
     def consented(self) -> dict[str, Any]:
         """A login as it is kept after a person has consented."""
@@ -489,12 +494,28 @@ class StandIn:
             if scope["type"] != "http" or scope["path"] != "/mcp/trading" or scope["method"] != "POST":
                 await app(scope, receive, send)
                 return
+            asked = await receive()
+            if not self.is_modern and b'"server/discover"' in asked["body"]:
+                error = {"code": -32601, "message": "Method not found"}
+                await _answer(
+                    send, 200, {"jsonrpc": "2.0", "id": json.loads(asked["body"])["id"], "error": error}
+                )
+                return
+            if self._forgets and b"mcp-session-id" in dict(scope["headers"]):
+                self._forgets = False
+                await _answer(send, 404, None)
+                return
             told: list[Any] = []
+
+            async def again() -> Any:
+                nonlocal asked
+                message, asked = asked, None
+                return message if message is not None else await receive()
 
             async def held(message: Any) -> None:
                 told.append(message)
 
-            await app(scope, receive, held)
+            await app(scope, again, held)
             if self._breaks:
                 self._breaks = False
                 headers = [(b"content-type", b"application/json"), (b"content-length", b"9999")]
@@ -538,6 +559,13 @@ class StandIn:
         if fault is not None and fault.kind == "lost":
             self._breaks = True
         return _told(data)
+
+
+async def _answer(send: Any, status: int, body: Any) -> None:
+    content = b"" if body is None else json.dumps(body).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 def _told(data: dict[str, Any]) -> types.CallToolResult:

@@ -43,7 +43,7 @@ def must_fit(offered: Mapping[str, Mapping[str, Any]], *, orders: bool) -> None:
     Raises: AskOperator, naming every difference.
     """
     differences = []
-    for tool, sent in (READING | ORDERING if orders else READING).items():
+    for tool, sent in ({**READING, **ORDERING} if orders else READING).items():
         schema = offered.get(tool)
         if schema is None:
             differences.append(f"{tool} is not there")
