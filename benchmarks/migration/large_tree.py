@@ -24,7 +24,7 @@ from magellan.migration.shims import shims_in
 from magellan.migration.verify.before import tree_before
 from magellan.migration.verify.comparison import compare
 from magellan.plan.carry_out import Finished, TakenBack
-from magellan.surfaces.cli.migrate_options import desk_of
+from magellan.surfaces.cli.migrate_options import desk_of, executor_for
 from magellan.usecases.migrate_apply import Wishes, apply_recorded, prepare
 from magellan.usecases.migrate_rollback import roll_back, way_back
 from magellan.usecases.migrate_scan import scan_tree
@@ -63,7 +63,7 @@ def measure(root: Path, files: int, moves: int, *, scans: bool) -> dict[str, Any
     desk, told = desk_of(root), _Clock()
     tree = read_source_tree(root)
     told.lap("read tree")
-    prepared = prepare(tree, mapping, wishes, desk, is_installed=lambda _: False)
+    prepared = prepare(tree, mapping, wishes, desk, is_installed=lambda _: False, executor=executor_for(tree))
     told.lap("plan")
     assert isinstance(apply_recorded(prepared.recorded, desk), Finished)
     told.lap("apply")

@@ -31,7 +31,7 @@ from magellan.migration.mapping import MappedMove, MigrationMapping, mapping_tex
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
-from magellan.surfaces.cli.migrate_options import desk_of
+from magellan.surfaces.cli.migrate_options import desk_of, executor_for
 from magellan.usecases.migrate_apply import Prepared, Wishes, apply_recorded, prepare
 from magellan.usecases.migrate_rollback import roll_back, way_back
 
@@ -69,6 +69,8 @@ PROJECTS: Final = (
     ),
     Project(name="kombu", package="kombu", source_roots=("",), tests=("t/unit",)),
     Project(name="starlette", package="starlette", source_roots=("",), tests=("tests",)),
+    Project(name="boltons", package="boltons", source_roots=("",), tests=("tests",)),
+    Project(name="flask", package="src/flask", source_roots=("", "src"), tests=("tests",)),
     Project(name="networkx", package="networkx/algorithms", source_roots=("",), tests=("networkx",)),
     Project(name="pygments", package="pygments", source_roots=("",), tests=("tests",)),
 )
@@ -107,7 +109,9 @@ def measure(project: Project, asked: argparse.Namespace) -> dict[str, Any]:
     wishes = Wishes(
         rewriting=RewriteOptions(), shims=False, uses_git=True, commits=Commits.STAGED, name="mapping.json"
     )
-    prepared = prepare(tree, mapping, wishes, desk, is_installed=lambda name: False)
+    prepared = prepare(
+        tree, mapping, wishes, desk, is_installed=lambda name: False, executor=executor_for(tree)
+    )
     rewritten = time.perf_counter()
     apply_recorded(prepared.recorded, desk)
     applied = time.perf_counter()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from magellan.migration.change_set import Choices, migration_of
 from magellan.migration.mapping import file_moves
 from magellan.migration.rewrite.reference import RewriteOptions
+from magellan.migration.rewrite.renames import Renames
 from magellan.migration.rewrite.rewriter import rewrite
 from magellan.migration.source_tree import SourceTree
 from migration.random_trees import RandomTree, met_in, random_tree
@@ -73,7 +74,7 @@ def test_rewriting_twice_is_rewriting_once(seed: int) -> None:
     again = SourceTree.of({**tree.files, **stayed})
     made = [path for path in once if path not in tree.files]
     moves = file_moves(mapping_of(tree.moves), SourceTree.of(tree.files), name="mapping")
-    found = rewrite(again, moves, ("",), made=made)
+    found = rewrite(again, Renames(again, moves, ("",), made))
     assert [each.path for each in found.changed if each.path in stayed] == []
 
 

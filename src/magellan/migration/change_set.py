@@ -15,7 +15,7 @@ from magellan.migration.mapping import FileMove, MigrationMapping, file_moves
 from magellan.migration.packages import package_files
 from magellan.migration.rewrite.reference import RewriteOptions
 from magellan.migration.rewrite.renames import Renames
-from magellan.migration.rewrite.rewriter import Rewriting, rewrite
+from magellan.migration.rewrite.rewriter import LookThrough, Rewriting, look_through, rewrite
 from magellan.migration.shims import Shim, wants_shim
 from magellan.migration.source_tree import SourceTree
 from magellan.plan.files.tree import Kind, folder_of, folders_above
@@ -97,26 +97,21 @@ def migration_of(
     *,
     name: str,
     removed: tuple[str, ...] = (),
-    on_progress: Callable[[int, int], None] | None = None,
+    look: LookThrough = look_through,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Migration:
     """Decide everything that the mapping means for that tree. Nothing is written.
 
     name:    of the mapping's file, for messages.
     removed: files that are taken away first, such as shims where something moves back to.
+    look:    how files are looked through: here, or on several cores.
     Raises:  FixInput with every mistake of the mapping at its place.
     """
     tree = tree.without(removed)
     moves = file_moves(mapping, tree, name=name)
     made = package_files(tree, moves, mapping.source_roots, mapping.package_files)
     renames = Renames(tree, moves, mapping.source_roots, made)
-    rewriting = rewrite(
-        tree,
-        moves,
-        mapping.source_roots,
-        options=choices.rewriting,
-        made=tuple(made),
-        on_progress=on_progress,
-    )
+    rewriting = rewrite(tree, renames, choices.rewriting, look=look, on_progress=on_progress)
     shims = _shims(tree, moves, made, renames, choices, mapping.shims_expire_on or choices.shims_expire_on)
     written = [
         Written(

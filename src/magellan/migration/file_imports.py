@@ -55,14 +55,6 @@ def read_imports(source: Source) -> FileImports:
     return FileImports(statements=tuple(_in_body(tree.body, source, frozenset())), tree=tree)
 
 
-def read_imports_by_line(source: Source) -> FileImports:
-    """Statements that begin a line, each parsed by itself: much faster, and blind to what stands behind other code.
-
-    What looks like a statement in a string of several lines is found, too.
-    """
-    return FileImports(statements=tuple(statements_by_line(source)), tree=None)
-
-
 def _in_body(
     body: Sequence[ast.stmt], source: Source, under: frozenset[Circumstance]
 ) -> Iterator[ImportStatement]:

@@ -11,16 +11,25 @@ from typing import Final
 from magellan.migration.import_statement import ImportedName, ImportStatement, statement_of
 from magellan.migration.source import Source, Span
 
-_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+# Where a statement may end, what opens and closes parentheses, and what hides any of these.
+_TURN: Final = re.compile(rb"[();\r\n]|#[^\r\n]*|\\(?:\r\n|[\s\S])")
 _BEGINS: Final = re.compile(rb"^[ \t\f]*(?:from|import)\b", re.MULTILINE)
 
 
 def statements_by_line(source: Source) -> Iterator[ImportStatement]:
-    """Import statements at the beginnings of lines, each parsed by itself; what cannot be parsed is left out."""
-    for found in _BEGINS.finditer(source.utf8):
+    """Import statements at the beginnings of lines, each parsed by itself; what cannot be parsed is left out.
+
+    What looks like a statement in a string of several lines is found, too.
+    """
+    for span in import_lines(source.utf8):
+        yield from statements_in(source.utf8, span, source)
+
+
+def import_lines(utf8: bytes) -> Iterator[Span]:
+    """The logical lines that begin as an import statement does."""
+    for found in _BEGINS.finditer(utf8):
         start = found.start() + len(found[0]) - len(found[0].lstrip())
-        end = _end_of_statement(source.utf8, start)
-        yield from statements_in(source.utf8, Span(start, end), source)
+        yield Span(start, _end_of_statement(utf8, start))
 
 
 def statements_in(utf8: bytes, span: Span, source: Source | None = None) -> Iterator[ImportStatement]:
@@ -42,21 +51,17 @@ def statements_in(utf8: bytes, span: Span, source: Source | None = None) -> Iter
 def _end_of_statement(utf8: bytes, start: int) -> int:
     """Where the logical line that begins there ends: lines go on in parentheses and after a backslash."""
     depth, at = 0, start
-    while at < len(utf8):
-        each = utf8[at : at + 1]
-        if each == b"#":
-            following = _LINE_END.search(utf8, at)
-            at = len(utf8) if following is None else following.start()
-            continue
-        if each == b"\\":
-            following = _LINE_END.match(utf8, at + 1)
-            at = at + 2 if following is None else following.end()
-            continue
-        depth += (each == b"(") - (each == b")")
-        if (each in b"\r\n" and depth <= 0) or (each == b";" and depth <= 0):
-            return at
-        at += 1
-    return at
+    while (found := _TURN.search(utf8, at)) is not None:
+        match found[0]:
+            case b"(":
+                depth += 1
+            case b")":
+                depth -= 1
+            case b";" | b"\r" | b"\n":
+                if depth <= 0:
+                    return found.start()
+        at = found.end()
+    return len(utf8)
 
 
 def _shifted(statement: ImportStatement, by: int, lines: int) -> ImportStatement:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Final, Protocol
 
 from magellan.errors import FixInput
@@ -14,6 +15,13 @@ from magellan.migration.change_set import ChangeSet, Choices, Migration, migrati
 from magellan.migration.git_steps import Checkout
 from magellan.migration.mapping import MigrationMapping
 from magellan.migration.rewrite.reference import RewriteOptions
+from magellan.migration.rewrite.rewriter import (
+    FileReferences,
+    LookThrough,
+    RewriteTask,
+    look_through,
+    rewriter_of,
+)
 from magellan.migration.risks import Risk, risks_of
 from magellan.migration.source_tree import SourceTree
 from magellan.plan.actor import Actor
@@ -22,6 +30,7 @@ from magellan.plan.plan import Plan
 from magellan.plan.preview import Preview, preview
 from magellan.plan.standing import JournalState
 from magellan.plan.status import next_commands
+from magellan.ports.executor import Executor, Work
 from magellan.ports.journal import Journals, PlanUnfinished
 from magellan.ports.migrations import Migrations
 
@@ -90,12 +99,14 @@ def prepare(
     *,
     is_installed: Callable[[str], bool],
     removed: tuple[str, ...] = (),
-    on_progress: Callable[[int, int], None] | None = None,
+    executor: Executor | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Prepared:
     """Decide everything, and change nothing.
 
     is_installed: whether a top-level name can be imported from what is installed.
     removed:      files that are taken away first.
+    executor:     on which files are looked through; None: in this process.
     Raises: FixInput for every mistake of the mapping at its place; PlanUnfinished when an earlier migration of the
             tree was stopped.
     """
@@ -105,7 +116,13 @@ def prepare(
         rewriting=wishes.rewriting, shims=wishes.shims, shims_expire_on=(at + SHIMS_LAST).date()
     )
     migration = migration_of(
-        tree, mapping, choices, name=wishes.name, removed=removed, on_progress=on_progress
+        tree,
+        mapping,
+        choices,
+        name=wishes.name,
+        removed=removed,
+        look=look_through if executor is None else _looked_through_by(executor),
+        on_progress=on_progress,
     )
     recorded = record_of(
         migration.changes,
@@ -120,6 +137,17 @@ def prepare(
         plan=plan_of(recorded, folder=desk.folder),
         risks=risks_of(tree, migration, is_installed),
     )
+
+
+def _looked_through_by(executor: Executor) -> LookThrough:
+    def look(
+        task: RewriteTask, paths: Sequence[str], on_done: Callable[[int], None]
+    ) -> list[FileReferences | None]:
+        numbers = count(1)
+        work = Work(begin=rewriter_of, given=task, describe=str)
+        return executor.map(work, paths, on_done=lambda number, found: on_done(next(numbers)))
+
+    return look
 
 
 def record_of(

@@ -6,6 +6,7 @@ import pytest
 
 from magellan.migration.mapping import FileMove
 from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
+from magellan.migration.rewrite.renames import Renames
 from magellan.migration.rewrite.rewriter import Rewriting, rewrite
 from magellan.migration.source_tree import SourceTree
 
@@ -32,7 +33,7 @@ def rewriting(
     tree = SourceTree.of({path: content.encode() for path, content in files.items()})
     file_moves = tuple(FileMove(source=source, target=target) for source, target in moves.items())
     made = {target.rpartition("/")[0] + "/__init__.py" for target in moves.values() if "/" in target}
-    return rewrite(tree, file_moves, roots, options=options, made=sorted(made - set(files)))
+    return rewrite(tree, Renames(tree, file_moves, roots, sorted(made - set(files))), options)
 
 
 def rewritten(
@@ -205,7 +206,8 @@ def test_encodings_and_marks_survive(encoding: str) -> None:
     cookie = "" if encoding.startswith("utf") else f"# -*- coding: {encoding} -*-\n"
     content = f"{cookie}é = 'ü'; import shop.regime  # ä\r\n"
     tree = SourceTree.of({**dict.fromkeys(SHOP, b""), "a.py": content.encode(encoding)})
-    found = rewrite(tree, (FileMove(source="shop/regime.py", target="shop/s/regime.py"),), ("",))
+    moves = (FileMove(source="shop/regime.py", target="shop/s/regime.py"),)
+    found = rewrite(tree, Renames(tree, moves, ("",)))
     assert found.files["a.py"].after == content.replace("shop.regime", "shop.s.regime").encode(encoding)
 
 
@@ -259,7 +261,8 @@ def test_a_file_in_an_unknown_encoding_is_left_alone_and_said() -> None:
             "b.py": b"\xff import shop.regime",
         }
     )
-    found = rewrite(tree, (FileMove(source="shop/regime.py", target="core/regime.py"),), ("",))
+    moves = (FileMove(source="shop/regime.py", target="core/regime.py"),)
+    found = rewrite(tree, Renames(tree, moves, ("",)))
     assert [each.path for each in found.changed] == []
     assert all("encoding" in found.files[path].problem for path in ("a.py", "b.py"))
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from magellan.migration.encoding import Text
-from magellan.migration.file_imports import FileImports, read_imports, read_imports_by_line
+from magellan.migration.file_imports import read_imports
+from magellan.migration.import_statement import ImportStatement
 from magellan.migration.module_names import is_init
-from magellan.migration.rewrite.attribute_edits import attribute_references, roots_of
+from magellan.migration.rewrite.attribute_edits import attribute_references
 from magellan.migration.rewrite.bindings import bindings_of
-from magellan.migration.rewrite.bystanders import Bystanders
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.code_strings import CodeString, code_strings
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.import_edits import Importer, import_references, relative_name
+from magellan.migration.rewrite.imports_only import ImportsOnly
 from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.path_edits import Paths
@@ -23,8 +24,6 @@ from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
 from magellan.migration.source import Source, Span
 
-# Behind other code on its line, or after an end of line that only old systems wrote.
-_HIDDEN_IMPORT: Final = re.compile(rb"[;:][ \t]*(?:from|import)\b|\r(?!\n)")
 _RELATIVE_NAME: Final = re.compile(r"\.+[^\W\d]\w*(?:\.\w+)*(?::[\w.]+)?")
 _COMMENT: Final = re.compile(rb"#[^\r\n]*")
 _FILE: Final = re.compile(rb"(?<![\w.])__file__(?!\w)")
@@ -41,18 +40,19 @@ class PythonFiles:
         self._names = names
         self._paths = paths
         self._code = code
-        self._bystanders = Bystanders(renames)
+        self._imports_only = ImportsOnly(renames, contents)
 
-    def references(self, path: str, text: Text, interest: Interest) -> tuple[FileImports, list[Reference]]:
-        """What the file imports, and every reference in it. interest: where anything that moves could be named."""
+    def references(self, path: str, text: Text, interest: Interest) -> tuple[list[Reference], str]:
+        """Every reference in the file; and its syntax error, where it was met: "line 7: invalid syntax".
+
+        interest: where anything that moves could be named.
+        """
         importer = Importer.of(path, self._renames)
         source = Source(text.utf8)
-        if (quickly := self._in_import_lines(importer, source, interest)) is not None:
-            return quickly
+        if (statements := self._imports_only.statements(importer, source, interest)) is not None:
+            return list(self._in_imports(statements, text, importer)), ""
         imports = read_imports(source)
-        found = list(
-            import_references(imports.statements, text.utf8, importer, self._renames, self._contents)
-        )
+        found = list(self._in_imports(imports.statements, text, importer))
         rest = interest.outside(statement.span for statement in imports.statements)
         if imports.tree is not None:
             bindings = bindings_of(imports.statements, importer, self._renames, self._contents)
@@ -65,32 +65,12 @@ class PythonFiles:
                 found += self._in_comments(text.utf8, source, path, rest.outside(spans))
         if path in self._renames.paths:
             found += _file_arithmetic(text.utf8, source, path, self._renames.paths[path])
-        return imports, found
+        return found, imports.problem
 
-    def _in_import_lines(
-        self, importer: Importer, source: Source, interest: Interest
-    ) -> tuple[FileImports, list[Reference]] | None:
-        """The same where only whole lines of import statements name anything that moves; None where that is not sure.
-
-        Most files that name a moved module at all only import it. They need not be parsed as a whole.
-        """
-        if importer.path in self._renames.paths or _HIDDEN_IMPORT.search(source.utf8):
-            return None
-        imports = read_imports_by_line(source)
-        plain = [statement for statement in imports.statements if not statement.is_from]
-        if any("." in each.name for statement in plain for each in statement.names):
-            return None  # `import a.b` binds a, which may be used anywhere
-        if _is_in_a_string(imports, source.utf8, interest):
-            return None
-        rest = interest.outside(statement.span for statement in imports.statements)
-        if rest:
-            if is_init(importer.path) and b"__all__" in source.utf8:
-                return None
-            bindings = bindings_of(imports.statements, importer, self._renames, self._contents)
-            if not self._bystanders.are_all(source.utf8, rest, roots_of(bindings, self._renames)):
-                return None
-        found = import_references(imports.statements, source.utf8, importer, self._renames, self._contents)
-        return imports, list(found)
+    def _in_imports(
+        self, statements: Sequence[ImportStatement], text: Text, importer: Importer
+    ) -> Iterator[Reference]:
+        return import_references(statements, text.utf8, importer, self._renames, self._contents)
 
     def _in_string(
         self, string: CodeString, utf8: bytes, source: Source, importer: Importer, interest: Interest
@@ -182,18 +162,6 @@ class PythonFiles:
             for span in interest.lines_in(Span(found.start(), line.end)):
                 yield from self._names.in_text(utf8, span, source, ReferenceKind.COMMENT)
                 yield from self._paths.in_text(utf8, span, source, path, ReferenceKind.PATH, bare=True)
-
-
-def _is_in_a_string(imports: FileImports, utf8: bytes, interest: Interest) -> bool:
-    """Whether a statement of interest may stand in a string of several lines: an odd number of quotes precedes it."""
-    for quotes in (b'"""', b"'''"):
-        count = at = 0
-        for statement in imports.statements:
-            count += utf8.count(quotes, at, statement.span.start)
-            at = statement.span.start
-            if count % 2 and interest.is_in(statement.span):
-                return True
-    return False
 
 
 def _from_package(relative: str, package: str) -> str | None:

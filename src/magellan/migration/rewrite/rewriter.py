@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from magellan.migration.encoding import Text, plain_text, python_text
-from magellan.migration.mapping import FileMove
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.interest import Interest, words_in
@@ -57,57 +56,72 @@ class Rewriting:
                     yield path, reference
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteTask:
+    """What is to be rewritten. It can be sent to another process."""
+
+    tree: SourceTree
+    renames: Renames
+    options: RewriteOptions
+
+
+LookThrough = Callable[[RewriteTask, Sequence[str], Callable[[int], None]], Iterable[FileReferences | None]]
+"""Hands each path to `rewriter_of(task)`, and tells how many are done. The answers are in the order of the paths."""
+
+
+def rewriter_of(task: RewriteTask) -> Callable[[str], FileReferences | None]:
+    """What looks through a file: its references; None where it has none."""
+    return _Rewriter(task).file
+
+
+def look_through(
+    task: RewriteTask, paths: Sequence[str], on_done: Callable[[int], None]
+) -> Iterator[FileReferences | None]:
+    """One file after the other, in this process."""
+    rewriter = rewriter_of(task)
+    for number, path in enumerate(paths, start=1):
+        yield rewriter(path)
+        on_done(number)
+
+
 def rewrite(
     tree: SourceTree,
-    moves: Sequence[FileMove],
-    source_roots: Sequence[str],
-    *,
+    renames: Renames,
     options: RewriteOptions | None = None,
-    made: Sequence[str] = (),
-    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    look: LookThrough = look_through,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Rewriting:
     """Find every reference in the tree to what moves, and make the edits. Nothing is written.
 
-    made:        `__init__.py` files that the migration adds.
+    look:        how files are looked through: here, or on several cores.
     on_progress: told how many files were looked through, and of how many.
     """
-    return _Rewriter(tree, moves, source_roots, options or RewriteOptions(), made).run(on_progress)
+    task = RewriteTask(tree=tree, renames=renames, options=options or RewriteOptions())
+    files = tree.files
+
+    def tell(done: int) -> None:
+        if done % 100 == 0 or done == len(files):
+            on_progress(done, len(files))
+
+    found = {each.path: each for each in look(task, files, tell) if each is not None}
+    return Rewriting(files=found, options=task.options)
 
 
 class _Rewriter:
-    def __init__(
-        self,
-        tree: SourceTree,
-        moves: Sequence[FileMove],
-        source_roots: Sequence[str],
-        options: RewriteOptions,
-        made: Sequence[str],
-    ) -> None:
-        self._tree = tree
-        self._options = options
-        self._renames = Renames(tree, moves, source_roots, made)
-        contents = ModuleContents(self._renames.before, tree.read)
+    def __init__(self, task: RewriteTask) -> None:
+        self._tree = task.tree
+        self._options = task.options
+        self._renames = task.renames
+        contents = ModuleContents(self._renames.before, task.tree.read)
         names = DottedNames(self._renames, contents)
-        paths = Paths(self._renames, tree)
+        paths = Paths(self._renames, task.tree)
         code = CodeInText(self._renames, contents)
         self._python = PythonFiles(self._renames, contents, names, paths, code)
         self._texts = TextFiles(self._renames, names, paths, code)
         self._modules = [name.encode() for name in self._renames.modules]
 
-    def run(self, on_progress: Callable[[int, int], None] | None) -> Rewriting:
-        found: dict[str, FileReferences] = {}
-        files = self._tree.files
-        for number, path in enumerate(files):
-            each = self._file(path)
-            if each is not None:
-                found[path] = each
-            if on_progress is not None and number % 100 == 0:
-                on_progress(number, len(files))
-        if on_progress is not None:
-            on_progress(len(files), len(files))
-        return Rewriting(files=found, options=self._options)
-
-    def _file(self, path: str) -> FileReferences | None:
+    def file(self, path: str) -> FileReferences | None:
         entry = self._tree.entries[path]
         if not entry.is_python and entry.size > _TEXT_SIZE_MAX and not path.endswith(_PICKLES):
             return None
@@ -132,8 +146,7 @@ class _Rewriter:
         problem = ""
         interest = Interest(text.utf8, words)
         if entry.is_python:
-            imports, references = self._python.references(path, text, interest)
-            problem = imports.problem
+            references, problem = self._python.references(path, text, interest)
         else:
             references = self._texts.references(path, text, interest)
         if not references and not problem:

@@ -104,7 +104,7 @@ def _prepared(
     from magellan.migration.apply_plan import Commits
     from magellan.migration.mapping import read_mapping
     from magellan.migration.rewrite.reference import RewriteOptions
-    from magellan.surfaces.cli.migrate_options import read_kinds
+    from magellan.surfaces.cli.migrate_options import executor_for, read_kinds
     from magellan.surfaces.cli.output import progress_bars
     from magellan.usecases.migrate_apply import Wishes, prepare
 
@@ -118,13 +118,15 @@ def _prepared(
         name=str(mapping),
     )
     value = read_mapping(mapping)
+    tree = read_source_tree(folder or Path.cwd())
     with progress_bars() as bars:
         return prepare(
-            read_source_tree(folder or Path.cwd()),
+            tree,
             value,
             wishes,
             desk,
             is_installed=installed_modules().__contains__,
+            executor=executor_for(tree),
             on_progress=lambda done, total: bars.report("look through files", done, total),
         )
 

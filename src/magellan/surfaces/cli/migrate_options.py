@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,14 +18,17 @@ from magellan.surfaces.cli.output import emit, note, say
 if TYPE_CHECKING:
     from magellan.migration.change_set import ChangeSet
     from magellan.migration.rewrite.reference import ReferenceKind
+    from magellan.migration.source_tree import SourceTree
     from magellan.plan.carry_out import Outcome, Progress
     from magellan.plan.preview import Preview
+    from magellan.ports.executor import Executor
     from magellan.surfaces.cli.output import ProgressBars
     from magellan.usecases.migrate_apply import Desk
 
 FolderArgument = Annotated[
     Path | None, typer.Argument(metavar="[DIR]", help="The project's folder; default: this one.")
 ]
+_WORTH_PROCESSES: Final = 12_000_000  # bytes of Python; two or three seconds of one core's time
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it. Without, it is looked at and shown only.")]
 
 
@@ -50,6 +53,15 @@ def desk_of(folder: Path | None) -> Desk:
         actor=Actor(person=getpass.getuser(), host=socket.gethostname(), pid=os.getpid()),
         now=lambda: datetime.now(UTC),
     )
+
+
+def executor_for(tree: SourceTree) -> Executor | None:
+    """Processes on every core, where looking through the tree takes longer than starting them; else None."""
+    from magellan.adapters.local.processes import ProcessExecutor
+
+    size = sum(entry.size for entry in tree.entries.values() if entry.is_python)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ProcessExecutor(cores) if cores > 1 and size > _WORTH_PROCESSES else None
 
 
 def read_kinds(names: Sequence[str] | None) -> frozenset[ReferenceKind]:
