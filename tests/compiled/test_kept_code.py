@@ -96,10 +96,11 @@ def test_a_second_process_runs_the_code_of_the_first_without_numba(tmp_path):
     assert doubled_in_a_process(tmp_path) == "[2.0, 4.0, 8.0] False"
 
 
-def test_code_that_was_cut_short_is_compiled_again_and_never_run(tmp_path):
+@pytest.mark.parametrize("left", [0, 30, -200])
+def test_code_that_was_cut_short_is_compiled_again_and_never_run(left, tmp_path):
     doubled_in_a_process(tmp_path)
     (kept,) = kept_files(tmp_path)
-    kept.write_bytes(kept.read_bytes()[:-200])
+    kept.write_bytes(kept.read_bytes()[:left])
     assert doubled_in_a_process(tmp_path) == "[2.0, 4.0, 8.0] True"
 
 

@@ -53,9 +53,9 @@ def read(name: str, kinds: tuple[Any, ...]) -> Code | None:
     path = _file(name, kinds)
     try:
         head, _, object_file = path.read_bytes().partition(b"\n")
-    except OSError:  # not there yet, or not to be read by us: it is compiled
+        told = json.loads(head)
+    except (OSError, ValueError):  # not there yet, not to be read by us, or spoilt: it is compiled
         return None
-    told = json.loads(head)
     # Half a file would be run as machine code.
     if told["digest"] != _digest(object_file):
         return None
