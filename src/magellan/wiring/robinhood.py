@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import httpx2
+
     from magellan.adapters.robinhood.broker import RobinhoodBroker
     from magellan.adapters.robinhood.login import LoginPlace
     from magellan.adapters.robinhood.order_names import SentOrder
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from magellan.workspace.workspace import Workspace
 
 _ANSWER_S: Final = 10.0
+_WITHOUT_ANSWER: Final = timedelta(days=2)  # for which an order without an answer is looked for
 
 
 def robinhood_broker(
@@ -38,6 +42,12 @@ def robinhood_broker(
     from magellan.wiring.market import calendar_of
 
     name = ledger_name(account)
+
+    def auth() -> httpx2.Auth:
+        kept = KeptLogin(login_place(account, workspace))
+        return kept_auth(access.SERVER, kept, account=_name_of(account, workspace))
+
+    auth()  # a login that is missing is said before anything is opened
     return RobinhoodBroker(
         access.RobinhoodAccess(
             account_number=account.number,
@@ -45,16 +55,18 @@ def robinhood_broker(
             server=access.SERVER,
             answer_s=answer_s,
         ),
-        kept_auth(
-            access.SERVER, KeptLogin(login_place(account, workspace)), account=_name_of(account, workspace)
-        ),
+        auth,
         calendar or calendar_of("XNYS"),
         lambda: recorded_orders(ledger, name),
     )
 
 
 def recorded_orders(ledger: Ledger, account: str) -> Iterator[SentOrder]:
-    """The orders that an account's ledger meant to send, with what is known of each."""
+    """The orders that an account's ledger meant to send, with what is known of each.
+
+    Not those that were declined or never arrived, and of those without an answer only the newest: what became of an
+    older one, a session or a person has settled by other means.
+    """
     from magellan.adapters.robinhood.order_names import SentOrder
     from magellan.ledger.entries import AnswerIs, AnswerTo, OrderAnswered, OrderEventSeen, OrderIntended
 
@@ -66,7 +78,10 @@ def recorded_orders(ledger: Ledger, account: str) -> Iterator[SentOrder]:
                 found[request.client_order_id] = SentOrder(request=request, sent_at=entry.at)
                 continue
             case OrderAnswered(client_order_id=name, to=AnswerTo.SUBMIT, answer=AnswerIs.REFUSED):
-                found.pop(name, None)  # it was never sent, or declined
+                found.pop(name, None)
+                continue
+            case OrderAnswered(client_order_id=name, answer=AnswerIs.ABSENT):
+                found.pop(name, None)
                 continue
             case OrderAnswered(order=order) | OrderEventSeen(order=order):
                 pass
@@ -75,7 +90,11 @@ def recorded_orders(ledger: Ledger, account: str) -> Iterator[SentOrder]:
             found[order.client_order_id] = replace(
                 known, broker_order_id=order.broker_order_id, is_open=not order.status.is_terminal
             )
-    yield from found.values()
+    newest = max((each.sent_at for each in found.values()), default=None)
+    for sent in found.values():
+        assert newest is not None, "there is one"
+        if sent.broker_order_id is not None or newest - sent.sent_at <= _WITHOUT_ANSWER:
+            yield sent
 
 
 async def log_in(
@@ -114,7 +133,7 @@ async def log_in(
                 answer_s=within_s + _ANSWER_S,
                 attempts=1,
             ),
-            login.provider,
+            lambda: login.provider,
             calendar_of("XNYS"),
         )
         try:

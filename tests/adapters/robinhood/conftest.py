@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -55,7 +56,9 @@ class Trader:
         """What `work` says of a broker that lives as long as it."""
 
         async def worked() -> T:
-            auth = kept_auth(self.there.address, KeptLogin(self.place), account="desk")
+            def auth() -> httpx2.Auth:
+                return kept_auth(self.there.address, KeptLogin(self.place), account="desk")
+
             broker = RobinhoodBroker(self.access(**terms), auth, CALENDAR, lambda: list(self.recorded))
             try:
                 return await asyncio.wait_for(work(broker), WITHIN_S)

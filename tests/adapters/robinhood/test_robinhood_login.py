@@ -1,5 +1,4 @@
-"""The login to Robinhood: consent once, renewed by itself, never asked for by a session. And its tools: those we know, or
-none."""
+"""The login to Robinhood: consent once, renewed by itself, never asked for by a session. Its tools: those we know."""
 
 import asyncio
 import stat
@@ -182,7 +181,9 @@ def test_a_login_that_was_taken_back_is_for_a_person_and_sends_nothing(
     assert there.login.consents == 0 and there.desk.orders == {}
 
 
-def test_a_login_that_another_process_renewed_is_taken_over(there: StandIn, trader: Trader) -> None:
+def test_a_login_that_a_person_makes_anew_is_taken_over_by_a_session_that_runs(
+    there: StandIn, trader: Trader
+) -> None:
     async def work(broker: RobinhoodBroker) -> None:
         await broker.positions()
         there.login.forget()
@@ -190,8 +191,9 @@ def test_a_login_that_another_process_renewed_is_taken_over(there: StandIn, trad
         with pytest.raises(FixInput):
             await broker.positions()
 
+        assert await broker.positions() == ()
+
     trader.with_broker(work)
-    assert trader.with_broker(lambda broker: broker.positions()) == ()
 
 
 # --- Tools ----------------------------------------------------------------------------------------------------

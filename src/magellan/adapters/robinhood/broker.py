@@ -23,7 +23,7 @@ from magellan.adapters.robinhood.call_budget import Urgency
 from magellan.adapters.robinhood.connection import Connection, Declined, NoAnswer, Told
 from magellan.adapters.robinhood.order_names import OrderNames, Recorded
 from magellan.adapters.robinhood.order_poll import Changes
-from magellan.adapters.robinhood.questions import NotAnswered, Questions, must_take_orders
+from magellan.adapters.robinhood.questions import RobinhoodSilent, Questions, must_take_orders
 from magellan.errors import AskOperator, FixInput, MagellanError, TryAgain
 from magellan.ports.broker import (
     Accepted,
@@ -62,13 +62,16 @@ class RobinhoodBroker:
     def __init__(
         self,
         access: RobinhoodAccess,
-        auth: httpx2.Auth,
+        auth: Callable[[], httpx2.Auth],
         calendar: ExchangeCalendar,
         recorded: Recorded = tuple,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """recorded: the orders of earlier sessions; read when the first order is told or sent."""
+        """auth: what requests are authorised with, asked whenever a connection is opened.
+
+        recorded: the orders of earlier sessions; read when the first order is told or sent.
+        """
         self._access = access
         self._calendar = calendar
         self._clock = clock
@@ -119,7 +122,7 @@ class RobinhoodBroker:
         else:
             orders = await self._ask.orders(order_id=number, urgency=Urgency.LOOK_UP)
             if not orders:
-                raise NotAnswered(f"Robinhood tells nothing of {client_order_id}, which it had accepted")
+                raise RobinhoodSilent(f"Robinhood tells nothing of {client_order_id}, which it had accepted")
             found = self._note(orders[0])
         return None if found is None else found.named(client_order_id)
 

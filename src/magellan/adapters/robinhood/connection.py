@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,7 +72,8 @@ class NoAnswer:
 class Connection:
     """Calls tools. Raises FixInput for a login that has run out, AskOperator for tools that are not those we know."""
 
-    def __init__(self, access: RobinhoodAccess, auth: httpx2.Auth) -> None:
+    def __init__(self, access: RobinhoodAccess, auth: Callable[[], httpx2.Auth]) -> None:
+        """auth: asked at every opening, so that a login that a person made meanwhile is found."""
         self._access = access
         self._auth = auth
         self._budget = CallBudget(access.call_every_s)
@@ -190,7 +191,7 @@ class Connection:
             async with AsyncExitStack() as stack:
                 http = await stack.enter_async_context(
                     httpx2.AsyncClient(
-                        auth=self._auth,
+                        auth=self._auth(),
                         timeout=self._access.answer_s,
                         event_hooks={"response": [self._note_date]},
                     )

@@ -18,7 +18,7 @@ _PAGES_MAX: Final = 200
 _SYMBOLS_MAX: Final = 10  # of one question about tradability
 
 
-class NotAnswered(TryAgain):
+class RobinhoodSilent(TryAgain):
     """No answer that can be read came from Robinhood, or it asks us to come back later."""
 
 
@@ -113,7 +113,7 @@ class Questions:
                     why = message
                 case answer:
                     why = answer.why
-        raise NotAnswered(
+        raise RobinhoodSilent(
             f"Robinhood did not answer {tool} in {self._access.attempts} attempts: {why}",
             kept="nothing was changed there",
             next_step="check the network, and whether Robinhood reports a disturbance",
