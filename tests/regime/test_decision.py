@@ -20,13 +20,12 @@ def labels(
 ) -> tuple[list[int], list[int]]:
     """Labels and ages of these probabilities; `begins` and `size` per row where given."""
     n = len(rows)
-    out = np.zeros((n, 2))
     begins = np.array(more.get("begins", [False] * n), dtype=bool)
     size = np.array(more.get("size", [0.0] * n), dtype=np.float64)
     decider = Decider(config, reversal=more.get("reversal"))  # type: ignore[arg-type]
     probabilities = np.array(rows, dtype=np.float64)
     right = expected_right(even_stay(probabilities.shape[1], 50.0))
-    decider.extend(probabilities, right, begins, size, 0, n, out, 0)
+    out = decider.labels(probabilities, right, begins, size)
     return out[:, 0].astype(int).tolist(), out[:, 1].astype(int).tolist()
 
 

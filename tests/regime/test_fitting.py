@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from magellan.regime.config import FilterConfig, RegimeConfig
-from magellan.regime.fitting import fit, fit_states, two_sided_mean
+from magellan.regime.fitting import fit, fit_states
 from magellan.regime.quality.scenario import Scenario
 from magellan.regime.quality.scenario_report import deflated_returns, scenario_report
+from magellan.regime.state_fit import two_sided_mean
 
 Made = Callable[..., Scenario]
 

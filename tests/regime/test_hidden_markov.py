@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from scipy.stats import t as student
 
 from magellan.regime.frozen_filter import state_probabilities
-from magellan.regime.hidden_markov import forward
+from magellan.regime.hidden_markov import emissions, forward
 from magellan.regime.markov_model import STILL, Level, MarkovModel, aligned
 
 
@@ -78,12 +78,13 @@ def test_the_filter_goes_on_from_any_row_as_if_nothing_had_been_between(cuts: li
     of, values = model(level=Level(half_life_bars=60.0)), returns(2)
     whole, _ = state_probabilities(of, values)
     belief, level = np.full(3, 1 / 3), np.array([of.level_at_start])
-    parts, density = np.empty((300, 3)), np.empty((300, 3))
+    parts = np.empty((300, 3))
     edges = [0, *sorted(cuts), 300]
     for start, end in itertools.pairwise(edges):
+        n = end - start
         forward(
-            values, start, end, of.mean, of.scale, of.m, of.stay, of.level.gain, of.level.pull, belief, level, parts,
-            density, np.empty(300), np.empty(300),
+            values[start:end], of.mean, *emissions(of.scale, of.m), of.m, of.stay, of.level.gain, of.level.pull, belief,
+            level, parts[start:end], np.empty((n, 3)), np.empty(n), np.empty(n),
         )  # fmt: skip
     assert (parts == whole).all()
 

@@ -66,7 +66,6 @@ class Squeeze(Component):
     """Structure and volatility: width of the Bollinger bands against its own mean; a release is a break."""
 
     bars: Bars = 20
-    band_width: Annotated[float, Field(gt=0.0, le=10.0)] = 2.0  # standard deviations
     squeezed_below: Share = 0.75  # of the mean width
     expansion_above: Annotated[float, Field(ge=1.0, le=10.0)] = 1.2
 

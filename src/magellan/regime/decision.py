@@ -1,26 +1,31 @@
 """Decision: from probabilities to a label, with one dial for stability and limits that block.
 
 A label is left for another when the bars that the other is expected to be right, less those that the label is
-expected to be right, are more than the price of a switch. Both are counted ahead, each later bar for a tenth less; the
-dial is the price. At 0 the most probable class is followed at once. Nothing forces a switch: a limit can only keep the
-label as it is. Before anything is known, and where confidence is too low, the label is unknown.
+expected to be right, are more than the price of a switch. Both are counted ahead, each later bar for a tenth less. The
+price has two parts: what every switch costs, and what a switch into the wrong class costs, by how likely that is. The
+dial is both. At 0 the most probable class is followed at once. Nothing forces a switch: a limit can only keep the label
+as it is. Before anything is known, and where confidence is too low, the label is unknown.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from magellan.compiled import kernel
+from magellan.compiled import kernel, kernel_part
 from magellan.regime.config import DecisionConfig
 from magellan.trading.bar import Floats
 
 UNKNOWN_LABEL: Final = -1
 _AHEAD: Final = 0.9  # what a bar counts for, of the one before it
-DEAREST: Final = 8.0  # bars of being right that a switch costs at stability 1
+# Bars of being right, at stability 1. Measured beside other rules in decision 0091.
+_SWITCH_COSTS: Final = 10.0 / 3.0
+_WRONG_COSTS: Final = 20.0
 _EVER: Final = 1 << 40
+_MOST_CLASSES: Final = 16
 
 # The decider's memory, by place: the label and the bars it has held; the class that wants to follow and for how many
 # bars it has; switches in this session; bars since the last switch.
@@ -36,7 +41,12 @@ class Dial:
     @property
     def price_bars(self) -> float:
         """Bars of being right that a switch has to earn."""
-        return DEAREST * self.stability
+        return _SWITCH_COSTS * self.stability
+
+    @property
+    def wrong_bars(self) -> float:
+        """Bars of being right that a switch has to earn on top if it is sure to be wrong."""
+        return _WRONG_COSTS * self.stability
 
 
 def expected_right(stay: Floats) -> Floats:
@@ -55,6 +65,21 @@ def even_stay(classes: int, bars: float) -> Floats:
     return stay
 
 
+DECISION = np.dtype(  # what `decide_row` is told
+    [
+        ("price", np.float64),  # bars of being right that a switch has to earn
+        ("wrong", np.float64),  # on top, by the probability that it is wrong
+        ("likelier_than", np.float64),
+        ("confidence_min", np.float64),
+        ("minimum_bars", np.int64),
+        ("cooldown_bars", np.int64),
+        ("confirmation_bars", np.int64),
+        ("switches_max", np.int64),  # per session
+        ("noise", np.float64),  # deviations
+    ]
+)
+
+
 class Decider:
     """One label that follows probabilities, row by row."""
 
@@ -70,145 +95,122 @@ class Decider:
         likelier_than: what a class' probability must reach before it is switched to, whatever that would earn.
         reversal:      classes on two sides, between which a direct switch may be forbidden.
         """
-        self._config = config
-        self._price_bars = price_factor * Dial(stability=config.stability).price_bars
-        self._likelier_than = likelier_than
-        self._memory = np.zeros(_PLACES, dtype=np.int64)
-        self._memory[_LABEL] = UNKNOWN_LABEL
-        self._memory[_SINCE] = _EVER
-        self._sides = np.zeros(16, dtype=np.int64)
+        self.memory = np.zeros(_PLACES, dtype=np.int64)
+        self.memory[_LABEL] = UNKNOWN_LABEL
+        self.memory[_SINCE] = _EVER
+        # Of each class -1 or 1 where a direct switch to the other side is forbidden, else 0.
+        self.sides = np.zeros(_MOST_CLASSES, dtype=np.int64)
         if reversal is not None and not config.direct_reversals:
-            self._sides[list(reversal[0])] = -1
-            self._sides[list(reversal[1])] = 1
-
-    def extend(
-        self,
-        probabilities: Floats,
-        right: Floats,
-        begins: Any,
-        size: Floats,
-        start: int,
-        end: int,
-        out: Floats,
-        place: int,
-    ) -> None:
-        """Decide rows start to end.
-
-        probabilities: (rows, C or more); a row with NaN is unknown.
-        right:         `expected_right`, (C, C).
-        begins:        (rows,), whether a row begins a session.
-        size:          (rows,), of each bar's return in its usual deviations.
-        out:           (rows, 2 x labels): the class, or -1, is written into column `place`; for how many bars it has
-                       held, the first being 1, into that of the second half.
-        """
-        config = self._config
-        _decide(
-            probabilities,
-            right,
-            begins,
-            size,
-            start,
-            end,
-            self._price_bars,
-            self._likelier_than,
+            self.sides[list(reversal[0])] = -1
+            self.sides[list(reversal[1])] = 1
+        dial = Dial(stability=config.stability)
+        self.terms = (
+            price_factor * dial.price_bars,
+            price_factor * dial.wrong_bars,
+            likelier_than,
             config.confidence_min,
             config.minimum_bars,
             config.cooldown_bars,
             config.confirmation_bars,
             config.switches_per_session_max or _EVER,
             np.inf if config.noise_sigma is None else config.noise_sigma,
-            self._sides,
-            self._memory,
-            out,
-            place,
         )
 
-    def restart(self, probabilities: Floats | None) -> None:
-        """The classes mean something else from here on: take the most probable one without calling it a switch."""
-        if self._memory[_LABEL] == UNKNOWN_LABEL or probabilities is None:
-            return
-        self._memory[_LABEL] = int(np.argmax(probabilities))
-        self._memory[_CANDIDATE] = UNKNOWN_LABEL
-        self._memory[_CONFIRMED] = 0
+    def labels(self, probabilities: Floats, right: Floats, begins: Any, size: Floats) -> Floats:
+        """Decide these rows, which follow those decided before.
+
+        probabilities: (n, C); a row with NaN is unknown.
+        right:         `expected_right`, (C, C).
+        begins:        (n,), whether a row begins a session.
+        size:          (n,), of each bar's return in its usual deviations.
+        Returns:       (n, 2): the class, or -1; for how many bars it has held, the first being 1.
+        """
+        out = np.empty((len(probabilities), 2))
+        terms = np.array([self.terms], dtype=DECISION)
+        _decide(probabilities, right, begins, size, terms, self.sides, self.memory, out)
+        return out
+
+
+@kernel_part
+def restart_row(probabilities: Any, row: int, classes: int, memory: Any) -> None:
+    """The classes mean something else from this row on: take the most probable one without calling it a switch."""
+    if memory[_LABEL] == UNKNOWN_LABEL:
+        return
+    best = 0
+    for k in range(classes):
+        if probabilities[row, k] > probabilities[row, best]:
+            best = k
+    memory[_LABEL] = best
+    memory[_CANDIDATE] = UNKNOWN_LABEL
+    memory[_CONFIRMED] = 0
+
+
+@kernel_part
+def decide_row(
+    probabilities: Any, right: Any, begins: bool, size: float, row: int, terms: Any, sides: Any, memory: Any,
+    out: Any, place: int,
+) -> None:  # fmt: skip
+    """Decide a row: the class, or -1, into column `place`, and its age into that of the second half of `out`."""
+    classes = len(right)
+    aged = place + out.shape[1] // 2
+    label = memory[_LABEL]
+    memory[_AGE] += 1
+    memory[_SINCE] += 1
+    if begins:
+        memory[_TODAY] = 0
+    best = 0
+    known = True
+    for k in range(classes):
+        if math.isnan(probabilities[row, k]):
+            known = False
+        elif probabilities[row, k] > probabilities[row, best]:
+            best = k
+    if not known:
+        if label != UNKNOWN_LABEL:
+            memory[_LABEL] = UNKNOWN_LABEL
+            memory[_AGE] = 0
+        out[row, place] = UNKNOWN_LABEL
+        out[row, aged] = memory[_AGE]
+        return
+    wanted = False
+    if label == UNKNOWN_LABEL:
+        label = best
+        memory[_AGE] = 1
+    elif best != label:
+        gain = 0.0
+        for k in range(classes):
+            gain += probabilities[row, k] * (right[k, best] - right[k, label])
+        likely = probabilities[row, best]
+        wanted = gain > terms.price + terms.wrong * (1.0 - likely) and (
+            terms.price == 0.0 or likely >= terms.likelier_than
+        )
+    if wanted:
+        memory[_CONFIRMED] = memory[_CONFIRMED] + 1 if memory[_CANDIDATE] == best else 1
+        memory[_CANDIDATE] = best
+        if (
+            memory[_CONFIRMED] >= terms.confirmation_bars
+            and memory[_AGE] > terms.minimum_bars
+            and memory[_SINCE] > terms.cooldown_bars
+            and memory[_TODAY] < terms.switches_max
+            and not abs(size) > terms.noise
+            and sides[best] * sides[label] != -1
+        ):
+            label = best
+            memory[_AGE] = 1
+            memory[_TODAY] += 1
+            memory[_SINCE] = 0
+            wanted = False
+    if not wanted:
+        memory[_CANDIDATE] = UNKNOWN_LABEL
+        memory[_CONFIRMED] = 0
+    memory[_LABEL] = label
+    out[row, place] = label if probabilities[row, label] >= terms.confidence_min else UNKNOWN_LABEL
+    out[row, aged] = memory[_AGE]
 
 
 @kernel
 def _decide(
-    probabilities: Any,
-    right: Any,
-    begins: Any,
-    size: Any,
-    start: int,
-    end: int,
-    price: float,
-    likelier_than: float,
-    confidence_min: float,
-    minimum_bars: int,
-    cooldown_bars: int,
-    confirmation_bars: int,
-    switches_max: int,
-    noise: float,
-    sides: Any,
-    memory: Any,
-    out: Any,
-    place: int,
+    probabilities: Any, right: Any, begins: Any, size: Any, terms: Any, sides: Any, memory: Any, out: Any
 ) -> None:
-    classes = len(right)
-    aged = place + out.shape[1] // 2
-    label = memory[_LABEL]
-    for row in range(start, end):
-        memory[_AGE] += 1
-        memory[_SINCE] += 1
-        if begins[row]:
-            memory[_TODAY] = 0
-        best = 0
-        known = True
-        for k in range(classes):
-            if np.isnan(probabilities[row, k]):
-                known = False
-            elif probabilities[row, k] > probabilities[row, best]:
-                best = k
-        if not known:
-            if label != UNKNOWN_LABEL:
-                label = UNKNOWN_LABEL
-                memory[_AGE] = 0
-            out[row, place] = UNKNOWN_LABEL
-            out[row, aged] = memory[_AGE]
-            continue
-        if label == UNKNOWN_LABEL:
-            label = best
-            memory[_AGE] = 1
-            memory[_CANDIDATE] = UNKNOWN_LABEL
-            memory[_CONFIRMED] = 0
-        elif best != label:
-            gain = 0.0
-            for k in range(classes):
-                gain += probabilities[row, k] * (right[k, best] - right[k, label])
-            wanted = gain > price and (price == 0.0 or probabilities[row, best] >= likelier_than)
-            if wanted:
-                memory[_CONFIRMED] = memory[_CONFIRMED] + 1 if memory[_CANDIDATE] == best else 1
-                memory[_CANDIDATE] = best
-            else:
-                memory[_CANDIDATE] = UNKNOWN_LABEL
-                memory[_CONFIRMED] = 0
-            allowed = (
-                memory[_CONFIRMED] >= confirmation_bars
-                and memory[_AGE] > minimum_bars
-                and memory[_SINCE] > cooldown_bars
-                and memory[_TODAY] < switches_max
-                and not abs(size[row]) > noise
-                and sides[best] * sides[label] != -1
-            )
-            if wanted and allowed:
-                label = best
-                memory[_AGE] = 1
-                memory[_CANDIDATE] = UNKNOWN_LABEL
-                memory[_CONFIRMED] = 0
-                memory[_TODAY] += 1
-                memory[_SINCE] = 0
-        else:
-            memory[_CANDIDATE] = UNKNOWN_LABEL
-            memory[_CONFIRMED] = 0
-        out[row, place] = label if probabilities[row, label] >= confidence_min else UNKNOWN_LABEL
-        out[row, aged] = memory[_AGE]
-    memory[_LABEL] = label
+    for row in range(len(probabilities)):
+        decide_row(probabilities, right, begins[row], size[row], row, terms[0], sides, memory, out, 0)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from magellan.regime.config import DecisionConfig
 from magellan.regime.decision import Decider, expected_right
-from magellan.regime.hidden_markov import forward
+from magellan.regime.hidden_markov import emissions, forward
 from magellan.regime.markov_model import MarkovModel
 from magellan.trading.bar import Floats
 
@@ -20,7 +20,7 @@ def state_probabilities(model: MarkovModel, returns: Floats) -> tuple[Floats, Fl
     n, states = len(returns), model.states
     beliefs, evidence = np.empty((n, states)), np.empty(n)
     forward(
-        returns, 0, n, model.mean, model.scale, model.m, model.stay, model.level.gain, model.level.pull,
+        returns, model.mean, *emissions(model.scale, model.m), model.m, model.stay, model.level.gain, model.level.pull,
         np.full(states, 1.0 / states), np.array([model.level_at_start]), beliefs, np.empty((n, states)), evidence,
         np.empty(n),
     )  # fmt: skip
@@ -29,9 +29,7 @@ def state_probabilities(model: MarkovModel, returns: Floats) -> tuple[Floats, Fl
 
 def state_labels(model: MarkovModel, beliefs: Floats, stability: float) -> NDArray[np.int64]:
     """The decision layer's states at that stability, without other limits; shape (n,)."""
-    n = len(beliefs)
-    out = np.empty((n, 2))
+    nothing = np.zeros(len(beliefs))
     decider = Decider(DecisionConfig(stability=stability), likelier_than=0.5)
-    nothing = np.zeros(n)
-    decider.extend(beliefs, expected_right(model.stay), nothing.astype(bool), nothing, 0, n, out, 0)
-    return out[:, 0].astype(np.int64)
+    labels = decider.labels(beliefs, expected_right(model.stay), nothing.astype(bool), nothing)
+    return labels[:, 0].astype(np.int64)

@@ -4,7 +4,8 @@ Degrees of freedom are odd, 2m - 1, so that a density is a whole power: no expon
 A slow level multiplies the scales of all states. It is driven by the score of the density (Creal, Koopman and Lucas,
 2013): each bar moves it a little towards the scale that the bar suggests, weighted by what the filter believes.
 
-All of it reads a row and those before it. `forward` goes on from any row with the probabilities and the level it left.
+All of it but `backward` reads a row and those before it. `filter_row` goes on with the probabilities and the level that
+the row before left.
 """
 
 from __future__ import annotations
@@ -15,8 +16,19 @@ from typing import Any
 import numpy as np
 
 from magellan.compiled import kernel, kernel_part
+from magellan.trading.bar import Floats
 
 ALTERNATIVES = 4  # of the change-point alarm: wider, narrower, upward, downward
+
+
+ALARM = np.dtype(  # what `change_row` is told
+    [
+        ("on", np.bool_),
+        ("hazard", np.float64),  # probability of a change, per bar
+        ("keep", np.float64),  # of the odds, per bar: how soon an alarm fades
+    ],
+    align=True,
+)
 
 
 @kernel_part
@@ -31,22 +43,22 @@ def whole_power(base: float, exponent: int) -> float:
     return out
 
 
-@kernel_part
-def density_constant(m: int) -> float:
-    """Height of Student's t density with 2m - 1 degrees of freedom at its centre."""
+def emissions(scale: Floats, m: int) -> tuple[Floats, Floats]:
+    """What a density needs of each state, shapes (K,): one over its scale and the root of the degrees of freedom; the
+    height of Student's t density with 2m - 1 degrees of freedom at its centre, over the scale.
+    """
     freedom = 2.0 * m - 1.0
-    return math.exp(math.lgamma(0.5 * (freedom + 1.0)) - math.lgamma(0.5 * freedom)) / math.sqrt(
-        freedom * math.pi
-    )
+    height = math.exp(math.lgamma(0.5 * (freedom + 1.0)) - math.lgamma(0.5 * freedom))
+    return 1.0 / (scale * math.sqrt(freedom)), height / math.sqrt(freedom * math.pi) / scale
 
 
-@kernel
-def forward(
+@kernel_part
+def filter_row(
     returns: Any,  # (n,)
-    start: int,
-    end: int,
+    row: int,
     mean: Any,  # (K,), of returns with the level taken out
-    scale: Any,  # (K,), > 0
+    inverse: Any,  # (K,), of `emissions`
+    height: Any,  # (K,), likewise
     m: int,
     stay: Any,  # (K, K), row: from
     gain: float,  # of the level, per bar; 0: none
@@ -57,47 +69,81 @@ def forward(
     density: Any,  # (n, >= K), out: of the row in each state
     evidence: Any,  # (n,), out: density of the row given those before
     levels: Any,  # (n,), out: the level that the row was judged with
-) -> float:
-    """Filter rows start to end; returns their log-likelihood."""
+) -> None:
+    """Filter a row."""
     states = len(mean)
     freedom = 2.0 * m - 1.0
-    height = density_constant(m)
-    step = gain * (freedom + 3.0) / (2.0 * freedom)  # over the score's variance: a gain of 1/n is a mean of n
-    shrink = math.exp(-level[0])
-    log_likelihood = 0.0
-    for row in range(start, end):
-        total = 0.0
-        score = 0.0
-        deflated = returns[row] * shrink
-        for k in range(states):
-            predicted = 0.0
-            for j in range(states):
-                predicted += belief[j] * stay[j, k]
-            z = (deflated - mean[k]) / scale[k]
-            ratio = z * z / freedom
-            of_state = whole_power(1.0 / (1.0 + ratio), m) * height / scale[k] * shrink
-            density[row, k] = of_state
-            joint = predicted * of_state
-            filtered[row, k] = joint
-            total += joint
-            score += joint * ((freedom + 1.0) * ratio / (1.0 + ratio) - 1.0)
-        for k in range(states):
-            belief[k] = filtered[row, k] / total
-            filtered[row, k] = belief[k]
-        evidence[row] = total
-        levels[row] = level[0]
-        log_likelihood += math.log(total)
+    shrink = math.exp(-level[0]) if level[0] != 0.0 else 1.0
+    total = 0.0
+    score = 0.0
+    deflated = returns[row] * shrink
+    for k in range(states):
+        predicted = 0.0
+        for j in range(states):
+            predicted += belief[j] * stay[j, k]
+        z = (deflated - mean[k]) * inverse[k]
+        near = 1.0 / (1.0 + z * z)
+        of_state = whole_power(near, m) * height[k] * shrink
+        density[row, k] = of_state
+        joint = predicted * of_state
+        filtered[row, k] = joint
+        total += joint
         if gain > 0.0:
-            level[0] = pull * level[0] + step * score / total
-            shrink = math.exp(-level[0])
-    return log_likelihood
+            score += joint * ((freedom + 1.0) * (1.0 - near) - 1.0)
+    share = 1.0 / total
+    for k in range(states):
+        belief[k] = filtered[row, k] * share
+        filtered[row, k] = belief[k]
+    evidence[row] = total
+    levels[row] = level[0]
+    if gain > 0.0:
+        step = (
+            gain * (freedom + 3.0) / (2.0 * freedom)
+        )  # over the score's variance: a gain of 1/n is a mean of n
+        level[0] = pull * level[0] + step * score * share
+
+
+@kernel
+def forward(
+    returns: Any,
+    mean: Any,
+    inverse: Any,
+    height: Any,
+    m: int,
+    stay: Any,
+    gain: float,
+    pull: float,
+    belief: Any,
+    level: Any,
+    filtered: Any,
+    density: Any,
+    evidence: Any,
+    levels: Any,
+) -> float:
+    """Filter all rows, as `filter_row` is told; returns their log-likelihood."""
+    log_likelihood = 0.0
+    product = (
+        1.0  # of densities whose logarithm has not been taken yet: it costs as much as the rest of a row
+    )
+    for row in range(len(returns)):
+        filter_row(
+            returns, row, mean, inverse, height, m, stay, gain, pull, belief, level, filtered, density, evidence, levels
+        )  # fmt: skip
+        if 1e-100 < evidence[row] < 1e100:
+            product *= evidence[row]
+        else:
+            log_likelihood += math.log(evidence[row])
+        if not 1e-150 < product < 1e150:
+            log_likelihood += math.log(product)
+            product = 1.0
+    return log_likelihood + math.log(product)
 
 
 @kernel
 def backward(
     returns: Any,  # (n,), the level taken out
     mean: Any,
-    scale: Any,
+    inverse: Any,  # of `emissions`
     m: int,
     stay: Any,
     filtered: Any,  # (n, K), of `forward` over all rows
@@ -106,106 +152,117 @@ def backward(
     moments: Any,  # (K, 4), out: sums over rows of weight in state: 1, w, w x, w x^2
     moves: Any,  # (K, K), out: expected moves between states
     scores: Any,  # (n,), out: the expected score of the scale, as `forward` drives the level with
-    ahead: Any,  # (K,), room to work in
+    ahead: Any,  # (K,), to work in
     weighed: Any,  # (K,), likewise
 ) -> None:
     """What the rows say about the parameters, every row seen from all of them. Of past rows only, it is causal."""
     states = len(mean)
     freedom = 2.0 * m - 1.0
-    ahead[:] = 1.0
-    moments[:, :] = 0.0
-    moves[:, :] = 0.0
+    heavier = (freedom + 1.0) / freedom
+    for k in range(states):
+        ahead[k] = 1.0
+        for at in range(4):
+            moments[k, at] = 0.0
+        for j in range(states):
+            moves[k, j] = 0.0
     for row in range(len(returns) - 1, -1, -1):
+        value = returns[row]
         score = 0.0
         for k in range(states):
             share = filtered[row, k] * ahead[k]
-            z = (returns[row] - mean[k]) / scale[k]
-            ratio = z * z / freedom
-            weight = share * (freedom + 1.0) / freedom / (1.0 + ratio)
+            z = (value - mean[k]) * inverse[k]
+            near = 1.0 / (1.0 + z * z)
+            weight = share * heavier * near
             moments[k, 0] += share
             moments[k, 1] += weight
-            moments[k, 2] += weight * returns[row]
-            moments[k, 3] += weight * returns[row] * returns[row]
-            score += share * ((freedom + 1.0) * ratio / (1.0 + ratio) - 1.0)
+            moments[k, 2] += weight * value
+            moments[k, 3] += weight * value * value
+            score += share * ((freedom + 1.0) * (1.0 - near) - 1.0)
         scores[row] = score
         if row > 0:
+            share = 1.0 / evidence[row]
             for k in range(states):
-                weighed[k] = density[row, k] * ahead[k] / evidence[row]
+                weighed[k] = density[row, k] * ahead[k] * share
             for j in range(states):
                 total = 0.0
+                before = filtered[row - 1, j]
                 for k in range(states):
                     move = stay[j, k] * weighed[k]
                     total += move
-                    moves[j, k] += filtered[row - 1, j] * move
+                    moves[j, k] += before * move
                 ahead[j] = total
 
 
 @kernel
 def one_state(
-    returns: Any, mean: float, scale: float, m: int, gain: float, pull: float, levels: Any
+    returns: Any, mean: float, inverse: float, height: float, m: int, gain: float, pull: float, levels: Any
 ) -> tuple[float, float]:
     """Log-likelihood of a single state whose level moves fast: volatility that clusters, without regimes.
 
-    levels:  (n,), out.
-    Returns: the log-likelihood, and the mean score of the scale, which is 0 where `scale` fits.
+    inverse, height: of `emissions`.
+    levels:          (n,), out.
+    Returns: the log-likelihood, and the mean score of the scale, which is 0 where the scale fits.
     """
     freedom = 2.0 * m - 1.0
-    height = density_constant(m) / scale
     step = gain * (freedom + 3.0) / (2.0 * freedom)
     level = 0.0
     log_likelihood = 0.0
+    product = 1.0  # as in `forward`
     scores = 0.0
     for row in range(len(returns)):
         levels[row] = level
-        shrink = math.exp(-level)
-        z = (returns[row] * shrink - mean) / scale
-        ratio = z * z / freedom
-        log_likelihood += math.log(whole_power(1.0 / (1.0 + ratio), m) * height * shrink)
-        score = (freedom + 1.0) * ratio / (1.0 + ratio) - 1.0
+        z = (returns[row] * math.exp(-level) - mean) * inverse
+        near = 1.0 / (1.0 + z * z)
+        of_row = whole_power(near, m) * height
+        log_likelihood -= level
+        if 1e-100 < of_row < 1e100:
+            product *= of_row
+        else:
+            log_likelihood += math.log(of_row)
+        if not 1e-150 < product < 1e150:
+            log_likelihood += math.log(product)
+            product = 1.0
+        score = (freedom + 1.0) * (1.0 - near) - 1.0
         scores += score
         level = pull * level + step * score
-    return log_likelihood, scores / len(returns)
+    return log_likelihood + math.log(product), scores / len(returns)
 
 
-@kernel
-def change_odds(
+@kernel_part
+def change_row(
     returns: Any,
-    start: int,
-    end: int,
+    row: int,
     mean: Any,
     scale: Any,
+    inverse: Any,  # of `emissions`
+    height: Any,
     m: int,
     stay: Any,
     belief: Any,  # (K,), in and out: probabilities after the row before
-    filtered: Any,  # (n, >= K), of `forward`
-    levels: Any,  # (n,), of `forward`
-    evidence: Any,  # (n,), of `forward`
-    hazard: float,  # probability of a change, per bar
-    keep: float,  # of the odds, per bar: how soon an alarm fades
+    filtered: Any,  # (n, >= K), of `filter_row`
+    levels: Any,  # (n,), of `filter_row`
+    evidence: Any,  # (n,), of `filter_row`
+    terms: Any,  # ALARM
     odds: Any,  # (ALTERNATIVES,), in and out
     alarm: Any,  # (n,), out: probability that the model stopped fitting in the last bars
 ) -> None:
     """Shiryaev's statistic for a change from the model to one that is wider, narrower, or drifts up or down."""
     states = len(mean)
-    freedom = 2.0 * m - 1.0
-    height = density_constant(m)
-    for row in range(start, end):
-        shrink = math.exp(-levels[row])
-        deflated = returns[row] * shrink
-        total = 0.0
-        for other in range(len(odds)):
-            wider = 2.0 if other == 0 else (0.5 if other == 1 else 1.0)
-            drift = 0.75 if other == 2 else (-0.75 if other == 3 else 0.0)
-            changed = 0.0
-            for k in range(states):
-                predicted = 0.0
-                for j in range(states):
-                    predicted += belief[j] * stay[j, k]
-                width = scale[k] * wider
-                z = (deflated - mean[k] - drift * scale[k]) / width
-                changed += predicted * whole_power(1.0 / (1.0 + z * z / freedom), m) * height / width * shrink
-            odds[other] = min((odds[other] * keep + hazard) * changed / evidence[row], 1e12)
-            total += odds[other] / len(odds)
-        alarm[row] = total / (1.0 + total)
+    shrink = math.exp(-levels[row])
+    deflated = returns[row] * shrink
+    total = 0.0
+    for other in range(len(odds)):
+        narrower = 0.5 if other == 0 else (2.0 if other == 1 else 1.0)
+        drift = 0.75 if other == 2 else (-0.75 if other == 3 else 0.0)
+        changed = 0.0
         for k in range(states):
-            belief[k] = filtered[row, k]
+            predicted = 0.0
+            for j in range(states):
+                predicted += belief[j] * stay[j, k]
+            z = (deflated - mean[k] - drift * scale[k]) * inverse[k] * narrower
+            changed += predicted * whole_power(1.0 / (1.0 + z * z), m) * height[k] * narrower
+        odds[other] = min((odds[other] * terms.keep + terms.hazard) * changed * shrink / evidence[row], 1e12)
+        total += odds[other] / len(odds)
+    alarm[row] = total / (1.0 + total)
+    for k in range(states):
+        belief[k] = filtered[row, k]

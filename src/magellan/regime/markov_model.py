@@ -6,11 +6,16 @@ import hashlib
 import math
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from magellan.trading.bar import Floats
+
+# Half of the degrees of freedom plus a half, and the median of |t| of each: two fits of unlike tails are compared at
+# the same typical size of a return.
+TAILS: Final = {2: 0.765, 3: 0.727, 4: 0.711, 6: 0.697, 8: 0.691, 16: 0.6825, 32: 0.678}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

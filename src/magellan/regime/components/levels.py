@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import math
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from magellan.compiled import kernel, kernel_part
+from magellan.compiled import kernel_part
 from magellan.regime import config
 from magellan.regime.axes import Axis
-from magellan.regime.components.component import Market, Output
+from magellan.regime.components.component import BarComponent, Output
 from magellan.regime.components.scores import between_limits
 
 # Work columns that both pivots and the central range keep: the session so far, and the one before it.
-_HIGH, _LOW, _OPEN, _BEFORE_HIGH, _BEFORE_LOW, _BEFORE_CLOSE, _BEFORE_OPEN, _SESSIONS, _OWN = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
+_HIGH, _LOW, _OPEN, _BEFORE_HIGH, _BEFORE_LOW, _BEFORE_CLOSE, _BEFORE_OPEN, _SESSIONS, _OWN = range(9)
+# Work columns of turns: a high and a low that turned, known at this bar; turns at the close; the number of the last
+# bar before this one at which a turn was known.
+_TOP, _BOTTOM, _TOUCHES, _BEFORE = range(4)
+_NO_TURN: Final = -1.0
+
+
+CENTRAL_PIVOT_RANGE = np.dtype(  # what `central_range_row` is told
+    [
+        ("on", np.bool_),
+        ("narrow", np.float64),
+        ("wide", np.float64),
+        ("sessions", np.int64),
+    ],
+    align=True,
 )
 
 
-class CentralPivotRange:
+class CentralPivotRange(BarComponent):
     """Width of the previous session's central pivot range over its own mean: a wide one speaks for a range.
 
     With P = (H + L + C) / 3 the range lies between (H + L) / 2 and 2P - (H + L) / 2.
@@ -34,28 +40,31 @@ class CentralPivotRange:
 
     name: ClassVar[str] = "central_pivot_range"
     axes: ClassVar[tuple[Axis, ...]] = (Axis.STRUCTURE,)
+    record: ClassVar[np.dtype[np.void]] = CENTRAL_PIVOT_RANGE
 
-    def __init__(self, terms: config.CentralPivotRange) -> None:
-        self._terms = terms
-        self.weight = terms.weight
-        self.work_columns = _OWN + 2  # width, its mean
+    def __init__(self, values: config.CentralPivotRange) -> None:
+        super().__init__(values, work_columns=_OWN + 2)  # width, its mean
+        self._values = values
 
-    def absent(self, market: Market) -> str | None:
-        return None
-
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        terms = self._terms
-        _central_range(
-            market.open, market.high, market.low, market.close, market.day, start, terms.narrow_below,
-            terms.wide_above, terms.window_sessions, out.work, out.score,
-        )  # fmt: skip
+    def terms(self, *, on: bool) -> tuple[Any, ...]:
+        values = self._values
+        return (on, values.narrow_below, values.wide_above, values.window_sessions)
 
     def value(self, out: Output, row: int) -> float:
         """Width over its mean."""
         return float(out.work[row, _OWN] / out.work[row, _OWN + 1])
 
 
-class Pivots:
+PIVOTS = np.dtype(  # what `pivots_row` is told
+    [
+        ("on", np.bool_),
+        ("breakout", np.float64),
+    ],
+    align=True,
+)
+
+
+class Pivots(BarComponent):
     """Where the close stands among five families of levels made of the previous session.
 
     Between the first support and the first resistance it is ranging; beyond the last level it breaks.
@@ -63,36 +72,48 @@ class Pivots:
 
     name: ClassVar[str] = "pivots"
     axes: ClassVar[tuple[Axis, ...]] = (Axis.TREND, Axis.STRUCTURE)
+    record: ClassVar[np.dtype[np.void]] = PIVOTS
 
-    def __init__(self, terms: config.Pivots) -> None:
-        self._breakout = terms.breakout
+    def __init__(self, values: config.Pivots) -> None:
+        super().__init__(values, work_columns=_OWN)
+        self._breakout = values.breakout
         self._weights = np.array(
             [
-                terms.classic_weight,
-                terms.fibonacci_weight,
-                terms.camarilla_weight,
-                terms.woodie_weight,
-                terms.demark_weight,
+                values.classic_weight,
+                values.fibonacci_weight,
+                values.camarilla_weight,
+                values.woodie_weight,
+                values.demark_weight,
             ]
         )
-        self.weight = terms.weight
-        self.work_columns = _OWN
 
-    def absent(self, market: Market) -> str | None:
+    def nothing_to_read(self, *, is_daily: bool, others: int) -> str | None:
         return None if self._weights.sum() > 0.0 else "all families have no weight"
 
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        _pivots(
-            market.open, market.high, market.low, market.close, market.day, start, self._weights, self._breakout,
-            out.work, out.score, out.breaking,
-        )  # fmt: skip
+    def terms(self, *, on: bool) -> tuple[Any, ...]:
+        return (on, self._breakout)
+
+    def lists(self) -> dict[str, Any]:
+        return {"family_weights": self._weights}
 
     def value(self, out: Output, row: int) -> float:
         """From -1, below all levels, to 1, above them."""
         return float(out.score[row, 0])
 
 
-class SupportResistance:
+SUPPORT_RESISTANCE = np.dtype(  # what `support_resistance_row` is told
+    [
+        ("on", np.bool_),
+        ("window", np.int64),
+        ("swing", np.int64),
+        ("tolerance", np.float64),
+        ("touches", np.int64),
+    ],
+    align=True,
+)
+
+
+class SupportResistance(BarComponent):
     """Whether the close lies at a price that was turned at before, or has just gone through one.
 
     A turn is a high (low) above (below) the bars on both sides of it; it is known when those behind it have closed.
@@ -100,25 +121,19 @@ class SupportResistance:
 
     name: ClassVar[str] = "support_resistance"
     axes: ClassVar[tuple[Axis, ...]] = (Axis.STRUCTURE,)
+    record: ClassVar[np.dtype[np.void]] = SUPPORT_RESISTANCE
 
-    def __init__(self, terms: config.SupportResistance) -> None:
-        self._terms = terms
-        self.weight = terms.weight
-        self.work_columns = 3  # a high and a low that turned, known at this bar; turns at the close
+    def __init__(self, values: config.SupportResistance) -> None:
+        super().__init__(values, work_columns=4)
+        self._values = values
 
-    def absent(self, market: Market) -> str | None:
-        return None
-
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        terms = self._terms
-        _support_resistance(
-            market.high, market.low, market.close, start, market.offset, terms.window_bars, terms.swing_bars,
-            terms.tolerance, terms.touches, out.work, out.score, out.breaking,
-        )  # fmt: skip
+    def terms(self, *, on: bool) -> tuple[Any, ...]:
+        values = self._values
+        return (on, values.window_bars, values.swing_bars, values.tolerance, values.touches)
 
     def value(self, out: Output, row: int) -> float:
         """Turns at the price of the close."""
-        return float(out.work[row, 2])
+        return float(out.work[row, _TOUCHES])
 
 
 @kernel_part
@@ -154,11 +169,11 @@ def pivot_levels(family: int, open_: float, high: float, low: float, close: floa
 
 
 @kernel_part
-def keep_session(open_: Any, high: Any, low: Any, close: Any, day: Any, row: int, work: Any) -> None:
+def keep_session(open_: Any, high: Any, low: Any, close: Any, begins: bool, row: int, work: Any) -> None:
     """The session so far and the one before it, in the first columns of `work`."""
     if row == 0:
         for k in range(_OWN):
-            work[row, k] = np.nan
+            work[row, k] = math.nan
         work[row, _SESSIONS] = 0.0
         work[row, _HIGH] = high[row]
         work[row, _LOW] = low[row]
@@ -166,7 +181,7 @@ def keep_session(open_: Any, high: Any, low: Any, close: Any, day: Any, row: int
         return
     for k in range(_OWN):
         work[row, k] = work[row - 1, k]
-    if day[row] != day[row - 1]:
+    if begins:
         work[row, _BEFORE_HIGH] = work[row - 1, _HIGH]
         work[row, _BEFORE_LOW] = work[row - 1, _LOW]
         work[row, _BEFORE_OPEN] = work[row - 1, _OPEN]
@@ -180,112 +195,125 @@ def keep_session(open_: Any, high: Any, low: Any, close: Any, day: Any, row: int
         work[row, _LOW] = min(work[row, _LOW], low[row])
 
 
-@kernel
-def _central_range(
-    open_: Any, high: Any, low: Any, close: Any, day: Any, start: int, narrow: float, wide: float, sessions: int,
-    work: Any, score: Any,
+@kernel_part
+def central_range_row(
+    open_: Any, high: Any, low: Any, close: Any, begins: bool, row: int, terms: Any, work: Any, scores: Any, slot: int
 ) -> None:  # fmt: skip
-    for row in range(start, len(close)):
-        keep_session(open_, high, low, close, day, row, work)
-        score[row, 0] = np.nan
-        if work[row, _SESSIONS] < 1.0:
-            work[row, _OWN] = np.nan
-            work[row, _OWN + 1] = np.nan
-            continue
-        if work[row, _SESSIONS] == work[row - 1, _SESSIONS]:
-            work[row, _OWN] = work[row - 1, _OWN]
-            work[row, _OWN + 1] = work[row - 1, _OWN + 1]
+    """Width of the range at a row. Its mean takes in each session once."""
+    keep_session(open_, high, low, close, begins, row, work)
+    scores[row, slot] = math.nan
+    if work[row, _SESSIONS] < 1.0:
+        work[row, _OWN] = math.nan
+        work[row, _OWN + 1] = math.nan
+        return
+    if work[row, _SESSIONS] == work[row - 1, _SESSIONS]:
+        work[row, _OWN] = work[row - 1, _OWN]
+        work[row, _OWN + 1] = work[row - 1, _OWN + 1]
+    else:
+        pivot = (work[row, _BEFORE_HIGH] + work[row, _BEFORE_LOW] + work[row, _BEFORE_CLOSE]) / 3.0
+        bottom = (work[row, _BEFORE_HIGH] + work[row, _BEFORE_LOW]) / 2.0
+        work[row, _OWN] = 2.0 * abs(pivot - bottom) / pivot
+        if work[row, _SESSIONS] == 1.0:
+            work[row, _OWN + 1] = work[row, _OWN]
         else:
-            pivot = (work[row, _BEFORE_HIGH] + work[row, _BEFORE_LOW] + work[row, _BEFORE_CLOSE]) / 3.0
-            bottom = (work[row, _BEFORE_HIGH] + work[row, _BEFORE_LOW]) / 2.0
-            work[row, _OWN] = 2.0 * abs(pivot - bottom) / pivot
-            if work[row, _SESSIONS] == 1.0:
-                work[row, _OWN + 1] = work[row, _OWN]
-            else:
-                work[row, _OWN + 1] = work[row - 1, _OWN + 1] + 2.0 / (sessions + 1.0) * (
-                    work[row, _OWN] - work[row - 1, _OWN + 1]
-                )
-        if work[row, _SESSIONS] >= sessions and work[row, _OWN + 1] > 0.0:
-            score[row, 0] = -between_limits(work[row, _OWN] / work[row, _OWN + 1], narrow, wide)
+            work[row, _OWN + 1] = work[row - 1, _OWN + 1] + 2.0 / (terms.sessions + 1.0) * (
+                work[row, _OWN] - work[row - 1, _OWN + 1]
+            )
+    if work[row, _SESSIONS] >= terms.sessions and work[row, _OWN + 1] > 0.0:
+        scores[row, slot] = -between_limits(work[row, _OWN] / work[row, _OWN + 1], terms.narrow, terms.wide)
 
 
-@kernel
-def _pivots(
-    open_: Any, high: Any, low: Any, close: Any, day: Any, start: int, weights: Any, breakout: float, work: Any,
-    score: Any, breaking: Any,
+@kernel_part
+def pivots_row(
+    open_: Any, high: Any, low: Any, close: Any, begins: bool, row: int, terms: Any, weights: Any, work: Any,
+    scores: Any, slot: int, breaks: Any, part: int,
 ) -> None:  # fmt: skip
-    for row in range(start, len(close)):
-        keep_session(open_, high, low, close, day, row, work)
-        breaking[row] = 0.0
-        score[row, :] = np.nan
-        if work[row, _SESSIONS] < 1.0 or not work[row, _BEFORE_HIGH] > work[row, _BEFORE_LOW]:
+    """Where the close stands at a row; trend goes into `slot`, structure into the next.
+
+    weights: shape (5,), of the families in the order of `pivot_levels`.
+    """
+    keep_session(open_, high, low, close, begins, row, work)
+    breaks[row, part] = 0.0
+    scores[row, slot] = math.nan
+    scores[row, slot + 1] = math.nan
+    if work[row, _SESSIONS] < 1.0 or not work[row, _BEFORE_HIGH] > work[row, _BEFORE_LOW]:
+        return
+    price = close[row]
+    trend = 0.0
+    decided = 0.0
+    broken = 0.0
+    total = 0.0
+    for family in range(len(weights)):
+        weight = weights[family]
+        if not weight > 0.0:
             continue
-        trend = 0.0
-        decided = 0.0
-        broken = 0.0
-        total = 0.0
-        for family in range(len(weights)):
-            weight = weights[family]
-            if not weight > 0.0:
+        low2, low1, high1, high2 = pivot_levels(
+            family, work[row, _BEFORE_OPEN], work[row, _BEFORE_HIGH], work[row, _BEFORE_LOW],
+            work[row, _BEFORE_CLOSE], work[row, _OPEN],
+        )  # fmt: skip
+        total += weight
+        middle = 0.5 * (low1 + high1)
+        half = max(0.5 * (high1 - low1), 1e-12)
+        place = (price - middle) / half  # 1 is the first resistance
+        trend += weight * min(1.0, max(-1.0, 0.5 * place))
+        decided += weight * between_limits(abs(place), 0.5, 1.5)
+        if price > high2 * (1.0 + terms.breakout) or price < low2 * (1.0 - terms.breakout):
+            broken += weight
+    scores[row, slot] = trend / total
+    scores[row, slot + 1] = decided / total
+    breaks[row, part] = broken / total
+
+
+@kernel_part
+def support_resistance_row(
+    high: Any, low: Any, close: Any, row: int, offset: int, terms: Any, work: Any, scores: Any, slot: int,
+    breaks: Any, part: int,
+) -> None:  # fmt: skip
+    """Turns that became known at a row, and those of the window that the close is at or has gone through."""
+    swing = terms.swing
+    work[row, _TOP] = math.nan
+    work[row, _BOTTOM] = math.nan
+    work[row, _TOUCHES] = math.nan
+    work[row, _BEFORE] = _NO_TURN
+    if row > 0:
+        known_before = not (math.isnan(work[row - 1, _TOP]) and math.isnan(work[row - 1, _BOTTOM]))
+        work[row, _BEFORE] = row - 1.0 + offset if known_before else work[row - 1, _BEFORE]
+    breaks[row, part] = 0.0
+    scores[row, slot] = math.nan
+    middle = row - swing
+    if row + offset >= 2 * swing and middle - swing >= 0:
+        top = True
+        bottom = True
+        for away in range(1, swing + 1):
+            if high[middle] <= high[middle - away] or high[middle] < high[middle + away]:
+                top = False
+            if low[middle] >= low[middle - away] or low[middle] > low[middle + away]:
+                bottom = False
+        if top:
+            work[row, _TOP] = high[middle]
+        if bottom:
+            work[row, _BOTTOM] = low[middle]
+    if row + offset + 1 < terms.window:
+        return
+    at_close = 0.0
+    crossed = 0.0
+    first = max(0, row - terms.window + 1)
+    at = row
+    while at >= first:
+        for side in range(2):
+            level = work[at, side]
+            if math.isnan(level):
                 continue
-            low2, low1, high1, high2 = pivot_levels(
-                family, work[row, _BEFORE_OPEN], work[row, _BEFORE_HIGH], work[row, _BEFORE_LOW],
-                work[row, _BEFORE_CLOSE], work[row, _OPEN],
-            )  # fmt: skip
-            total += weight
-            price = close[row]
-            middle = 0.5 * (low1 + high1)
-            half = max(0.5 * (high1 - low1), 1e-12)
-            place = (price - middle) / half  # 1 is the first resistance
-            trend += weight * min(1.0, max(-1.0, 0.5 * place))
-            decided += weight * between_limits(abs(place), 0.5, 1.5)
-            if price > high2 * (1.0 + breakout) or price < low2 * (1.0 - breakout):
-                broken += weight
-        score[row, 0] = trend / total
-        score[row, 1] = decided / total
-        breaking[row] = broken / total
-
-
-@kernel
-def _support_resistance(
-    high: Any, low: Any, close: Any, start: int, offset: int, window: int, swing: int, tolerance: float,
-    touches: int, work: Any, score: Any, breaking: Any,
-) -> None:  # fmt: skip
-    for row in range(start, len(close)):
-        work[row, :] = np.nan
-        breaking[row] = 0.0
-        score[row, 0] = np.nan
-        middle = row - swing
-        if row + offset >= 2 * swing and middle - swing >= 0:
-            top = True
-            bottom = True
-            for away in range(1, swing + 1):
-                if high[middle] <= high[middle - away] or high[middle] < high[middle + away]:
-                    top = False
-                if low[middle] >= low[middle - away] or low[middle] > low[middle + away]:
-                    bottom = False
-            if top:
-                work[row, 0] = high[middle]
-            if bottom:
-                work[row, 1] = low[middle]
-        if row + offset + 1 < window:
-            continue
-        at_close = 0.0
-        crossed = 0.0
-        for at in range(row - window + 1, row + 1):
-            for side in range(2):
-                level = work[at, side]
-                if np.isnan(level):
-                    continue
-                if abs(level / close[row] - 1.0) <= tolerance:
-                    at_close += 1.0
-                elif (close[row] - level) * (close[row - 1] - level) < 0.0:
-                    crossed += 1.0
-        work[row, 2] = at_close
-        if crossed >= touches:
-            breaking[row] = min(1.0, 0.25 * crossed)
-            score[row, 0] = 0.5
-        elif at_close >= touches:
-            score[row, 0] = -min(1.0, 0.5 * at_close / touches)
-        else:
-            score[row, 0] = 0.0
+            if abs(level / close[row] - 1.0) <= terms.tolerance:
+                at_close += 1.0
+            elif (close[row] - level) * (close[row - 1] - level) < 0.0:
+                crossed += 1.0
+        at = int(work[at, _BEFORE]) - offset
+    work[row, _TOUCHES] = at_close
+    if crossed >= terms.touches:
+        breaks[row, part] = min(1.0, 0.25 * crossed)
+        scores[row, slot] = 0.5
+    elif at_close >= terms.touches:
+        scores[row, slot] = -min(1.0, 0.5 * at_close / terms.touches)
+    else:
+        scores[row, slot] = 0.0

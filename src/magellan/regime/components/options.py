@@ -8,7 +8,7 @@ import numpy as np
 
 from magellan.regime import config
 from magellan.regime.axes import Axis
-from magellan.regime.components.component import Market, Output
+from magellan.regime.components.component import ChainMarket, Output
 from magellan.regime.option_chain import ChainColumns
 from magellan.regime.option_greeks import greeks
 from magellan.trading.bar import Floats
@@ -27,11 +27,11 @@ class Straddle:
         self.weight = terms.weight
         self.work_columns = 2  # straddles over price and root of time, smoothed; their percentile
 
-    def absent(self, market: Market) -> str | None:
-        return None if market.chain is not None else NO_CHAIN
+    def absent(self, chain: ChainColumns | None) -> str | None:
+        return None if chain is not None else NO_CHAIN
 
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        chain = _chain_of(market)
+    def extend(self, market: ChainMarket, start: int, out: Output) -> None:
+        chain = market.chain
         near = _around(chain, self._terms.strikes)
         price = chain.call_price[:, 0, near] + chain.put_price[:, 0, near]
         # A straddle at the money costs about 0.8 x volatility x root of time: over that root it is comparable.
@@ -56,11 +56,11 @@ class GreeksSentiment:
         self.weight = terms.weight
         self.work_columns = 1  # sentiment, smoothed
 
-    def absent(self, market: Market) -> str | None:
-        return None if market.chain is not None else NO_CHAIN
+    def absent(self, chain: ChainColumns | None) -> str | None:
+        return None if chain is not None else NO_CHAIN
 
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        terms, chain = self._terms, _chain_of(market)
+    def extend(self, market: ChainMarket, start: int, out: Output) -> None:
+        terms, chain = self._terms, market.chain
         near = _around(chain, terms.strikes)
         away = np.abs(np.arange(chain.strike.shape[2])[near] - chain.middle)
         decay = (terms.otm_decay**away)[None, None, :]
@@ -111,11 +111,11 @@ class OpenInterest:
         self.weight = terms.weight
         self.work_columns = 2  # open interest of all strikes, its change over the window
 
-    def absent(self, market: Market) -> str | None:
-        return None if market.chain is not None else NO_CHAIN
+    def absent(self, chain: ChainColumns | None) -> str | None:
+        return None if chain is not None else NO_CHAIN
 
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        terms, chain = self._terms, _chain_of(market)
+    def extend(self, market: ChainMarket, start: int, out: Output) -> None:
+        terms, chain = self._terms, market.chain
         held = np.nansum(chain.call_interest, axis=(1, 2)) + np.nansum(chain.put_interest, axis=(1, 2))
         out.work[start:, 0] = np.where(held > 0.0, held, np.nan)
         rows = np.arange(start, len(market.close))
@@ -145,11 +145,11 @@ class IvPercentile:
         self.weight = terms.weight
         self.work_columns = 2  # implied volatility, its percentile
 
-    def absent(self, market: Market) -> str | None:
-        return None if market.chain is not None else NO_CHAIN
+    def absent(self, chain: ChainColumns | None) -> str | None:
+        return None if chain is not None else NO_CHAIN
 
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        terms, chain = self._terms, _chain_of(market)
+    def extend(self, market: ChainMarket, start: int, out: Output) -> None:
+        terms, chain = self._terms, market.chain
         out.work[start:, 0] = _at_the_money(chain)[:, 0]
         _percentile(out.work, 0, 1, start, terms.window_bars)
         width = terms.high_percentile - terms.low_percentile
@@ -171,11 +171,11 @@ class IvSkew:
         self.weight = terms.weight
         self.work_columns = 1  # the risk reversal
 
-    def absent(self, market: Market) -> str | None:
-        return None if market.chain is not None else NO_CHAIN
+    def absent(self, chain: ChainColumns | None) -> str | None:
+        return None if chain is not None else NO_CHAIN
 
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        terms, chain = self._terms, _chain_of(market)
+    def extend(self, market: ChainMarket, start: int, out: Output) -> None:
+        terms, chain = self._terms, market.chain
         reversal = chain.call_iv[:, 0, -1] - chain.put_iv[:, 0, 0]
         out.work[start:, 0] = reversal
         middle = 0.5 * (terms.greed_above + terms.fear_below)
@@ -202,14 +202,14 @@ class IvSurface:
             4  # slope of the term structure, its mean and mean square, deviations from the mean
         )
 
-    def absent(self, market: Market) -> str | None:
-        if market.chain is None:
+    def absent(self, chain: ChainColumns | None) -> str | None:
+        if chain is None:
             return NO_CHAIN
-        return "the chain has one expiry" if market.chain.strike.shape[1] < 2 else None
+        return "the chain has one expiry" if chain.strike.shape[1] < 2 else None
 
-    def extend(self, market: Market, start: int, out: Output) -> None:
+    def extend(self, market: ChainMarket, start: int, out: Output) -> None:
         terms = self._terms
-        at_the_money = _at_the_money(_chain_of(market))
+        at_the_money = _at_the_money(market.chain)
         slope = at_the_money[:, -1] / at_the_money[:, 0] - 1.0
         out.work[start:, 0] = slope
         share = 2.0 / (terms.window_bars + 1.0)
@@ -237,11 +237,6 @@ class IvSurface:
     def value(self, out: Output, row: int) -> float:
         """Far over near implied volatility, less 1."""
         return float(out.work[row, 0])
-
-
-def _chain_of(market: Market) -> ChainColumns:
-    assert market.chain is not None, "a component of options was asked without a chain"
-    return market.chain
 
 
 def _around(chain: ChainColumns, strikes: int) -> slice:

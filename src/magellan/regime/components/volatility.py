@@ -2,132 +2,148 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import math
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from magellan.compiled import kernel
+from magellan.compiled import kernel_part
 from magellan.regime import config
 from magellan.regime.axes import Axis
-from magellan.regime.components.component import Market, Output
+from magellan.regime.components.component import BarComponent, Output
 from magellan.regime.components.scores import between_limits
 
+_LEAST_PAST: Final = 20  # values that a percentile is taken in, where the window is longer
+_NEVER: Final = 1e9  # bars since it was narrow
 
-class AtrPercentile:
+
+ATR_PERCENTILE = np.dtype(  # what `atr_percentile_row` is told
+    [
+        ("on", np.bool_),
+        ("bars", np.int64),
+        ("window", np.int64),
+        ("low", np.float64),
+        ("high", np.float64),
+    ],
+    align=True,
+)
+
+
+class AtrPercentile(BarComponent):
     """Where the average true range, as a fraction of price, stands among its own last values."""
 
     name: ClassVar[str] = "atr_percentile"
     axes: ClassVar[tuple[Axis, ...]] = (Axis.VOLATILITY,)
+    record: ClassVar[np.dtype[np.void]] = ATR_PERCENTILE
 
-    def __init__(self, terms: config.AtrPercentile) -> None:
-        self._terms = terms
-        self.weight = terms.weight
-        self.work_columns = 3  # average true range, the same over price, percentile
+    def __init__(self, values: config.AtrPercentile) -> None:
+        super().__init__(values, work_columns=3)  # average true range, the same over price, percentile
+        self._values = values
 
-    def absent(self, market: Market) -> str | None:
-        return None
-
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        terms = self._terms
-        _atr_percentile(
-            market.high, market.low, market.close, start, market.offset, terms.atr_bars, terms.window_bars,
-            terms.low_percentile, terms.high_percentile, out.work, out.score,
-        )  # fmt: skip
+    def terms(self, *, on: bool) -> tuple[Any, ...]:
+        values = self._values
+        return (on, values.atr_bars, values.window_bars, values.low_percentile, values.high_percentile)
 
     def value(self, out: Output, row: int) -> float:
         """The percentile, from 0 to 1."""
         return float(out.work[row, 2])
 
 
-class Squeeze:
-    """Width of Bollinger's bands over its own mean: narrow is quiet and undecided, a sudden widening is a break."""
+SQUEEZE = np.dtype(  # what `squeeze_row` is told
+    [
+        ("on", np.bool_),
+        ("bars", np.int64),
+        ("squeezed", np.float64),
+        ("expanded", np.float64),
+    ],
+    align=True,
+)
+
+
+class Squeeze(BarComponent):
+    """Width of Bollinger's bands over its own mean: narrow is quiet and undecided, a sudden widening is a break.
+
+    Bands of any number of deviations have the same ratio.
+    """
 
     name: ClassVar[str] = "squeeze"
     axes: ClassVar[tuple[Axis, ...]] = (Axis.VOLATILITY, Axis.STRUCTURE)
+    record: ClassVar[np.dtype[np.void]] = SQUEEZE
 
-    def __init__(self, terms: config.Squeeze) -> None:
-        self._terms = terms
-        self.weight = terms.weight
-        self.work_columns = 3  # width, its mean, bars since it was narrow
+    def __init__(self, values: config.Squeeze) -> None:
+        super().__init__(values, work_columns=3)  # width, its mean, bars since it was narrow
+        self._values = values
 
-    def absent(self, market: Market) -> str | None:
-        return None
-
-    def extend(self, market: Market, start: int, out: Output) -> None:
-        terms = self._terms
-        _squeeze(
-            market.close, start, market.offset, terms.bars, terms.band_width, terms.squeezed_below,
-            terms.expansion_above, out.work, out.score, out.breaking,
-        )  # fmt: skip
+    def terms(self, *, on: bool) -> tuple[Any, ...]:
+        values = self._values
+        return (on, values.bars, values.squeezed_below, values.expansion_above)
 
     def value(self, out: Output, row: int) -> float:
         """Width of the bands over its mean."""
         return float(out.work[row, 0] / out.work[row, 1])
 
 
-@kernel
-def _atr_percentile(
-    high: Any, low: Any, close: Any, start: int, offset: int, n: int, window: int, below: float, above: float,
-    work: Any, score: Any,
-) -> None:  # fmt: skip
-    for row in range(start, len(close)):
-        reach = high[row] - low[row]
-        if row > 0:
-            reach = max(reach, abs(high[row] - close[row - 1]), abs(low[row] - close[row - 1]))
-            work[row, 0] = work[row - 1, 0] + (reach - work[row - 1, 0]) / n
-        else:
-            work[row, 0] = reach
-        work[row, 1] = work[row, 0] / close[row]
-        score[row, 0] = np.nan
-        work[row, 2] = np.nan
-        seen = row + offset + 1 - n
-        if seen >= min(window, 20):
-            of = min(window, seen)
-            smaller = 0.0
-            for at in range(row - of + 1, row):
-                if work[at, 1] < work[row, 1]:
-                    smaller += 1.0
-                elif work[at, 1] == work[row, 1]:
-                    smaller += 0.5
-            work[row, 2] = (smaller + 0.5) / of
-            score[row, 0] = between_limits(work[row, 2], below, above)
+@kernel_part
+def atr_percentile_row(
+    high: Any, low: Any, close: Any, row: int, offset: int, terms: Any, work: Any, scores: Any, slot: int
+) -> None:
+    """The average true range at a row, and its place."""
+    reach = high[row] - low[row]
+    if row > 0:
+        reach = max(reach, abs(high[row] - close[row - 1]), abs(low[row] - close[row - 1]))
+        work[row, 0] = work[row - 1, 0] + (reach - work[row - 1, 0]) / terms.bars
+    else:
+        work[row, 0] = reach
+    now = work[row, 0] / close[row]
+    work[row, 1] = now
+    seen = row + offset + 1 - terms.bars
+    if seen < min(terms.window, _LEAST_PAST):
+        scores[row, slot] = math.nan
+        work[row, 2] = math.nan
+        return
+    of = min(terms.window, seen)
+    halves = 0
+    for at in range(row - of + 1, row):
+        halves += (work[at, 1] < now) + (work[at, 1] <= now)
+    work[row, 2] = (0.5 * halves + 0.5) / of
+    scores[row, slot] = between_limits(work[row, 2], terms.low, terms.high)
 
 
-@kernel
-def _squeeze(
-    close: Any, start: int, offset: int, n: int, width: float, squeezed: float, expanded: float, work: Any,
-    score: Any, breaking: Any,
-) -> None:  # fmt: skip
-    for row in range(start, len(close)):
-        breaking[row] = 0.0
-        if row + offset + 1 < n:
-            work[row, 0] = np.nan
-            work[row, 1] = np.nan
-            work[row, 2] = 1e9
-            score[row, 0] = np.nan
-            score[row, 1] = np.nan
-            continue
-        mean = 0.0
-        for at in range(row - n + 1, row + 1):
-            mean += close[at]
-        mean /= n
-        squares = 0.0
-        for at in range(row - n + 1, row + 1):
-            squares += (close[at] - mean) * (close[at] - mean)
-        work[row, 0] = 2.0 * width * np.sqrt(squares / n) / mean
-        if row + offset + 1 == n:
-            work[row, 1] = work[row, 0]
-        else:
-            work[row, 1] = work[row - 1, 1] + 2.0 / (5.0 * n + 1.0) * (work[row, 0] - work[row - 1, 1])
-        if not work[row, 1] > 0.0:
-            work[row, 2] = 1e9
-            score[row, 0] = np.nan
-            score[row, 1] = np.nan
-            continue
-        ratio = work[row, 0] / work[row, 1]
-        narrow = ratio < squeezed
-        work[row, 2] = 0.0 if narrow else work[max(row - 1, 0), 2] + 1.0
-        score[row, 0] = between_limits(ratio, squeezed, expanded)
-        score[row, 1] = score[row, 0]
-        if ratio > expanded and work[row, 2] <= n:
-            breaking[row] = 1.0 - work[row, 2] / (n + 1.0)
+@kernel_part
+def squeeze_row(
+    close: Any, row: int, offset: int, terms: Any, work: Any, scores: Any, slot: int, breaks: Any, part: int
+) -> None:
+    """The bands' width at a row; volatility goes into `slot`, structure into the next."""
+    n = terms.bars
+    breaks[row, part] = 0.0
+    if row + offset + 1 < n:
+        work[row, 0] = math.nan
+        work[row, 1] = math.nan
+        work[row, 2] = _NEVER
+        scores[row, slot] = math.nan
+        scores[row, slot + 1] = math.nan
+        return
+    mean = 0.0
+    for at in range(row - n + 1, row + 1):
+        mean += close[at]
+    mean /= n
+    squares = 0.0
+    for at in range(row - n + 1, row + 1):
+        squares += (close[at] - mean) * (close[at] - mean)
+    work[row, 0] = 4.0 * math.sqrt(squares / n) / mean
+    if row + offset + 1 == n:
+        work[row, 1] = work[row, 0]
+    else:
+        work[row, 1] = work[row - 1, 1] + 2.0 / (5.0 * n + 1.0) * (work[row, 0] - work[row - 1, 1])
+    if not work[row, 1] > 0.0:
+        work[row, 2] = _NEVER
+        scores[row, slot] = math.nan
+        scores[row, slot + 1] = math.nan
+        return
+    ratio = work[row, 0] / work[row, 1]
+    narrow = ratio < terms.squeezed
+    work[row, 2] = 0.0 if narrow else work[max(row - 1, 0), 2] + 1.0
+    scores[row, slot] = between_limits(ratio, terms.squeezed, terms.expanded)
+    scores[row, slot + 1] = scores[row, slot]
+    if ratio > terms.expanded and work[row, 2] <= n:
+        breaks[row, part] = 1.0 - work[row, 2] / (n + 1.0)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magellan.errors import FixInput
-from magellan.regime.hidden_markov import forward
+from magellan.regime.hidden_markov import emissions, forward
 from magellan.trading.bar import Bars, Floats
 from magellan.trading.session import exchange_offset_ns
 from magellan.trading.timeframe import DAY_NS, MINUTE_NS, Timeframe
@@ -161,29 +161,17 @@ def _oracle(returns: Floats, mean: Floats, level: Floats, terms: _Terms) -> Floa
     beliefs = np.empty((n, states))
     belief = np.full(states, 1.0 / states)
     scratch, evidence, levels = np.empty((n, states)), np.empty(n), np.empty(n)
+    inverse, height = emissions(scale, m)
     if terms.drift == 1.0:
         forward(
-            returns,
-            0,
-            n,
-            mean,
-            scale,
-            m,
-            stay,
-            0.0,
-            1.0,
-            belief,
-            np.zeros(1),
-            beliefs,
-            scratch,
-            evidence,
-            levels,
-        )
+            returns, mean, inverse, height, m, stay, 0.0, 1.0, belief, np.zeros(1), beliefs, scratch, evidence, levels
+        )  # fmt: skip
         return beliefs
     for row in range(n):
+        one = slice(row, row + 1)
         forward(
-            returns, row, row + 1, mean / level[row], scale, m, stay, 0.0, 1.0, belief, np.zeros(1), beliefs, scratch,
-            evidence, levels,
+            returns[one], mean / level[row], inverse, height, m, stay, 0.0, 1.0, belief, np.zeros(1), beliefs[one],
+            scratch[one], evidence[one], levels[one],
         )  # fmt: skip
     return beliefs
 

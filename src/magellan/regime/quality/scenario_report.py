@@ -184,11 +184,11 @@ def _decided(spans: list[_Span], stability: float) -> NDArray[np.int64]:
     decider = Decider(DecisionConfig(stability=stability), likelier_than=0.5)
     paths = []
     for span in spans:
-        n = len(span.beliefs)
-        out, nothing = np.empty((n, 2)), np.zeros(n)
-        right = expected_right(span.stay)
-        decider.extend(np.ascontiguousarray(span.beliefs), right, nothing.astype(bool), nothing, 0, n, out, 0)
-        paths.append(out[:, 0].astype(np.int64))
+        nothing = np.zeros(len(span.beliefs))
+        labels = decider.labels(
+            np.ascontiguousarray(span.beliefs), expected_right(span.stay), nothing.astype(bool), nothing
+        )
+        paths.append(labels[:, 0].astype(np.int64))
     return np.concatenate(paths)
 
 
@@ -198,7 +198,7 @@ def deflated_returns(made: Scenario, config: RegimeConfig) -> Floats:
     returns = np.log(bars.close / np.append(bars.open[0], bars.close[:-1]))
     session = session_columns(bars)
     out = np.empty(len(bars))
-    DayProfile(config.filter.day_profile_sessions).divide(returns, session.day, session.minute, 0, out)
+    DayProfile(config.filter.day_profile_sessions).divide(returns, session.day, session.minute, out)
     return out
 
 

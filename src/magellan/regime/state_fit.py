@@ -1,0 +1,223 @@
+"""State fit: parameters of a model with several states, by expectation and maximisation on bars of the past.
+
+The level of a fit is smoothed from both sides; the likelihood that it is judged by is the filter's, whose level knows
+only what came before.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from magellan.compiled import kernel
+from magellan.regime.config import FilterConfig
+from magellan.regime.hidden_markov import backward, emissions, forward
+from magellan.regime.markov_model import STILL, TAILS, Level, MarkovModel
+from magellan.trading.bar import Floats
+
+_M: Final = tuple(TAILS)
+_REFINED_STEPS: Final = 12  # that an earlier fit needs at most on newer bars
+_REFINED_ROWS: Final = 1_200_000  # that the steps of a refinement pass over, all together
+_TAIL_STEPS: Final = (4, 10, 20, 40)  # before which other tails are tried
+_STEP_MIN: Final = 1e-4  # in log-likelihood and root of a bar, that a step has to gain
+_SMALLEST_SCALE: Final = 0.02  # of the returns' own deviation: bars without a trade must not become a state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StateFit:
+    """Parameters on the way to a model."""
+
+    mean: Floats
+    scale: Floats
+    m: int
+    stay: Floats
+    level: Level
+    level_at_start: float
+    log_likelihood: float
+    bars: int
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion; smaller is better. Source: G. Schwarz, 1978."""
+        states = len(self.mean)
+        # Mean, scale and stay of each state, and the tails. Where a state is left for is seen a few times only and
+        # held by the prior; counted in full, it would hide real states in a few years of daily bars.
+        free = 3 * states + 1 + (self.level.gain > 0.0)
+        return -2.0 * self.log_likelihood + free * math.log(self.bars)
+
+    @property
+    def log_likelihood_to_beat(self) -> float:
+        """What a model with one state more must reach for a smaller criterion."""
+        return self.log_likelihood + 1.5 * math.log(self.bars)
+
+    def model(self, evidence: float) -> MarkovModel:
+        return MarkovModel(
+            mean=self.mean,
+            scale=self.scale,
+            m=self.m,
+            stay=self.stay,
+            level=self.level,
+            level_at_start=self.level_at_start,
+            log_likelihood=self.log_likelihood,
+            bars=self.bars,
+            evidence_for_regimes=evidence,
+        )
+
+
+class StateFitting:
+    """Fits to the same bars, which share arrays."""
+
+    def __init__(self, returns: Floats, config: FilterConfig) -> None:
+        n, most = len(returns), config.states_max
+        self._returns = returns
+        self._config = config
+        self._filtered = np.empty((n, most))
+        self._density = np.empty((n, most))
+        self._evidence = np.empty(n)
+        self._levels = np.empty(n)
+        self._scores = np.empty(n)
+        self.smallest_scale = _SMALLEST_SCALE * float(returns.std()) + 1e-12
+
+    def refined(self, like: MarkovModel) -> StateFit:
+        """The model that an earlier one becomes on these bars."""
+        start = StateFit(
+            mean=like.mean,
+            scale=like.scale,
+            m=like.m,
+            stay=like.stay,
+            level=like.level,
+            level_at_start=0.0,
+            log_likelihood=-math.inf,
+            bars=len(self._returns),
+        )
+        # An earlier fit is near: few steps, and of many bars fewer still.
+        steps = min(self._config.fit_steps, _REFINED_STEPS, max(3, _REFINED_ROWS // len(self._returns)))
+        if like.level.gain == 0.0:
+            return self.steps(start, steps)
+        return self.steps(start, steps, half_life=like.level.half_life_bars)
+
+    def foretold(self, found: StateFit, known: int) -> float:
+        """Log-likelihood of the bars after the first `known`, on which the model was fitted."""
+        self._filter(
+            self._returns,
+            found.mean,
+            found.scale,
+            found.m,
+            found.stay,
+            found.level.gain,
+            found.level_at_start,
+        )
+        return float(np.log(self._evidence[known:]).sum())
+
+    def steps(
+        self, start: StateFit, most: int, half_life: float = math.inf, beat: float = -math.inf
+    ) -> StateFit:
+        """Expectation and maximisation from a start until nothing is gained, `most` times at most.
+
+        beat: a log-likelihood that counts. Steps gain less and less: where even the last gain in all steps to come
+              would not reach it, they are not done.
+        """
+        returns, n = self._returns, len(self._returns)
+        mean, scale, m, stay = start.mean, start.scale, start.m, start.stay
+        states = len(mean)
+        moments, moves = np.empty((states, 4)), np.empty((states, states))
+        ahead, weighed = np.empty(states), np.empty(states)
+        levels = np.zeros(n)
+        deflated = returns
+        before = -math.inf
+        for step in range(most):
+            if step in _TAIL_STEPS:
+                m, scale = self._likelier_tails(deflated, mean, scale, m, stay)
+            reached = self._filter(deflated, mean, scale, m, stay) - float(levels.sum())
+            inverse, _ = emissions(scale, m)
+            backward(
+                deflated, mean, inverse, m, stay, self._filtered, self._density, self._evidence, moments, moves,
+                self._scores, ahead, weighed,
+            )  # fmt: skip
+            moves += np.eye(states) * self._config.sticky_bars + 1e-3
+            stay = moves / moves.sum(axis=1, keepdims=True)
+            mean = moments[:, 2] / moments[:, 1]
+            spread = moments[:, 3] - 2.0 * mean * moments[:, 2] + mean**2 * moments[:, 1]
+            scale = np.maximum(np.sqrt(np.maximum(spread / moments[:, 0], 0.0)), self.smallest_scale)
+            if math.isfinite(half_life):
+                freedom = 2.0 * m - 1.0
+                levels = levels + two_sided_mean(self._scores, half_life) * (freedom + 3.0) / (2.0 * freedom)
+                levels -= levels.mean()
+                deflated = returns * np.exp(-levels)
+            gained, before = reached - before, reached
+            if step > _TAIL_STEPS[0] and abs(gained) < _STEP_MIN * math.sqrt(n):
+                break
+            if reached + gained * (most - step) < beat:
+                break
+        level = Level(half_life_bars=half_life) if math.isfinite(half_life) else STILL
+        first = float(levels[0])
+        log_likelihood = self._filter(returns, mean, scale, m, stay, gain=level.gain, first=first)
+        return StateFit(
+            mean=mean,
+            scale=scale,
+            m=m,
+            stay=stay,
+            level=level,
+            level_at_start=first,
+            log_likelihood=log_likelihood,
+            bars=n,
+        )
+
+    def _filter(
+        self,
+        returns: Floats,
+        mean: Floats,
+        scale: Floats,
+        m: int,
+        stay: Floats,
+        gain: float = 0.0,
+        first: float = 0.0,
+    ) -> float:
+        states = len(mean)
+        log_likelihood: float = forward(
+            returns, mean, *emissions(scale, m), m, stay, gain, 1.0, np.full(states, 1.0 / states),
+            np.array([first]), self._filtered, self._density, self._evidence, self._levels,
+        )  # fmt: skip
+        return log_likelihood
+
+    def _likelier_tails(
+        self, returns: Floats, mean: Floats, scale: Floats, m: int, stay: Floats
+    ) -> tuple[int, Floats]:
+        """The tails that fit best among these and their neighbours, and the scales that go with them."""
+        at = _M.index(m)
+        tried = {
+            other: self._filter(returns, mean, scale * (TAILS[m] / TAILS[other]), other, stay)
+            for other in _M[max(0, at - 1) : at + 2]
+        }
+        best = max(tried, key=lambda other: tried[other])
+        return best, scale * (TAILS[m] / TAILS[best])
+
+
+def two_sided_mean(values: Floats, half_life: float) -> Floats:
+    """The mean around each row, weights halving every `half_life` rows in both directions; shape of `values`.
+
+    Looks ahead: only for fits, whose rows are all past.
+    """
+    out = np.empty(len(values))
+    _two_sided_mean(values, 0.5 ** (1.0 / half_life), np.empty(len(values)), out)
+    return out
+
+
+@kernel
+def _two_sided_mean(values: Any, keep: float, weights: Any, out: Any) -> None:
+    total = 0.0
+    weight = 0.0
+    for row in range(len(values)):
+        total = keep * total + values[row]
+        weight = keep * weight + 1.0
+        out[row] = total
+        weights[row] = weight
+    total = 0.0
+    weight = 0.0
+    for row in range(len(values) - 1, -1, -1):
+        out[row] = (out[row] + total) / (weights[row] + weight)
+        total = keep * (total + values[row])
+        weight = keep * (weight + 1.0)
