@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -154,6 +154,7 @@ class Desk:
     alert: str | None = None
     first_state: str = "confirmed"
     fills_at_once: bool = False  # orders at the market
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -168,7 +169,7 @@ class Desk:
 
     def fill(self, number: str, quantity: str, price: str | None = None) -> None:
         order = self.orders[number]
-        shares, at = Decimal(quantity), _now()
+        shares, at = Decimal(quantity), self._now()
         done = Decimal(order["cumulative_quantity"]) + shares
         order["executions"].append(
             {
@@ -187,7 +188,7 @@ class Desk:
         order |= {"state": "filled" if whole else "partially_filled", "last_transaction_at": at}
 
     def end(self, number: str, state: str) -> None:
-        self.orders[number] |= {"state": state, "last_transaction_at": _now()}
+        self.orders[number] |= {"state": state, "last_transaction_at": self._now()}
 
     # --- The tools --------------------------------------------------------------------------------------------
 
@@ -288,7 +289,7 @@ class Desk:
                 "symbol": asked["symbol"],
                 **dict.fromkeys(("last_trade_price", "bid_price", "ask_price", "previous_close"), price),
                 "adjusted_previous_close": price,
-                **{f"venue_{name}_time": _now() for name in ("last_trade", "bid", "ask")},
+                **{f"venue_{name}_time": self._now() for name in ("last_trade", "bid", "ask")},
                 "last_non_reg_trade_price": None,
                 "venue_last_non_reg_trade_time": None,
                 "previous_close_date": None,
@@ -318,6 +319,9 @@ class Desk:
 
     # ----------------------------------------------------------------------------------------------------------
 
+    def _now(self) -> str:
+        return self.clock().isoformat().replace("+00:00", "Z")
+
     def _new(self, asked: dict[str, Any], by: str) -> dict[str, Any]:
         kind, trigger = {
             "market": ("market", "immediate"),
@@ -343,7 +347,7 @@ class Desk:
             "time_in_force": asked.get("time_in_force", "gfd"),
             "market_hours": asked.get("market_hours", "regular_hours"),
             "placed_agent": by,
-            "created_at": _now(),
+            "created_at": self._now(),
             "last_transaction_at": None,
             "executions": [],
         }
@@ -577,10 +581,6 @@ def _told(data: dict[str, Any]) -> types.CallToolResult:
 
 def _declined(why: str) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(type="text", text=why)], is_error=True)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _id(of: str) -> str:

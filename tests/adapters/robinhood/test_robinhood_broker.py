@@ -14,7 +14,7 @@ import pytest
 from adapters.robinhood.conftest import Trader
 from adapters.robinhood.stand_in import OTHER_ACCOUNT, StandIn
 from magellan.adapters.robinhood.broker import RobinhoodBroker
-from magellan.adapters.robinhood.equity_json import reference_id
+from magellan.adapters.robinhood.order_json import reference_id
 from magellan.adapters.robinhood.order_names import SentOrder
 from magellan.errors import AskOperator, FixInput, TryAgain
 from magellan.ports.broker import Accepted, Refused, Replacement, Requested, StreamDown, StreamUp, Unknown

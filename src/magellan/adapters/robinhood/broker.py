@@ -14,16 +14,18 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from magellan.adapters.robinhood import equity_json as told
+from magellan.adapters.robinhood import account_json, order_json
 from magellan.adapters.robinhood.access import CAPABILITIES, RobinhoodAccess
 from magellan.adapters.robinhood.call_budget import Urgency
 from magellan.adapters.robinhood.connection import Connection, Declined, NoAnswer, Told
+from magellan.adapters.robinhood.known_orders import KnownOrders
 from magellan.adapters.robinhood.order_names import OrderNames, Recorded
 from magellan.adapters.robinhood.order_poll import Changes
-from magellan.adapters.robinhood.questions import RobinhoodSilent, Questions, must_take_orders
+from magellan.adapters.robinhood.questions import Questions, must_take_orders
+from magellan.adapters.robinhood.told_values import Unreadable
 from magellan.errors import AskOperator, FixInput, MagellanError, TryAgain
 from magellan.ports.broker import (
     Accepted,
@@ -52,9 +54,6 @@ from magellan.trading.session import ExchangeCalendar, exchange_date
 if TYPE_CHECKING:
     import httpx2
 
-_NEW_ORDERS: Final = timedelta(minutes=10)  # that a question about orders looks back
-_ONE_BY_ONE: Final = 3  # of the orders that have gone from among those that rest, at a time
-
 
 class RobinhoodBroker:
     """Keeps `ports.broker.Broker` for one account."""
@@ -79,8 +78,7 @@ class RobinhoodBroker:
         self._ask = Questions(access, self._connection)
         self._names = OrderNames(recorded)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by symbol
-        self._settling = asyncio.Lock()
-        self._seen: dict[str, tuple[datetime, datetime | None]] = {}  # by id: created, and over since
+        self._orders = KnownOrders(self._ask, self._names, clock)
         self._changed = asyncio.Event()  # an order was sent, so that events are worth a question
         self._closed = asyncio.Event()
 
@@ -99,48 +97,31 @@ class RobinhoodBroker:
 
     async def account(self) -> AccountSnapshot:
         account, portfolio = await self._ask.account(), await self._ask.portfolio()
-        return told.account_of(account, portfolio, self._clock())
+        return account_json.account_of(account, portfolio, self._clock())
 
     async def positions(self) -> tuple[BrokerPosition, ...]:
         as_of = self._clock()
-        found = [told.position_of(each, as_of) for each in await self._ask.positions()]
+        found = [account_json.position_of(each, as_of) for each in await self._ask.positions()]
         return tuple(each for each in found if each is not None)
 
     async def open_orders(self) -> tuple[BrokerOrder, ...]:
-        found: dict[str, told.ToldOrder] = {}
-        for state in told.OPEN_STATES:
-            found |= {each.id: each for each in await self._ask.orders(state=state)}
-        return await self._named(list(found.values()))
+        return await self._orders.open()
 
     async def orders_since(self, at: datetime) -> tuple[BrokerOrder, ...]:
-        return await self._named(await self._ask.orders(since=at))
+        return await self._orders.since(at)
 
     async def order(self, client_order_id: str) -> BrokerOrder | None:
-        number = self._names.number(client_order_id)
-        if number is None:
-            found = await self._found(client_order_id)
-        else:
-            orders = await self._ask.orders(order_id=number, urgency=Urgency.LOOK_UP)
-            if not orders:
-                raise RobinhoodSilent(f"Robinhood tells nothing of {client_order_id}, which it had accepted")
-            found = self._note(orders[0])
-        return None if found is None else found.named(client_order_id)
+        return await self._orders.named(client_order_id)
 
     async def executions_since(self, at: datetime) -> tuple[Execution, ...]:
-        await self._settle()
-        found = []
-        for order in await self._ask.orders(since=self._from(at)):
-            name = self._names.name_of(self._note(order))
-            if name is not None:
-                found += [each for each in order.executions(name) if each.at >= at]
-        return tuple(sorted(found, key=lambda each: (each.at, each.execution_id)))
+        return await self._orders.executions_since(at)
 
     async def submit(self, request: OrderRequest) -> Answer:
         why = self._cannot(request)
         if why is not None:
             return Refused(code="cannot", message=why)
         async with self._turns[request.symbol]:
-            arguments = told.order_arguments(self._access.account_number, request)
+            arguments = order_json.order_arguments(self._access.account_number, request)
             try:
                 refused = await self._reviewed(request, arguments)
                 return await self._placed(request, arguments) if refused is None else refused
@@ -174,7 +155,9 @@ class RobinhoodBroker:
 
     async def assets(self, symbols: Sequence[str]) -> Mapping[str, TradableAsset]:
         account_type = str((await self._ask.account()).get("brokerage_account_type"))
-        found = [told.asset_of(each, account_type) for each in await self._ask.tradability(tuple(symbols))]
+        found = [
+            account_json.asset_of(each, account_type) for each in await self._ask.tradability(tuple(symbols))
+        ]
         return {each.symbol: each for each in found}
 
     async def clock(self) -> BrokerClock:
@@ -197,7 +180,7 @@ class RobinhoodBroker:
             began_s = asyncio.get_running_loop().time()
             self._changed.clear()
             try:
-                orders = await self._lately()
+                orders = await self._orders.lately()
             except (TryAgain, FixInput, AskOperator) as error:
                 if is_up:
                     is_up = False
@@ -248,8 +231,8 @@ class RobinhoodBroker:
         match await self._connection.call("review_equity_order", arguments, Urgency.ORDER):
             case Told(data=data):
                 try:
-                    alert = told.alert_of(data)
-                except told.Unreadable as error:
+                    alert = order_json.alert_of(data)
+                except Unreadable as error:
                     return Refused(code="not reviewed", message=error.message)
                 if alert is None or request.side is OrderSide.SELL:
                     return None
@@ -269,12 +252,12 @@ class RobinhoodBroker:
         try:
             answer = await self._connection.call(
                 "place_equity_order",
-                {**arguments, "ref_id": told.reference_id(name)},
+                {**arguments, "ref_id": order_json.reference_id(name)},
                 Urgency.ORDER,
             )
             match answer:
                 case Told(data=data) if data.get("order") is not None:
-                    order = self._note(told.order_of(data["order"]))
+                    order = self._orders.note(order_json.order_of(data["order"]))
                     number = order.id
                     return Accepted(order=order.named(name))
                 case Told():
@@ -286,7 +269,7 @@ class RobinhoodBroker:
                     return _refusal(declined)
                 case Declined(message=why) | NoAnswer(why=why):
                     return Unknown(why=why)
-        except told.Unreadable as error:
+        except Unreadable as error:
             return Unknown(why=error.message)
         except (FixInput, AskOperator):
             refused = True  # the server wanted another login before it looked at the order
@@ -295,70 +278,9 @@ class RobinhoodBroker:
             self._names.answered(name, number, refused=refused)
             self._changed.set()
 
-    # --- What is told, and whose it is ------------------------------------------------------------------------
-
-    async def _found(self, name: str) -> told.ToldOrder | None:
-        """An order whose answer was lost, by what was asked for; None: Robinhood shows none like it."""
-        sent = self._names.without_number(name)
-        if sent is None:
-            return None
-        orders = await self._ask.orders(
-            since=sent.sent_at - timedelta(minutes=1), symbol=sent.request.symbol, urgency=Urgency.LOOK_UP
-        )
-        found = self._names.find(sent, orders)
-        return None if found is None else self._note(found)
-
-    async def _settle(self) -> None:
-        """Find what became of orders whose answers were lost, so that what is told can be named."""
-        async with self._settling:
-            for sent in self._names.lost:
-                with suppress(AskOperator):  # it stays unnamed, and the look-up says so
-                    await self._found(sent.request.client_order_id)
-
-    async def _named(self, orders: Sequence[told.ToldOrder]) -> tuple[BrokerOrder, ...]:
-        """The orders by their names, without those of which nobody knows yet whether they are ours."""
-        await self._settle()
-        found = []
-        for order in orders:
-            name = self._names.name_of(self._note(order))
-            if name is not None:
-                found.append(order.named(name))
-        return tuple(found)
-
-    async def _lately(self) -> list[tuple[told.ToldOrder, str]]:
-        """Orders that may have changed, with their names.
-
-        The new ones, those that rest, and what has gone from among them, one by one: not everything since the oldest.
-        """
-        for number, sent_at in self._names.resting.items():
-            self._seen.setdefault(number, (sent_at, None))
-        new = await self._ask.orders(since=self._clock() - _NEW_ORDERS, urgency=Urgency.LOOK_UP)
-        found = {order.id: order for order in new}
-        older = [number for number, (_, over) in self._seen.items() if over is None and number not in found]
-        if older:
-            resting = await self._ask.orders(state="confirmed", urgency=Urgency.LOOK_UP)
-            found |= {order.id: order for order in resting}
-            for number in [each for each in older if each not in found][:_ONE_BY_ONE]:
-                gone = await self._ask.orders(order_id=number, urgency=Urgency.LOOK_UP)
-                found |= {order.id: order for order in gone}
-        named = [(self._note(order), self._names.name_of(order)) for order in found.values()]
-        return [(order, name) for order, name in named if name is not None]
-
-    def _from(self, at: datetime) -> datetime:
-        """When the oldest order was created to which something may have happened at `at` or later."""
-        resting = {number: (sent_at, None) for number, sent_at in self._names.resting.items()}
-        began = [created for created, over in (resting | self._seen).values() if over is None or over >= at]
-        return min(at, *began) if began else at
-
-    def _note(self, order: told.ToldOrder) -> told.ToldOrder:
-        over = (order.updated_at or order.created_at) if order.status.is_terminal else None
-        self._seen[order.id] = (order.created_at, over)
-        return order
-
     async def _rest(self, began_s: float) -> None:
         """Wait until the next question about orders."""
-        working = any(over is None for _, over in self._seen.values())
-        if not working and not self._changed.is_set():
+        if not self._orders.any_works and not self._changed.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._access.idle_poll_s)
         left_s = began_s + self._access.poll_s - asyncio.get_running_loop().time()

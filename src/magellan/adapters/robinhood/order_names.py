@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from magellan.adapters.robinhood.equity_json import ToldOrder, is_of
+from magellan.adapters.robinhood.order_json import ToldOrder, is_of
 from magellan.errors import AskOperator
 from magellan.trading.order import OrderRequest
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from magellan.adapters.robinhood.equity_json import ToldOrder
+from magellan.adapters.robinhood.order_json import ToldOrder
 from magellan.trading.order import OrderEvent, OrderEventKind, OrderStatus
 
 _SAID_BY = {

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 from magellan.adapters.robinhood.access import RobinhoodAccess
 from magellan.adapters.robinhood.call_budget import Urgency
 from magellan.adapters.robinhood.connection import Connection, Declined, Told
-from magellan.adapters.robinhood.equity_json import ToldOrder, Unreadable, listed, order_of
+from magellan.adapters.robinhood.order_json import ToldOrder, order_of
+from magellan.adapters.robinhood.told_values import Unreadable, listed
 from magellan.errors import AskOperator, FixInput, TryAgain
 
 _PAGES_MAX: Final = 200

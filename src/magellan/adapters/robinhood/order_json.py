@@ -1,4 +1,4 @@
-"""What Robinhood's tools say of accounts, positions and orders, as our values; and our orders as their arguments.
+"""What Robinhood's tools say of orders, as our values; and our orders as their arguments.
 
 Field names, types and states are those of the server's own descriptions. A state that is not among them is unreadable:
 nobody knows what it lets an order do.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from magellan.errors import TryAgain
-from magellan.trading.account import AccountSnapshot, BrokerPosition, TradableAsset
+from magellan.adapters.robinhood.told_values import Unreadable, instant, number, number_or_none, reading
 from magellan.trading.order import (
     BrokerOrder,
     Execution,
@@ -76,10 +75,6 @@ _TIMES: Final[Mapping[str, TimeInForce]] = MappingProxyType(
 _ASKED_FOR: Final = MappingProxyType({TimeInForce.DAY: "gfd", TimeInForce.GTC: "gtc"})
 _LIMITED: Final = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 _STOPPED: Final = (OrderType.STOP, OrderType.STOP_LIMIT)
-
-
-class Unreadable(TryAgain):
-    """An answer that cannot be read. Nothing is taken from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +198,8 @@ def alert_of(review: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def order_of(told: Any) -> ToldOrder:
-    """An order. Raises Unreadable, as the functions below do."""
-    with _reading("an order", told):
+    """An order. Raises Unreadable."""
+    with reading("an order", told):
         symbol, state = str(told["symbol"]), str(told["state"])
         if state not in STATUS:
             raise Unreadable(f"Robinhood tells of an order in the state '{state}', which nobody here knows")
@@ -217,16 +212,16 @@ def order_of(told: Any) -> ToldOrder:
             type=kind,
             time_in_force=_TIMES[str(told["time_in_force"])],
             status=STATUS[state],
-            quantity=_maybe(told["quantity"]),
-            filled_quantity=_number(told["cumulative_quantity"]),
-            average_price=_maybe(told["average_price"]),
+            quantity=number_or_none(told["quantity"]),
+            filled_quantity=number(told["cumulative_quantity"]),
+            average_price=number_or_none(told["average_price"]),
             # Market and stop orders may show a price, by which the server sized or collared them.
-            limit_price=_maybe(told["price"]) if kind in _LIMITED else None,
-            stop_price=_maybe(told["stop_price"]) if kind in _STOPPED else None,
-            dollar_amount=None if dollars is None else _number(dollars["amount"]),
+            limit_price=number_or_none(told["price"]) if kind in _LIMITED else None,
+            stop_price=number_or_none(told["stop_price"]) if kind in _STOPPED else None,
+            dollar_amount=None if dollars is None else number(dollars["amount"]),
             by_agent=told["placed_agent"] == "agentic",
-            created_at=_instant(told["created_at"]),
-            updated_at=None if told["last_transaction_at"] is None else _instant(told["last_transaction_at"]),
+            created_at=instant(told["created_at"]),
+            updated_at=None if told["last_transaction_at"] is None else instant(told["last_transaction_at"]),
             fills=tuple(_fill(each) for each in told["executions"] or ()),
         )
 
@@ -234,112 +229,8 @@ def order_of(told: Any) -> ToldOrder:
 def _fill(told: Any) -> ToldFill:
     return ToldFill(
         id=str(told["id"]),
-        quantity=_number(told["quantity"]),
-        price=_number(told["price"]),
-        fees=_number(told["fees"]),
-        at=_instant(told["timestamp"]),
+        quantity=number(told["quantity"]),
+        price=number(told["price"]),
+        fees=number(told["fees"]),
+        at=instant(told["timestamp"]),
     )
-
-
-def position_of(told: Any, as_of: datetime) -> BrokerPosition | None:
-    """None for one of no shares."""
-    with _reading("a position", told):
-        quantity = _number(told["quantity"])
-        if quantity == 0:
-            return None
-        return BrokerPosition(
-            symbol=str(told["symbol"]),
-            quantity=quantity,
-            available=_number(told["shares_available_for_sells"]) if quantity > 0 else None,
-            average_entry_price=_maybe(told.get("average_buy_price")),
-            market_price=None,
-            as_of=as_of,
-        )
-
-
-def account_of(account: Mapping[str, Any], portfolio: Mapping[str, Any], as_of: datetime) -> AccountSnapshot:
-    """An account, from what two tools tell of it. Blocked is also one that this login may only read."""
-    with _reading("an account", account):
-        power = portfolio["buying_power"]
-        blocked = (
-            account["state"] != "active" or bool(account["deactivated"]) or not account["agentic_allowed"]
-        )
-        return AccountSnapshot(
-            account_id=str(account["account_number"]),
-            as_of=as_of,
-            cash_usd=_number(portfolio["cash"]),
-            equity_usd=_number(portfolio["total_value"]),
-            last_equity_usd=None,
-            buying_power_usd=None if power is None else _number(power["buying_power"]),
-            multiplier=None if account["type"] == "margin" else Decimal(1),
-            shorting_enabled=False,
-            trading_blocked=blocked,
-            currency=str(portfolio["currency"]),
-        )
-
-
-def asset_of(told: Any, account_type: str) -> TradableAsset:
-    """What may be done with a symbol in an account of that type."""
-    with _reading("a symbol", told):
-        of_account = {
-            each["account_type"]: each["account_type_tradability"]
-            for each in told.get("account_type_tradabilities") or ()
-        }
-        tradable = bool(told["tradeable"]) and told.get("state", "active") == "active"
-        halted = "regular_hours" in (told.get("internal_halt_sessions") or ())
-        return TradableAsset(
-            symbol=str(told["symbol"]),
-            tradable=tradable and not halted and of_account.get(account_type, "tradable") == "tradable",
-            shortable=False,
-            easy_to_borrow=False,
-            fractionable=told.get("fractional_tradability") == "tradable",
-            marginable=None,
-            asset_class="us_equity",
-        )
-
-
-def listed(data: Mapping[str, Any], name: str) -> list[Any]:
-    """A list of an answer; null is an empty one."""
-    found = data.get(name)
-    if found is None and name in data:
-        return []
-    if not isinstance(found, list):
-        raise Unreadable(f"Robinhood's answer has no list '{name}'", kept="nothing was taken from it")
-    return [each for each in found if each is not None]
-
-
-class _reading:
-    """Turns what goes wrong with a told value into one error."""
-
-    def __init__(self, what: str, told: Any) -> None:
-        self._what = what
-        self._told = told
-
-    def __enter__(self) -> None:
-        if not isinstance(self._told, Mapping):
-            raise Unreadable(f"Robinhood tells {self._what} that is none")
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyError | ValueError | TypeError | InvalidOperation):
-            raise Unreadable(
-                f"Robinhood tells {self._what} that cannot be read: {type(error).__name__} {error}",
-                kept="nothing was taken from it",
-            ) from error
-
-
-def _number(told: Any) -> Decimal:
-    value = Decimal(str(told))
-    if not value.is_finite():
-        raise ValueError(f"{told} is no number")
-    return value
-
-
-def _maybe(told: Any) -> Decimal | None:
-    return None if told is None else _number(told)
-
-
-def _instant(told: Any) -> datetime:
-    at = datetime.fromisoformat(str(told))
-    if at.tzinfo is None:
-        raise ValueError(f"{told} has no time zone")
-    return at.astimezone(UTC)
