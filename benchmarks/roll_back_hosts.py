@@ -7,7 +7,7 @@ Two releases take turns. Measured in one process that stays connected, from the 
 `look` is everything that is looked at before, `roll back` is the plan itself, from its first record to its last.
 The instances are those of the lab: they take the account's ledger and beat, without a market.
 
-Targets: p99 of the roll-back at most 1.5 s, and 3 s with a round trip of 100 ms.
+Targets: p99 of the roll-back at most 1.5 s, and 3 s with a round trip of 100 ms. Known numbers: benchmarks/README.md.
 """
 
 from __future__ import annotations

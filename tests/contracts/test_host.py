@@ -18,10 +18,11 @@ from magellan.adapters.local.release_inputs import ThisInstallation
 from magellan.adapters.ssh.host import SshHost
 from magellan.deploy.host import Host
 from magellan.deploy.instance import Condition, Instance, InstanceLook, Process
-from magellan.errors import AskOperator, TryAgain
+from magellan.errors import AskOperator, FixInput, TryAgain
 from magellan.release.artifact import Artifact, packed
 from magellan.release.manifest import LOCK
 from magellan.wiring.hosts import host, host_folder, supervisor
+from magellan.wiring.sessions import host_lease
 from magellan.workspace.host_settings import host_settings, host_settings_digest
 from magellan.workspace.target import SshTarget
 from magellan.workspace.workspace import Workspace
@@ -136,6 +137,41 @@ def ssh_host(door: Door, root: Path, *, settings: str = "", **of: object) -> Ssh
         **of,
     }
     return SshHost("there", SshTarget.model_validate(terms), settings=settings)
+
+
+def test_a_lease_holds_while_it_is_renewed_and_is_gone_once_it_is_ended(kept: Kept) -> None:
+    seen = host_lease(kept.workspace)
+    assert seen.lapsed() == ""
+
+    async def keep_and_end() -> None:
+        await kept.host.renew_lease(60.0, by="ada")
+        assert seen.lapsed() == "ada has not renewed it since this session began"
+        await kept.host.renew_lease(60.0, by="ada")
+        assert seen.lapsed() == ""
+        with pytest.raises(FixInput):
+            await kept.host.renew_lease(100_000.0, by="ada")
+        await kept.host.end_lease()
+        await kept.host.end_lease()
+
+    asyncio.run(keep_and_end())
+    assert seen.lapsed() == "" and seen.newest() is None
+
+
+# It is at work for longer than supervisord takes for a start, and ends without a word.
+SHORT_LIVED = b"import sys, time\ntime.sleep(1.2)\nsys.exit(3)\n"
+
+
+def test_a_process_that_ends_again_and_again_is_never_taken_for_one_that_still_loads(kept: Kept) -> None:
+    async def look() -> None:
+        artifact = await kept.installed(**{"engine/magellan/__main__.py": SHORT_LIVED})
+        instance = kept.instance(artifact)
+        await kept.host.start(instance)
+        await kept.looked(instance.key, lambda look: look.restarts or look.process is Process.ENDED)
+        later = await kept.host.look(instance.key)
+        assert later.restarts or later.process is Process.ENDED, "and is not forgotten by the next look"
+        await kept.host.stop(instance.key)
+
+    asyncio.run(look())
 
 
 def test_it_tells_what_a_release_would_need(kept: Kept) -> None:

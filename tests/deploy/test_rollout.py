@@ -251,7 +251,7 @@ def test_a_host_that_was_edited_after_it_was_ready_is_found_before_anybody_is_ar
 
     journal = Edits(kept=[Head(at=BEGAN, by=SOMEBODY, plan=plan.description)])
     outcome = carried_out(world, plan, journal)
-    assert not isinstance(outcome, Finished)
+    assert isinstance(outcome, TakenBack), "what this plan has put there it takes away again"
     assert "config.json was edited" in outcome.why
     assert set(trades(world).values()) == {OLD}
 

@@ -59,7 +59,7 @@ class Host(Protocol):
         ...
 
     async def remove(self, release_id: str) -> None:
-        """Take a release away. One that is not there is no error."""
+        """Take a release away. One that is not there is no error; one that somebody edited there is kept aside."""
         ...
 
     async def start(self, instance: Instance) -> None:

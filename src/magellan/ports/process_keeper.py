@@ -34,7 +34,9 @@ class Kept:
 
     process: Process
     pid: int | None  # as this machine counts
-    restarts: bool  # it ended by itself, and is tried again
+    # It ended by itself since it was told to run, and was or will be started again. Whether it stands by now, or is on
+    # its way to the same end, its own report says.
+    restarts: bool
     # Where the process counts its own pids, as in a container, its report says nothing of which process wrote it.
     began_at: datetime | None = None  # aware, UTC; None: the report's pid tells them apart
 

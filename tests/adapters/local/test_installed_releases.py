@@ -154,3 +154,17 @@ def test_an_edit_that_leaves_size_and_time_as_they_were_is_found_by_the_next_loo
     path.write_bytes(b"FAST = 99\n")
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
     assert host.drift(release_id) == ("strategy/strategy.py was edited",)
+
+
+def test_what_somebody_edited_is_put_aside_when_its_release_is_removed(
+    host: InstalledReleases, tmp_path: Path
+) -> None:
+    release_id = install(host, RELEASE)
+    path = host.strategy_folder(release_id) / "strategy.py"
+    path.chmod(0o644)
+    path.write_bytes(b"FAST = 99  # by hand\n")
+    host.remove(release_id)
+    assert not host.is_there(release_id)
+    (kept,) = (tmp_path / "edited").glob(f"{release_id}-*/strategy/strategy.py")
+    assert kept.read_bytes() == b"FAST = 99  # by hand\n"
+    assert host.drift(install(host, RELEASE)) == (), "and it can be installed again as it was built"

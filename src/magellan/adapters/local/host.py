@@ -243,11 +243,17 @@ class LocalHost:
                 is_older = kept.pid is not None and report.pid != kept.pid
             if kept.process is Process.RUNNING and is_older:
                 report, age_s = None, None  # of the process before
+        # One that stands again after it had ended is started, whoever started it; what it did not survive is over.
+        stands = report is not None and report.condition in (
+            Condition.READY,
+            Condition.TAKING,
+            Condition.TRADING,
+        )
         # Told but not kept: the host was killed between the two, and starting it again is what mends it.
         process = Process.ENDED if kept.process is Process.ABSENT else kept.process
         return InstanceLook(
             process=process,
-            restarts=kept.restarts,
+            restarts=kept.restarts and not stands,
             report=report,
             report_age_s=age_s,
             last_words=await self._last_words(key, kept, report),

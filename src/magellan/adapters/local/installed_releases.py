@@ -4,6 +4,7 @@ installed/1f3a90c2...e5/    manifest.json, strategy/, evidence/, requirements.lo
                             engine -> ../../engines/77ab01...
 engines/77ab01.../          magellan/, once for all releases that run the same engine: compiled kernels are
                             kept by where their source lies, so a new release need not compile them again
+edited/                         releases that somebody had edited when they were removed, and their engines
 
 A release is there whole or not at all. Files are read-only; who edits one all the same is found by `drift`.
 """
@@ -39,6 +40,7 @@ class InstalledReleases:
     def __init__(self, folder: Path, *, trusted_keys: Mapping[str, str]) -> None:
         self._releases = folder / "installed"
         self._engines = folder / "engines"
+        self._edited = folder / "edited"
         self._trusted_keys = trusted_keys
         self._digests: dict[str, tuple[_Signature, str]] = {}  # of files that lie there as they did then
 
@@ -114,19 +116,33 @@ class InstalledReleases:
             raise cannot_write(self.folder(release_id), error, kept=_KEPT) from error
 
     def remove(self, release_id: str) -> None:
-        """Take it away, and its engine where no other release runs it."""
+        """Take it away, and its engine where no other release runs it. What was edited is put aside, and not lost."""
         folder = self.folder(release_id)
         if not folder.is_dir():
             return
         engine = self.engine_folder(release_id)
+        is_edited = bool(self.drift(release_id))
         try:
-            _remove(folder)
+            if is_edited:
+                self._put_aside(folder)
+            else:
+                _remove(folder)
             sync_folder(self._releases)
             others = {self.engine_folder(each.name) for each in self._releases.iterdir()}
             if engine not in others and engine.parent == self._engines.resolve():
-                _remove(engine)
+                if is_edited:
+                    self._put_aside(engine)
+                else:
+                    _remove(engine)
         except OSError as error:
             raise cannot_write(folder, error, kept="the release, or a part of it") from error
+
+    def _put_aside(self, folder: Path) -> None:
+        """Out of the way of every release, and where a person finds it."""
+        make_folder_durably(self._edited, kept=_KEPT)
+        os.rename(folder, self._edited / f"{folder.name}-{time.time_ns()}")
+        sync_folder(self._edited)
+        sync_folder(folder.parent)
 
     def _unpack(self, release_id: str, artifact: Artifact) -> None:
         target = self.folder(release_id)

@@ -33,6 +33,7 @@ _LOGS_KEPT: Final = 5
 _TAIL_BYTES: Final = 16_384
 _KEPT: Final = "everything that runs"
 _NOT_KNOWN: Final = 10  # BAD_NAME of supervisor.xmlrpc.Faults
+_STILL_RUNS: Final = 91
 _ALREADY: Final = frozenset({60, 90})  # ALREADY_STARTED, ALREADY_ADDED
 _STATES: Final = {
     "STARTING": Process.RUNNING,
@@ -68,6 +69,8 @@ class Supervisord:
 
         def begin(rpc: Any) -> None:
             rpc.reloadConfig()
+            # One that has ended is told anew, so that what is counted of it begins here.
+            _though({_NOT_KNOWN, _STILL_RUNS}, lambda: rpc.removeProcessGroup(terms.key))
             _though(_ALREADY, lambda: rpc.addProcessGroup(terms.key))
             _though(_ALREADY, lambda: rpc.startProcess(terms.key, False))
 
@@ -105,8 +108,9 @@ class Supervisord:
         told = self._ask(info)
         if told is None:
             return Kept(process=Process.ENDED, pid=None, restarts=False)
-        state = told["statename"]
-        return Kept(process=_STATES[state], pid=told["pid"] or None, restarts=state == "BACKOFF")
+        # It starts one that ended again at once, sooner than anybody looks; but it keeps when it last ended.
+        state, has_ended = told["statename"], told["stop"] > 0
+        return Kept(process=_STATES[state], pid=told["pid"] or None, restarts=has_ended)
 
     def last_words(self, key: str, log: Path) -> tuple[str, ...]:
         """See the port."""

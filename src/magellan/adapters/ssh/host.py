@@ -57,7 +57,8 @@ class SshHost(DistantHost):
 
     async def facts(self, requirements: bytes) -> HostFacts:
         """See the port."""
-        facts: HostFacts = await self._ask("facts", content=requirements)
+        facts: HostFacts
+        facts, ahead_s = await asyncio.gather(self._ask("facts", content=requirements), self._clock_ahead_s())
         wire = self._wire
         if wire is None:
             return facts
@@ -67,7 +68,7 @@ class SshHost(DistantHost):
                 "its magellan.toml says other things about accounts, keys or limits than the one here; "
                 f"`magellan host prepare {self._name}` brings this one there"
             )
-        return replace(facts, lacks=tuple(lacks), clock_ahead_s=await self._clock_ahead_s())
+        return replace(facts, lacks=tuple(lacks), clock_ahead_s=ahead_s)
 
     async def close(self) -> None:
         """Give the connection back; the next call makes another one."""

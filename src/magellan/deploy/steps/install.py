@@ -9,7 +9,7 @@ from magellan.deploy.host import Fleet
 from magellan.deploy.steps.looking import (
     drifted,
 )
-from magellan.plan.step import Answer, Before, Blocked, Done, Limits, NotDone, Step
+from magellan.plan.step import Answer, Before, Begun, Blocked, Done, Limits, NotDone, Step
 
 _SHORT: Final = Limits(timeout_s=60.0, attempts=3)
 
@@ -37,7 +37,9 @@ class InstallRelease(Step[Fleet]):
     async def check(self, world: Fleet, before: Before | None) -> Answer:
         found = await world.hosts[self.host].installed(self.release_id)
         if found.drift:
-            return Blocked(why=drifted(self.host, self.label, found.drift))
+            why = drifted(self.host, self.label, found.drift)
+            # What this very plan has put there it can take away again, edited or not: the host keeps what was edited.
+            return Blocked(why=why) if before is None else Begun(why=why)
         return Done(note="every file is as the manifest says") if found.is_there else NotDone()
 
     async def do(self, world: Fleet, before: Before) -> None:

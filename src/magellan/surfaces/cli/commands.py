@@ -276,6 +276,16 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan host stop",
         ),
         Command(
+            words="lease keep",
+            help="Let a stage's hosts enter only while this runs and reaches them.",
+            example="magellan lease keep --to prod",
+        ),
+        Command(
+            words="lease end",
+            help="Let a stage's hosts enter without a lease again.",
+            example="magellan lease end --to prod",
+        ),
+        Command(
             words="host prepare",
             help="Make a machine ready to be a target that is reached over SSH.",
             example="magellan host prepare tokyo",
@@ -573,5 +583,6 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "freeze": (SHIP, "When nothing goes to where real money trades."),
     "token": (SERVE, "Issue, list and revoke tokens of the HTTP API."),
     "release": (SHIP, "Build, list, compare and verify releases."),
+    "lease": (SHIP, "Let hosts enter only while somebody reaches them."),
     "host": (SHIP, "Make hosts ready, and start and stop what is deployed on them."),
 }

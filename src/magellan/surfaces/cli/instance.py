@@ -13,6 +13,8 @@ import typer
 
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
 
+_WATCHED_AFTER_S = 3.0
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -101,11 +103,14 @@ def _stand_by(
     report: InstanceReport,
     write: Callable[[InstanceReport], None],
 ) -> None:
+    from magellan.errors import MagellanError, TryAgain
     from magellan.ports.heartbeat import HeartbeatSink
     from magellan.ports.operator import OperatorRequests
     from magellan.settings import Asked
+    from magellan.surfaces.cli.output import note
     from magellan.surfaces.cli.session_run import prepared_session, start_watch
     from magellan.usecases.feed_watchdog import Watchdog
+    from magellan.usecases.kept_history import READ_EVERY
     from magellan.usecases.stand_by import StandBy
     from magellan.wiring.hosts import host_folder
     from magellan.wiring.sessions import (
@@ -130,26 +135,48 @@ def _stand_by(
     async def trade(requests: OperatorRequests, heartbeat: HeartbeatSink) -> Stop:
         watch = None
 
-        def opened() -> None:
+        def watched() -> None:
             nonlocal watch
             watch = start_watch(workspace, prepared.account, os.environ)
 
+        # Whoever hands over looks on meanwhile; and its start would take the processor from the session's.
+        watching = asyncio.get_running_loop().call_later(_WATCHED_AFTER_S, watched)
         try:
-            return await prepared.trade(requests, heartbeat, opened=opened)
+            return await prepared.trade(requests, heartbeat)
         finally:
+            watching.cancel()
             if watch is not None:
                 watch.terminate()
                 await asyncio.to_thread(watch.wait)
 
     files = host_folder(workspace)
 
-    async def life() -> None:
+    async def read_ahead() -> None:
+        """Whatever a session begins with. Keys that open nothing are found before anybody relies on them."""
         broker = account_broker(account, prepared.keys, workspace=workspace, ledger=prepared.ledger)
         try:
-            await broker.account()  # keys that open nothing are found before anybody relies on them
+            await broker.account()
+            now = (await broker.clock()).at
         finally:
             await broker.close()
-        await StandBy(
+        try:
+            await prepared.read_ahead(now)
+        except TryAgain as error:  # the session asks again when it begins
+            note(f"bars cannot be read ahead: {error.message}")
+
+    async def keep_reading_ahead() -> None:
+        """What was read long ago is no beginning; and while nobody trades, trouble with it is no reason to end."""
+        while True:
+            await asyncio.sleep(READ_EVERY.total_seconds())
+            try:
+                await read_ahead()
+            except MagellanError as error:
+                note(f"nothing can be read ahead: {error.message}")
+
+    async def life() -> None:
+        await read_ahead()
+        reading = asyncio.create_task(keep_reading_ahead())
+        stands_by = StandBy(
             key=told.key,
             report=replace(report, broker_answered_at=datetime.now(UTC)),
             armed=lambda: files.armed(told.ledger_account),
@@ -158,7 +185,11 @@ def _stand_by(
             heartbeat=watchdog,
             write=report_and_feed,
             now=lambda: datetime.now(UTC),
-        ).run()
+        )
+        try:
+            await stands_by.run()
+        finally:
+            reading.cancel()
 
     try:
         with asyncio.Runner(loop_factory=event_loop) as runner:

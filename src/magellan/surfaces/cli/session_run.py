@@ -6,18 +6,21 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from magellan.errors import FixInput
 from magellan.surfaces.cli.output import emit, note
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from magellan.engine.commands import Stop
     from magellan.ports.heartbeat import HeartbeatSink
     from magellan.ports.ledger import Ledger
     from magellan.ports.operator import OperatorRequests
     from magellan.settings import Asked, Decided, KeyPair
+    from magellan.usecases.kept_history import KeptHistory
     from magellan.usecases.load_strategy import LoadedStrategy
     from magellan.usecases.start_session import Trades
     from magellan.usecases.trade import Market
@@ -37,6 +40,30 @@ class PreparedSession:
     keys: KeyPair | None  # None: the account has a login instead
     secrets: tuple[str, ...]  # that nothing may repeat
     ledger: Ledger
+    history: KeptHistory
+
+    async def read_ahead(self, now: datetime) -> None:
+        """Read what a session begins with, so that the next one need not wait for it. Raises what the sources raise.
+
+        now: aware, UTC, by the broker's clock: a local exchange may live on another day.
+        """
+        from magellan.trading.timeframe import Timeframe
+        from magellan.usecases.start_session import history_from
+        from magellan.usecases.trade import remembered
+        from magellan.wiring.market import live_bars, vendor_environment
+        from magellan.wiring.secrets import secret_providers
+
+        account, terms = self.decided.account, self.loaded.config.data
+        assert account is not None, "a deployment names its account"
+        vendor = vendor_environment(secret_providers(self.workspace, self.environment))
+        bars = live_bars(account.data, self.keys, vendor, address=account.address)
+        try:
+            symbols = tuple(dict.fromkeys((*self.loaded.config.symbols, *terms.reference_symbols)))
+            timeframe = Timeframe.parse(terms.timeframe)
+            await self.history.history(bars, symbols, timeframe, history_from(self.loaded, now), now)
+        finally:
+            await bars.close()
+        remembered(self.ledger, self.account)
 
     async def trade(
         self,
@@ -74,7 +101,7 @@ class PreparedSession:
             if self.trades.sends:
                 for sentence in there.broker.capabilities.what_is_held():
                     note(sentence)
-            return there
+            return replace(there, bars=self.history.over(there.bars))
 
         return await trade(
             self.loaded,
@@ -105,6 +132,7 @@ def prepared_session(
         named_like_secrets,
         run_settings,
     )
+    from magellan.usecases.kept_history import KeptHistory
     from magellan.usecases.start_session import Trades, ledger_account
     from magellan.wiring.market import vendor_environment
     from magellan.wiring.records import ledger
@@ -161,6 +189,7 @@ def prepared_session(
         keys=pair,
         secrets=secrets,
         ledger=ledger(workspace, environment, secrets=secrets),
+        history=KeptHistory(),
     )
 
 
