@@ -75,6 +75,26 @@ def unused_imports(source: str) -> tuple[str, ...]:
     )
 
 
+def imported_names(version: Cut) -> frozenset[str]:
+    """Names that the import statements at the top bind: of `import a.b` it is `a`."""
+    return frozenset(
+        name
+        for piece in version.pieces
+        if piece.kind is PieceKind.IMPORT
+        for name in names_imported_by(piece)
+    )
+
+
+def names_imported_by(piece: Piece) -> frozenset[str]:
+    """The same of one piece."""
+    return frozenset(
+        (each.asname or each.name).partition(".")[0]
+        for node in piece.nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for each in node.names
+    )
+
+
 def _bindings(pieces: Sequence[Piece]) -> list[tuple[str, str]]:
     """(what is bound, the statement that binds it alone), of all import statements at the top."""
     found: list[tuple[str, str]] = []

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from magellan.migration.merge.account import Conflict, Decision, Outcome, Side, key_of
-from magellan.migration.merge.imports_united import united_imports
+from magellan.migration.merge.decided import Decided, member_keys
+from magellan.migration.merge.exports_united import listed_names, with_more_names
+from magellan.migration.merge.imports_united import imported_names, names_imported_by, united_imports
 from magellan.migration.merge.pieces import Cut, Piece, PieceKind, cut, members
 from magellan.migration.merge.relation import Relation, relation
 
@@ -43,9 +45,9 @@ def merge_modules(source: str, target: str, base: str | None = None) -> MergedMo
     text = merge.pieces(cut(source), cut(target), None if base is None else cut(base), prefix="", head="")
     return MergedModule(
         text=text,
-        decisions=tuple(merge.decisions),
-        conflicts=tuple(merge.conflicts),
-        notes=tuple(merge.notes),
+        decisions=tuple(merge.book.decisions),
+        conflicts=tuple(merge.book.conflicts),
+        notes=tuple(merge.book.notes),
     )
 
 
@@ -61,15 +63,13 @@ class _Entry:
 @dataclass(kw_only=True)
 class _Merge:
     newline: str
-    decisions: list[Decision] = field(default_factory=list)
-    conflicts: list[Conflict] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    book: Decided = field(default_factory=Decided)
 
     def pieces(self, source: Cut, target: Cut, base: Cut | None, *, prefix: str, head: str) -> str:
         """The text of what both make. prefix: of keys, "Regime." in a class. head: what stands above the pieces."""
         entries = [_Entry(kind=each.kind, key=each.key, text=each.text) for each in target.pieces]
         self._docstring(source, target, entries, prefix)
-        taken = _imported(target) if not prefix else frozenset()
+        taken = imported_names(target) if not prefix else frozenset()
         aliases = self._renamed(source, target, prefix)
         anchor = self._imports(source, target, entries, prefix)
         for piece in source.pieces:
@@ -93,14 +93,14 @@ class _Merge:
                 anchor = max(anchor + (there <= anchor), place)
             elif taken & set(piece.key.split(", ")):
                 why = "the target imports that name from elsewhere"
-                self._wait(piece, key, why, target_text="", base=base)
+                self.book.wait(piece, key, why, target_text="", base=base)
             elif base is not None and piece.key in base and base[piece.key].meaning == piece.meaning:
-                self._wait(
+                self.book.wait(
                     piece, key, "it was removed in the target, and is unchanged in the source", "", base
                 )
             else:
-                self._decide(Side.SOURCE, key, Outcome.KEPT, "only in the source")
-                self._kept_members(Side.SOURCE, piece, key)
+                self.book.decide(Side.SOURCE, key, Outcome.KEPT, "only in the source")
+                self.book.kept_members(Side.SOURCE, piece, key)
                 at_end = piece.kind is PieceKind.MAIN
                 before_main = next(
                     (n for n, e in enumerate(entries) if e.kind is PieceKind.MAIN), len(entries)
@@ -117,31 +117,31 @@ class _Merge:
             return self._exports(mine, theirs, key)
         found = relation(mine, theirs)
         if found in (Relation.IDENTICAL, Relation.SAME):
-            self._both(key, Outcome.KEPT, str(found))
-            self._kept_members(Side.SOURCE, mine, key)
-            self._kept_members(Side.TARGET, theirs, key)
+            self.book.both(key, Outcome.KEPT, str(found))
+            self.book.kept_members(Side.SOURCE, mine, key)
+            self.book.kept_members(Side.TARGET, theirs, key)
             if found is Relation.SAME:
-                self.notes.append(f"{key}: the target's formatting, comments and docstring are kept")
+                self.book.notes.append(f"{key}: the target's formatting, comments and docstring are kept")
             return theirs.text
         before = base[mine.key] if base is not None and mine.key in base else None
         if before is not None and before.meaning == theirs.meaning:
-            self._taken(mine, theirs, key, Outcome.KEPT, "only the source changed it")
+            self.book.taken(mine, theirs, key, Outcome.KEPT, "only the source changed it")
             return mine.text
         if before is not None and before.meaning == mine.meaning:
-            self._taken(mine, theirs, key, Outcome.KEPT, "only the target changed it")
+            self.book.taken(mine, theirs, key, Outcome.KEPT, "only the target changed it")
             return theirs.text
         united = self._class(mine, theirs, before, key, found)
         if united is not None:
             return united
         if found is Relation.SOURCE_CONTAINS:
-            self._decide(Side.SOURCE, key, Outcome.KEPT, str(found))
-            self._decide(Side.TARGET, key, Outcome.MERGED, str(found))
+            self.book.decide(Side.SOURCE, key, Outcome.KEPT, str(found))
+            self.book.decide(Side.TARGET, key, Outcome.MERGED, str(found))
             return mine.text
         if found is Relation.TARGET_CONTAINS:
-            self._decide(Side.SOURCE, key, Outcome.MERGED, str(found))
-            self._decide(Side.TARGET, key, Outcome.KEPT, str(found))
+            self.book.decide(Side.SOURCE, key, Outcome.MERGED, str(found))
+            self.book.decide(Side.TARGET, key, Outcome.KEPT, str(found))
             return theirs.text
-        self._conflict(key, "both define it, and differently", mine, theirs, before)
+        self.book.conflict(key, "both define it, and differently", mine, theirs, before)
         return theirs.text
 
     def _class(
@@ -159,22 +159,26 @@ class _Merge:
         if any(each.kind is PieceKind.EFFECT for each in (*own[1].pieces, *others[1].pieces)):
             return None
         ancestor = members(before) if before is not None else None
-        waiting_before = len(self.conflicts)
+        waiting_before = len(self.book.conflicts)
         text = self.pieces(
             own[1], others[1], None if ancestor is None else ancestor[1], prefix=f"{key}.", head=others[0]
         )
-        why = str(found) if len(self.conflicts) == waiting_before else "some of its members wait for a person"
-        self._both(key, Outcome.MERGED, why)
+        why = (
+            str(found)
+            if len(self.book.conflicts) == waiting_before
+            else "some of its members wait for a person"
+        )
+        self.book.both(key, Outcome.MERGED, why)
         return text
 
     def _exports(self, mine: Piece, theirs: Piece, key: str) -> str:
-        names, has = _listed(mine), _listed(theirs)
+        names, has = listed_names(mine), listed_names(theirs)
         if names is None or has is None:
-            self._conflict(key, "it is no plain list of names", mine, theirs, None)
+            self.book.conflict(key, "it is no plain list of names", mine, theirs, None)
             return theirs.text
         lacking = [name for name in names if name not in has]
-        self._both(key, Outcome.MERGED if lacking else Outcome.KEPT, "the names of both")
-        return _with_names(theirs, lacking, self.newline) if lacking else theirs.text
+        self.book.both(key, Outcome.MERGED if lacking else Outcome.KEPT, "the names of both")
+        return with_more_names(theirs, lacking, self.newline) if lacking else theirs.text
 
     def _imports(self, source: Cut, target: Cut, entries: list[_Entry], prefix: str) -> int:
         """Add what the target's imports lack. Gives where what is only in the source begins to go."""
@@ -185,9 +189,9 @@ class _Merge:
         united = united_imports(source, target)
         defined = {name for key in target.defined for name in key.partition("#")[0].split(", ")}
         for piece in united.added:
-            hidden = sorted(defined & {_top(name) for name in _imported_by(piece)})
+            hidden = sorted(defined & names_imported_by(piece))
             if hidden:
-                self.conflicts.append(
+                self.book.conflicts.append(
                     Conflict(
                         key=", ".join(hidden),
                         why="the source imports a name that the target defines",
@@ -196,17 +200,17 @@ class _Merge:
                     )
                 )
                 continue
-            self.notes.append(f"import added: {' '.join(piece.body.split())}")
+            self.book.notes.append(f"import added: {' '.join(piece.body.split())}")
             last = self._insert(entries, last, piece.text.lstrip("\r\n"), PieceKind.IMPORT, "")
         for line in united.lines:
-            self.notes.append(f"import added: {line}")
+            self.book.notes.append(f"import added: {line}")
             last = self._insert(entries, last, line + self.newline, PieceKind.IMPORT, "")
         for line in united.future:
-            self.notes.append(f"import added: {line}")
+            self.book.notes.append(f"import added: {line}")
             self._insert(entries, docs, line + self.newline, PieceKind.IMPORT, "")
             last += 1
         for clash in united.clashes:
-            self.conflicts.append(
+            self.book.conflicts.append(
                 Conflict(
                     key=clash.name,
                     why="both import that name, from different places",
@@ -224,9 +228,9 @@ class _Merge:
         what = f"docstring of {prefix.rstrip('.')}" if prefix else "docstring"
         if theirs is None:
             entries.insert(0, _Entry(kind=PieceKind.DOCSTRING, key="", text=mine.text))
-            self.notes.append(f"{what} taken from the source")
+            self.book.notes.append(f"{what} taken from the source")
         else:
-            self.notes.append(f"{what} of the source left out: {' '.join(mine.body.split())[:120]}")
+            self.book.notes.append(f"{what} of the source left out: {' '.join(mine.body.split())[:120]}")
 
     def _renamed(self, source: Cut, target: Cut, prefix: str) -> dict[str, str]:
         """Definitions of the source that the target has under another name: old key and new."""
@@ -245,19 +249,19 @@ class _Merge:
             if other is not None and "#" not in piece.key + other.key:
                 found[piece.key] = other.key
                 why = f"the target has it as {other.key}; its old name is kept for it"
-                self._decide(Side.SOURCE, piece.key, Outcome.RENAMED, why)
-                for member in _member_keys(piece):
-                    self._decide(Side.SOURCE, member, Outcome.RENAMED, why)
+                self.book.decide(Side.SOURCE, piece.key, Outcome.RENAMED, why)
+                for member in member_keys(piece):
+                    self.book.decide(Side.SOURCE, member, Outcome.RENAMED, why)
         return found
 
     def _effect(self, piece: Piece, key: str, target: Cut) -> None:
         if any(each.kind is PieceKind.EFFECT and each.meaning == piece.meaning for each in target.pieces):
-            self._decide(Side.SOURCE, key, Outcome.KEPT, "both do it")
+            self.book.decide(Side.SOURCE, key, Outcome.KEPT, "both do it")
             return
-        self._wait(piece, key, "the source does something when it is imported", "", None)
+        self.book.wait(piece, key, "the source does something when it is imported", "", None)
 
     def _only_in_target(self, source: Cut, target: Cut, base: Cut | None, prefix: str) -> None:
-        decided = {(each.side, each.key) for each in self.decisions}
+        decided = {(each.side, each.key) for each in self.book.decisions}
         for piece in target.pieces:
             key = key_of(piece, prefix)
             if piece.kind in (PieceKind.DOCSTRING, PieceKind.IMPORT) or piece.key == "pass":
@@ -274,48 +278,8 @@ class _Merge:
                 )
             elif base is not None and piece.key in base and piece.key not in source:
                 why = "removed in the source, and kept here"
-            self._decide(Side.TARGET, key, Outcome.KEPT, why)
-            self._kept_members(Side.TARGET, piece, key)
-
-    def _conflict(self, key: str, why: str, mine: Piece, theirs: Piece, before: Piece | None) -> None:
-        self.conflicts.append(
-            Conflict(
-                key=key,
-                why=why,
-                source=mine.body,
-                target=theirs.body,
-                base="" if before is None else before.body,
-            )
-        )
-        for side, piece in ((Side.SOURCE, mine), (Side.TARGET, theirs)):
-            self._decide(side, key, Outcome.WAITING, why)
-            for member in _member_keys(piece):
-                self._decide(side, key + member.removeprefix(piece.key), Outcome.WAITING, why)
-
-    def _wait(self, piece: Piece, key: str, why: str, target_text: str, base: Cut | None) -> None:
-        before = base[piece.key].body if base is not None and piece.key in base else ""
-        self.conflicts.append(Conflict(key=key, why=why, source=piece.body, target=target_text, base=before))
-        self._decide(Side.SOURCE, key, Outcome.WAITING, why)
-        for member in _member_keys(piece):
-            self._decide(Side.SOURCE, key + member.removeprefix(piece.key), Outcome.WAITING, why)
-
-    def _taken(self, mine: Piece, theirs: Piece, key: str, outcome: Outcome, why: str) -> None:
-        """One side's version replaces the other's, which is the ancestor's and so is nobody's work."""
-        self._both(key, outcome, why)
-        for side, piece in ((Side.SOURCE, mine), (Side.TARGET, theirs)):
-            for member in _member_keys(piece):
-                self._decide(side, key + member.removeprefix(piece.key), outcome, why)
-
-    def _kept_members(self, side: Side, piece: Piece, key: str) -> None:
-        for member in _member_keys(piece):
-            self._decide(side, key + member.removeprefix(piece.key), Outcome.KEPT, "with its class")
-
-    def _both(self, key: str, outcome: Outcome, why: str) -> None:
-        self._decide(Side.SOURCE, key, outcome, why)
-        self._decide(Side.TARGET, key, outcome, why)
-
-    def _decide(self, side: Side, key: str, outcome: Outcome, why: str) -> None:
-        self.decisions.append(Decision(side=side, key=key, outcome=outcome, why=why))
+            self.book.decide(Side.TARGET, key, Outcome.KEPT, why)
+            self.book.kept_members(Side.TARGET, piece, key)
 
     def _insert(self, entries: list[_Entry], after: int, text: str, kind: PieceKind, key: str) -> int:
         entries.insert(after + 1, _Entry(kind=kind, key=key, text=text))
@@ -329,28 +293,6 @@ class _Merge:
             if entry:
                 made.append(entry)
         return "".join(made)
-
-
-def _imported(version: Cut) -> frozenset[str]:
-    return frozenset(
-        _top(name)
-        for piece in version.pieces
-        if piece.kind is PieceKind.IMPORT
-        for name in _imported_by(piece)
-    )
-
-
-def _imported_by(piece: Piece) -> list[str]:
-    return [
-        each.asname or each.name
-        for node in piece.nodes
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for each in node.names
-    ]
-
-
-def _top(name: str) -> str:
-    return name.partition(".")[0]
 
 
 def _head(piece: Piece) -> str:
@@ -367,21 +309,6 @@ def _indent(inner: Cut) -> str:
     return ""
 
 
-def _member_keys(piece: Piece) -> list[str]:
-    """Keys of a class's members, and theirs, below the piece's own key."""
-    parts = members(piece)
-    if parts is None:
-        return []
-    found = []
-    for each in parts[1].pieces:
-        if each.kind in (PieceKind.DOCSTRING, PieceKind.IMPORT) or each.key == "pass":
-            continue
-        key = key_of(each, f"{piece.key}.")
-        found.append(key)
-        found += [key + inner.removeprefix(each.key) for inner in _member_keys(each)]
-    return found
-
-
 def _is_long(piece: Piece) -> bool:
     node = piece.definition
     return node is not None and sum(isinstance(each, ast.stmt) for each in ast.walk(node)) > _RENAMED_FROM
@@ -390,38 +317,3 @@ def _is_long(piece: Piece) -> bool:
 def _nameless(piece: Piece) -> str:
     name = piece.key.partition("#")[0]
     return piece.meaning.replace(f"name='{name}'", "name=''", 1)
-
-
-def _listed(piece: Piece) -> list[str] | None:
-    """The names of a plain `__all__ = [...]`."""
-    node = piece.nodes[0]
-    if len(piece.nodes) != 1 or not isinstance(node, ast.Assign | ast.AnnAssign):
-        return None
-    value = node.value
-    if not isinstance(value, ast.List | ast.Tuple):
-        return None
-    found = [
-        each.value for each in value.elts if isinstance(each, ast.Constant) and isinstance(each.value, str)
-    ]
-    return found if len(found) == len(value.elts) else None
-
-
-def _with_names(piece: Piece, names: Sequence[str], newline: str) -> str:
-    """The list with more names before its closing bracket, written as those before them are."""
-    closing = max(piece.text.rfind("]"), piece.text.rfind(")"))
-    before, after = piece.text[:closing], piece.text[closing:]
-    quote = "'" if before.count("'") > before.count('"') else '"'
-    body = before.rstrip()
-    last_line = before[before.rfind("\n") + 1 :]
-    if not last_line.strip():  # the bracket stands on a line of its own
-        above, previous = body[: body.rfind("\n") + 1], body[body.rfind("\n") + 1 :]
-        code, hash_sign, comment = previous.partition("#")
-        said = code.rstrip()
-        comma = "" if said.endswith((",", "[", "(")) else ","
-        indent = previous[: len(previous) - len(previous.lstrip())]
-        more = "".join(f"{newline}{indent}{quote}{name}{quote}," for name in names)
-        return f"{above}{said}{comma}{code[len(said) :]}{hash_sign}{comment}{more}{newline}{last_line}{after}"
-    comma = "" if body.endswith((",", "[", "(")) else ","
-    listed = ", ".join(f"{quote}{name}{quote}" for name in names)
-    gap = "" if body.endswith(("[", "(")) else " "
-    return f"{body}{comma}{gap}{listed}{after}"
