@@ -118,9 +118,10 @@ class Quiet:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.beats: list[Heartbeat] = []
 
     def beat(self, beat: Heartbeat) -> None:
-        return None
+        self.beats.append(beat)
 
     def tell(self, severity: str, text: str, at: datetime) -> None:
         self.told.append(text)
@@ -173,3 +174,50 @@ def test_nothing_is_sent_that_the_ledger_could_not_keep(room: int, sent: int) ->
     broker, disk, quiet = run(room)
     assert len(broker.sent) == disk.kept.count("order_intended") == sent
     assert any("the ledger cannot be written: the disk is full" in text for text in quiet.told)
+
+
+class LapsesSoon:
+    """Keeps `HostLease`: it holds when the session begins, and at no later look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def lapsed(self) -> str:
+        self.looks += 1
+        return "" if self.looks == 1 else "desk has not renewed it for 10 s"
+
+
+@dataclass
+class StopsOnceTold:
+    """Keeps `OperatorRequests`: somebody ends the session when an alert says so."""
+
+    heard: Quiet
+    words: str
+
+    async def requests(self) -> AsyncIterator[OperatorRequest]:
+        while not any(self.words in text for text in self.heard.told):
+            await asyncio.sleep(0.01)
+        yield replace(FLATTEN, asks="stop", reason="it was told")
+        await asyncio.Event().wait()
+
+    def acknowledge(self, request: OperatorRequest) -> None:
+        return None
+
+
+def test_a_lease_that_lapses_while_a_session_runs_is_told_to_a_person_and_beaten() -> None:
+    core = world().core
+    core.advance(int(NOW.timestamp() * 10**9))
+    quiet = Quiet()
+    setup = replace(setup_for(world().make_setup(0).strategy, CONFIG, CALENDAR), differing=Differing.ADOPT)
+    with MemoryLedger(lambda: NOW).writer("SIM") as writer:
+        around = World(
+            broker=SimulatedBroker(core, lambda: NOW), bars=NoBars(), writer=writer, pace=StandingTime(),
+            operator=StopsOnceTold(quiet, "the host's lease has lapsed"), heartbeat=quiet, notifier=quiet,
+            lease=LapsesSoon(),
+        )  # fmt: skip
+        run = run_session(
+            Session(setup, []), setup, around, history_from=NOW - timedelta(days=1), account_number=None
+        )
+        stopped = asyncio.run(asyncio.wait_for(run, 30))
+    assert stopped.in_order
+    assert quiet.beats[-1].lease_lapsed == "desk has not renewed it for 10 s"

@@ -441,6 +441,7 @@ class _Driver:
                 reconciled_at=self._session.reconciled_at,
                 backlog=self._inbox.qsize(),
                 answers_awaited=self._under_way,
+                lease_lapsed=self._lapsed,
             )
         )
 

@@ -113,6 +113,7 @@ class Health:
     failures: int  # recorded by the session
     backlog: int | None
     answers_awaited: int | None
+    lease_lapsed: str  # why nothing is entered for want of the host's lease; "": nobody tells of one
     silent: tuple[str, ...]  # what a watchdog finds, in a sentence each
 
 
@@ -381,6 +382,7 @@ def _health(seen: Seen, now: datetime, failures: int, silent: tuple[str, ...]) -
         failures=failures,
         backlog=None if beat is None else beat.backlog,
         answers_awaited=None if beat is None else beat.answers_awaited,
+        lease_lapsed="" if beat is None else beat.lease_lapsed,
         silent=silent,
     )
 

@@ -58,6 +58,7 @@ class Vitals:
         reconciled_at: datetime | None,
         backlog: int,
         answers_awaited: int,
+        lease_lapsed: str,
     ) -> Heartbeat:
         """The state of health of the session of `setup` in this process, as it is at `at`."""
         return Heartbeat(
@@ -80,6 +81,7 @@ class Vitals:
             exceptions=self.exceptions,
             backlog=backlog,
             answers_awaited=answers_awaited,
+            lease_lapsed=lease_lapsed,
             broker_answers=self.broker_answers,
             broker_errors=self.broker_errors,
             equity_usd=_equity(self.account),

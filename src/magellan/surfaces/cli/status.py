@@ -244,6 +244,8 @@ def _health_lines(found: SessionStatus) -> list[str]:
         f"{_count(health.exceptions)}, failures {health.failures}, backlog {_count(health.backlog)}, answers awaited "
         f"{_count(health.answers_awaited)}",
     ]
+    if health.lease_lapsed:
+        lines.append(f"NOTHING IS ENTERED: the host's lease has lapsed: {health.lease_lapsed}")
     lines += [f"SILENT: {each}" for each in health.silent]
     return lines
 
