@@ -314,8 +314,11 @@ def _trades(market: Market, orders: list[Order], fills, span: Timeframe) -> Trad
         "symbol side units entered_at_ns exited_at_ns entry_row exit_row entry_price exit_price pnl_usd "
         "return_fraction costs_usd bars_held mae_fraction mfe_fraction exits is_open"
     )
+    named = dict(zip(names.split(), columns, strict=True))
+    excursions = named.pop("mae_fraction"), named.pop("mfe_fraction")
     return Trades(
         symbols=market.symbols,
-        **dict(zip(names.split(), columns, strict=True)),
+        **named,
+        make_excursions=lambda: excursions,
         reasons=tuple(tuple(records.REASONS[code] for _, _, code in order.exits) for order in orders),
     )

@@ -23,6 +23,8 @@ from magellan.trading.session import exchange_date
 from magellan.workspace.config import AccountTerms, ExecutionTerms, InstrumentTerms, Limits
 
 _FIRST_ROOM = 4096
+_ROWS_PER_FILL = 16  # rarely will more fills than one in so many bars come about
+_WORDS_KEPT = 64  # as many masks as a sweep keeps of each kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,6 +125,7 @@ class Run:
         self.wakes = 0
         self.own_reasons: list[str] = []
         self._taken_up: list[TradePlan] | None = None
+        self._words = _Words(market.offsets)
         self._take_up(decisions)
 
     def restart(self, decisions: Sequence[SymbolDecisions]) -> None:
@@ -159,14 +162,15 @@ class Run:
             table, levels, columns = self.plans.arrays()
             self.rules = r.RunRules(self._rules, self._costs, table, levels, plan_of, columns)
             self._timed = _timed_masks(self.market, decisions, self._views)
-            self.masks = _mask_words(self.market, decisions, self.terms.warmup_bars, *self._timed)
+            self.masks = _mask_words(self._words, decisions, self.terms.warmup_bars, *self._timed)
             self._locate()
             self._taken_up = plans
             return
         from magellan.backtest.run_memory import point_to_masks
 
-        self.masks = _mask_words(self.market, decisions, self.terms.warmup_bars, *self._timed)
-        point_to_masks(self.located, self.masks)
+        before = self.masks
+        self.masks = _mask_words(self._words, decisions, self.terms.warmup_bars, *self._timed)
+        point_to_masks(self.located, self.masks, before)
 
     def carry_on(self, on_wake: OnWake | None = None) -> Replayed:
         """Replay to the end of the bars.
@@ -274,7 +278,8 @@ def _first_state(market: Market, terms: Terms, actions: r.ActionArrays) -> r.Run
     positions["action"] = actions.offsets[:-1]
     # The first bar of every symbol is looked at: what comes next is found from there.
     positions["next"] = market.offsets[:-1]
-    room = max(_FIRST_ROOM, 64 * symbols)
+    # Room that is not used costs nothing: memory of zeros is only there once it is written to.
+    room = max(_FIRST_ROOM, 64 * symbols, len(market) // _ROWS_PER_FILL)
     return r.RunState(
         account,
         positions,
@@ -309,28 +314,41 @@ def _joined_days(views: Sequence[MarketView]) -> NDArray[np.int32]:
     return np.concatenate([view.day for view in views]) if len(views) > 1 else views[0].day
 
 
+class _Words:
+    """Masks as words, packed once: runs of a sweep decide by the same ones over and over."""
+
+    def __init__(self, offsets: NDArray[np.int64]) -> None:
+        self._offsets = offsets
+        self._known: dict[tuple[int, ...], tuple[list[Mask | None], NDArray[np.uint64]]] = {}
+
+    def of(self, masks: list[Mask | None], late: int = 0) -> NDArray[np.uint64]:
+        """The masks of all symbols behind each other, nowhere true before row `late`; see `packed`."""
+        key = (late, *map(id, masks))  # no other array takes a mask's place in memory while we keep it
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _WORDS_KEPT:
+                self._known.clear()
+            given = masks if late == 0 else [None if mask is None else _after(mask, late) for mask in masks]
+            known = self._known[key] = (masks, packed(given, self._offsets))
+        return known[1]
+
+
 def _mask_words(
-    market: Market,
+    known: _Words,
     decisions: Sequence[SymbolDecisions],
     warmup_bars: int,
     session_exit: NDArray[np.uint64],
     scheduled: NDArray[np.uint64],
 ) -> r.MaskWords:
-    def words(name: str, late: int = 0) -> NDArray[np.uint64]:
-        masks = [getattr(decided, name) for decided in decisions]
-        if late:
-            masks = [None if mask is None else _after(mask, late) for mask in masks]
-        return packed(masks, market.offsets)
-
     return r.MaskWords(
-        enter_long=words("enter_long", warmup_bars),
-        enter_short=words("enter_short", warmup_bars),
-        exit_long=words("exit_long"),
-        exit_short=words("exit_short"),
+        enter_long=known.of([decided.enter_long for decided in decisions], warmup_bars),
+        enter_short=known.of([decided.enter_short for decided in decisions], warmup_bars),
+        exit_long=known.of([decided.exit_long for decided in decisions]),
+        exit_short=known.of([decided.exit_short for decided in decisions]),
         session_exit=session_exit,
         scheduled=scheduled,
-        wake=words("wake", warmup_bars),
-        breaks=words("breaks"),
+        wake=known.of([decided.wake for decided in decisions], warmup_bars),
+        breaks=known.of([decided.breaks for decided in decisions]),
     )
 
 

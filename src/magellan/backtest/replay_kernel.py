@@ -24,6 +24,7 @@ from magellan.backtest import fill_model
 from magellan.backtest import records as r
 from magellan.backtest.run_memory import (
     account_of,
+    ask_for,
     cost_of,
     count_blocked,
     decision_at,
@@ -37,6 +38,7 @@ from magellan.backtest.run_memory import (
     position_of,
     rules_of,
     u8,
+    zeros_below,
 )
 from magellan.compiled import kernel, kernel_part
 
@@ -45,6 +47,7 @@ FAR: Any = np.int64(2**62)
 TRUE: Any = np.bool_(True)
 FALSE: Any = np.bool_(False)
 _EPSILON = 1e-9
+IN_CACHE = 200_000  # so few bars are at hand; of more, those that will be needed are asked for beforehand
 
 stop_price = kernel_part(fill_model.stop_price)
 limit_price = kernel_part(fill_model.limit_price)
@@ -67,10 +70,7 @@ def next_true(mask: int, row: int, end: int) -> int:
         if row >= end:
             return end
         word = u8(mask, at)
-    while word & np.uint64(255) == np.uint64(0):
-        word >>= np.uint64(8)
-        row += 1
-    return min(row, end)
+    return min(row + (zeros_below(word) >> 3), end)
 
 
 @kernel_part
@@ -741,11 +741,14 @@ def entries_on_bar(x: Any, s: int, row: int, opening: bool) -> None:
             e.seen_row = row
         if e.tif == r.OPG and not opening:
             continue
-        o, h, low = f8(x.open, row), f8(x.high, row), f8(x.low, row)
         if e.kind == r.MARKET:
             if opening:
-                enter(x, s, slot, row, o, r.AT_OPEN, TRUE)
-        elif e.kind == r.LIMIT:
+                enter(x, s, slot, row, f8(x.open, row), r.AT_OPEN, TRUE)
+            if p.units != 0.0 and e.kind == r.NONE:
+                return
+            continue
+        o, h, low = f8(x.open, row), f8(x.high, row), f8(x.low, row)
+        if e.kind == r.LIMIT:
             price, at_open = limit_price(e.side, e.limit, o, h, low, FALSE, through)
             if not math.isnan(price) and at_open == opening:
                 enter(x, s, slot, row, price, r.AT_OPEN if at_open else r.ON_THE_WAY_DOWN, FALSE)
@@ -1162,7 +1165,11 @@ def next_event(x: Any, s: int, row: int) -> int:
                 upcoming = min(upcoming, max(after, i8(x.action_rows, p.action)))
     if p.units == 0.0:
         upcoming = min(upcoming, next_true(x.enter_long, after, upcoming))
-        return min(upcoming, next_true(x.enter_short, after, upcoming))
+        upcoming = min(upcoming, next_true(x.enter_short, after, upcoming))
+        if x.rows > IN_CACHE:
+            ask_for_bar(x, upcoming, end)
+            ask_for_bar(x, next_true(x.exit_long, upcoming + 1, end), end)
+        return upcoming
     plan = plan_at(x, p.plan)
     if (
         p.exit_units > 0.0
@@ -1182,9 +1189,21 @@ def next_event(x: Any, s: int, row: int) -> int:
         upcoming = min(upcoming, next_true(x.exit_long, after, upcoming))
     else:
         upcoming = min(upcoming, next_true(x.exit_short, after, upcoming))
+    if x.rows > IN_CACHE:
+        ask_for_bar(x, upcoming, end)
+        ask_for_bar(x, next_true(x.enter_long, upcoming + 1, end), end)
     if p.action < i8(x.action_offsets, s + 1):
         upcoming = min(upcoming, max(after, i8(x.action_rows, p.action)))
     return min(upcoming, next_true(x.breaks, after, upcoming))
+
+
+@kernel_part
+def ask_for_bar(x: Any, row: int, end: int) -> None:
+    """Ask memory for a bar that will be needed: fetching it takes longer than working on it."""
+    if row < end:
+        ask_for(x.times, row)
+        ask_for(x.open, row)
+        ask_for(x.close, row)
 
 
 @kernel

@@ -40,9 +40,9 @@ class Trade:
     is_open: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Trades:
-    """All trades of a run as columns, in order of entry; shapes (n,)."""
+    """All trades of a run as columns, in order of entry; shapes (n,). Excursions are made when first asked for."""
 
     symbols: tuple[str, ...]  # names for `symbol`
     symbol: NDArray[np.int64]
@@ -58,11 +58,24 @@ class Trades:
     return_fraction: Floats
     costs_usd: Floats
     bars_held: NDArray[np.int64]
-    mae_fraction: Floats
-    mfe_fraction: Floats
     exits: NDArray[np.int64]  # number of exit fills
     is_open: NDArray[np.bool_]
     reasons: tuple[tuple[str, ...], ...]
+    make_excursions: Callable[
+        [], tuple[Floats, Floats]
+    ]  # MAE and MFE, which ask for every bar of every trade
+
+    @property
+    def mae_fraction(self) -> Floats:
+        return self._excursions[0]
+
+    @property
+    def mfe_fraction(self) -> Floats:
+        return self._excursions[1]
+
+    @cached_property
+    def _excursions(self) -> tuple[Floats, Floats]:
+        return self.make_excursions()
 
     def __len__(self) -> int:
         return len(self.symbol)

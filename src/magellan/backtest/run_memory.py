@@ -58,11 +58,11 @@ def context(
     return made
 
 
-def point_to_masks(made: NDArray[np.void], masks: r.MaskWords) -> None:
-    """Let a record of addresses point to other masks."""
-    x = made[0]
-    for name, words in zip(r.MaskWords._fields, masks, strict=True):
-        x[name] = words.ctypes.data if words.size else 0
+def point_to_masks(made: NDArray[np.void], masks: r.MaskWords, before: r.MaskWords) -> None:
+    """Let a record of addresses that points to the masks `before` point to others."""
+    for name, words, old in zip(r.MaskWords._fields, masks, before, strict=True):
+        if words is not old:
+            made[name] = words.ctypes.data if words.size else 0
 
 
 def _address(context: Any, builder: Any, x: Any, name: str) -> Any:
@@ -147,6 +147,48 @@ def _counter() -> Any:
     return accessor
 
 
+def _prefetcher() -> Any:
+    """An accessor `(address, index)` that asks memory for a number of eight bytes, and does not wait for it."""
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def accessor(typing: Any, address: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            word, number = ir.IntType(64), ir.IntType(32)
+            place = builder.add(arguments[0], builder.mul(arguments[1], ir.Constant(word, 8)))
+            pointer = ir.IntType(8).as_pointer()
+            told = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+            prefetch = cgutils.get_or_insert_function(builder.module, told, "llvm.prefetch.p0")
+            to_read, into_every_cache, data = (ir.Constant(number, each) for each in (0, 3, 1))
+            builder.call(prefetch, [builder.inttoptr(place, pointer), to_read, into_every_cache, data])
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64), generate
+
+    return accessor
+
+
+def _zeros_counter() -> Any:
+    """An accessor `(word)` of the number of zero bits below the lowest that is set."""
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def accessor(typing: Any, word: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+        return types.int64(types.uint64), generate
+
+    return accessor
+
+
+ask_for = in_kernels(_prefetcher)
+zeros_below = in_kernels(_zeros_counter)
 count_blocked = in_kernels(_counter)  # for a reason of records.BLOCKED
 f8 = _number_at("float64")
 i8 = _number_at("int64")

@@ -68,6 +68,7 @@ class Sweep:
             for s, view in enumerate(views)
         ]
         self._run: Run | None = None
+        self._splits = np.zeros((0, 2))  # of a single symbol: row and share factor
         self._times: NDArray[np.int64] | None = None
         self._trade_pnl = np.zeros(1024)
 
@@ -97,6 +98,8 @@ class Sweep:
                 actions=self._actions,
                 wake_everywhere=everywhere,
             )
+            made = self._run.actions
+            self._splits = np.stack([made.row.astype(np.float64), made.share_factor], axis=1)
         else:
             self._run.restart(decisions)
         if asks:
@@ -111,7 +114,7 @@ class Sweep:
         cash_usd = self._terms.account.cash_usd
         market = self._market
         if len(market.symbols) == 1:
-            measure_one(market.close, replayed.fills, cash_usd, self._points[0], self._splits(), pnl, into)
+            measure_one(market.close, replayed.fills, cash_usd, self._points[0], self._splits, pnl, into)
             return
         equity, held = self._equity(replayed.fills)
         measure_many(
@@ -125,11 +128,6 @@ class Sweep:
             pnl,
             into,
         )
-
-    def _splits(self) -> NDArray[np.float64]:
-        assert self._run is not None, "a run is made before it is measured"
-        actions = self._run.actions
-        return np.stack([actions.row.astype(np.float64), actions.share_factor], axis=1)
 
     def _equity(self, fills: NDArray[np.void]) -> tuple[Floats, Floats]:
         assert self._run is not None, "a run is made before it is measured"

@@ -18,17 +18,20 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
     A trade's profit is the sum of what it did to cash: fills, commissions, dividends, borrow fees.
     """
     fills, n = replayed.fills, replayed.trades
-    trade = fills["trade"]
+    trade = fills["trade"].copy()  # of one record's field every use would walk over all records
+    units = fills["units"].copy()
     entries = fills["reason"] == r.ENTRY
-    exits = ~entries & (fills["units"] != 0.0)
-    size = np.abs(fills["units"])
+    exits = ~entries & (units != 0.0)
+    size = np.abs(units)
     value = size * fills["price"]
 
     def summed(chosen: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         totals = np.bincount(trade[chosen], weights=weights[chosen], minlength=n)
         return totals[:n].astype(np.float64, copy=False)
 
-    everything = np.ones(len(fills), dtype=bool)
+    def total(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(trade, weights=weights, minlength=n)[:n].astype(np.float64, copy=False)
+
     entered = summed(entries, size)
     entry_price = summed(entries, value) / entered
     left = summed(exits, size)
@@ -38,14 +41,14 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
     entry_at = np.flatnonzero(entries)
     first_entry[trade[entry_at[::-1]]] = entry_at[::-1]
     symbol = fills["symbol"][first_entry]
-    side = np.sign(fills["units"][first_entry])
+    side = np.sign(units[first_entry])
     entry_row = fills["row"][first_entry]
     last_row = market.offsets[symbol + 1] - 1
     exit_row = last_row.copy()
     exit_at = np.flatnonzero(exits)
     exit_row[trade[exit_at]] = fills["row"][exit_at]  # in time order: the last one stays
 
-    pnl = summed(everything, fills["amount"])
+    pnl = total(fills["amount"])
     is_open = np.zeros(n, dtype=bool)
     held = np.flatnonzero(replayed.positions["units"] != 0.0)
     for s in held:
@@ -62,8 +65,12 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
     exit_at_close = np.zeros(n, dtype=bool)
     exit_at_close[trade[exit_at]] = fills["at_close"][exit_at] == 1
     exit_at_close |= is_open
-    mae, mfe = np.zeros(n), np.zeros(n)
-    excursions(market.high, market.low, entry_row, exit_row, entry_price, side, at_close, mae, mfe)
+
+    def make_excursions() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        mae, mfe = np.zeros(n), np.zeros(n)
+        excursions(market.high, market.low, entry_row, exit_row, entry_price, side, at_close, mae, mfe)
+        return mae, mfe
+
     return Trades(
         symbols=market.symbols,
         symbol=symbol,
@@ -77,13 +84,12 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
         exit_price=exit_price,
         pnl_usd=pnl,
         return_fraction=pnl / (entered * np.abs(entry_price) * point_values[symbol]),
-        costs_usd=summed(everything, fills["commission"] + fills["slippage"]),
+        costs_usd=total(fills["commission"] + fills["slippage"]),
         bars_held=exit_row - entry_row + np.where(at_close, 0, 1),
-        mae_fraction=mae,
-        mfe_fraction=mfe,
         exits=np.bincount(trade[exits], minlength=n)[:n],
         is_open=is_open,
         reasons=_reasons(trade[exits], fills["reason"][exits], n, replayed.own_reasons),
+        make_excursions=make_excursions,
     )
 
 
@@ -92,10 +98,10 @@ def _reasons(
 ) -> tuple[tuple[str, ...], ...]:
     """The words for each trade's exits, in order. Most trades have one exit, and share its words."""
     words = {**r.REASONS, **{r.OWN_REASONS + k: text for k, text in enumerate(own)}}
-    alone = {code: (word,) for code, word in words.items()}
+    alone: dict[int, tuple[str, ...]] = {-1: (), **{code: (word,) for code, word in words.items()}}
     last = np.full(n, -1, dtype=np.int64)
     last[trade] = reason
-    found: list[tuple[str, ...]] = [alone.get(code, ()) for code in last.tolist()]
+    found = [alone[code] for code in last.tolist()]
     several = np.flatnonzero(np.bincount(trade, minlength=n)[:n] > 1)
     if len(several):
         chosen = np.isin(trade, several)

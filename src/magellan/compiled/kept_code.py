@@ -18,7 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from magellan.compiled.machine_code import Code, can_link, processor
+from magellan.compiled.image import Image
+from magellan.compiled.machine_code import Code
+from magellan.compiled.object_file import ObjectFile, can_link
 
 _PACKAGE = Path(__file__).parent.parent
 _WITH_KERNELS: Final = ("backtest", "compiled", "indicators", "regime", "strategy")
@@ -26,6 +28,7 @@ _WITH_KERNELS: Final = ("backtest", "compiled", "indicators", "regime", "strateg
 _COMPILED_IN: Final = frozenset({"records.py", "fill_model.py"})
 _MARKS: Final = (b"@kernel", b"@kernel_part", b"in_kernels(")
 _KEPT_FOLDERS: Final = 4
+_DIGEST_BYTES: Final = 16
 
 
 def sources_digest() -> str:
@@ -40,6 +43,24 @@ def sources_digest() -> str:
     return digest.hexdigest()
 
 
+@cache
+def processor() -> str:
+    """What this computer can do, as far as code depends on it: code of another one is not run."""
+    described = Path("/proc/cpuinfo")
+    if not described.exists():
+        from llvmlite import binding as llvm
+
+        return (
+            f"{llvm.get_default_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+        )
+    of_first, _, _ = described.read_text().partition("\n\n")
+    # Its clock changes from one second to the next.
+    told = [
+        line for line in of_first.splitlines() if not line.startswith(("cpu MHz", "bogomips", "BogoMIPS"))
+    ]
+    return f"{platform.machine()} {told}"
+
+
 def cache_folder() -> Path:
     """Where this version's machine code is kept: below NUMBA_CACHE_DIR when it is set, else in the user's cache."""
     named = os.environ.get("NUMBA_CACHE_DIR")
@@ -52,36 +73,39 @@ def read(name: str, kinds: tuple[Any, ...]) -> Code | None:
     """The code of that kernel for arguments of these kinds; None where there is none that can be run."""
     path = _file(name, kinds)
     try:
-        head, _, object_file = path.read_bytes().partition(b"\n")
-        told = json.loads(head)
-    except (OSError, ValueError):  # not there yet, not to be read by us, or spoilt: it is compiled
+        written = path.read_bytes()
+    except OSError:  # not there yet, or not to be read by us: it is compiled
         return None
     # Half a file would be run as machine code.
-    if told["digest"] != _digest(object_file):
+    if written[:_DIGEST_BYTES] != _digest(written[_DIGEST_BYTES:]):
         return None
-    code = Code(
-        symbol=told["symbol"],
-        returns=tuple(told["returns"]),
-        needs=tuple(told["needs"]),
-        object_file=object_file,
-    )
-    return code if can_link(code) else None
+    head, _, content = written[_DIGEST_BYTES:].partition(b"\n")
+    told = json.loads(head)
+    if "entry" in told:
+        addresses = tuple([(at, target) for at, target in told["addresses"]])
+        return Code(
+            returns=tuple(told["returns"]),
+            form=Image(content=content, entry=told["entry"], addresses=addresses),
+        )
+    form = ObjectFile(content=content, symbol=told["symbol"], needs=tuple(told["needs"]))
+    return Code(returns=tuple(told["returns"]), form=form) if can_link(form) else None
 
 
 def keep(name: str, kinds: tuple[Any, ...], code: Code) -> None:
     """Write the code for the processes to come. Where that is not possible each of them compiles for itself."""
     path = _file(name, kinds)
-    told = {
-        "symbol": code.symbol,
-        "returns": code.returns,
-        "needs": code.needs,
-        "digest": _digest(code.object_file),
-    }
+    form = code.form
+    told: dict[str, Any] = {"returns": code.returns}
+    if isinstance(form, Image):
+        told |= {"entry": form.entry, "addresses": form.addresses}
+    else:
+        told |= {"symbol": form.symbol, "needs": form.needs}
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     try:
         if not path.parent.exists():
             _make_room(path.parent)
-        unfinished.write_bytes(json.dumps(told).encode() + b"\n" + code.object_file)
+        written = json.dumps(told).encode() + b"\n" + form.content
+        unfinished.write_bytes(_digest(written) + written)
         unfinished.replace(path)
     except OSError:  # a full disk, a home that nobody may write to: it costs time, and changes no result
         with suppress(OSError):
@@ -106,5 +130,5 @@ def _file(name: str, kinds: tuple[Any, ...]) -> Path:
     return _folder() / f"{name}-{digest}.kernel"
 
 
-def _digest(object_file: bytes) -> str:
-    return hashlib.blake2b(object_file, digest_size=16).hexdigest()
+def _digest(written: bytes) -> bytes:
+    return hashlib.blake2b(written, digest_size=_DIGEST_BYTES).digest()

@@ -1,15 +1,16 @@
-"""Machine code: put an object file into memory and call a function in it. LLVM links it; no compiler is needed."""
+"""Machine code: call it with what Python has, and read what it answers."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
-import llvmlite.binding as llvm
 import numpy as np
+
+from magellan.compiled.image import Image, loaded
+from magellan.compiled.object_file import ObjectFile, linked
 
 # How numbers are handed over, by their name in `Code.returns` and the C type that Numba's functions take them as.
 _NUMBERS: Final[dict[str, tuple[Any, Callable[[Any], Any]]]] = {
@@ -29,23 +30,10 @@ _AS_PYTHON: Final[dict[Any, Callable[[Any], Any]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """One function as an object file for this very processor."""
+    """One function for this very processor."""
 
-    symbol: str
     returns: tuple[str, ...]  # names of _NUMBERS; one: a number, none: None, several: a tuple
-    needs: tuple[str, ...]  # functions of the C library that it calls
-    object_file: bytes
-
-
-@cache
-def processor() -> str:
-    """The processor that code is made for: machine code of another one is not run."""
-    return f"{llvm.get_default_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
-
-
-def can_link(code: Code) -> bool:
-    """Whether everything that the code calls is there; LLVM would end the process over a name that is missing."""
-    return all(llvm.address_of_symbol(name) for name in code.needs)
+    form: Image | ObjectFile
 
 
 def function(code: Code, arguments: tuple[Any, ...]) -> Callable[..., Any]:
@@ -53,18 +41,14 @@ def function(code: Code, arguments: tuple[Any, ...]) -> Callable[..., Any]:
 
     Numba hands a result over through a pointer, an array as seven words or more, and a tuple as what is in it.
     """
-    engine = _engine()
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code.object_file))
-    engine.finalize_object()
-    native = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *_c_types(arguments))(
-        engine.get_function_address(code.symbol)
-    )
+    address = loaded(code.form) if isinstance(code.form, Image) else linked(code.form)
+    native = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *_c_types(arguments))(address)
     answer_type, read = _answer(code.returns)
 
     def call(*given: Any) -> Any:
         answer, failure = answer_type(), ctypes.c_void_p()
         status = native(ctypes.addressof(answer), ctypes.addressof(failure), *_words(given))
-        assert status == 0, f"{code.symbol} raised an exception, which kernels do not"
+        assert status == 0, "a kernel raised an exception, which kernels do not"
         return read(answer)
 
     return call
@@ -116,17 +100,3 @@ def _answer(returns: tuple[str, ...]) -> tuple[Any, Callable[[Any], Any]]:
 
 def _as_it_is(value: Any) -> Any:
     return value
-
-
-@cache
-def _engine() -> Any:
-    """LLVM's linker for this process."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        codemodel="jitdefault",
-        jit=True,
-    )
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)

@@ -16,7 +16,11 @@ from numba.core.typed_passes import NopythonTypeInference, PreLowerStripPhis
 from numba.core.typing import Signature
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
+from magellan.compiled.image import image_of
 from magellan.compiled.machine_code import Code
+from magellan.compiled.object_file import ObjectFile
+
+_SMALL = 200  # instructions; of the replay all but nine functions
 
 
 def part(function: Callable[..., Any]) -> Any:
@@ -43,7 +47,14 @@ def type_of(value: Any) -> Any:
 
 
 def compiled(dispatcher: Any, arguments: tuple[Any, ...]) -> Code:
-    """The function, with all that it calls, as one object file for arguments of the same types as these."""
+    """The function, with all that it calls, for arguments of the same types as these."""
+    returned, code = object_file(dispatcher, arguments)
+    form = None if code.needs else image_of(code.content, code.symbol)
+    return Code(returns=_names(returned), form=form or code)
+
+
+def object_file(dispatcher: Any, arguments: tuple[Any, ...]) -> tuple[Any, ObjectFile]:
+    """The type that the function returns, and its code as LLVM writes it."""
     signature = tuple([typeof(each) for each in arguments])
     dispatcher.compile(signature)
     made = dispatcher.overloads[signature]
@@ -54,6 +65,8 @@ def compiled(dispatcher: Any, arguments: tuple[Any, ...]) -> Code:
         if not each.is_declaration and each.name != entry:
             # Nobody else calls it: LLVM takes it in where it is called once, and drops what is always the same.
             each.linkage = "internal"
+            if sum(len(list(block.instructions)) for block in each.blocks) <= _SMALL:
+                each.add_function_attribute("alwaysinline")
     passes, builder = codegen._module_pass_manager()
     passes.run(module, builder)
     needs = [
@@ -63,15 +76,12 @@ def compiled(dispatcher: Any, arguments: tuple[Any, ...]) -> Code:
     assert not unknown, (
         f"{entry} asks Numba or Python for {', '.join(unknown)}: it makes an object, or raises"
     )
-    return Code(
-        symbol=entry,
-        returns=_returned(made.signature.return_type),
-        needs=tuple(needs),
-        object_file=codegen._tm.emit_object(module),
+    return made.signature.return_type, ObjectFile(
+        content=codegen._tm.emit_object(module), symbol=entry, needs=tuple(needs)
     )
 
 
-def _returned(returned: Any) -> tuple[str, ...]:
+def _names(returned: Any) -> tuple[str, ...]:
     """The names of the numbers that a function returns, as `machine_code` knows them."""
     if isinstance(returned, types.NoneType):
         return ()
