@@ -20,7 +20,9 @@ from magellan.migration.apply_plan import Commits
 from magellan.migration.categories.rules import read_rules
 from magellan.migration.mapping import MappedMove, MigrationMapping
 from magellan.migration.rewrite.reference import RewriteOptions
+from magellan.migration.scan.scan import Scan
 from magellan.migration.shims import shims_in
+from magellan.migration.source_tree import SourceTree
 from magellan.migration.verify.before import tree_before
 from magellan.migration.verify.comparison import compare
 from magellan.plan.carry_out import Finished, TakenBack
@@ -38,7 +40,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--moves", type=int, default=1_000)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--no-scan", action="store_true", help="leave the static comparison out")
+    parser.add_argument("--no-scan", action="store_true", help="leave the scan and the static comparison out")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         print(json.dumps(measure(Path(folder), asked.files, asked.moves, scans=not asked.no_scan)))
@@ -63,6 +65,9 @@ def measure(root: Path, files: int, moves: int, *, scans: bool) -> dict[str, Any
     desk, told = desk_of(root), _Clock()
     tree = read_source_tree(root)
     told.lap("read tree")
+    if scans:
+        _scan(tree)
+        told.lap("scan")
     prepared = prepare(tree, mapping, wishes, desk, is_installed=lambda _: False, executor=executor_for(tree))
     told.lap("plan")
     assert isinstance(apply_recorded(prepared.recorded, desk), Finished)
@@ -70,13 +75,7 @@ def measure(root: Path, files: int, moves: int, *, scans: bool) -> dict[str, Any
     if scans:
         after = read_source_tree(root)
         before = tree_before(prepared.recorded.changes, after)
-        looked = [
-            scan_tree(
-                each, read_rules(None), executor=ThreadExecutor(1), is_installed=lambda _: False, roots=("",)
-            )
-            for each in (before, after)
-        ]
-        checks = compare(looked[0], looked[1], prepared.migration.renames, tuple(shims_in(after)))
+        checks = compare(_scan(before), _scan(after), prepared.migration.renames, tuple(shims_in(after)))
         assert all(check.answer != "worse" for check in checks), checks
         told.lap("verify statically")
     assert isinstance(roll_back(way_back(desk), desk), TakenBack)
@@ -88,7 +87,18 @@ def measure(root: Path, files: int, moves: int, *, scans: bool) -> dict[str, Any
         "seconds": told.wall,
         "own_seconds": told.own,
         "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "memory_of_largest_worker_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
     }
+
+
+def _scan(tree: SourceTree) -> Scan:
+    return scan_tree(
+        tree,
+        read_rules(None),
+        executor=executor_for(tree) or ThreadExecutor(1),
+        is_installed=lambda _: False,
+        roots=("",),
+    )
 
 
 def make_tree(root: Path, files: int) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from magellan.adapters.local.processes import ProcessExecutor
 from magellan.adapters.local.source_folder import read_source_tree
 from magellan.adapters.local.three_way import merged
 from magellan.errors import FixInput
@@ -42,6 +43,12 @@ def test_a_dry_run_changes_nothing_and_refuses_nothing(root: Path) -> None:
     before = look_at(root)
     assert dry_run(prepared_at(root).recorded, desk_at(root)).refusals == ()
     assert look_at(root) == before
+
+
+def test_processes_that_share_the_files_decide_the_same(root: Path) -> None:
+    alone, shared = prepared_at(root), prepared_at(root, executor=ProcessExecutor(2))
+    assert shared.recorded.changes == alone.recorded.changes
+    assert shared.migration.rewriting == alone.migration.rewriting
 
 
 def test_what_is_applied_is_what_was_decided(root: Path) -> None:

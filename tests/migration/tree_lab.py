@@ -18,6 +18,7 @@ from magellan.migration.apply_plan import Commits
 from magellan.migration.mapping import MappedMove, MigrationMapping
 from magellan.migration.rewrite.reference import RewriteOptions
 from magellan.plan.actor import Actor
+from magellan.ports.executor import Executor
 from magellan.usecases.migrate_apply import Desk, Prepared, Wishes, prepare
 
 SHOP = {
@@ -123,6 +124,7 @@ def prepared_at(
     shims: bool = True,
     commits: Commits = Commits.UNTOUCHED,
     rewriting: RewriteOptions | None = None,
+    executor: Executor | None = None,
 ) -> Prepared:
     wishes = Wishes(
         rewriting=rewriting or RewriteOptions(),
@@ -132,4 +134,6 @@ def prepared_at(
         name="mapping",
     )
     tree = read_source_tree(root)
-    return prepare(tree, mapping_of(moves), wishes, desk_at(root), is_installed=lambda _: False)
+    return prepare(
+        tree, mapping_of(moves), wishes, desk_at(root), is_installed=lambda _: False, executor=executor
+    )

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from magellan.migration.import_statement import ImportStatement, absolute_name
+from magellan.migration.import_statement import ImportStatement
 from magellan.migration.rewrite.import_edits import Importer
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.renames import Renames
@@ -53,11 +53,9 @@ def _bound_by(
                     statement=statement,
                 )
         return
-    package = absolute_name(statement, importer.package)
+    package = importer.module_named(statement, renames)
     if package is None:
         return
-    if not statement.level:
-        package = renames.before.resolve(package, importer.path) or package
     for each in statement.names:
         if each.name != "*" and contents.is_submodule(package, each.name):
             yield Binding(

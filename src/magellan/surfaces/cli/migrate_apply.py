@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magellan.surfaces.cli.migrate_options import FolderArgument, YesOption, show_dry_run
+from magellan.surfaces.cli.migrate_options import FolderArgument, NoGitOption, YesOption, show_dry_run
 from magellan.surfaces.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ def migrate_apply(
         typer.Option("--mapping", metavar="FILE", help="migration_mapping.json: what goes where."),
     ] = None,
     yes: YesOption = False,
-    no_git: Annotated[
-        bool,
-        typer.Option("--no-git", help="Leave git out of it: no clean tree is asked for, nothing is staged."),
-    ] = False,
+    no_git: NoGitOption = False,
     no_shims: Annotated[bool, typer.Option("--no-shims", help="Let old import paths end now.")] = False,
     commit: Annotated[
         str,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from magellan.surfaces.cli.migrate_options import YesOption, show_dry_run
+from magellan.surfaces.cli.migrate_options import NoGitOption, YesOption, show_dry_run
 from magellan.surfaces.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ def migrate_merge(
         str, typer.Option("--reviews", metavar="FOLDER", help="In the target: where conflicts are put.")
     ] = "merge_conflicts",
     yes: YesOption = False,
-    no_git: Annotated[
-        bool,
-        typer.Option("--no-git", help="Leave git out of it: no clean tree is asked for, nothing is staged."),
-    ] = False,
+    no_git: NoGitOption = False,
     diff: Annotated[bool, typer.Option("--diff/--no-diff", help="Show the unified diff.")] = False,
     as_json: JsonOption = False,
 ) -> None:

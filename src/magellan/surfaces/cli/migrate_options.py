@@ -29,6 +29,9 @@ FolderArgument = Annotated[
     Path | None, typer.Argument(metavar="[DIR]", help="The project's folder; default: this one.")
 ]
 _WORTH_PROCESSES: Final = 12_000_000  # bytes of Python; two or three seconds of one core's time
+NoGitOption = Annotated[
+    bool, typer.Option("--no-git", help="Leave git out of it: no clean tree is asked for, nothing is staged.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it. Without, it is looked at and shown only.")]
 
 

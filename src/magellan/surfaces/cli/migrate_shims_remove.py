@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from magellan.surfaces.cli.migrate_options import YesOption
+from magellan.surfaces.cli.migrate_options import NoGitOption, YesOption
 from magellan.surfaces.cli.options import JsonOption
 
 
@@ -23,7 +23,7 @@ def migrate_shims_remove(
         Path | None, typer.Option("--dir", metavar="DIR", help="The project's folder; default: this one.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
-    no_git: Annotated[bool, typer.Option("--no-git", help="Leave git out of it.")] = False,
+    no_git: NoGitOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -44,6 +44,7 @@ def looks_of(
         from magellan.adapters.local.threads import ThreadExecutor
         from magellan.adapters.local.tree_copy import write_copy
         from magellan.migration.categories.rules import read_rules
+        from magellan.surfaces.cli.migrate_options import executor_for
         from magellan.surfaces.cli.output import progress_bars
         from magellan.usecases.migrate_scan import scan_tree
 
@@ -60,7 +61,7 @@ def looks_of(
             scan = scan_tree(
                 tree,
                 read_rules(None),
-                executor=ThreadExecutor(1),
+                executor=executor_for(tree) or ThreadExecutor(1),
                 is_installed=installed_modules(interpreter).__contains__,
                 roots=roots,
                 sandbox=sandbox,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from magellan.surfaces.cli.migrate_options import FolderArgument, YesOption
+from magellan.surfaces.cli.migrate_options import FolderArgument, NoGitOption, YesOption
 from magellan.surfaces.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ def migrate_workspace(
         ),
     ] = None,
     yes: YesOption = False,
-    no_git: Annotated[
-        bool,
-        typer.Option("--no-git", help="Leave git out of it: no clean tree is asked for, nothing is staged."),
-    ] = False,
+    no_git: NoGitOption = False,
     diff: Annotated[bool, typer.Option("--diff/--no-diff", help="Show the unified diff.")] = False,
     as_json: JsonOption = False,
 ) -> None:
