@@ -1,8 +1,8 @@
 """Magellan on the same workloads, through the same door as any strategy: `run_backtest` with its full result.
 
-The result holds what reports and gates read: every fill and decision, trades with their excursions, the
-equity curve and that of buy and hold. Nothing here is special to benchmarks; the strategies are what a user
-would write.
+The result holds every fill and decision, and the trades made of them. Excursions, the equity curve and that of buy
+and hold are made when a report or a gate asks for them, and nobody does so here. Nothing here is special to
+benchmarks; the strategies are what a user would write.
 
 `--form` chooses how the decision is put: `declared` (columns), `woken` (plain Python on the bars that a
 declared condition picks) or `plain` (plain Python on every bar). All three give the same trades.

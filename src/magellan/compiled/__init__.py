@@ -2,7 +2,7 @@
 
 A kernel is called from Python; a kernel part is called by kernels alone; what `in_kernels` makes is a word that only
 compiled code understands. Numba compiles, once per machine and per types of the arguments, and is not even imported
-where the machine code is there already (docs/decisions/0031, "Machine code without its compiler").
+where the machine code is there already (docs/decisions/0170).
 """
 
 from magellan.compiled.kept_code import cache_folder, sources_digest
