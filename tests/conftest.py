@@ -16,7 +16,9 @@ ROOT = Path(__file__).parent.parent
 # A time limit per example measures the machine and not the product. In CI the examples are the same every
 # time, so that a red run means a change; at a desk they are new every time, so that they find something.
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("desk"), derandomize=True, database=None)
+settings.register_profile(
+    "ci", settings.get_profile("desk"), derandomize=True, database=None, max_examples=60
+)
 # MAGELLAN_HYPOTHESIS_PROFILE=deep looks twenty times as long: for a change in what decides about money.
 settings.register_profile("deep", settings.get_profile("desk"), max_examples=2000)
 settings.load_profile(
@@ -30,6 +32,12 @@ def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
         address = arguments[1]
         if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
             raise ConnectionRefusedError(f"a test tried to reach {address[0]}: only loopback is allowed")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: many a test waits for a process that it has started."""
+    cores = os.cpu_count() or 1
+    return cores + cores // 2
 
 
 def pytest_configure() -> None:
