@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -103,6 +104,7 @@ def magellan(*arguments: str, cwd: Path) -> str:
 
 def keep_bars(root: Path) -> None:
     """Ten years of daily bars of 50 markets, into the workspace's archive."""
+    from magellan.archive.checksum import content_sha256
     from magellan.archive.dataset import Adjustment, Provenance, SetId, Source
     from magellan.regime.quality.scenario import scenario
     from magellan.trading.session import Hours
@@ -113,7 +115,11 @@ def keep_bars(root: Path) -> None:
     for seed, symbol in enumerate(SYMBOLS):
         bars = replace(scenario("eq3", seed, bars=2520).bars, symbol=symbol)
         source = Source(
-            name=f"eq3 {seed}", sha256="", rows=len(bars), requested=None, fetched_at=datetime.now(UTC)
+            name=f"eq3 {seed}",
+            sha256=content_sha256(bars),
+            rows=len(bars),
+            requested=None,
+            fetched_at=datetime.now(UTC),
         )
         archive.merge(
             SetId(
@@ -166,8 +172,7 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.WriteTransport, transport)
 
     def ask(self, due_s: float) -> None:
         """Ask, now or when the answer before has come."""

@@ -10,19 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from magellan.archive.dataset import find_set
+import numpy as np
+from numpy.typing import NDArray
+
+from magellan.archive.dataset import SetRecord, find_set
 from magellan.ports.bars import BarArchive
-from magellan.regime.axes import UNKNOWN, Axis
+from magellan.regime.axes import CLASSES, UNKNOWN, Axis
 from magellan.regime.config import RegimeConfig
 from magellan.regime.reading import RegimeReading
-from magellan.regime.regime_model import RegimeModel
-from magellan.trading.bar import instant
+from magellan.trading.bar import Instants, instant
 from magellan.trading.timeframe import Timeframe
 from magellan.usecases.analyse_regime import run_model
 from magellan.usecases.regime_bars import RegimeBars
 
 KEPT_MAX: Final = 50  # models
-LOOKS_EVERY_S: Final = 0.5
+LOOKS_EVERY_S: Final = 0.5  # at the set that a reading was made of
+LOOKS_AT_ALL_EVERY_S: Final = 10.0  # at every set, for one that should be read instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +41,15 @@ class LabelledBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Kept:
-    bars_sha256: str
+    """Of a model only what is asked for: its columns would take a hundred times as much."""
+
+    of: SetRecord
     config: RegimeConfig
-    data: RegimeBars
-    model: RegimeModel
     reading: RegimeReading
+    opened_at_ns: Instants
+    names: tuple[str, ...]  # of regimes
+    regimes: NDArray[np.int16]  # by bar: a place in `names`; -1: unknown
+    classes: dict[Axis, NDArray[np.int8]]  # by bar: a place in CLASSES; -1: unknown
 
 
 class RegimeReadings:
@@ -51,7 +58,7 @@ class RegimeReadings:
     archive:   whose bars are read; asked each time which ones it holds, so that new bars are seen.
     bars_of:   reads the bars of a symbol and timeframe.
     config:    the config in force.
-    clock:     seconds that pass. Whether bars have changed is asked once in `LOOKS_EVERY_S`: many ask for one market.
+    clock:     seconds that pass. Whether bars have changed is asked now and then: many ask for one market.
     """
 
     def __init__(
@@ -62,8 +69,10 @@ class RegimeReadings:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._archive, self._bars_of, self._config, self._clock = archive, bars_of, config, clock
-        self._looked: dict[tuple[str, str], tuple[float, str]] = {}
+        self._looked_s: dict[tuple[str, str], float] = {}
+        self._looked_at_all_s: dict[tuple[str, str], float] = {}
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._known: tuple[RegimeReading, ...] = ()
         self._one_at_a_time = threading.Lock()
 
     def reading(self, symbol: str, timeframe: Timeframe) -> RegimeReading:
@@ -71,72 +80,81 @@ class RegimeReadings:
         return self._read(symbol, timeframe).reading
 
     def history(
-        self, symbol: str, timeframe: Timeframe, *, first: int, last: int
-    ) -> tuple[int, tuple[LabelledBar, ...]]:
-        """How many bars there are, and the labels of some. first, last: counted from 0, the oldest; last excluded."""
+        self, symbol: str, timeframe: Timeframe, *, first: int | None, count: int
+    ) -> tuple[RegimeReading, int, int, tuple[LabelledBar, ...]]:
+        """The reading, how many bars there are, the number of the first one that is shown, and the labels of some.
+
+        first: counted from 0, the oldest; None: so that the newest is the last one.
+        """
         kept = self._read(symbol, timeframe)
-        model, bars = kept.model, kept.data.bars
-        names = kept.model.view.names
-        axes = {axis: model.labels(axis) for axis in Axis}
-        regimes = model.regimes
-        rows = range(max(0, first), min(last, len(bars)))
-        return len(bars), tuple(
-            LabelledBar(
-                opened_at=instant(int(bars.opened_at_ns[at])),
-                regime=names[regimes[at]] if regimes[at] >= 0 else UNKNOWN,
-                **{axis.value: _class(axis, int(labels[at])) for axis, labels in axes.items()},
-            )
-            for at in rows
+        bars = len(kept.opened_at_ns)
+        begins = max(0, bars - count) if first is None else first
+        rows = range(begins, min(begins + count, bars))
+        return (
+            kept.reading,
+            bars,
+            begins,
+            tuple(
+                LabelledBar(
+                    opened_at=instant(int(kept.opened_at_ns[at])),
+                    regime=kept.names[kept.regimes[at]] if kept.regimes[at] >= 0 else UNKNOWN,
+                    **{axis.value: _class(axis, int(labels[at])) for axis, labels in kept.classes.items()},
+                )
+                for at in rows
+            ),
         )
 
     def known(self) -> tuple[RegimeReading, ...]:
-        """Those that were asked for, as they were then."""
-        with self._one_at_a_time:
-            return tuple(each.reading for each in self._kept.values())
+        """Those that were asked for, as they were then. Nobody waits for one that is being made."""
+        return self._known
 
     def kept_reading(self, symbol: str, timeframe: Timeframe) -> RegimeReading | None:
-        """The reading, where neither bars nor config have changed since it was made; None otherwise. Quick."""
-        kept = self._kept.get((symbol.upper(), str(timeframe)))
-        if kept is None or self._is_old(kept, symbol, timeframe):
+        """The reading, where neither bars nor config have changed since it was made; None otherwise. Quick.
+
+        Where it is time to look at all sets, one caller is told None, and everybody else what there is.
+        """
+        key, now_s = (symbol.upper(), str(timeframe)), self._clock()
+        kept = self._kept.get(key)
+        if kept is None or self._is_of_another_config(kept):
             return None
+        if now_s - self._looked_at_all_s.get(key, -LOOKS_AT_ALL_EVERY_S) >= LOOKS_AT_ALL_EVERY_S:
+            self._looked_at_all_s[key] = now_s
+            return None
+        if now_s - self._looked_s.get(key, -LOOKS_EVERY_S) >= LOOKS_EVERY_S:
+            if self._archive.record(kept.of.id).sha256 != kept.of.sha256:
+                return None
+            self._looked_s[key] = now_s
         return kept.reading
 
     def _read(self, symbol: str, timeframe: Timeframe) -> _Kept:
         key = (symbol.upper(), str(timeframe))
         with self._one_at_a_time:
-            kept = self._kept.get(key)
-            if kept is None or self._is_old(kept, symbol, timeframe):
+            kept, of = self._kept.get(key), find_set(self._archive.sets(), symbol.upper(), timeframe)
+            self._looked_s[key] = self._looked_at_all_s[key] = self._clock()
+            if kept is None or kept.of.sha256 != of.sha256 or self._is_of_another_config(kept):
                 config = self._config()
-                bars_sha256 = find_set(self._archive.sets(), symbol.upper(), timeframe).sha256
-                self._looked[key] = (self._clock(), bars_sha256)
                 data = self._bars_of(symbol, timeframe)
                 model = run_model(data, config)
                 kept = _Kept(
-                    bars_sha256=bars_sha256,
+                    of=of,
                     config=config,
-                    data=data,
-                    model=model,
                     reading=model.reading(),
+                    opened_at_ns=data.bars.opened_at_ns.copy(),  # it may be a part of all columns
+                    names=model.view.names,
+                    regimes=model.regimes.astype(np.int16),
+                    classes={axis: model.labels(axis).astype(np.int8) for axis in Axis},
                 )
             self._kept[key] = kept
             self._kept.move_to_end(key)
             while len(self._kept) > KEPT_MAX:
                 self._kept.popitem(last=False)
+            self._known = tuple(each.reading for each in self._kept.values())
             return kept
 
-    def _is_old(self, kept: _Kept, symbol: str, timeframe: Timeframe) -> bool:
+    def _is_of_another_config(self, kept: _Kept) -> bool:
         config = self._config()
-        if config is not kept.config and config.sha256 != kept.config.sha256:
-            return True
-        key, now = (symbol.upper(), str(timeframe)), self._clock()
-        looked_at, sha256 = self._looked.get(key, (-LOOKS_EVERY_S, ""))
-        if now - looked_at >= LOOKS_EVERY_S:
-            sha256 = find_set(self._archive.sets(), symbol.upper(), timeframe).sha256
-            self._looked[key] = (now, sha256)
-        return sha256 != kept.bars_sha256
+        return config is not kept.config and config.sha256 != kept.config.sha256
 
 
 def _class(axis: Axis, label: int) -> str:
-    from magellan.regime.axes import CLASSES
-
     return CLASSES[axis][label] if label >= 0 else UNKNOWN

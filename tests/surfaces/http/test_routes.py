@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from magellan.adapters.excel.workbook_files import ExcelWorkbookFiles
+from magellan.ports.api_tokens import Scope
 from magellan.regime.workbook.document import as_document
 from magellan.regime.workbook.reading import template_values
 from magellan.usecases.regime_settings import REGIME_FILE
@@ -100,6 +101,26 @@ def test_a_regime_is_read_with_its_reasons_and_its_history_ends_with_it(server: 
     assert page["labels"][-1]["regime"] == reading["regime"]
     assert page["labels"][-1]["opened_at"] == reading["bar_opened_at"]
     assert "ANCHOR" in [each["symbol"] for each in server.data("/api/summary")["regimes"]]
+
+
+@pytest.mark.parametrize(
+    ("quick", "ordinary"),
+    [
+        ("/api/market-regime/status?symbol=ANCHOR", "/api/market-regime/status?timeframe=1Day&symbol=ANCHOR"),
+        (CONFIG, f"{CONFIG}?"),
+        (CONFIG, f"{CONFIG}?nothing=1"),
+    ],
+)
+def test_the_quick_way_and_the_ordinary_one_answer_the_same(quick: str, ordinary: str, server: Any) -> None:
+    server.data("/api/market-regime/status?symbol=ANCHOR")  # from now on it is quick
+    one, other = server.ask(quick), server.ask(ordinary)
+    assert one.json["data"] == other.json["data"] and one.json["source"] == other.json["source"]
+    unlike = {"Date", "Content-Length"}
+    assert {each for each in one.headers.items() if each[0].title() not in unlike} == {
+        each for each in other.headers.items() if each[0].title() not in unlike
+    }
+    for token in (None, "wrong", server.scoped(Scope.RESEARCH)):
+        assert server.ask(quick, token=token).status == server.ask(ordinary, token=token).status >= 401
 
 
 def test_an_analysis_is_a_job_with_a_result(server: Any) -> None:

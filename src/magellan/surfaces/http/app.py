@@ -13,6 +13,7 @@ import magellan
 from magellan.surfaces.http.desk import ApiDesk
 from magellan.surfaces.http.limits import Limiting
 from magellan.surfaces.http.problem import PROBLEM_JSON, Problem, answer_problems
+from magellan.surfaces.http.quick import Quick
 from magellan.surfaces.http.routes import (
     gates,
     health,
@@ -72,6 +73,7 @@ def create_app(desk: ApiDesk) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     answer_problems(app)
+    app.add_middleware(Quick, desk=desk)
     # No CORS: a page of another origin is told nothing by a browser.
     app.add_middleware(Limiting, limits=desk.limits)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

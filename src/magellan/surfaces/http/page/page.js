@@ -3,7 +3,7 @@
 // Nothing is shown without where it is from and how old it is; what nobody told is a dash.
 
 const KEPT = "magellan-token";
-const LOOKS_EVERY_MS = 2000, DEPLOYMENTS_EVERY_MS = 30000;
+const LOOKS_EVERY_MS = 2000, LONGEST_PAUSE_MS = 20000, DEPLOYMENTS_EVERY_MS = 30000;
 const at = (id) => document.getElementById(id);
 const N = "number";
 let token = sessionStorage.getItem(KEPT) ?? "";
@@ -69,6 +69,7 @@ const haltForm = (name) => {
       outcome.textContent = data.acted === "nobody" ? "Asked; the session has not answered yet." :
         "Halted. What is held stays, with its protection. `magellan resume` lets entries in again.";
       outcome.className = data.acted === "nobody" ? "bad" : "good";
+      look(++round);
     } catch (error) {
       outcome.textContent = "Not halted: " + error.message + (error.problem?.fix ? "; " + error.problem.fix : "");
       outcome.className = "bad";
@@ -94,7 +95,7 @@ const account = (answer) => {
     figure("equity", money(money_?.equity_usd)), figure("cash", money(money_?.cash_usd)),
     figure("today", signed(each.today.net_usd, "b")), figure("open", signed(each.today.open_usd, "b")));
   const lines = [
-    money_ ? "Money as " + money_.source + " told " + age(money_.age_s) + "." : "Nobody told yet what it is worth.",
+    money_ ? "Its worth is of " + age(money_.age_s) + " (" + money_.source + ")." : "Nobody told yet what it is worth.",
     each.health.bar_age_s === null ? "" : "Last bar " + age(each.health.bar_age_s) + ".",
     each.reconciled ? "Book and broker compared: " + each.reconciled + "." : "Book and broker were not compared yet.",
   ];
@@ -143,8 +144,7 @@ const overview = (answer) => {
         made("td", r.generated ? "generated: no evidence" : "archived", r.generated ? "bad" : "")]), "no run is kept"),
     table([["job"], ["of"], ["state"], ["phase"], ["asked by"], ["error", "wide"]],
       all.jobs.map((j) => [j.kind, j.subject, j.state, j.state === "running" ? j.phase : "", j.asked_by, j.error]),
-      "no job since the server was started"),
-    source(answer));
+      "no job since the server was started"));
 };
 const regimes = (answer) => {
   const axis = (reading, name) => {
@@ -207,7 +207,7 @@ const look = async (mine) => {
   }
   // A server that needs long for an answer is asked less often.
   const took = performance.now() - began;
-  setTimeout(() => { if (mine === round) look(mine); }, Math.max(document.hidden ? 15000 : LOOKS_EVERY_MS, 10 * took));
+  setTimeout(() => { if (mine === round) look(mine); }, Math.max(document.hidden ? 15000 : LOOKS_EVERY_MS, Math.min(5 * took, LONGEST_PAUSE_MS)));
 };
 
 at("token-form").addEventListener("submit", (event) => {

@@ -110,10 +110,7 @@ def history(
 ) -> Answer[History]:
     """Show a page of labels, each as it was known when its bar had closed: nothing looks ahead."""
     wanted = timeframe_of(timeframe)
-    reading = desk.readings.reading(symbol, wanted)
-    bars, _ = desk.readings.history(symbol, wanted, first=0, last=0)
-    begins = max(0, bars - count) if first is None else first
-    _, labels = desk.readings.history(symbol, wanted, first=begins, last=begins + count)
+    reading, bars, begins, labels = desk.readings.history(symbol, wanted, first=first, count=count)
     page = History(symbol=reading.symbol, timeframe=reading.timeframe, bars=bars, first=begins, labels=labels)
     return answer(page, source="archive", as_of=reading.known_at, now=desk.now())
 
