@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import Any
 
 from magellan.adapters.local.batches import batches
+from magellan.adapters.local.ctrl_c import unreachable_by_ctrl_c
 from magellan.errors import TryAgain
 from magellan.ports.executor import Answer, Given, Item, Work, answers
 
@@ -55,7 +54,7 @@ class ProcessExecutor:
 
         pending: dict[Future[list[Any]], range] = {}
         try:
-            with _unreachable_by_ctrl_c():
+            with unreachable_by_ctrl_c():
                 for batch in batches(len(items), self._workers):
                     pending[pool.submit(_carry_out, [items[number] for number in batch])] = batch
             for future in as_completed(pending):
@@ -82,16 +81,6 @@ class ProcessExecutor:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
         return [found[number] for number in range(len(items))]
-
-
-@contextmanager
-def _unreachable_by_ctrl_c() -> Iterator[None]:
-    """Processes begun inside never hear of Ctrl-C, from their first instruction on; we decide what is kept."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _work: Work[Any, Any, Any] | None = None
