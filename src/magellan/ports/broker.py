@@ -1,8 +1,9 @@
 """The broker: whoever holds the account and carries out orders.
 
-Kept by `adapters/alpaca/broker.py` and `adapters/simulated/broker.py`, and held to by tests/contracts. Asking is
-repeated by the adapter where that can help. Changing anything is never repeated: a submit, a replacement and a cancel
-are sent once, and an answer that did not come is `Unknown`, which the engine resolves by looking the order up.
+Kept by `adapters/alpaca/broker.py`, `adapters/robinhood/broker.py` and `adapters/simulated/broker.py`, and held to by
+tests/contracts and tests/adapters/robinhood. Asking is repeated by the adapter where that can help. Changing anything
+is never repeated: a submit, a replacement and a cancel are sent once, and an answer that did not come is `Unknown`,
+which the engine resolves by looking the order up.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # answers that b
 logging.getLogger("uvicorn").propagate = False
 
 ACCOUNT = "RH-AGENT-1"
+LATE_S = 1.5
 OTHER_ACCOUNT = "RH-OWN-2"
 _CLOSED = ("filled", "cancelled", "rejected", "failed", "voided", "partially_filled_rest_cancelled")
 
@@ -129,15 +130,15 @@ class Login:
 class Fault:
     """What goes wrong with a tool, and how often.
 
-    lost: it is done, and the connection breaks. unsent: the connection breaks before. says: it answers that it did not.
-    limited: as `says`, for being asked too often. status: an HTTP status instead of an answer.
+    late: it is done, and told long after. lost: it is done, and the connection breaks. unsent: the connection breaks
+    before. says: it answers that it did not. limited: the same, for being asked too often. strange: an answer of another
+    shape than the tool's.
     """
 
     tool: str
     kind: str
     count: int = 1
     says: str = ""
-    status: int = 503
 
 
 @dataclass
@@ -563,6 +564,8 @@ class StandIn:
             data = getattr(self.desk, tool)(**arguments)
         except Declined as declined:
             return _declined(str(declined))
+        if fault is not None and fault.kind == "late":
+            await asyncio.sleep(LATE_S)
         if fault is not None and fault.kind == "lost":
             self._breaks = True
         return _told(data)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.robinhood.conftest import Trader
-from adapters.robinhood.stand_in import OTHER_ACCOUNT, StandIn
+from adapters.robinhood.stand_in import LATE_S, OTHER_ACCOUNT, StandIn
 from magellan.adapters.robinhood.broker import RobinhoodBroker
 from magellan.adapters.robinhood.order_json import reference_id
 from magellan.adapters.robinhood.order_names import SentOrder
@@ -304,6 +304,22 @@ def test_an_order_that_never_arrived_is_unknown_too_and_the_broker_has_none_of_i
 
     trader.with_broker(work)
     assert len(there.desk.called("place_equity_order")) == 1, "it was sent once"
+
+
+def test_an_order_that_is_not_answered_in_time_is_unknown_and_the_connection_goes_on(
+    there: StandIn, trader: Trader
+) -> None:
+    there.fault("place_equity_order", "late")
+
+    async def work(broker: RobinhoodBroker) -> None:
+        await broker.positions()
+        answer = await broker.submit(BUY)
+        assert isinstance(answer, Unknown), answer
+        found = await broker.order("mg1-one")
+        assert found is not None
+
+    trader.with_broker(work, answer_s=LATE_S - 0.5)
+    assert len(there.desk.called("place_equity_order")) == 1
 
 
 def test_an_error_that_leaves_open_whether_it_was_done_is_unknown(there: StandIn, trader: Trader) -> None:

@@ -12,7 +12,7 @@ from magellan.trading.account import AccountSnapshot, BrokerPosition, TradableAs
 
 
 def position_of(told: Any, as_of: datetime) -> BrokerPosition | None:
-    """A position; None for one of no shares. Raises Unreadable, as the functions below do."""
+    """A position; None for one of no shares. Raises RobinhoodUnreadable, as the functions below do."""
     with reading("a position", told):
         quantity = number(told["quantity"])
         if quantity == 0:

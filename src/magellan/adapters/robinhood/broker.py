@@ -25,7 +25,7 @@ from magellan.adapters.robinhood.known_orders import KnownOrders
 from magellan.adapters.robinhood.order_names import OrderNames, Recorded
 from magellan.adapters.robinhood.order_poll import Changes
 from magellan.adapters.robinhood.questions import Questions, must_take_orders
-from magellan.adapters.robinhood.told_values import Unreadable
+from magellan.adapters.robinhood.told_values import RobinhoodUnreadable
 from magellan.errors import AskOperator, FixInput, MagellanError, TryAgain
 from magellan.ports.broker import (
     Accepted,
@@ -232,7 +232,7 @@ class RobinhoodBroker:
             case Told(data=data):
                 try:
                     alert = order_json.alert_of(data)
-                except Unreadable as error:
+                except RobinhoodUnreadable as error:
                     return Refused(code="not reviewed", message=error.message)
                 if alert is None or request.side is OrderSide.SELL:
                     return None
@@ -269,7 +269,7 @@ class RobinhoodBroker:
                     return _refusal(declined)
                 case Declined(message=why) | NoAnswer(why=why):
                     return Unknown(why=why)
-        except Unreadable as error:
+        except RobinhoodUnreadable as error:
             return Unknown(why=error.message)
         except (FixInput, AskOperator):
             refused = True  # the server wanted another login before it looked at the order

@@ -14,7 +14,13 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from magellan.adapters.robinhood.told_values import Unreadable, instant, number, number_or_none, reading
+from magellan.adapters.robinhood.told_values import (
+    RobinhoodUnreadable,
+    instant,
+    number,
+    number_or_none,
+    reading,
+)
 from magellan.trading.order import (
     BrokerOrder,
     Execution,
@@ -158,8 +164,9 @@ def order_arguments(account_number: str, request: OrderRequest) -> dict[str, str
         "time_in_force": _ASKED_FOR[request.time_in_force],
         "market_hours": "extended_hours" if request.extended_hours else "regular_hours",
     }
+    if request.quantity is not None:
+        arguments["quantity"] = f"{request.quantity.normalize():f}"
     for name, value in (
-        ("quantity", request.quantity),
         ("dollar_amount", request.notional_usd),
         ("limit_price", request.limit_price),
         ("stop_price", request.stop_price),
@@ -185,11 +192,11 @@ def is_of(told: ToldOrder, request: OrderRequest) -> bool:
 def alert_of(review: Mapping[str, Any]) -> tuple[str, str] | None:
     """The alert of a review, and its details in one line; None: it has none.
 
-    Raises: Unreadable, where the review says nothing about alerts.
+    Raises: RobinhoodUnreadable, where the review says nothing about alerts.
     """
     checks = review.get("order_checks")
     if not isinstance(checks, dict):
-        raise Unreadable("Robinhood's review says nothing about alerts", kept="no order was sent")
+        raise RobinhoodUnreadable("Robinhood's review says nothing about alerts", kept="no order was sent")
     if not checks:
         return None
     kind = str(checks.get("alert_type") or checks.get("alertType") or "ALERT")
@@ -198,11 +205,13 @@ def alert_of(review: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def order_of(told: Any) -> ToldOrder:
-    """An order. Raises Unreadable."""
+    """An order. Raises RobinhoodUnreadable."""
     with reading("an order", told):
         symbol, state = str(told["symbol"]), str(told["state"])
         if state not in STATUS:
-            raise Unreadable(f"Robinhood tells of an order in the state '{state}', which nobody here knows")
+            raise RobinhoodUnreadable(
+                f"Robinhood tells of an order in the state '{state}', which nobody here knows"
+            )
         kind = _TYPES[str(told["type"]), str(told["trigger"])]
         dollars = told.get("dollar_based_amount")
         return ToldOrder(

@@ -12,7 +12,7 @@ from magellan.adapters.robinhood.access import RobinhoodAccess
 from magellan.adapters.robinhood.call_budget import Urgency
 from magellan.adapters.robinhood.connection import Connection, Declined, Told
 from magellan.adapters.robinhood.order_json import ToldOrder, order_of
-from magellan.adapters.robinhood.told_values import Unreadable, listed
+from magellan.adapters.robinhood.told_values import RobinhoodUnreadable, listed
 from magellan.errors import AskOperator, FixInput, TryAgain
 
 _PAGES_MAX: Final = 200
@@ -88,7 +88,9 @@ class Questions:
                 break
             cursors.add(cursor)
             page = {**asked, "cursor": cursor}
-        raise Unreadable(f"Robinhood's {tool} has pages without an end", kept="nothing was taken from it")
+        raise RobinhoodUnreadable(
+            f"Robinhood's {tool} has pages without an end", kept="nothing was taken from it"
+        )
 
     async def _ask(
         self, tool: str, arguments: Mapping[str, Any], urgency: Urgency = Urgency.QUESTION

@@ -10,7 +10,7 @@ from typing import Any
 from magellan.errors import TryAgain
 
 
-class Unreadable(TryAgain):
+class RobinhoodUnreadable(TryAgain):
     """An answer that cannot be read. Nothing is taken from it."""
 
 
@@ -20,7 +20,9 @@ def listed(data: Mapping[str, Any], name: str) -> list[Any]:
     if found is None and name in data:
         return []
     if not isinstance(found, list):
-        raise Unreadable(f"Robinhood's answer has no list '{name}'", kept="nothing was taken from it")
+        raise RobinhoodUnreadable(
+            f"Robinhood's answer has no list '{name}'", kept="nothing was taken from it"
+        )
     return [each for each in found if each is not None]
 
 
@@ -33,11 +35,11 @@ class reading:
 
     def __enter__(self) -> None:
         if not isinstance(self._told, Mapping):
-            raise Unreadable(f"Robinhood tells {self._what} that is none")
+            raise RobinhoodUnreadable(f"Robinhood tells {self._what} that is none")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, KeyError | ValueError | TypeError | InvalidOperation):
-            raise Unreadable(
+            raise RobinhoodUnreadable(
                 f"Robinhood tells {self._what} that cannot be read: {type(error).__name__} {error}",
                 kept="nothing was taken from it",
             ) from error
