@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +16,10 @@ import pytest
 from contracts.ledger_contract import LedgerContract, clock
 from lab.postgres_server import Server, programs, running_server
 from ledger.samples import BEGAN, entry, one_of_every_kind
+from magellan.adapters.ledger_copy import copy_ledger
 from magellan.adapters.postgres_ledger import PostgresDatabase
 from magellan.adapters.sql_ledger import SqlLedger
+from magellan.adapters.sqlite_ledger import SqliteDatabase
 from magellan.errors import AskOperator, FixInput
 from magellan.ledger.chain import Broken, Sound
 from magellan.ports.ledger import AccountHeld, Ledger
@@ -95,8 +99,10 @@ import sys
 from datetime import UTC, datetime
 sys.path.insert(0, "tests")
 from ledger.samples import BEGAN, entry
+from magellan.adapters.ledger_copy import copy_ledger
 from magellan.adapters.postgres_ledger import PostgresDatabase
 from magellan.adapters.sql_ledger import SqlLedger
+from magellan.adapters.sqlite_ledger import SqliteDatabase
 with SqlLedger(PostgresDatabase(sys.argv[1]), lambda: datetime.now(UTC)).writer("PA1") as writer:
     writer.append([entry(BEGAN)])
     print("held", flush=True)
@@ -168,3 +174,46 @@ def test_one_setting_puts_the_ledger_into_postgresql(
     assert run(["audit", "verify", "--workspace", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"PA1: sound, 28 entries, head {ledger.head('PA1')}\n"
     assert not (tmp_path / ".magellan").exists()
+
+
+def test_a_copy_in_a_file_holds_the_same_chains_and_is_checked_without_the_server(
+    ledger: Ledger, url: str, tmp_path: Path
+) -> None:
+    for account in ("PA1", "PA2"):
+        with ledger.writer(account) as writer:
+            writer.append(one_of_every_kind())
+    database = PostgresDatabase(url)
+    copy_ledger(database, tmp_path / "ledger.sqlite")
+    database.close()
+    copy = SqlLedger(SqliteDatabase(tmp_path / "ledger.sqlite"), clock)
+    for account in ("PA1", "PA2"):
+        assert copy.verify(account) == Sound(head=ledger.head(account))
+        assert list(copy.entries(account)) == list(ledger.entries(account))
+    copy.close()
+
+
+@pytest.mark.skipif(shutil.which("restic") is None, reason="no restic: apt-get install restic")
+def test_a_backup_holds_the_ledger_of_the_server_and_a_drill_proves_it(
+    ledger: Ledger,
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ledger.writer("PA1") as writer:
+        writer.append(one_of_every_kind())
+    root = tmp_path / "ws"
+    root.mkdir()
+    (root / "magellan.toml").write_text(
+        f'[backup]\nto = "{tmp_path / "backups"}"\npassphrase = "BACKUP_WORDS"\n'
+    )
+    monkeypatch.setenv("MAGELLAN_LEDGER_URL", url)
+    monkeypatch.setenv("BACKUP_WORDS", "words for a test")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert run(["backup", "create", "--workspace", str(root)]) == 0
+    with ledger.writer("PA1") as writer:
+        writer.append([entry(BEGAN)])
+    capsys.readouterr()
+    assert run(["drill", "restore", "--json", "--workspace", str(root)]) == 0
+    drilled = json.loads(capsys.readouterr().out)
+    assert drilled["entries_behind"] == 1, drilled

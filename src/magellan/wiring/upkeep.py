@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,7 +155,7 @@ def backup_sources(
         terms=workspace.settings.backup,
         store=store,
         record=backup_record(workspace),
-        stage=StageFolder,
+        stage=partial(StageFolder, copy_ledger=_copied_ledger(environment)),
         changes=change_log(workspace),
         heads=heads,
         sign=sign if key is not None and key.public_key in trusted.values() else None,
@@ -162,6 +163,24 @@ def backup_sources(
         actor=actor,
         clock=lambda: datetime.now(UTC),
     )
+
+
+def _copied_ledger(environment: Mapping[str, str]) -> Callable[[Path], None] | None:
+    """How a ledger in PostgreSQL gets into a backup. None: it is a file of the workspace, and copied as one."""
+    address = environment.get("MAGELLAN_LEDGER_URL")
+    if not address:
+        return None
+    from magellan.adapters.ledger_copy import copy_ledger
+    from magellan.adapters.postgres_ledger import PostgresDatabase
+
+    def copy(into: Path) -> None:
+        database = PostgresDatabase(address)
+        try:
+            copy_ledger(database, into)
+        finally:
+            database.close()
+
+    return copy
 
 
 def restore_world(store: BackupStore, into: Path) -> RestoreWorld:

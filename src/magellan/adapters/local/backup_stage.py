@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -40,8 +41,10 @@ _KEPT: Final = "the ledger and the audit log, as they are"
 class StageFolder:
     """Keeps `ports.backup.BackupStage`, of one workspace."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, copy_ledger: Callable[[Path], None] | None = None) -> None:
+        """copy_ledger: writes a copy of a ledger that is kept elsewhere into a file; None: it is the workspace's own."""
         self._root = root
+        self._copy_ledger = copy_ledger
 
     def fill(self) -> Path:
         """Copy both, each as of one instant; sessions go on meanwhile. The folder. Raises AskOperator."""
@@ -49,7 +52,9 @@ class StageFolder:
         try:
             shutil.rmtree(stage, ignore_errors=True)
             (stage / "audit").mkdir(parents=True)
-            if (self._root / _LEDGER).exists():
+            if self._copy_ledger is not None:
+                self._copy_ledger(stage / "ledger.sqlite")
+            elif (self._root / _LEDGER).exists():
                 _copy_database(self._root / _LEDGER, stage / "ledger.sqlite")
         except OSError as error:
             raise cannot_write(stage, error, kept=_KEPT) from error

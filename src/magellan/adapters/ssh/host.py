@@ -58,6 +58,7 @@ class SshHost(DistantHost):
     async def facts(self, requirements: bytes) -> HostFacts:
         """See the port."""
         facts: HostFacts
+        ahead_s: float
         facts, ahead_s = await asyncio.gather(self._ask("facts", content=requirements), self._clock_ahead_s())
         wire = self._wire
         if wire is None:
