@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 FolderArgument = Annotated[
     Path | None, typer.Argument(metavar="[DIR]", help="The project's folder; default: this one.")
 ]
-_WORTH_PROCESSES: Final = 12_000_000  # bytes of Python; two or three seconds of one core's time
+_PARSING: Final = 10  # looking through Python takes so much longer than through other text
+_WORTH_PROCESSES: Final = 60_000_000  # bytes; one or two seconds of one core's time
 NoGitOption = Annotated[
     bool, typer.Option("--no-git", help="Leave git out of it: no clean tree is asked for, nothing is staged.")
 ]
@@ -62,9 +63,9 @@ def executor_for(tree: SourceTree) -> Executor | None:
     """Processes on every core, where looking through the tree takes longer than starting them; else None."""
     from magellan.adapters.local.processes import ProcessExecutor
 
-    size = sum(entry.size for entry in tree.entries.values() if entry.is_python)
+    work = sum(entry.size * (_PARSING if entry.is_python else 1) for entry in tree.entries.values())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ProcessExecutor(cores) if cores > 1 and size > _WORTH_PROCESSES else None
+    return ProcessExecutor(cores) if cores > 1 and work > _WORTH_PROCESSES else None
 
 
 def read_kinds(names: Sequence[str] | None) -> frozenset[ReferenceKind]:
