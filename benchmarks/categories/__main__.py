@@ -1,8 +1,8 @@
 """Categories against the folders of well-organised projects: `python -m benchmarks.categories --projects FOLDER`.
 
 FOLDER holds a checkout of each project of truth.toml, under its name there. Each is flattened (`flatten.py`), judged
-with the rules as they are shipped, and compared. Held-out projects are shown apart: no rule was written, and no number
-fitted, with a look at them.
+with the rules as they are shipped, and compared. What each project was for is shown apart: no rule was written, and no
+number fitted, with a look at those that are held out.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ class Score:
     """How a project came out."""
 
     name: str
-    held_out: bool
+    part: str  # what the project was for, see truth.toml
     files: int
     right: float  # share, where a name that says its category counts as well
     right_by_folder: float  # share, by the folder alone
     sure: float  # share of files that would be moved
     right_of_sure: float | None
     high: float  # share of files with high confidence
+    high_files: int
+    right_high_files: int
     right_of_high: float | None
     took_s: float
 
@@ -64,10 +66,9 @@ def main() -> None:
             continue
         scores.append(measured(name, arguments.projects / name, spec, rules))
         print(row(scores[-1]), flush=True)
-    for held_out in (False, True):
-        some = [score for score in scores if score.held_out == held_out]
-        if some:
-            print(row(mean("held out, mean" if held_out else "looked at, mean", some)))
+    for part in dict.fromkeys(score.part for score in scores):
+        some = [score for score in scores if score.part == part]
+        print(row(mean(f"{part}, mean", some)))
     if arguments.json is not None:
         told = [{field: getattr(score, field) for field in Score.__slots__} for score in scores]
         arguments.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
@@ -89,6 +90,8 @@ def measured(name: str, folder: Path, spec: Mapping[str, object], rules: Categor
         if known is None:
             continue
         wanted = {one.strip() for one in folders[known].split("|")}
+        if "/tests/" in file.was:
+            wanted = {"tests"}  # of that part; the longest folder that the table names is above it
         stem = re.sub(r"_\d+$", "", file.path.removesuffix(".py"))
         by_folder = each.category in wanted
         rows.append((each, by_folder, by_folder or each.category == SAYS_IT.get(stem, "")))
@@ -96,13 +99,15 @@ def measured(name: str, folder: Path, spec: Mapping[str, object], rules: Categor
     high = [right for each, _, right in rows if each.confidence >= HIGH]
     return Score(
         name=name,
-        held_out=bool(spec["held_out"]),
+        part=str(spec["part"]),
         files=len(rows),
         right=share([right for _, _, right in rows]) or 0.0,
         right_by_folder=share([right for _, right, _ in rows]) or 0.0,
         sure=len(sure) / len(rows),
         right_of_sure=share(sure),
         high=len(high) / len(rows),
+        high_files=len(high),
+        right_high_files=sum(high),
         right_of_high=share(high),
         took_s=took_s,
     )
@@ -142,13 +147,15 @@ def mean(name: str, scores: list[Score]) -> Score:
 
     return Score(
         name=name,
-        held_out=scores[0].held_out,
+        part=scores[0].part,
         files=sum(score.files for score in scores),
         right=of("right"),
         right_by_folder=of("right_by_folder"),
         sure=of("sure"),
         right_of_sure=of("right_of_sure"),
         high=of("high"),
+        high_files=sum(score.high_files for score in scores),
+        right_high_files=sum(score.right_high_files for score in scores),
         right_of_high=of("right_of_high"),
         took_s=sum(score.took_s for score in scores),
     )
@@ -164,7 +171,8 @@ def row(score: Score) -> str:
         f"{score.name:16} {score.files:5} files  right {percent(score.right)}"
         f" (by folder {percent(score.right_by_folder)})"
         f"  sure {percent(score.sure)}, right {percent(score.right_of_sure)}"
-        f"  high {percent(score.high)}, right {percent(score.right_of_high)}  {score.took_s:5.1f} s"
+        f"  high {percent(score.high)}, right {percent(score.right_of_high)}"
+        f" ({score.right_high_files} of {score.high_files})  {score.took_s:5.1f} s"
     )
 
 

@@ -1,8 +1,8 @@
 """How sure a category is: the share of files that were right where the signs were the same.
 
-A logistic regression over four signs, fitted on the projects of `benchmarks/categories` that are not held out, each
-project counting about alike whatever its size; every file is judged by a fit that has not seen its project when the
-figures beside the benchmark are made.
+A logistic regression over three signs. It was fitted on those projects of `benchmarks/categories` that no rule was
+written for, the others counting little: a rule is right on the project that it came from, which says nothing about the
+next one. Each project counts alike whatever its size.
 """
 
 from __future__ import annotations
@@ -12,30 +12,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_CONSTANT: Final = -0.509
-_WITH_NEIGHBOURS: Final = 0.232  # per unit of log odds of the category, after neighbours were heard
-_ALONE: Final = 0.131  # the same by the file's own words
-_ALIKE: Final = 1.2  # for the share of the files most like it that are in the same category
-_TIED: Final = -0.058  # for the share of those tied to it by imports; 0.5 where there are none
+_CONSTANT: Final = -0.592
+_WITH_NEIGHBOURS: Final = 0.169  # per unit of log odds of the category, after neighbours were heard
+_ALIKE: Final = 1.153  # for the share of the files most like it that are in the same category
+_AHEAD: Final = 0.115  # per unit by which the file's own words speak more for it than for any other
 
 
 def confidences(
-    with_neighbours: NDArray[np.float64],
-    alone: NDArray[np.float64],
-    alike: NDArray[np.float64],
-    tied: NDArray[np.float64],
+    with_neighbours: NDArray[np.float64], alike: NDArray[np.float64], ahead: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The confidence of each file's category.
 
-    with_neighbours, alone: probability of that category, shape (files,).
-    alike, tied:            shares from 0 to 1, shape (files,).
+    with_neighbours: probability of that category, shape (files,).
+    alike:           shares from 0 to 1, shape (files,).
+    ahead:           weights of words, below 0 where they speak more for another category, shape (files,).
     """
     odds = (
         _CONSTANT
         + _WITH_NEIGHBOURS * np.clip(_log_odds(with_neighbours), -5, 8)
-        + _ALONE * np.clip(_log_odds(alone), -6, 6)
         + _ALIKE * alike
-        + _TIED * tied
+        + _AHEAD * np.clip(ahead, -3, 8)
     )
     found: NDArray[np.float64] = 1 / (1 + np.exp(-odds))
     return found

@@ -2,8 +2,8 @@
 
 1. Each word that a file says speaks for some categories, as the rules have it. The sums become probabilities.
 2. Files that say the same, and files that import each other, pull each other along, a few rounds.
-3. The probability of the best category, and how many neighbours agree, become a confidence: the share of files that
-   were right where the signs were the same, on projects whose order is known (`confidence.py`).
+3. The probability of the best category, how many of the files most like it agree, and how far the file's own words put
+   it ahead, become a confidence: the share of files that were right where the signs were the same (`confidence.py`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from magellan.migration.categories.confidence import confidences
 from magellan.migration.categories.neighbours import Links, alike, importing, pulled
-from magellan.migration.categories.rules import Category, CategoryRules, Holds
+from magellan.migration.categories.rules import PLACES, Category, CategoryRules, Holds
 
 SURE: Final = 0.5
 """Below this confidence a file is listed for a person, and stays where it is."""
 HIGH: Final = 0.94
 """From this confidence on nobody needs to look."""
-_TEMPERATURE: Final = 1.2  # the rules' weights add up to odds that are too bold by this
+_TEMPERATURE: Final = 1.35  # the rules' weights add up to odds that are too bold by this
 _ROUNDS: Final = 10
 _LEAST: Final = 5e-4  # no category is ruled out by neighbours alone
 _MANY_FILES: Final = 0.04  # of the tree; who is imported by so many is used by all
@@ -84,10 +84,21 @@ def _claimed(file: Said, rules: CategoryRules) -> Judged | None:
         if category.kind is Holds.FILE and file.is_python:
             continue
         for pattern in category.files:
-            if fnmatchcase(file.path, pattern):
+            if fnmatchcase(file.path, pattern) and not _only_sounds_like_it(file, pattern, category):
                 reason = f"its path is like {pattern}"
                 return Judged(path=file.path, category=name, confidence=1.0, reasons=(reason,))
     return None
+
+
+def _only_sounds_like_it(file: Said, pattern: str, category: Category) -> bool:
+    """Whether the file's own name, and no folder, fits; but not what it looks like. `conftest.py` is asked nothing."""
+    own_name = pattern.rpartition("/")[2]
+    return (
+        category.looks is not None
+        and file.is_python
+        and ("*" in own_name and own_name != "**")
+        and f"form:{category.looks}" not in file.features
+    )
 
 
 def _by_words(
@@ -97,7 +108,7 @@ def _by_words(
         return []
     names = [name for name, category in rules.category.items() if category.kind is not Holds.FILE]
     said = _with_use(files, imports)
-    spoken = np.array([[_spoken(each, rules.category[name], rules) for name in names] for each in said])
+    spoken = _spoken(said, names, rules)
     graph = importing([file.path for file in files], imports)
     similar = alike([file.features for file in files])
     own = _probabilities(spoken / _TEMPERATURE)
@@ -112,9 +123,7 @@ def _by_words(
     order = np.argsort(-now, axis=1, kind="stable")
     best = order[:, 0]
     rows = np.arange(len(files))
-    confidence = confidences(
-        now[rows, best], own[rows, best], _agreeing(similar, best, 0.0), _agreeing(graph, best, 0.5)
-    )
+    confidence = confidences(now[rows, best], _agreeing(similar, best), _ahead(spoken, best))
     found = []
     for number, file in enumerate(files):
         category = names[best[number]]
@@ -138,12 +147,21 @@ def _by_words(
     return found
 
 
-def _agreeing(links: Links, best: NDArray[np.intp], without: float) -> NDArray[np.float64]:
-    """The share of each file's links that lead to files of its own category; `without` where it has none."""
+def _ahead(spoken: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.float64]:
+    """By how much each file's words speak more for its category than for the best of all others."""
+    rows = np.arange(len(best))
+    others = spoken.copy()
+    others[rows, best] = -np.inf
+    ahead: NDArray[np.float64] = spoken[rows, best] - others.max(axis=1)
+    return ahead
+
+
+def _agreeing(links: Links, best: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The share of each file's links that lead to files of its own category; 0 where it has none."""
     rows, columns, strengths = links
     total = np.bincount(rows, weights=strengths, minlength=len(best))
     same = np.bincount(rows, weights=strengths * (best[rows] == best[columns]), minlength=len(best))
-    return np.where(total > 0, same / np.where(total > 0, total, 1.0), without)
+    return same / np.where(total > 0, total, 1.0)
 
 
 def _with_use(files: Sequence[Said], imports: Mapping[str, frozenset[str]]) -> list[frozenset[str]]:
@@ -157,22 +175,25 @@ def _with_use(files: Sequence[Said], imports: Mapping[str, frozenset[str]]) -> l
     ]
 
 
-def _spoken(said: frozenset[str], category: Category, rules: CategoryRules) -> float:
-    """How strongly a file's words speak for a category."""
-    sums: dict[str, float] = {}
-    counts: Counter[str] = Counter()
-    for feature in said:
-        place, _, word = feature.partition(":")
-        counts[place] += 1
-        weight = category.weights(place).get(word)
-        if weight is not None:
-            sums[place] = sums.get(place, 0.0) + weight
-    total = 0.0
-    for place, summed in sums.items():
+def _spoken(
+    said: Sequence[frozenset[str]], names: Sequence[str], rules: CategoryRules
+) -> NDArray[np.float64]:
+    """How strongly each file's words speak for each category, shape (files, categories)."""
+    speaks: dict[str, list[tuple[int, float]]] = {}
+    for number, name in enumerate(names):
+        for place in PLACES:
+            for word, weight in rules.category[name].weights(place).items():
+                spoken = (number, weight * rules.evidence.of(place))
+                speaks.setdefault(f"{place}:{word}", []).append(spoken)
+    found = np.zeros((len(said), len(names)))
+    for row, features in enumerate(said):
+        counts = Counter(feature.partition(":")[0] for feature in features)
         # A long file says many words; each of them means less.
-        spread = 1 + _SPREAD * max(0.0, counts[place] ** 0.5 - 3) if place in _WEAK_PLACES else 1.0
-        total += rules.evidence.of(place) * summed / spread
-    return total
+        spread = {place: 1 + _SPREAD * max(0.0, counts[place] ** 0.5 - 3) for place in _WEAK_PLACES}
+        for feature in sorted(features & speaks.keys()):
+            for column, weight in speaks[feature]:
+                found[row, column] += weight / spread.get(feature.partition(":")[0], 1.0)
+    return found
 
 
 def _probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from magellan.workspace.config_file import read_text, refusal, validated
 
 DEFAULT: Final = Path(__file__).with_name("default.toml")
 Weights = Mapping[str, float]
+Form = Literal["main", "statements", "values", "functions", "tests", "unused", "used"]
 _FOLDER: Final = r"^[a-z_][a-z0-9_]*(/[a-z_][a-z0-9_]*)*$"
 
 
@@ -76,12 +77,15 @@ class Category(_Part):
     uses: Annotated[Weights, Field(description="Words of any identifier, with weights.")] = {}
     imports: Annotated[Weights, Field(description="Top-level packages from outside, with weights.")] = {}
     form: Annotated[
-        Mapping[Literal["main", "statements", "values", "functions", "tests", "unused", "used"], float],
+        Mapping[Form, float],
         Field(description="How a file looks, with weights."),
     ] = {}
     files: Annotated[
         tuple[str, ...], Field(description="Globs of paths that belong here whatever the files say.")
     ] = ()
+    looks: Annotated[
+        Form | None, Field(description="Python that a glob claims by its own name must have this form, too.")
+    ] = None
     packages: Annotated[
         Mapping[str, tuple[str, ...]], Field(description="Sub-packages, each with words that lead into it.")
     ] = {}
