@@ -1,8 +1,8 @@
 """A copy of a whole ledger in a SQLite file, as of one instant, whatever database it is kept in.
 
 Entries are stored as the lines that were hashed, so the copy holds the very same chains, and whoever reads it checks
-them without the server that it came from. PostgreSQL's own dump would be restored into PostgreSQL and nowhere else: a bare
-host could not prove that what it got back is whole.
+them without the server that it came from. PostgreSQL's own dump would be restored into PostgreSQL and nowhere else: a
+bare host could not prove that what it got back is whole.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class StageFolder:
     """Keeps `ports.backup.BackupStage`, of one workspace."""
 
     def __init__(self, root: Path, *, copy_ledger: Callable[[Path], None] | None = None) -> None:
-        """copy_ledger: writes a copy of a ledger that is kept elsewhere into a file; None: it is the workspace's own."""
+        """copy_ledger: writes a copy of a ledger that is kept elsewhere to a file; None: it is the workspace's own."""
         self._root = root
         self._copy_ledger = copy_ledger
 
