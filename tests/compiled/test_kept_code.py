@@ -56,6 +56,8 @@ def kept_files(tmp_path: Path) -> list[Path]:
         "backtest/fill_model.py",
         "backtest/records.py",
         "backtest/replay_kernel.py",
+        "backtest/replay_parts/fill_rules.py",
+        "backtest/replay_parts/entry_fills.py",
         "backtest/run_memory.py",
         "compiled/numba_compiler.py",
         "compiled/machine_code.py",
@@ -91,14 +93,21 @@ def test_the_cache_lies_below_the_folder_that_the_environment_names(tmp_path, mo
     assert compiled.cache_folder().parent == tmp_path / "user" / "magellan" / "kernels"
 
 
-def test_a_second_process_runs_the_code_of_the_first_without_numba(tmp_path):
-    assert doubled_in_a_process(tmp_path) == "[2.0, 4.0, 8.0] True"
-    assert doubled_in_a_process(tmp_path) == "[2.0, 4.0, 8.0] False"
+@pytest.fixture(scope="module")
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the code that a first process has compiled."""
+    first = tmp_path_factory.mktemp("first")
+    assert doubled_in_a_process(first) == "[2.0, 4.0, 8.0] True"
+    return first
+
+
+def test_a_second_process_runs_the_code_of_the_first_without_numba(compiled_once):
+    assert doubled_in_a_process(compiled_once) == "[2.0, 4.0, 8.0] False"
 
 
 @pytest.mark.parametrize("left", [0, 30, -200])
-def test_code_that_was_cut_short_is_compiled_again_and_never_run(left, tmp_path):
-    doubled_in_a_process(tmp_path)
+def test_code_that_was_cut_short_is_compiled_again_and_never_run(left, compiled_once, tmp_path):
+    shutil.copytree(compiled_once / "cache", tmp_path / "cache")
     (kept,) = kept_files(tmp_path)
     kept.write_bytes(kept.read_bytes()[:left])
     assert doubled_in_a_process(tmp_path) == "[2.0, 4.0, 8.0] True"

@@ -26,7 +26,7 @@ _PACKAGE = Path(__file__).parent.parent
 _WITH_KERNELS: Final = ("backtest", "compiled", "indicators", "regime", "strategy")
 # Bear no mark, but hold constants, layouts and arithmetic that kernels are compiled with.
 _COMPILED_IN: Final = frozenset({"records.py", "fill_model.py"})
-_MARKS: Final = (b"@kernel", b"@kernel_part", b"in_kernels(")
+_MARKS: Final = (b"@kernel", b"kernel_part(", b"in_kernels(")
 _KEPT_FOLDERS: Final = 4
 _DIGEST_BYTES: Final = 16
 
