@@ -83,6 +83,7 @@ def million() -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
     found = fit(returns, RegimeConfig().filter)
+    assert found.states == 3, "the fit did not find the states that the returns were made of"
     return {
         "states": found.states,
         "fit_s": time.perf_counter() - began,
@@ -121,8 +122,9 @@ def online() -> dict[str, float]:
 
 def service() -> dict[str, float]:
     """Many symbols in one process."""
+    from magellan.regime.bars_needed import bars_needed
     from magellan.regime.config import FilterConfig, RegimeConfig
-    from magellan.regime.regime_model import RegimeModel, bars_needed
+    from magellan.regime.regime_model import RegimeModel
     from magellan.trading.session import session_columns
 
     config = RegimeConfig(filter=FilterConfig(fit_window_bars=5000))

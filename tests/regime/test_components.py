@@ -157,3 +157,16 @@ def test_probabilities_of_a_score_sum_to_one_and_peak_where_it_lies() -> None:
         shares = class_probabilities(axis, scores, np.zeros(41))
         np.testing.assert_allclose(shares.sum(axis=1), 1.0)
     assert class_probabilities(Axis.TREND, np.array([0.5]))[0].tolist() == [0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+def test_correlation_leaves_out_bars_that_the_other_symbol_lacks(bars: Bars) -> None:
+    ours = np.log(bars.close / np.append(bars.open[0], bars.close[:-1]))
+    other = ours + 0.5 * ours.std() * np.random.default_rng(5).standard_normal(N)
+    there = np.ones(N, dtype=bool)
+    there[N - 50 : N - 20 : 2] = False
+    model = RegimeModel(bars.symbol, RegimeConfig())
+    model.extend(bars, session_columns(bars), others=np.where(there, other, np.nan)[:, None])
+    last = np.arange(N - 50, N)[there[-50:]]
+    expected = np.corrcoef(ours[last], other[last])[0, 1]
+    value = next(each.value for each in model.reading().evidence if each.component == "correlation")
+    assert value == pytest.approx(expected, rel=1e-9)

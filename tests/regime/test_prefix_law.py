@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magellan.regime.axes import Axis
+from magellan.regime.bars_needed import bars_needed
 from magellan.regime.config import RegimeConfig
 from magellan.regime.generated_chain import generated_chain
 from magellan.regime.quality.prefix_law import prefix_law
 from magellan.regime.quality.scenario import Scenario
-from magellan.regime.regime_model import RegimeModel, bars_needed
+from magellan.regime.regime_model import RegimeModel
 from magellan.trading.bar import Bars
 from magellan.trading.session import session_columns
 
@@ -111,11 +112,11 @@ def test_a_model_that_forgets_old_bars_goes_on_as_one_that_keeps_them(
 
 
 class Peeking(RegimeModel):
-    """Says of each bar in which trend the newest one is."""
+    """Labels bars by how many are still to come."""
 
     def labels(self, axis: Axis) -> np.ndarray:
         labels = super().labels(axis)
-        return np.full_like(labels, labels[-1]) if axis is Axis.TREND else labels
+        return np.arange(len(labels))[::-1] % 5 if axis is Axis.TREND else labels
 
 
 def test_a_model_that_looks_ahead_would_be_caught(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,7 @@ DECISION = np.dtype(  # what `decide_row` is told
     [
         ("price", np.float64),  # bars of being right that a switch has to earn
         ("wrong", np.float64),  # on top, by the probability that it is wrong
+        ("alone", np.float64),  # times both, where no states of the filter stand behind the probabilities
         ("likelier_than", np.float64),
         ("confidence_min", np.float64),
         ("minimum_bars", np.int64),
@@ -88,10 +89,12 @@ class Decider:
         config: DecisionConfig,
         *,
         price_factor: float = 1.0,
+        alone_factor: float = 1.0,
         likelier_than: float = 0.0,
         reversal: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
     ) -> None:
         """price_factor:  of the dial's price.
+        alone_factor:  times that, where no states of the filter stand behind the probabilities.
         likelier_than: what a class' probability must reach before it is switched to, whatever that would earn.
         reversal:      classes on two sides, between which a direct switch may be forbidden.
         """
@@ -107,6 +110,7 @@ class Decider:
         self.terms = (
             price_factor * dial.price_bars,
             price_factor * dial.wrong_bars,
+            alone_factor,
             likelier_than,
             config.confidence_min,
             config.minimum_bars,
@@ -147,8 +151,8 @@ def restart_row(probabilities: Any, row: int, classes: int, memory: Any) -> None
 
 @kernel_part
 def decide_row(
-    probabilities: Any, right: Any, begins: bool, size: float, row: int, terms: Any, sides: Any, memory: Any,
-    out: Any, place: int,
+    probabilities: Any, right: Any, begins: bool, size: float, alone: bool, row: int, terms: Any, sides: Any,
+    memory: Any, out: Any, place: int,
 ) -> None:  # fmt: skip
     """Decide a row: the class, or -1, into column `place`, and its age into that of the second half of `out`."""
     classes = len(right)
@@ -181,7 +185,8 @@ def decide_row(
         for k in range(classes):
             gain += probabilities[row, k] * (right[k, best] - right[k, label])
         likely = probabilities[row, best]
-        wanted = gain > terms.price + terms.wrong * (1.0 - likely) and (
+        price = terms.price + terms.wrong * (1.0 - likely)
+        wanted = gain > (terms.alone * price if alone else price) and (
             terms.price == 0.0 or likely >= terms.likelier_than
         )
     if wanted:
@@ -213,4 +218,4 @@ def _decide(
     probabilities: Any, right: Any, begins: Any, size: Any, terms: Any, sides: Any, memory: Any, out: Any
 ) -> None:
     for row in range(len(probabilities)):
-        decide_row(probabilities, right, begins[row], size[row], row, terms[0], sides, memory, out, 0)
+        decide_row(probabilities, right, begins[row], size[row], False, row, terms[0], sides, memory, out, 0)

@@ -8,6 +8,7 @@ arrays (`Places`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,17 @@ class Places:
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._arrays = dict(arrays)
-        self.record = np.zeros(1, dtype=[(name, PLACE) for name in arrays])
+        self.record = np.zeros(1, dtype=_layout(tuple(arrays)))
         for name, array in arrays.items():
             assert array.flags.c_contiguous and array.ndim in (1, 2), f"{name} is not a plain array"
             width = array.shape[1] if array.ndim == 2 else 1
             self.record[name] = (array.ctypes.data, array.shape[0], width)
+
+
+@cache
+def _layout(names: tuple[str, ...]) -> np.dtype[np.void]:
+    """One object for the same names: compiled code is looked up by it."""
+    return np.dtype([(name, PLACE) for name in names])
 
 
 def _array_of(number: str, dimensions: int) -> Any:
@@ -44,7 +51,7 @@ def _array_of(number: str, dimensions: int) -> Any:
 
         kind = types.Array(getattr(types, number), dimensions, "C")
 
-        @intrinsic
+        @intrinsic  # type: ignore[untyped-decorator]  # Numba ships no types
         def array_of(typing: Any, place: Any) -> Any:
             def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
                 word = ir.IntType(64)

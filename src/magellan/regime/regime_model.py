@@ -7,7 +7,7 @@ come.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from magellan.errors import FixInput
 from magellan.regime.axes import CLASSES, Axis
+from magellan.regime.bars_needed import bars_needed
 from magellan.regime.config import RegimeConfig
 from magellan.regime.day_profile import DayProfile
 from magellan.regime.decision import Decider, even_stay, expected_right
@@ -35,6 +36,9 @@ from magellan.trading.timeframe import Timeframe
 _AXIS_STAY_BARS: Final = 50.0  # that a class is expected to last, where no filter says otherwise
 # Of the dial's price. Five classes share what three share elsewhere, so that leads are smaller there.
 _AXIS_PRICE: Final = {Axis.VOLATILITY: 1.0, Axis.TREND: 0.6, Axis.STRUCTURE: 1.0}
+# Times that, where no states stand behind the probabilities: of volatility a level that always moves, of the rest the
+# rules alone, which see trends and breaks in chance too. With it labels rest on data without regimes (decision 0091).
+_ALONE_PRICE: Final = {Axis.VOLATILITY: 3.2, Axis.TREND: 2.5, Axis.STRUCTURE: 1.6}
 _REVERSAL: Final = ((0, 1), (3, 4))  # of the trend axis: down, and up
 Labels = NDArray[np.int64]
 
@@ -78,6 +82,7 @@ class RegimeModel:
             axis: Decider(
                 config.decision,
                 price_factor=_AXIS_PRICE[axis],
+                alone_factor=_ALONE_PRICE[axis],
                 reversal=_REVERSAL if axis is Axis.TREND else None,
             )
             for axis in AXES
@@ -228,7 +233,7 @@ class RegimeModel:
         if end > start + 1:
             np.not_equal(day[start + 1 : end], day[start : end - 1], out=begins[start + 1 : end])
         self._rules.read_chain(self._price["close"].values[:, 0], self.offset, chain, start)
-        spans = [(start, end)]
+        spans: Iterable[tuple[int, int]] = [(start, end)]
         if self.config.filter.enabled:
             spans = self._filter.spans(self._measured["deflated"].line, begins, start, end, self.offset)
         for first, last in spans:
@@ -322,21 +327,3 @@ class RegimeModel:
         before, now = self._others.room.shape[1], 0 if others is None else others.shape[1]
         if before != now:
             raise FixInput(f"{self.symbol}: {now} other symbols after {before}")
-
-
-def bars_needed(config: RegimeConfig) -> int:
-    """Bars that the next one may ask about."""
-    parts = config.components
-    return max(
-        config.filter.fit_window_bars if config.filter.enabled else 1,
-        parts.atr_percentile.window_bars + parts.atr_percentile.atr_bars,
-        parts.slope.window_bars + 1,
-        parts.squeeze.bars + 1,
-        parts.volume_profile.window_bars,
-        parts.timeframe_vote.window_bars * max(parts.timeframe_vote.multiples, default=0) + 1,
-        parts.correlation.window_bars,
-        parts.support_resistance.window_bars + 2 * parts.support_resistance.swing_bars,
-        parts.straddle.window_bars,
-        parts.iv_percentile.window_bars,
-        parts.open_interest.window_bars + 1,
-    )

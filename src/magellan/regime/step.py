@@ -207,16 +207,17 @@ def _pool(row: int, at: Any, fit: Any) -> None:
 def _decide(row: int, restart: bool, at: Any, told: Any) -> None:
     """Labels of each axis, and the filter's state."""
     begins, size, labels = flags(at.begins)[row], line(at.size)[row], matrix(at.labels)
+    alone = told.fit.by_level or not told.fit.on  # no states stand behind the probabilities
     decide_row(
-        matrix(at.volatility), matrix(at.right_volatility), begins, size, row, told.volatility,
+        matrix(at.volatility), matrix(at.right_volatility), begins, size, alone, row, told.volatility,
         whole_line(at.sides_volatility), whole_line(at.decided_volatility), labels, 0,
     )  # fmt: skip
     decide_row(
-        matrix(at.trend), matrix(at.right_trend), begins, size, row, told.trend, whole_line(at.sides_trend),
+        matrix(at.trend), matrix(at.right_trend), begins, size, alone, row, told.trend, whole_line(at.sides_trend),
         whole_line(at.decided_trend), labels, 1,
     )  # fmt: skip
     decide_row(
-        matrix(at.structure), matrix(at.right_structure), begins, size, row, told.structure,
+        matrix(at.structure), matrix(at.right_structure), begins, size, alone, row, told.structure,
         whole_line(at.sides_structure), whole_line(at.decided_structure), labels, 2,
     )  # fmt: skip
     if told.fit.on:
@@ -224,8 +225,8 @@ def _decide(row: int, restart: bool, at: Any, told: Any) -> None:
         if restart:
             restart_row(filtered, row, len(line(at.mean)), memory)
         decide_row(
-            filtered, matrix(at.right), begins, size, row, told.state, whole_line(at.sides_state), memory, labels,
-            _STATE,
+            filtered, matrix(at.right), begins, size, False, row, told.state, whole_line(at.sides_state), memory,
+            labels, _STATE,
         )  # fmt: skip
     else:
         labels[row, _STATE] = UNKNOWN_LABEL

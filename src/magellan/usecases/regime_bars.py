@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+
+import numpy as np
 
 from magellan.archive.actions import CorporateActionTable
 from magellan.archive.adjust import adjusted, still_in_prices
 from magellan.archive.dataset import find_set
 from magellan.errors import FixInput
 from magellan.ports.bars import BarArchive
-from magellan.trading.bar import Bars, instant
+from magellan.trading.bar import Bars, Floats, instant
 from magellan.trading.session import (
     ExchangeCalendar,
     Hours,
@@ -74,6 +76,27 @@ def archived_bars(
         bars = bars.rows(calendar.regular(bars))
     bars = adjusted(bars, still_in_prices(actions.of(record.id.symbol), record.id.adjustment), "split")
     return of_bars(bars, record.id.slug, generated=record.generated)
+
+
+def returns_beside(bars: Bars, others: Sequence[Bars]) -> Floats:
+    """Log returns of other symbols over the same bars, shape (n, symbols), for the correlation with them.
+
+    From the close at the bar before to the close at this one; NaN where the other symbol lacks one of the two.
+    Raises: FixInput for a symbol without a bar in common, or of another timeframe.
+    """
+    found = np.full((len(bars), len(others)), np.nan)
+    for at, other in enumerate(others):
+        if other.timeframe != bars.timeframe:
+            raise FixInput(f"{other.symbol} has {other.timeframe} bars, {bars.symbol} {bars.timeframe}")
+        _, ours, theirs = np.intersect1d(
+            bars.opened_at_ns, other.opened_at_ns, assume_unique=True, return_indices=True
+        )
+        if len(ours) == 0:
+            raise FixInput(f"{other.symbol} has no bar at the time of any of {bars.symbol}")
+        close = np.full(len(bars), np.nan)
+        close[ours] = np.log(other.close[theirs])
+        found[1:, at] = np.diff(close)
+    return found
 
 
 def _begins(on: date, timeframe: Timeframe) -> datetime:

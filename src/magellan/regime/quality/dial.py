@@ -6,15 +6,18 @@ there can be, and what is lost beside it is the dial's price alone.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magellan.regime.frozen_filter import state_labels, state_probabilities
 from magellan.regime.markov_model import STILL, MarkovModel
 from magellan.regime.quality.path_score import path_score
+from magellan.trading.bar import Floats
 
 POSITIONS: Final = (0.0, 0.2, 0.4, 0.6, 0.8)
 _BARS: Final = 20_000
@@ -37,11 +40,7 @@ def dial_prices(model: MarkovModel, positions: Sequence[float] = POSITIONS) -> t
     if model.states == 1:
         return ()
     rng = np.random.default_rng(_SEED)
-    cumulated = model.stay.cumsum(axis=1)
-    chance = rng.random(_BARS)
-    truth = np.zeros(_BARS, dtype=np.int64)
-    for row in range(1, _BARS):
-        truth[row] = min(int(np.searchsorted(cumulated[truth[row - 1]], chance[row])), model.states - 1)
+    truth = _path(model.stay, rng.random(_BARS))
     returns = model.mean[truth] + model.scale[truth] * rng.standard_t(model.freedom, _BARS)
     still = MarkovModel(
         mean=model.mean, scale=model.scale, m=model.m, stay=model.stay, level=STILL, level_at_start=0.0,
@@ -59,3 +58,13 @@ def dial_prices(model: MarkovModel, positions: Sequence[float] = POSITIONS) -> t
         )
         for position, score in zip(sorted({0.0, *positions}), scores, strict=True)
     )
+
+
+def _path(stay: Floats, chance: Floats) -> NDArray[np.int64]:
+    """States that follow each other by these moves. In plain lists: NumPy asked for one number at a time is slow."""
+    cumulated = [[*row[:-1], 1.0] for row in stay.cumsum(axis=1).tolist()]
+    state, path = 0, [0]
+    for value in chance.tolist()[1:]:
+        state = bisect_left(cumulated[state], value)
+        path.append(state)
+    return np.array(path, dtype=np.int64)

@@ -11,11 +11,13 @@ from magellan.surfaces.cli.regime_options import (
     ConfigOption,
     FromOption,
     GeneratedOption,
+    OthersOption,
     SeedOption,
     TimeframeOption,
     ToOption,
     chosen_bars,
     chosen_config,
+    chosen_others,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def regime_analyze(
     to_on: ToOption = None,
     generated: GeneratedOption = None,
     seed: SeedOption = 0,
+    others: OthersOption = None,
     options: Annotated[
         bool,
         typer.Option("--generated-options", help="With a generated option chain, to try its components."),
@@ -55,6 +58,7 @@ def regime_analyze(
         from_on=from_on,
         to_on=to_on,
     )
+    beside = chosen_others(others, data, workspace=workspace)
     chain = None
     if options:
         from magellan.regime.generated_chain import generated_chain
@@ -64,7 +68,7 @@ def regime_analyze(
             "the option chain is generated from the bars: its components run, and what they say is no evidence"
         )
     with progress_bars() as bars:
-        analysis = analyse_regime(data, settings, chain=chain, progress=bars.report)
+        analysis = analyse_regime(data, settings, others=beside, chain=chain, progress=bars.report)
     emit(analysis, as_json=as_json, human=lambda: _show(analysis))
 
 

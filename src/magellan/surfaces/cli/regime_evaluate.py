@@ -12,6 +12,7 @@ from magellan.surfaces.cli.regime_options import (
     FromOption,
     TimeframeOption,
     ToOption,
+    archived_symbols,
     chosen_bars,
     chosen_config,
 )
@@ -36,6 +37,9 @@ def regime_evaluate(
     frozen: Annotated[
         bool, typer.Option("--frozen", help="Fit scenarios once, on their first half, and not again.")
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every symbol that the archive has in that timeframe.")
+    ] = False,
     prefixes: Annotated[int, typer.Option("--prefixes", min=1, help="Of a symbol's bars to compare.")] = 3,
     config: ConfigOption = None,
     workspace: WorkspaceOption = None,
@@ -53,6 +57,24 @@ def regime_evaluate(
     from magellan.usecases.evaluate_regime import evaluate_scenarios, evaluate_symbol
 
     settings = chosen_config(config, workspace)
+    if every:
+        if symbol is not None:
+            raise typer.BadParameter("a symbol and --all name two sets of markets")
+        symbols = archived_symbols(timeframe, workspace)
+        found_all = []
+        with progress_bars() as bars:
+            for done, name in enumerate(symbols):
+                bars.report("evaluate symbols", done, len(symbols))
+                data = chosen_bars(
+                    name, timeframe=timeframe, generated=None, seed=0, workspace=workspace, from_on=from_on,
+                    to_on=to_on,
+                )  # fmt: skip
+                found_all.append(evaluate_symbol(data, settings, prefixes=prefixes))
+            bars.report("evaluate symbols", len(symbols), len(symbols))
+        emit(found_all, as_json=as_json, human=lambda: _show_symbols(found_all))
+        if not all(each.prefix_law.holds for each in found_all):
+            raise typer.Exit(1)
+        return
     if symbol is None:
         with progress_bars() as bars:
             reports = evaluate_scenarios(
@@ -108,6 +130,36 @@ def _show_scenarios(reports: tuple[ScenarioReport, ...], stability: float) -> No
         numbers=("of the oracle", "late (oracle)", "wrong switches", "regimes found", "calibration"),
         footnote=f"{len(reports[0].seeds)} seeds; the second half of each. Wrong switches per "
         "1,000 bars; of null every switch is wrong. Calibration: mean error of the probabilities.",
+    )
+
+
+def _show_symbols(found: list[SymbolEvaluation]) -> None:
+    """A line for each symbol. Who tries several markets is told so."""
+    from magellan.surfaces.cli.output import print_table
+
+    rows = []
+    for each in found:
+        money = each.money
+        law = "holds" if each.prefix_law.holds else f"BROKEN: {each.prefix_law.broken[0]}"
+        judged = ("-",) * 6
+        if money is not None:
+            judged = (
+                f"{money.hold.sharpe:.2f}",
+                f"{money.gated.sharpe:.2f}",
+                f"{money.sharpe_percentile:.0%}",
+                f"{money.hold.drawdown:.0%}",
+                f"{money.gated.drawdown:.0%}",
+                f"{money.drawdown_percentile:.0%}",
+            )
+        regimes = "no" if each.no_regimes_here else "yes"
+        rows.append((each.symbol, f"{each.bars:,}", law, regimes, *judged))
+    numbers = ("bars", "Sharpe", "gated", "beats", "drawdown", "gated drawdown", "is less deep than")
+    print_table(
+        ("symbol", "bars", "prefix law", "regimes", *numbers[1:]),
+        rows,
+        numbers=numbers,
+        footnote="The gate is shut in high volatility. Beats, is less deep than: share of 500 gates of the same "
+        f"exposure at other times. Of {len(found)} markets some will look good by chance.",
     )
 
 

@@ -13,6 +13,7 @@ from magellan.surfaces.cli.options import enclosing_workspace, workspace_folder
 
 if TYPE_CHECKING:
     from magellan.regime.config import RegimeConfig
+    from magellan.trading.bar import Floats
     from magellan.usecases.regime_bars import RegimeBars
 
 TimeframeOption = Annotated[
@@ -31,6 +32,14 @@ ConfigOption = Annotated[
         "--config",
         metavar="FILE",
         help="TOML or JSON of the regime model; default: the workspace's regime.toml.",
+    ),
+]
+OthersOption = Annotated[
+    str | None,
+    typer.Option(
+        "--others",
+        metavar="A,B",
+        help="Symbols whose correlation with this one is a component of volatility.",
     ),
 ]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date, included.")]
@@ -62,7 +71,7 @@ def chosen_bars(
 ) -> RegimeBars:
     """The bars that a command line means. Raises FixInput where it names none, or two."""
     from magellan.trading.timeframe import Timeframe
-    from magellan.usecases.regime_bars import archived_bars, of_bars
+    from magellan.usecases.regime_bars import of_bars
 
     if generated is not None:
         from magellan.regime.quality.scenario import scenario
@@ -78,19 +87,47 @@ def chosen_bars(
             "there is no symbol to look at",
             next_step="name one that `magellan data list` shows, or --generated eq3",
         )
-    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
+    from magellan.wiring.market import regime_bars
     from magellan.workspace.workspace import Workspace
 
-    opened = Workspace.at(workspace_folder(workspace))
-    return archived_bars(
+    return regime_bars(
+        Workspace.at(workspace_folder(workspace)),
         symbol,
         Timeframe.parse(timeframe),
-        archive=bar_archive(opened),
-        actions=corporate_actions(opened),
-        calendar_of=calendar_of,
         from_on=_date(from_on, "--from"),
         to_on=_date(to_on, "--to"),
     )
+
+
+def archived_symbols(timeframe: str, workspace: Path | None) -> tuple[str, ...]:
+    """The symbols that the workspace's archive has in a timeframe, by name. Raises FixInput where there is none."""
+    from magellan.trading.timeframe import Timeframe
+    from magellan.wiring.market import bar_archive
+    from magellan.workspace.workspace import Workspace
+
+    wanted = Timeframe.parse(timeframe)
+    sets = bar_archive(Workspace.at(workspace_folder(workspace))).sets()
+    symbols = tuple(sorted({each.id.symbol for each in sets if each.id.timeframe == wanted}))
+    if not symbols:
+        raise FixInput(f"the archive has no {wanted} bars", next_step="see `magellan data list`")
+    return symbols
+
+
+def chosen_others(named: str | None, data: RegimeBars, *, workspace: Path | None) -> Floats | None:
+    """Returns of the other symbols that a command line names, over the same bars; None where it names none."""
+    if named is None:
+        return None
+    from magellan.usecases.regime_bars import returns_beside
+
+    symbols = [symbol.strip() for symbol in named.split(",") if symbol.strip()]
+    beside = [
+        chosen_bars(
+            symbol, timeframe=str(data.bars.timeframe), generated=None, seed=0, workspace=workspace, from_on=None,
+            to_on=None,
+        )
+        for symbol in symbols
+    ]  # fmt: skip
+    return returns_beside(data.bars, [each.bars for each in beside])
 
 
 def _date(text: str | None, option: str) -> date | None:

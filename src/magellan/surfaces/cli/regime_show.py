@@ -10,10 +10,12 @@ from magellan.surfaces.cli.options import JsonOption, WorkspaceOption
 from magellan.surfaces.cli.regime_options import (
     ConfigOption,
     GeneratedOption,
+    OthersOption,
     SeedOption,
     TimeframeOption,
     chosen_bars,
     chosen_config,
+    chosen_others,
 )
 
 
@@ -22,6 +24,7 @@ def regime_show(
     timeframe: TimeframeOption = "1Day",
     generated: GeneratedOption = None,
     seed: SeedOption = 0,
+    others: OthersOption = None,
     config: ConfigOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -45,5 +48,6 @@ def regime_show(
         from_on=None,
         to_on=None,
     )
-    reading = run_model(data, settings).reading()
+    beside = chosen_others(others, data, workspace=workspace)
+    reading = run_model(data, settings, others=beside).reading()
     emit(reading, as_json=as_json, human=lambda: show_reading(reading, reasons=True))

@@ -1,0 +1,66 @@
+"""`magellan regime` over an archive: every symbol at once, and one symbol beside others."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from magellan.surfaces.cli.app import run
+
+Command = Callable[..., tuple[int, str, str]]
+DAYS = 260
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(tmp_path)
+        code = run(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    assert call("init", "--no-sample")[0] == 0
+    together = np.random.default_rng(1).standard_normal(DAYS)
+    for seed, symbol in enumerate(("AAA", "BBB")):
+        own = np.random.default_rng(10 + seed).standard_normal(DAYS)
+        close = 100.0 * np.exp(0.01 * np.cumsum(together + 0.3 * own))
+        days = np.datetime64("2024-01-01") + np.arange(DAYS)
+        rows = (
+            f"{day},{price:.4f},{price:.4f},{price:.4f},{price:.4f},1000"
+            for day, price in zip(days, close, strict=True)
+        )
+        (tmp_path / f"{symbol}_1day.csv").write_text(
+            "timestamp,open,high,low,close,volume\n" + "\n".join(rows) + "\n"
+        )
+        imported = call(
+            "data", "import", f"{symbol}_1day.csv", "--symbol", symbol, "--timeframe", "1Day", "--vendor", "desk",
+            "--hours", "regular", "--calendar", "24/7", "--timezone", "UTC",
+        )  # fmt: skip
+        assert imported[0] == 0, imported
+    return call
+
+
+def test_every_archived_symbol_is_held_to_the_prefix_law_by_one_command(command: Command) -> None:
+    code, out, err = command("regime", "evaluate", "--all", "--prefixes", "1", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert [each["symbol"] for each in found] == ["AAA", "BBB"]
+    assert all(each["prefix_law"]["broken"] == [] and each["bars"] == DAYS for each in found)
+
+
+def test_a_symbol_and_all_of_them_are_two_wishes(command: Command) -> None:
+    assert command("regime", "evaluate", "AAA", "--all")[0] == 2
+
+
+def test_other_symbols_make_the_correlation_known(command: Command) -> None:
+    def correlation(*more: str) -> dict[str, object]:
+        code, out, err = command("regime", "show", "AAA", *more, "--json")
+        assert code == 0, err
+        return next(each for each in json.loads(out)["evidence"] if each["component"] == "correlation")
+
+    assert correlation()["missing"] == "there are no other symbols in this analysis"
+    beside = correlation("--others", "BBB")
+    assert beside["missing"] == ""
+    assert isinstance(beside["value"], float) and beside["value"] > 0.7
