@@ -90,7 +90,8 @@ const account = (answer) => {
   const each = answer.data, money_ = each.money, figures = made("div", null, "figures");
   const goes = each.switch === "running" && !each.breakers.length;
   figures.append(
-    made("b", each.name ?? each.account), made("span", each.switch, "chip " + (goes ? "good" : "bad")),
+    made("b", each.name ?? each.account), made("span", each.name ? each.account : "", "soft"),
+    made("span", each.switch, "chip " + (goes ? "good" : "bad")),
     made("span", "session: " + each.running, "chip " + (each.running === "running" ? "good" : "")),
     figure("equity", money(money_?.equity_usd)), figure("cash", money(money_?.cash_usd)),
     figure("today", signed(each.today.net_usd, "b")), figure("open", signed(each.today.open_usd, "b")));
@@ -161,8 +162,8 @@ const deployed = (answer) => at("deployments").replaceChildren(table(
   [["target"], ["strategy"], ["stage"], ["account"], ["release"], ["armed"], ["process"], ["differs", "wide"]],
   answer.data.map((d) => d.out_of_reach ?
     [d.host, "", "", "", "", "", made("td", "out of reach", "bad"), d.out_of_reach] :
-    [d.host, d.strategy, d.stage, told(d.account), d.release_id.slice(0, 12), made("td", d.armed ? "armed" : "no", d.armed ? "good" : "soft"),
-      d.process, d.drift.length ? d.drift.join(", ") : ""]), "nothing is deployed"), source(answer));
+    [d.host, d.strategy, d.stage, told(d.account), d.release_id.slice(0, 12),
+      made("td", d.armed ? "armed" : "no", d.armed ? "good" : "soft"), d.process, d.drift.length ? d.drift.join(", ") : ""]), "nothing is deployed"), source(answer));
 
 const trouble = (text) => {
   at("trouble").hidden = !text;
@@ -207,7 +208,8 @@ const look = async (mine) => {
   }
   // A server that needs long for an answer is asked less often.
   const took = performance.now() - began;
-  setTimeout(() => { if (mine === round) look(mine); }, Math.max(document.hidden ? 15000 : LOOKS_EVERY_MS, Math.min(5 * took, LONGEST_PAUSE_MS)));
+  const pause = Math.max(document.hidden ? 15000 : LOOKS_EVERY_MS, Math.min(5 * took, LONGEST_PAUSE_MS));
+  setTimeout(() => { if (mine === round) look(mine); }, pause);
 };
 
 at("token-form").addEventListener("submit", (event) => {
