@@ -5,11 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from journeys.desk import run
 from magellan.adapters.local.common_ancestor import common_ancestor
 from magellan.errors import FixInput
-from magellan.migration.merge.account import Outcome, Side
+from magellan.migration.merge.account import Outcome, Side, definitions_of
+from magellan.migration.merge.pieces import cut
 from magellan.migration.merge.tree_merge import FileRelation, MergedTree, merge_trees
 from magellan.migration.source_tree import SourceTree
 from magellan.usecases.migrate_merge import REVIEWS, merge
@@ -39,6 +42,50 @@ TARGET = {
     "pkg/caller.py": b"from pkg.clash import LIMIT\n\nprint(LIMIT)\n",
     "tests/test_clash.py": b"from pkg.clash import LIMIT\n\n\ndef test_limit(): assert LIMIT == 4\n",
 }
+
+
+_PARTS = (
+    b"LIMIT = 1\n",
+    b"LIMIT = 2\n",
+    b"def run(a):\n    return a\n",
+    b"def run(a):\n    print(a)\n    return a\n",
+    b"class Bot:\n    def start(self): ...\n",
+    b"class Bot:\n    def start(self): ...\n\n    def stop(self): ...\n",
+    b"import json\n",
+    b"print('hello')\n",
+)
+
+
+def trees() -> st.SearchStrategy[dict[str, bytes]]:
+    """Up to three modules, each of a few parts."""
+    module = st.lists(st.sampled_from(_PARTS), max_size=4, unique=True).map(b"".join)
+    return st.dictionaries(st.sampled_from(["a.py", "b.py", "pkg/c.py"]), module, max_size=3)
+
+
+@settings(max_examples=80, deadline=None)
+@given(source=trees(), target=trees(), base=st.none() | trees())
+def test_the_account_of_any_two_trees_names_every_definition_of_both(
+    source: dict[str, bytes], target: dict[str, bytes], base: dict[str, bytes] | None
+) -> None:
+    found = merge_trees(SourceTree.of(source), SourceTree.of(target), ({} if base is None else base).get)
+    assert found.lost == ()
+    for file in found.files:
+        for side, tree in ((Side.SOURCE, source), (Side.TARGET, target)):
+            if file.path in tree:
+                there = {key for key, _ in definitions_of(cut(tree[file.path].decode()))}
+                assert {each.key for each in file.decisions if each.side is side} == there, file.path
+
+
+def test_what_one_side_took_away_since_the_ancestor_is_not_taken_away_unasked() -> None:
+    old, new = b"def first(): return 1\n\n\ndef second(): return 2\n", b"def first(): return 1\n"
+    for source, target in ((old, new), (new, old)):
+        found = merge_trees(
+            SourceTree.of({"a.py": source}), SourceTree.of({"a.py": target}), {"a.py": old}.get
+        )
+        outcomes = {(each.side, each.key): each.outcome for each in found.files[0].decisions}
+        kept_by = Side.SOURCE if source == old else Side.TARGET
+        expected = Outcome.WAITING if kept_by is Side.SOURCE else Outcome.KEPT
+        assert outcomes[kept_by, "second"] is expected
 
 
 def nothing(path: str) -> None:

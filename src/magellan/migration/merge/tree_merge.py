@@ -178,26 +178,42 @@ def _both(
         return MergedFile(path=path, relation=FileRelation.IDENTICAL, decisions=decisions), ()
     base = base_of(path)
     mode = target.entries[path].mode
-    if base is not None and base == theirs:
+    if base == theirs and not _gone(theirs, mine, path):
         result = MergedFile(
             path=path,
             relation=FileRelation.SOURCE_CONTAINS,
             result=mine,
             mode=mode,
-            decisions=_decisions(mine, path, Side.SOURCE, Outcome.KEPT, "only the source changed the file"),
+            decisions=_of_both(mine, theirs, path, "only the source changed the file"),
             notes=("only the source changed the file since the common ancestor",),
         )
         return result, ()
-    if base is not None and base == mine:
+    if base == mine and not _gone(mine, theirs, path):
         return MergedFile(
             path=path,
             relation=FileRelation.TARGET_CONTAINS,
-            decisions=_decisions(theirs, path, Side.TARGET, Outcome.KEPT, "only the target changed the file"),
+            decisions=_of_both(mine, theirs, path, "only the target changed the file"),
             notes=("only the target changed the file since the common ancestor",),
         ), ()
     if not path.endswith((".py", ".pyi", ".pyw")):
         return _waiting(path, mine, theirs, base or b"", "both have it, and differently"), ()
     return _modules(path, mine, theirs, base, mode)
+
+
+def _gone(before: bytes, after: bytes, path: str) -> set[str]:
+    """Definitions that one side took away since the ancestor, which the other still has: they are looked at singly."""
+    keys = [
+        {each.key for each in _decisions(content, path, Side.SOURCE, Outcome.KEPT, "")}
+        for content in (before, after)
+    ]
+    return {key for key in keys[0] - keys[1] if not key.startswith("line ")}
+
+
+def _of_both(mine: bytes, theirs: bytes, path: str, why: str) -> tuple[Decision, ...]:
+    return (
+        *_decisions(mine, path, Side.SOURCE, Outcome.KEPT, why),
+        *_decisions(theirs, path, Side.TARGET, Outcome.KEPT, why),
+    )
 
 
 def _modules(
