@@ -131,8 +131,8 @@ class Fault:
     """What goes wrong with a tool, and how often.
 
     late: it is done, and told long after. lost: it is done, and the connection breaks. unsent: the connection breaks
-    before. says: it answers that it did not. limited: the same, for being asked too often. strange: an answer of another
-    shape than the tool's.
+    before. says: it answers that it did not. limited: the same, for being asked too often. strange: the answer has
+    another shape than the tool's.
     """
 
     tool: str

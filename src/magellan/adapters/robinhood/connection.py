@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from magellan.adapters.missing_extra import extra_missing
@@ -192,6 +194,7 @@ class Connection:
                 http = await stack.enter_async_context(
                     httpx2.AsyncClient(
                         auth=self._auth(),
+                        verify=_certificates(),
                         timeout=self._access.answer_s,
                         event_hooks={"response": [self._note_date]},
                     )
@@ -246,6 +249,14 @@ class Connection:
         from urllib.parse import urlsplit
 
         return urlsplit(self._access.server).hostname or ""
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom we believe; read once per process, since that takes longer than all the rest of a connection."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def _in_words(error: BaseException) -> MagellanError:
