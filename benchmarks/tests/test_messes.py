@@ -27,13 +27,13 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 def test_a_flat_mess_is_put_in_order_and_taken_back_to_the_byte(tmp_path: Path, command: Command) -> None:
     root = tmp_path / "flat"
     root.mkdir()
-    make_flat(root, modules=24)
+    make_flat(root, modules=20)
     found = restructured(root, command)
     assert (found.worse, found.same_after_rollback) == ((), True)
     assert found.imports_after["missing"] == found.imports_before["missing"]
-    assert found.broken >= 5
+    assert found.broken >= 4
     assert 0 < found.can_be_imported[0] < found.can_be_imported[1]
-    assert found.moves >= 20
+    assert found.moves >= 18
 
 
 def test_a_doubled_package_is_made_one_and_put_in_order_and_comes_back(
