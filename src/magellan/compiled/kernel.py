@@ -72,7 +72,8 @@ class Kernel(Part):
         native = self._native.get(kinds)
         if native is None:
             with _one_at_a_time:
-                native = self._native[kinds] = self._made(kinds, arguments)
+                native = self._native.get(kinds) or self._made(kinds, arguments)
+                self._native[kinds] = native
         return native(*arguments)
 
     def _made(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Callable[..., Any]:
