@@ -13,32 +13,36 @@ Command = Callable[..., tuple[int, str, str]]
 DAYS = 260
 
 
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.chdir(tmp_path)
-        code = run(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    assert call("init", "--no-sample")[0] == 0
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with daily bars of two symbols that move together."""
+    folder = tmp_path_factory.mktemp("regimes")
+    assert run(["init", str(folder), "--no-sample"]) == 0
     together = np.random.default_rng(1).standard_normal(DAYS)
     for seed, symbol in enumerate(("AAA", "BBB")):
         own = np.random.default_rng(10 + seed).standard_normal(DAYS)
         close = 100.0 * np.exp(0.01 * np.cumsum(together + 0.3 * own))
         days = np.datetime64("2024-01-01") + np.arange(DAYS)
-        rows = (
-            f"{day},{price:.4f},{price:.4f},{price:.4f},{price:.4f},1000"
-            for day, price in zip(days, close, strict=True)
+        prices = (",".join([f"{price:.4f}"] * 4) for price in close)
+        rows = (f"{day},{four},1000" for day, four in zip(days, prices, strict=True))
+        (folder / f"{symbol}_1day.csv").write_text(
+            "\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n"
         )
-        (tmp_path / f"{symbol}_1day.csv").write_text(
-            "timestamp,open,high,low,close,volume\n" + "\n".join(rows) + "\n"
-        )
-        imported = call(
-            "data", "import", f"{symbol}_1day.csv", "--symbol", symbol, "--timeframe", "1Day", "--vendor", "desk",
-            "--hours", "regular", "--calendar", "24/7", "--timezone", "UTC",
-        )  # fmt: skip
-        assert imported[0] == 0, imported
+    imported = [
+        "data", "import", str(folder / "AAA_1day.csv"), str(folder / "BBB_1day.csv"), "--timeframe", "1Day",
+        "--vendor", "desk", "--hours", "regular", "--calendar", "24/7", "--timezone", "UTC", "--workspace", str(folder),
+    ]  # fmt: skip
+    assert run(imported) == 0
+    return folder
+
+
+@pytest.fixture
+def command(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run([*arguments, "--workspace", str(workspace)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
     return call
 
 
