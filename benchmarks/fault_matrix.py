@@ -333,8 +333,8 @@ async def campaign(ground: Ground, minutes: float, seed: int, most: int) -> Coun
         if how == "new":
             trading = new
         found[how if how in ("new", "old", "old, by --undo") else "WRONG"] += 1
-        if how not in ("new", "old", "old, by --undo"):
-            print(f"WRONG: {fault}, at {step[0]} {step[1]}: {how}", flush=True)
+        print(f"{fault}, at {step[0]} {step[1]}: {how}", flush=True)
+        if found["WRONG"]:
             break  # the next cell begins from a sound state, or means nothing
     return found
 
@@ -349,6 +349,7 @@ def main() -> int:
     parser.add_argument("--cells", type=int, default=len(STEPS) * len(FAULTS))
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # what it has started is ended all the same
     bench = Bench()
     with tempfile.TemporaryDirectory(prefix="magellan-faults-") as folder, ssh_server(Path(folder)) as door:
         root = Path(folder) / "ws"
