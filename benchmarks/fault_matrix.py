@@ -349,7 +349,9 @@ def main() -> int:
     parser.add_argument("--cells", type=int, default=len(STEPS) * len(FAULTS))
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # what it has started is ended all the same
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit(143)
+    )  # what it has started is ended all the same
     bench = Bench()
     with tempfile.TemporaryDirectory(prefix="magellan-faults-") as folder, ssh_server(Path(folder)) as door:
         root = Path(folder) / "ws"

@@ -30,7 +30,9 @@ class Heartbeat:
     exceptions: int
     backlog: int  # events that wait
     answers_awaited: int
-    lease_lapsed: str = ""  # why nothing is entered for want of the host's lease; "": it holds, or none is asked for
+    lease_lapsed: str = (
+        ""  # why nothing is entered for want of the host's lease; "": it holds, or none is asked for
+    )
     broker_answers: int = 0  # so far in this session, errors among them
     broker_errors: int = 0  # no answer, or one that the broker could not give
     equity_usd: float | None = None  # as the broker last told it; None: it did not
