@@ -153,7 +153,9 @@ def _entry_points(before: Scan, after: Scan, renames: Renames, shims: Sequence[S
 
     expected = {(renames.new_path(path), by) for path, by in of(before)}
     moved_by = {(path, renames.new_path(by.partition(":")[0])) for path, by in expected}
-    stands_for = {shim.path: renames.new_path(shim.path) for shim in shims}  # the old path starts the new file
+    stands_for = {
+        shim.path: renames.new_path(shim.path) for shim in shims
+    }  # the old path starts the new file
     found = {(stands_for.get(path, path), by.partition(":")[0]) for path, by in of(after)}
     worse = [f"{path}, started by {by}, is not found any more" for path, by in sorted(moved_by - found)]
     if after.activation is not None and before.activation is not None:
