@@ -29,7 +29,7 @@ FolderArgument = Annotated[
     Path | None, typer.Argument(metavar="[DIR]", help="The project's folder; default: this one.")
 ]
 _PARSING: Final = 10  # looking through Python takes so much longer than through other text
-_WORTH_PROCESSES: Final = 60_000_000  # bytes; one or two seconds of one core's time
+_WORTH_PROCESSES: Final = 200_000_000  # bytes; about four seconds of one core's time
 NoGitOption = Annotated[
     bool, typer.Option("--no-git", help="Leave git out of it: no clean tree is asked for, nothing is staged.")
 ]
