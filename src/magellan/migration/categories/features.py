@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Final
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _STOP: Final = frozenset(
@@ -20,6 +22,7 @@ _STOP: Final = frozenset(
     returns param raises class def name names
     """.split()  # noqa: SIM905  (a list of quoted words is harder to read)
 )
+_NAMELESS: Final = (ast.Constant, ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
 _FIRST_SENTENCES: Final = 600  # characters of a docstring
 
 
@@ -55,32 +58,32 @@ def features(path: str, text: str, tree: ast.Module | None) -> frozenset[str]:
 def _of_tree(tree: ast.Module, found: set[str]) -> None:
     identifiers: set[str] = set()
     functions = classes = 0
-    for node in ast.walk(tree):
-        match node:
-            case ast.ClassDef():
-                classes += 1
-                found.update(f"def:{word}" for word in words(node.name))
-                for base in node.bases:
-                    last = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
-                    found.update(f"base:{word}" for word in words(last))
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                functions += 1
-                found.update(f"def:{word}" for word in words(node.name))
-                if node.name.startswith("test"):
-                    found.add("form:tests")
-            case ast.Name():
-                identifiers.add(node.id)
-            case ast.Attribute():
-                identifiers.add(node.attr)
-            case ast.arg() | ast.keyword():
-                identifiers.add(node.arg or "")
-            case ast.alias():
-                identifiers.add(node.name.rpartition(".")[2])
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+    for node in _that_name(tree):
+        kind = type(node)
+        if kind is ast.Name:
+            identifiers.add(node.id)
+        elif kind is ast.Attribute:
+            identifiers.add(node.attr)
+        elif kind is ast.arg or kind is ast.keyword:
+            identifiers.add(node.arg or "")
+        elif kind is ast.alias:
+            identifiers.add(node.name.rpartition(".")[2])
+        elif kind is ast.ClassDef:
+            classes += 1
+            found.update(f"def:{word}" for word in words(node.name))
+            for base in node.bases:
+                last = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+                found.update(f"base:{word}" for word in words(last))
+        elif kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+            functions += 1
+            found.update(f"def:{word}" for word in words(node.name))
+            if node.name.startswith("test"):
+                found.add("form:tests")
+        if kind is ast.Module or kind is ast.ClassDef or kind is ast.FunctionDef:
             doc = ast.get_docstring(node, clean=False)
             if doc:
                 found.update(f"doc:{word}" for word in words(doc[:_FIRST_SENTENCES]))
-    found.update(f"word:{word}" for each in identifiers for word in words(each))
+    found.update(f"word:{word}" for each in identifiers for word in _words_of_identifier(each))
     if is_script(tree):
         found.add("form:main")
     if not functions and not classes:
@@ -89,6 +92,26 @@ def _of_tree(tree: ast.Module, found: set[str]) -> None:
         found.add("form:values")
     elif not classes:
         found.add("form:functions")
+
+
+@lru_cache(maxsize=50_000)
+def _words_of_identifier(name: str) -> tuple[str, ...]:
+    """The same names stand in many files of a tree."""
+    return tuple(words(name))
+
+
+def _that_name(tree: ast.Module) -> Iterator[Any]:
+    """Every node but those that name nothing, in no order: `ast.walk` took half of a scan."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if type(value) is list:
+                waiting.extend([each for each in value if isinstance(each, ast.AST)])
+            elif isinstance(value, ast.AST) and not isinstance(value, _NAMELESS):
+                waiting.append(value)
 
 
 def is_script(tree: ast.Module) -> bool:

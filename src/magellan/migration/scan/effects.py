@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,6 +50,7 @@ _KINDS: Final[dict[str, EffectKind]] = {
         EffectKind.GLOBAL),
     **dict.fromkeys(("sys.exit", "exit", "quit", "os._exit"), EffectKind.EXIT),
 }  # fmt: skip
+_WITHOUT_CALLS: Final = (ast.Constant, ast.Name, ast.expr_context)
 _HARMLESS: Final = frozenset(
     {"TypeVar", "NewType", "namedtuple", "getLogger", "Path", "compile", "super", "dataclass", "register"}
 )
@@ -102,12 +104,15 @@ def _calls(value: ast.expr, line: int, *, bare: bool) -> Iterator[Effect]:
 
 def _carried_out(value: ast.expr) -> Iterator[ast.AST]:
     """The nodes of an expression, without what a lambda keeps for later."""
-    waiting: list[ast.AST] = [value]
+    waiting: deque[ast.AST] = deque([value])
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.popleft()
         yield node
         if not isinstance(node, ast.Lambda):
-            waiting.extend(ast.iter_child_nodes(node))
+            # Nothing is called in a number, and tables hold thousands of them.
+            waiting.extend(
+                [each for each in ast.iter_child_nodes(node) if not isinstance(each, _WITHOUT_CALLS)]
+            )
 
 
 def _kind(name: str) -> EffectKind | None:
