@@ -106,7 +106,7 @@ async def flatten(
     if account.terms is None:
         raise FixInput(
             f"{account.ledger} is no account at a broker: there is nothing to leave",
-            next_step="name an account of magellan.toml with --account",
+            next_step="name an account of magellan.toml",
         )
     holder = around.ledger.holder(account.ledger)
     if holder is None:
