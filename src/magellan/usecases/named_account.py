@@ -56,4 +56,6 @@ def named_account(settings: WorkspaceSettings, ledger: Ledger, named: str | None
             "magellan.toml names no account, and the ledger is empty",
             next_step="write a section [accounts.NAME] into magellan.toml; docs/guides/running.md shows one",
         )
-    raise FixInput(f"there are several accounts: {known}", next_step="say which: --account, or `account` over HTTP")
+    raise FixInput(
+        f"there are several accounts: {known}", next_step="say which: --account, or `account` over HTTP"
+    )
