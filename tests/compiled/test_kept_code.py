@@ -36,18 +36,26 @@ def copy_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def doubled_in_a_process(tmp_path: Path) -> str:
+    (told,) = doubled_in_processes(tmp_path, 1)
+    return told
+
+
+def doubled_in_processes(tmp_path: Path, count: int) -> list[str]:
+    """What each of them prints; all begin at once."""
     script = tmp_path / "doubled.py"
     script.write_text(DOUBLED)
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    asked = subprocess.run(
-        [sys.executable, script], env=environment, capture_output=True, text=True, check=False
-    )
-    assert asked.returncode == 0, asked.stderr
-    return asked.stdout.strip()
+    asked = [
+        subprocess.Popen([sys.executable, script], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(count)
+    ]
+    told = [process.communicate()[0].strip() for process in asked]
+    assert [process.returncode for process in asked] == [0] * count
+    return told
 
 
 def kept_files(tmp_path: Path) -> list[Path]:
-    return [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    return list((tmp_path / "cache").rglob("*.kernel"))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +111,12 @@ def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_second_process_runs_the_code_of_the_first_without_numba(compiled_once):
     assert doubled_in_a_process(compiled_once) == "[2.0, 4.0, 8.0] False"
+
+
+def test_of_processes_that_begin_at_once_one_compiles_and_the_others_wait_for_it(tmp_path):
+    assert sorted(doubled_in_processes(tmp_path, 3)) == ["[2.0, 4.0, 8.0] False"] * 2 + [
+        "[2.0, 4.0, 8.0] True"
+    ]
 
 
 @pytest.mark.parametrize("left", [0, 30, -200])

@@ -7,12 +7,15 @@ processor.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import platform
 import shutil
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +31,8 @@ _WITH_KERNELS: Final = ("backtest", "compiled", "indicators", "regime", "strateg
 _COMPILED_IN: Final = frozenset({"records.py", "fill_model.py"})
 _MARKS: Final = (b"@kernel", b"kernel_part(", b"in_kernels(")
 _KEPT_FOLDERS: Final = 4
+_WAITS_S: Final = 60.0
+_LOOKS_EVERY_S: Final = 0.02
 _DIGEST_BYTES: Final = 16
 
 
@@ -91,8 +96,30 @@ def read(name: str, kinds: tuple[Any, ...]) -> Code | None:
     return Code(returns=tuple(told["returns"]), form=form) if can_link(form) else None
 
 
+@contextmanager
+def alone(name: str, kinds: tuple[Any, ...]) -> Iterator[None]:
+    """Let one process at a time make a kernel: the others wait, and find it kept.
+
+    They wait for a minute at most: whoever makes it may have been stopped in the middle.
+    """
+    path = _file(name, kinds).with_suffix(".lock")
+    with ExitStack() as held:
+        with suppress(OSError):  # where nothing can be kept, each makes its own
+            if not path.parent.exists():
+                _make_room(path.parent)
+            lock = held.enter_context(path.open("wb"))
+            until_s = time.monotonic() + _WAITS_S
+            while time.monotonic() < until_s:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(_LOOKS_EVERY_S)
+        yield
+
+
 def keep(name: str, kinds: tuple[Any, ...], code: Code) -> None:
-    """Write the code for the processes to come. Where that is not possible each of them compiles for itself."""
+    """Write the code for the processes to come, with `alone`. Where that is not possible each compiles for itself."""
     path = _file(name, kinds)
     form = code.form
     told: dict[str, Any] = {"returns": code.returns}
@@ -102,8 +129,6 @@ def keep(name: str, kinds: tuple[Any, ...], code: Code) -> None:
         told |= {"symbol": form.symbol, "needs": form.needs}
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     try:
-        if not path.parent.exists():
-            _make_room(path.parent)
         written = json.dumps(told).encode() + b"\n" + form.content
         unfinished.write_bytes(_digest(written) + written)
         unfinished.replace(path)

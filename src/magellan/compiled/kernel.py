@@ -80,10 +80,13 @@ class Kernel(Part):
         name = f"{self.function.__module__}.{self.function.__qualname__}"
         code = kept_code.read(name, kinds)
         if code is None:
-            from magellan.compiled.numba_compiler import compiled
+            with kept_code.alone(name, kinds):
+                code = kept_code.read(name, kinds)  # somebody else may have made it meanwhile
+                if code is None:
+                    from magellan.compiled.numba_compiler import compiled
 
-            code = compiled(self.dispatcher, arguments)
-            kept_code.keep(name, kinds, code)
+                    code = compiled(self.dispatcher, arguments)
+                    kept_code.keep(name, kinds, code)
         return machine_code.function(code, arguments)
 
 
