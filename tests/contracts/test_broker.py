@@ -1,7 +1,7 @@
 """What every broker must do (`ports/broker.py`): Alpaca's, at a real exchange whose wire is broken on purpose."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,7 @@ from magellan.trading.order import (
     OrderStatus,
     OrderType,
 )
+from streams import until
 
 T = TypeVar("T")
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
@@ -374,18 +375,6 @@ def test_reads_may_lag_behind_what_was_accepted(there: Client, access: AlpacaAcc
 
 
 # --- The stream -----------------------------------------------------------------------------------------------
-
-
-async def until(
-    told: AsyncIterator[OrderEvent | StreamUp | StreamDown], is_last: Callable[[Any], bool]
-) -> list[Any]:
-    """Everything that the stream tells, up to the first that is the last."""
-    found = []
-    async for each in told:
-        found.append(each)
-        if is_last(each):
-            return found
-    raise AssertionError(f"the stream ended after {found}")
 
 
 def is_up(each: object) -> bool:

@@ -1,7 +1,7 @@
 """Alpaca's live bars at a real exchange over loopback: the stream of minute bars, and the history before them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from magellan.errors import FixInput, TryAgain
 from magellan.exchange.server.background import exchange_in_background
 from magellan.ports.live_bars import FeedDown, FeedUp, LiveBar, TradingStatus
 from magellan.trading.timeframe import DAY, HOUR, MINUTE
+from streams import until
 
 T = TypeVar("T")
 OPEN = datetime(2024, 3, 11, 13, 30, tzinfo=UTC)
@@ -56,16 +57,6 @@ def with_bars(
             await bars.close()
 
     return asyncio.run(worked())
-
-
-async def until(told: AsyncIterator[Any], is_last: Callable[[Any], bool]) -> list[Any]:
-    """Everything that the stream tells, up to the first that is the last."""
-    found = []
-    async for each in told:
-        found.append(each)
-        if is_last(each):
-            return found
-    raise AssertionError(f"the stream ended after {found}")
 
 
 def is_up(each: object) -> bool:

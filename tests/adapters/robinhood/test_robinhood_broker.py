@@ -2,7 +2,7 @@
 cannot is said. Against a server on this machine: the real one has never been met."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,7 @@ from magellan.trading.order import (
     OrderType,
     TimeInForce,
 )
+from streams import until
 
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 BUY = OrderRequest(client_order_id="mg1-one", symbol="AAPL", side=OrderSide.BUY, quantity=Decimal(10))
@@ -512,18 +513,6 @@ def test_two_of_ours_that_are_alike_are_told_apart_by_their_answers(there: Stand
 
 
 # --- Events ---------------------------------------------------------------------------------------------------
-
-
-async def until(
-    told: AsyncIterator[OrderEvent | StreamUp | StreamDown], is_last: Callable[[Any], bool]
-) -> list[Any]:
-    """Everything that is told, up to the first that is the last."""
-    found = []
-    async for each in told:
-        found.append(each)
-        if is_last(each):
-            return found
-    raise AssertionError(f"the events ended after {found}")
 
 
 def is_up(each: object) -> bool:
