@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import random
@@ -156,7 +157,31 @@ def test_the_ledger_alone_is_put_over_the_newest_whole_backup(desk: Path, call: 
     assert contents(tmp_path / "back")["prod/bear_trap/strategy.py"] == b"# a strategy\n"
 
 
-def test_a_backup_that_was_killed_leaves_the_next_one_alone(desk: Path, call: Call, tmp_path: Path) -> None:
+@pytest.fixture
+def overheard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file in which every call of restic leaves its arguments and its environment."""
+    real, heard, folder = shutil.which("restic"), tmp_path / "heard", tmp_path / "bin"
+    folder.mkdir()
+    (folder / "restic").write_text(f'#!/bin/sh\n{{ echo "$@"; env; }} >> {heard}\nexec {real} "$@"\n')
+    (folder / "restic").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return heard
+
+
+@pytest.fixture
+def orphans_stay() -> Iterator[None]:
+    """Children of a killed child fall to this process, which reaps them when it likes, as a container's first does."""
+    adopts = ctypes.CDLL(None, use_errno=True).prctl
+    PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+    assert adopts(PR_SET_CHILD_SUBREAPER, 1) == 0
+    yield
+    assert adopts(PR_SET_CHILD_SUBREAPER, 0) == 0
+
+
+@pytest.mark.usefixtures("orphans_stay")
+def test_a_backup_that_was_killed_leaves_the_next_one_alone(
+    desk: Path, call: Call, tmp_path: Path, overheard: Path
+) -> None:
     (desk / "data/more.parquet").write_bytes(random.Random(2).randbytes(30_000_000))
     process = subprocess.Popen(
         [sys.executable, "-m", "magellan", "backup", "create"],
@@ -165,11 +190,25 @@ def test_a_backup_that_was_killed_leaves_the_next_one_alone(desk: Path, call: Ca
     locks = tmp_path / "backups/locks"
     while not any(locks.iterdir()) and process.poll() is None:
         time.sleep(0.005)  # until restic is at work: the kill has to meet it in the middle
-    for pid in [*_children(process.pid), process.pid]:
+    restic = _children(process.pid)
+    for pid in [*restic, process.pid]:
         os.kill(pid, signal.SIGKILL)
     process.wait()
     assert any(locks.iterdir()), "it left its lock"
-    assert call("backup", "create")[0] == 0
+
+    def reap() -> None:
+        while overheard.read_text().count(" unlock\n") < 2:
+            time.sleep(0.05)
+        for pid in restic:
+            os.waitpid(pid, 0)
+
+    late = threading.Thread(target=reap)
+    late.start()  # until it is reaped the killed one looks alive to the next
+    code, _, err = call("backup", "create")
+    with overheard.open("a") as heard:
+        heard.write(" unlock\n" * 2)  # where nobody asked, the thread has to end all the same
+    late.join()
+    assert code == 0, err
     code, _, err = call("backup", "verify")
     assert code == 0, err
 
@@ -213,17 +252,6 @@ def test_a_restore_that_was_killed_leaves_nothing_and_is_gone_on_with(
     assert code == 0, err
     assert not (tmp_path / ".back.restoring").exists()
     assert call("audit", "verify", "--workspace", str(into))[0] == 0
-
-
-@pytest.fixture
-def overheard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file in which every call of restic leaves its arguments and its environment."""
-    real, heard, folder = shutil.which("restic"), tmp_path / "heard", tmp_path / "bin"
-    folder.mkdir()
-    (folder / "restic").write_text(f'#!/bin/sh\n{{ echo "$@"; env; }} >> {heard}\nexec {real} "$@"\n')
-    (folder / "restic").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    return heard
 
 
 def test_the_passphrase_is_in_no_argument_log_or_file(

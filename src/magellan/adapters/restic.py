@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import SecretStr
 
@@ -22,8 +22,15 @@ from magellan.errors import AskOperator, FixInput, MagellanError, TryAgain
 from magellan.ledger.known_secrets import KnownSecrets
 from magellan.ports.backup import BackupMade, NoBackups, Snapshot
 
+WAITS_FOR_LOCK_S: Final = 20.0
 INSTALL: Final = "install it: `apt install restic`, `dnf install restic` or `brew install restic`"
 _UNREACHABLE: Final = ("dial tcp", "connection re", "no such host", "i/o timeout", "unable to start the sftp")
+
+_Told = TypeVar("_Told")
+
+
+class _InUse(TryAgain):
+    """Another process holds a lock at the destination."""
 
 
 class Restic:
@@ -70,17 +77,22 @@ class Restic:
         """See the port."""
         began = datetime.now(UTC)
         names = [str(path.relative_to(root)) for path in paths]
-        summary: dict[str, Any] | None = None
         excluded = [f"--exclude={each}" for each in self._exclude]
-        with self._started("backup", "--json", "--tag", tag, *excluded, "--", *names, cwd=root) as lines:
-            for line in lines:
-                told = _json(line)
-                if told.get("message_type") == "status":
-                    on_progress(float(told.get("percent_done", 0.0)))
-                elif told.get("message_type") == "summary":
-                    summary = told
-        if summary is None:
-            raise AskOperator(f"restic did not say what it backed up to {self.place}")
+
+        def backed_up() -> dict[str, Any]:
+            summary: dict[str, Any] | None = None
+            with self._started("backup", "--json", "--tag", tag, *excluded, "--", *names, cwd=root) as lines:
+                for line in lines:
+                    told = _json(line)
+                    if told.get("message_type") == "status":
+                        on_progress(float(told.get("percent_done", 0.0)))
+                    elif told.get("message_type") == "summary":
+                        summary = told
+            if summary is None:
+                raise AskOperator(f"restic did not say what it backed up to {self.place}")
+            return summary
+
+        summary = self._when_free(backed_up)
         return BackupMade(
             snapshot_id=str(summary["snapshot_id"])[:8],
             at=began,
@@ -106,7 +118,7 @@ class Restic:
 
     def verify(self) -> None:
         """See the port."""
-        self._run_alone("check", "--read-data")
+        self._run("check", "--read-data")
 
     def restore(self, snapshot_id: str, into: Path) -> None:
         """See the port."""
@@ -115,22 +127,36 @@ class Restic:
     def forget(self, *, keep: Mapping[str, int]) -> int:
         """See the port. Of each tag by itself, so that the ledger's many do not push out the whole ones."""
         terms = [f"--keep-{span}={count}" for span, count in keep.items() if count]
-        told = self._run_alone("forget", "--json", "--group-by", "tags", *terms, "--prune")
+        told = self._run("forget", "--json", "--group-by", "tags", *terms, "--prune")
         groups: list[dict[str, Any]] = next(
             (json.loads(line) for line in told.splitlines() if line.startswith("[")), []
         )
         return sum(len(group["remove"] or ()) for group in groups)
 
-    def _run_alone(self, *arguments: str) -> str:
-        """Something that takes nobody beside it."""
-        try:
-            return self._run(*arguments)
-        except TryAgain:
-            # A lock that a killed one left is removed; one of a process that lives stays, and this fails again.
-            self._run("unlock")
-            return self._run(*arguments)
-
     def _run(self, *arguments: str) -> str:
+        return self._when_free(lambda: self._run_once(*arguments))
+
+    def _when_free(self, work: Callable[[], _Told]) -> _Told:
+        """Do it; where another process holds a lock that forbids it, wait a while for that one.
+
+        `unlock` removes the lock of a killed process, but not before that one has been reaped: until then it
+        looks alive to restic, and the first process of a container may take seconds to reap it.
+        """
+        import tenacity
+
+        def unlock(_: tenacity.RetryCallState) -> None:
+            self._run_once("unlock")
+
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_InUse),
+            stop=tenacity.stop_after_delay(WAITS_FOR_LOCK_S),
+            wait=tenacity.wait_exponential(multiplier=0.25, max=4),
+            before_sleep=unlock,
+            reraise=True,
+        )
+        return attempts(work)
+
+    def _run_once(self, *arguments: str) -> str:
         with self._started(*arguments) as lines:
             return "".join(lines)
 
@@ -190,7 +216,7 @@ class Restic:
         if any(each in words for each in _UNREACHABLE):
             return TryAgain(f"{self.place} cannot be reached: {last}")
         if "already locked" in words:
-            return TryAgain(f"{self.place} is in use by another backup: {last}")
+            return _InUse(f"{self.place} is in use by another backup")
         return AskOperator(
             f"restic {verb} failed at {self.place}: {last}",
             kept="every backup that was whole before",
