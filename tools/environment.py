@@ -153,7 +153,9 @@ def install(name: str) -> None:
     began = time.monotonic()
     pip: list[str | Path] = [VENV_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     failed = "the packages could not be installed; see the lines above. Nothing outside .venv was touched."
-    carry_out([*pip, "--require-hashes", "-r", LOCKS[name]], otherwise=failed)
+    carry_out([*pip, "--no-compile", "--require-hashes", "-r", LOCKS[name]], otherwise=failed)
+    # pip would compile on one core. What does not compile is a template, or for another Python: pip lets it be, too.
+    works([VENV_PYTHON, "-m", "compileall", "-qq", "-j", "0", VENV / "lib"])
     # Everything this needs is in the lock, so nothing may be fetched here.
     carry_out([*pip, "--no-deps", "--no-build-isolation", "--no-index", "-e", ROOT], otherwise=failed)
     say(f"installed in {time.monotonic() - began:.0f} s")
