@@ -1,0 +1,169 @@
+"""A fault at every step of a roll-out, on hosts with real processes, keepers, files and connections.
+
+    .venv/bin/python -m benchmarks.faults --target local --minutes 4 --kept FILE
+    .venv/bin/python -m benchmarks.faults --target ssh --minutes 4 --kept FILE --share 2/3
+    .venv/bin/python -m benchmarks.faults --kept FILE
+
+20 faults at 12 steps. Cells that FILE has are not run again, so a campaign is run in slices, several at once where each
+takes its share of the cells. Without a target: what the cells in FILE come to.
+
+    local      this machine and its supervisord
+    ssh        the same over a real SSH connection on loopback
+    compose    containers of a Docker engine in a network of its own (root)
+    aws        Systems Manager that runs what it is sent, S3, and one process for each call
+
+A cell that ends in another way than whole is kept as well, with what was wrong; the exit code is then 1.
+docs/guides/hosts.md has the newest figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from benchmarks.faults.ground import Ground, local, ssh  # noqa: E402
+from benchmarks.faults.matrix import CELLS, Cell  # noqa: E402
+from benchmarks.faults.rollout import SOUND, Rollout, first_release  # noqa: E402
+from magellan.errors import MagellanError  # noqa: E402
+
+
+def _compose() -> AbstractContextManager[Ground]:
+    from benchmarks.faults.containers import compose
+
+    return compose()
+
+
+def _aws() -> AbstractContextManager[Ground]:
+    from benchmarks.faults.cloud import aws
+
+    return aws()
+
+
+TARGETS: dict[str, Callable[[], AbstractContextManager[Ground]]] = {
+    "local": local,
+    "ssh": ssh,
+    "compose": _compose,
+    "aws": _aws,
+}
+
+
+class Kept:
+    """The cells that were run, a line each."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def all(self) -> list[dict[str, Any]]:
+        """Oldest first."""
+        if not self._file.exists():
+            return []
+        return [json.loads(line) for line in self._file.read_text().splitlines()]
+
+    def add(self, target: str, cell: Cell, *, how: str, met: bool, took_s: float) -> None:
+        """One more."""
+        told = {"target": target, "cell": cell.name, "how": how, "met": met, "took_s": round(took_s, 1)}
+        with open(self._file, "a") as file:
+            file.write(json.dumps(told) + "\n")
+
+    def names(self, target: str) -> set[str]:
+        """Of the cells that were run on that target."""
+        return {each["cell"] for each in self.all() if each["target"] == target}
+
+
+def table(kept: Kept) -> str:
+    """How many cells ended how, per target."""
+    found: dict[str, Counter[str]] = {}
+    for each in kept.all():
+        how = each["how"] if each["how"] in SOUND else "WRONG"
+        found.setdefault(each["target"], Counter())[how] += 1
+    columns = (*SOUND, "WRONG")
+    lines = [f"{'target':<10}{'cells':>8}" + "".join(f"{each:>16}" for each in columns)]
+    for target, counts in found.items():
+        lines.append(f"{target:<10}{counts.total():>8}" + "".join(f"{counts[each]:>16}" for each in columns))
+    return "\n".join(lines)
+
+
+async def slice_of(target: str, cells: list[Cell], kept: Kept, ground: Ground, until_s: float) -> int:
+    """Run cells until time is over or one is unsound: the next one would not begin from a sound state.
+
+    Gives how many were run.
+    """
+    await first_release(ground, ground.sources)
+    trading = 0
+    for count, cell in enumerate(cells):
+        if time.monotonic() > until_s:
+            return count
+        began_s = time.monotonic()
+        rollout = Rollout(ground, ground.releases[1 - trading], cell)
+        try:
+            how = await rollout.run()
+        except (MagellanError, AssertionError, OSError, RuntimeError, ValueError) as error:
+            how = f"{type(error).__name__}: {error}"  # a cell that ends so is a finding
+        trading = 1 - trading if how == "new" else trading
+        kept.add(target, cell, how=how, met=rollout.faulty.met, took_s=time.monotonic() - began_s)
+        print(f"{time.monotonic() - began_s:5.1f} s  {cell.name}: {how}", flush=True)
+        if how not in SOUND:
+            return count + 1
+    return len(cells)
+
+
+def run(target: str, cells: list[Cell], kept: Kept, minutes: float) -> bool:
+    """Whether every cell that was run is sound."""
+    until_s, sound = time.monotonic() + 60 * minutes, True
+    while cells and time.monotonic() < until_s:
+        with TARGETS[target]() as ground:
+            done = asyncio.run(slice_of(target, cells, kept, ground, until_s))
+        sound = sound and kept.all()[-1]["how"] in SOUND
+        cells = cells[done:]
+    return sound
+
+
+def main() -> int:
+    """Run a slice of the campaign, or say what it came to so far; 1 where a cell ended unsound."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--target", choices=tuple(TARGETS))
+    parser.add_argument("--minutes", type=float, default=4)
+    parser.add_argument("--kept", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--share", default="1/1", metavar="K/N", help="the K-th of N equal parts of the cells"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of the order, so that a slice has a bit of everything"
+    )
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="cells whose name has it, also if they were run"
+    )
+    asked = parser.parse_args()
+    # What it has started is ended all the same.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+    kept, sound = Kept(asked.kept), True
+    if asked.target is not None:
+        cells = list(CELLS)
+        random.Random(asked.seed).shuffle(cells)
+        part, parts = map(int, asked.share.split("/"))
+        done = set() if asked.only else kept.names(asked.target)
+        cells = [
+            each for each in cells[part - 1 :: parts] if each.name not in done and asked.only in each.name
+        ]
+        sound = run(asked.target, cells, kept, asked.minutes)
+    print(table(kept))
+    return 0 if sound else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

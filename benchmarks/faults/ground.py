@@ -1,0 +1,190 @@
+"""What a campaign stands on: a host of one kind, a workspace that deploys to it, and two releases.
+
+The instances are those of tests/lab/hosts: they take the account's ledger and beat, without a market. Their release's
+engine is a few lines that lead to this repository, so that installing one is a matter of milliseconds; everything
+between the plan and the process is the product's own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contracts.ssh_server import ssh_server
+from magellan.adapters.ssh.host import SshHost
+from magellan.deploy.host import Host
+from magellan.plan.actor import Actor
+from magellan.release.artifact import Artifact, packed
+from magellan.release.manifest import LOCK
+from magellan.usecases.prepare_deploy import DeploySources
+from magellan.wiring.hosts import host, supervisor
+from magellan.wiring.records import change_log, plan_journals
+from magellan.wiring.releases import release_store, source_folders
+from magellan.workspace.host_settings import host_settings, host_settings_digest
+from magellan.workspace.target import SshTarget
+from magellan.workspace.workspace import Workspace, WorkspaceSettings
+from release.conftest import Bench
+
+ROOT = Path(__file__).parents[2]
+NAME = "local"
+ACCOUNT = "alpaca-local-PA1"
+ACCOUNTS = '[accounts.staging]\nkind = "local"\nnumber = "PA1"\naddress = "http://127.0.0.1:8970"\n'
+_CONTROLLER = """
+[stages.test]
+account = "staging"
+watch_s = 0
+[deploy]
+ready_within_s = 60
+hand_over_within_s = 40
+healthy_within_s = 40
+"""
+# In place of the engine: the lab's instance, by this repository's own code. A container asks for its health too.
+_ENGINE = f"""import sys
+from pathlib import Path
+
+if sys.argv[1] == "instance":
+    del sys.modules["magellan"]
+    sys.path[:0] = [{str(ROOT / "src")!r}, {str(ROOT / "tests")!r}]
+    from lab.hosts.short_instance import instance
+
+    instance(sys.argv[2], Path(sys.argv[4]))
+"""
+
+
+def now() -> datetime:
+    """As plans ask for it."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Told:
+    """Keeps `ports.notifier.Notifier`, and remembers."""
+
+    severities: list[str] = field(default_factory=list)
+
+    def tell(self, severity: str, text: str, at: datetime) -> None:
+        self.severities.append(severity)
+
+
+@dataclass(kw_only=True)
+class Ground:
+    """One host of a kind. `host` is the way that is tried; `truth` is the same machine, looked at from beside it."""
+
+    workspace: Workspace
+    host: Host
+    truth: Host
+    releases: tuple[Artifact, Artifact]
+    sources: DeploySources
+    told: Told
+    end_keeper: Callable[[], None]
+    heal: Callable[[], None]  # everything runs that was told to run
+
+
+def bench_releases(bench: Bench) -> tuple[Artifact, Artifact]:
+    """Two releases, alike but for their version."""
+    engine = {"engine/magellan/__init__.py": b"", "engine/magellan/__main__.py": _ENGINE.encode(), LOCK: b""}
+    first, second = (
+        bench.release(version=version, files={**engine, "strategy/strategy.py": b"well\n"})
+        for version in ("1.0.0", "1.1.0")
+    )
+    return first, second
+
+
+def ground_of(
+    workspace: Workspace,
+    reached: Host,
+    truth: Host,
+    bench: Bench,
+    *,
+    end_keeper: Callable[[], None],
+    heal: Callable[[], None],
+) -> Ground:
+    """With both releases built."""
+    releases = bench_releases(bench)
+    store = release_store(workspace)
+    for each in releases:
+        store.put("moods", each.manifest.release_id, packed(each), at=now())
+    text = (workspace.root / "magellan.toml").read_text() + _CONTROLLER
+    told = Told()
+    sources = DeploySources(
+        settings=WorkspaceSettings.model_validate(tomllib.loads(text)),
+        store=store,
+        host=lambda name: reached,
+        journals=plan_journals(workspace),
+        changes=change_log(workspace),
+        sources=source_folders(workspace),
+        consent=lambda asked, opened: (),
+        notifier=told,
+        actor=Actor(person="ada", host="desk", pid=os.getpid()),
+        clock=now,
+    )
+    return Ground(
+        workspace=workspace,
+        host=reached,
+        truth=truth,
+        releases=releases,
+        sources=sources,
+        told=told,
+        end_keeper=end_keeper,
+        heal=heal,
+    )
+
+
+def trusting(bench: Bench) -> str:
+    """What a host's magellan.toml says."""
+    return f'{ACCOUNTS}[releases.trusted_keys]\nada = "{bench.key.public_key}"\n'
+
+
+@contextmanager
+def supervised(root: Path) -> Iterator[tuple[Workspace, Host]]:
+    """This machine with a supervisord of the workspace's own, which ends with the block."""
+    workspace = Workspace.at(root)
+    try:
+        yield workspace, host(workspace, NAME, os.environ)
+    finally:
+        supervisor(workspace).shut_down()
+
+
+@contextmanager
+def local() -> Iterator[Ground]:
+    """The target `local`."""
+    bench = Bench()
+    with tempfile.TemporaryDirectory(prefix="magellan-faults-") as folder:
+        (Path(folder) / "magellan.toml").write_text(host_settings(trusting(bench)))
+        with supervised(Path(folder)) as (workspace, here):
+            keeper = supervisor(workspace)
+            yield ground_of(workspace, here, here, bench, end_keeper=keeper.shut_down, heal=keeper.start_all)
+
+
+@contextmanager
+def ssh() -> Iterator[Ground]:
+    """The same over a real SSH connection on loopback, with `magellan host serve` at its end."""
+    bench = Bench()
+    text = host_settings(trusting(bench))
+    with tempfile.TemporaryDirectory(prefix="magellan-faults-") as folder, ssh_server(Path(folder)) as door:
+        root = Path(folder) / "ws"
+        root.mkdir()
+        (root / "magellan.toml").write_text(text)
+        target = SshTarget.model_validate(
+            {
+                "kind": "ssh",
+                "address": "127.0.0.1",
+                "port": door.port,
+                "key": str(door.key),
+                "known_hosts": str(door.known_hosts),
+                "folder": str(root),
+                "environment": sys.prefix,
+                "keeper": "supervisord",
+            }
+        )
+        with supervised(root) as (workspace, here):
+            keeper = supervisor(workspace)
+            there = SshHost(NAME, target, settings=host_settings_digest(text))
+            yield ground_of(workspace, there, here, bench, end_keeper=keeper.shut_down, heal=keeper.start_all)
