@@ -145,13 +145,14 @@ async def be_one(folder: Path, number: int) -> None:
 @contextmanager
 def sending(path: Path) -> Iterator[None]:
     """Write the instant into that file again and again, where it stays when this process is killed."""
-    path.write_bytes(bytes(8))
     over = threading.Event()
-    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 8) as shared:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.truncate(descriptor, 8)
+    with open(descriptor, "r+b") as file, mmap.mmap(file.fileno(), 8) as shared:
 
         def send() -> None:
             while not over.is_set():
-                struct.pack_into("<q", shared, 0, time.monotonic_ns())
+                struct.pack_into("=q", shared, 0, time.monotonic_ns())
                 time.sleep(SENDS_EVERY_S)
 
         sender = threading.Thread(target=send)
@@ -213,7 +214,7 @@ def kill(children: list[subprocess.Popen[bytes]], number: int, folder: Path) -> 
     children[number].wait()
     # What a dead process could not write down: when it sent last. It was alive in that instant, and held the account.
     sent = folder / f"sent-{children[number].pid}"
-    last_ns = struct.unpack("<q", sent.read_bytes())[0] if sent.exists() else 0
+    last_ns = int.from_bytes(sent.read_bytes(), sys.byteorder) if sent.exists() else 0
     with open(folder / f"senders-{number}", "a") as lines:
         lines.write(f"{last_ns} killed {children[number].pid}\n")
     children[number] = start(folder, number)
