@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from magellan.trading.order import OrderEvent
 from magellan.trading.timeframe import SECOND_NS
 
 MS = 1_000_000
+NEVER_NS = 2**63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,7 @@ class World:
     _stream_up_ns: int = 0
     _halts: list[tuple[str, int, int]] = field(default_factory=list)  # symbol, from and to, of all
     _ahead_ns: int = 0  # of the session's time, before the broker's
+    _now: tuple[int, datetime] = (0, instant(0))  # the newest instant that was asked for, in ns and as a time
     touched_inputs: bool = False
 
     # --- Running ----------------------------------------------------------------------------------------------
@@ -120,47 +123,51 @@ class World:
             self.core.advance(self.start_ns)
             self._feed()
             self._start()
-        while True:
-            at_ns = self._next_ns()
-            if at_ns is None or at_ns > until_ns:
-                break
-            self._step(at_ns)
+        while self._step(until_ns):
+            pass
         self.now_ns = max(self.now_ns, until_ns)
         self.core.advance(self.now_ns)
 
-    def _next_ns(self) -> int | None:
-        due = [self._queue[0][0]] if self._queue else []
-        broker = self.core.next_due_ns()
-        if broker is not None:
-            due.append(broker)
-        if self.session is not None and self._wakes:
-            wake_ns = min(self._wakes.values()) - self._ahead_ns
-            due.append(max(wake_ns, self.still_until_ns, self.now_ns))
-        return min(due, default=None)
+    def _step(self, until_ns: int) -> bool:
+        """Let the next thing happen: of those due at one instant the queue's, then the broker's, then a wake.
 
-    def _step(self, at_ns: int) -> None:
-        self.now_ns = max(self.now_ns, at_ns)
-        if self._queue and self._queue[0][0] <= self.now_ns:
+        False: nothing is left to happen until then.
+        """
+        queued_ns = self._queue[0][0] if self._queue else NEVER_NS
+        broker_ns = self.core.next_due_ns()
+        if broker_ns is None:
+            broker_ns = NEVER_NS
+        woken_ns, name = NEVER_NS, ""
+        if self.session is not None and self._wakes:
+            due_ns, name = min((ns, name) for name, ns in self._wakes.items())
+            woken_ns = max(due_ns - self._ahead_ns, self.still_until_ns, self.now_ns)
+        next_ns = min(queued_ns, broker_ns, woken_ns)
+        if next_ns > until_ns:
+            return False
+        self.now_ns = max(self.now_ns, next_ns)
+        if queued_ns <= self.now_ns:
             _, _, kind, payload = heapq.heappop(self._queue)
-            self.core.advance(self.now_ns)
-            self._broker_events()
+            self._advance()
             self._happen(kind, payload)
-            return
-        broker = self.core.next_due_ns()
-        if broker is not None and broker <= self.now_ns:
-            self.core.advance(self.now_ns)
-            self._broker_events()
-            return
-        due = [name for name, ns in self._wakes.items() if ns <= self.now_ns + self._ahead_ns]
-        if self.session is not None and due and self.still_until_ns <= self.now_ns:
-            name = min(due, key=lambda each: (self._wakes[each], each))
+        elif broker_ns <= self.now_ns:
+            self._advance()
+        else:
             del self._wakes[name]
             self.tell(e.Woke(at=self.now, name=name))
+        return True
+
+    def _advance(self) -> None:
+        """Let the broker come up to the present, and send what happened there."""
+        self.core.advance(self.now_ns)
+        self._broker_events()
 
     @property
     def now(self) -> datetime:
         """The present as the session lives it."""
-        return instant(self.now_ns + self._ahead_ns)
+        at_ns = self.now_ns + self._ahead_ns
+        if self._now[0] != at_ns:
+            self._now = (at_ns, instant(at_ns))
+        return self._now[1]
 
     @property
     def skew_s(self) -> float:
@@ -199,7 +206,7 @@ class World:
         elif kind == "event":
             generation, event = payload
             if generation == self._generation:
-                self.tell(replace(event, at=self.now))
+                self.tell(event(at=self.now))
 
     # --- The session ------------------------------------------------------------------------------------------
 
@@ -221,7 +228,7 @@ class World:
                 actions=self.actions,
             )
         )
-        self.later(1 * MS, "event", (self._generation, e.OrdersUp(at=self.now)))
+        self.later(1 * MS, "event", (self._generation, e.OrdersUp))
 
     def _history(self, symbol: str) -> Bars:
         past = self.past[symbol]
@@ -290,15 +297,14 @@ class World:
                 self._change(AnswerTo.CANCEL, name, lambda: self.core.cancel(broker_id))
             case c.LookUp(client_order_id=name):
                 if self._strikes("question_lost"):
-                    event: Any = e.NotTold(at=self.now, why="lost", client_order_id=name)
-                    self._answer(event, 5 * SECOND_NS)
+                    self._answer(partial(e.NotTold, why="lost", client_order_id=name), 5 * SECOND_NS)
                 else:
-                    self._answer(e.LookedUp(at=self.now, client_order_id=name, order=self.core.order(name)))
+                    self._answer(partial(e.LookedUp, client_order_id=name, order=self.core.order(name)))
             case c.AskBroker(since=since):
                 if self._strikes("question_lost"):
-                    self._answer(e.NotTold(at=self.now, why="lost"), 5 * SECOND_NS)
+                    self._answer(partial(e.NotTold, why="lost"), 5 * SECOND_NS)
                 else:
-                    self._answer(e.BrokerTold(at=self.now, facts=self._facts(since)))
+                    self._answer(partial(e.BrokerTold, facts=self._facts(since)))
             case c.WakeAt(at=at, name=name):
                 self._wakes[name] = nanoseconds(at)
             case c.Alert():
@@ -309,17 +315,16 @@ class World:
 
     def _change(self, to: AnswerTo, name: str, act: Callable[[], Any]) -> None:
         self.core.advance(self.now_ns)
+        lost = partial(e.Answered, to=to, client_order_id=name, answer=Unknown(why="lost"))
         if self._strikes("request_lost"):
             self._touch()
-            lost = e.Answered(at=self.now, to=to, client_order_id=name, answer=Unknown(why="lost"))
             self._answer(lost, int(self.chance.uniform(1, 10) * SECOND_NS))
             return
         answer = act()
         self._broker_events()
-        told = e.Answered(at=self.now, to=to, client_order_id=name, answer=answer)
+        told = partial(e.Answered, to=to, client_order_id=name, answer=answer)
         if self._strikes("answer_lost"):
             self._touch()
-            lost = e.Answered(at=self.now, to=to, client_order_id=name, answer=Unknown(why="lost"))
             self._answer(lost, int(self.chance.uniform(1, 10) * SECOND_NS))
         elif self._strikes("answer_late"):
             self._touch()
@@ -327,26 +332,25 @@ class World:
         else:
             self._answer(told)
 
-    def _answer(self, event: e.Event, delay_ns: int = 2 * MS) -> None:
+    def _answer(self, event: Callable[..., e.Event], delay_ns: int = 2 * MS) -> None:
+        """Tell the session later, unless it is killed before. event: makes it, given the instant of its arrival."""
         self.later(delay_ns, "event", (self._generation, event))
 
     def _facts(self, since: datetime) -> e.BrokerFacts:
         self.core.advance(self.now_ns)
         since_ns = nanoseconds(since)
-        orders = {order.broker_order_id: order for order in self.core.orders_since(since_ns)}
-        orders |= {order.broker_order_id: order for order in self.core.open_orders()}
+        now = self.now
         return e.BrokerFacts(
-            account=replace(self.core.account(), as_of=self.now),
+            account=self.core.account(as_of=now),
             positions=self.core.positions_told(),
-            orders=tuple(orders.values()),
+            orders=self.core.open_orders_and_since(since_ns),
             executions=self.core.executions_since(since_ns),
-            clock=e.ClockRead(asked_at=self.now, broker_at=instant(self.now_ns), told_at=self.now),
+            clock=e.ClockRead(asked_at=now, broker_at=instant(self.now_ns), told_at=now),
         )
 
     def _broker_events(self) -> None:
         """Send what happened at the broker over the stream."""
-        for at_ns, event in self.core.take_events():
-            del at_ns
+        for _, event in self.core.take_events():
             if self.now_ns < self._stream_up_ns or self._strikes("event_lost"):
                 self._touch()
                 continue
@@ -359,7 +363,7 @@ class World:
                 self._tell_later(event, delay_ns + int(self.chance.uniform(0, 3) * SECOND_NS))
 
     def _tell_later(self, event: OrderEvent, delay_ns: int) -> None:
-        self.later(delay_ns, "event", (self._generation, e.OrderTold(at=self.now, event=event)))
+        self.later(delay_ns, "event", (self._generation, partial(e.OrderTold, event=event)))
 
     # --- What befalls host, exchange and account --------------------------------------------------------------
 
@@ -420,9 +424,9 @@ class World:
         self._touch()
         self.struck["stream_lost"] += 1
         self._stream_up_ns = self.now_ns + for_ns
-        self._answer(e.OrdersDown(at=self.now, why="connection reset"))
+        self._answer(partial(e.OrdersDown, why="connection reset"))
         generation = self._generation
-        self.at(self._stream_up_ns, "event", (generation, e.OrdersUp(at=self.now)))
+        self.at(self._stream_up_ns, "event", (generation, e.OrdersUp))
 
     # --- The feed ---------------------------------------------------------------------------------------------
 

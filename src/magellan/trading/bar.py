@@ -18,18 +18,21 @@ Mask = NDArray[np.bool_]
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def instant(at_ns: int) -> datetime:
     """The instant `at_ns` nanoseconds after 1970-01-01 UTC, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=int(at_ns) // 1000)
+    # Days, seconds, microseconds by position: by name a timedelta takes three times as long to make, and this is
+    # asked many times for every event of a session.
+    return _EPOCH + timedelta(0, 0, int(at_ns) // 1000)
 
 
 def nanoseconds(at: datetime) -> int:
     """Nanoseconds from 1970-01-01 UTC to an aware instant."""
     if at.tzinfo is None:
         raise FixInput(f"{at} has no time zone", next_step="give an aware datetime, for example in UTC")
-    return ((at - _EPOCH) // timedelta(microseconds=1)) * 1000
+    return ((at - _EPOCH) // _MICROSECOND) * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

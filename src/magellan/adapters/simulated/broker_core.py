@@ -7,9 +7,10 @@ one of two linked orders cancels the other, shares that orders hold cannot be so
 from __future__ import annotations
 
 import random
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from magellan.adapters.simulated.bar_tape import MILLISECOND_NS, BarTape, Phase, TapeBar, Tick
@@ -71,8 +72,9 @@ class BrokerCore:
         self.executions: list[Execution] = []
         self.halted: set[str] = set()
         self.struck: Counter[str] = Counter()  # faults, by name
-        self._live: dict[str, SimOrder] = {}
-        self._at_once: list[tuple[int, SimOrder, Match]] = []
+        self._live: dict[str, SimOrder] = {}  # those that are not over, in the order of arrival
+        self._arrived: list[SimOrder] = []  # all, in the order of arrival
+        self._at_once: list[tuple[int, SimOrder, Match]] = []  # when each fills, the soonest first
         self._events: list[tuple[int, OrderEvent]] = []
         self._number = 0
         self._next_tick = 0
@@ -85,7 +87,7 @@ class BrokerCore:
         ticks = self._tape.ticks
         while True:
             tick = ticks[self._next_tick] if self._next_tick < len(ticks) else None
-            soon = min((due_ns for due_ns, _, _ in self._at_once), default=None)
+            soon = self._at_once[0][0] if self._at_once else None
             if soon is not None and soon <= to_ns and (tick is None or soon <= tick.at_ns):
                 self.now_ns = max(self.now_ns, soon)
                 self._fill_at_once()
@@ -99,10 +101,11 @@ class BrokerCore:
 
     def next_due_ns(self) -> int | None:
         """When something may happen by itself next; None when nothing will."""
-        due = [due_ns for due_ns, _, _ in self._at_once]
-        if self._next_tick < len(self._tape.ticks):
-            due.append(self._tape.ticks[self._next_tick].at_ns)
-        return min(due, default=None)
+        soon = self._at_once[0][0] if self._at_once else None
+        if self._next_tick == len(self._tape.ticks):
+            return soon
+        tick_ns = self._tape.ticks[self._next_tick].at_ns
+        return tick_ns if soon is None or tick_ns < soon else soon
 
     def take_events(self) -> list[tuple[int, OrderEvent]]:
         """What happened since the last call, with its instants."""
@@ -111,7 +114,8 @@ class BrokerCore:
 
     # --- Questions --------------------------------------------------------------------------------------------
 
-    def account(self) -> AccountSnapshot:
+    def account(self, *, as_of: datetime | None = None) -> AccountSnapshot:
+        """What the account is worth now. as_of: when it was told, by the clock of whoever asked."""
         equity = self.cash + sum(
             (quantity * self._price(symbol) for symbol, quantity in self.positions.items()), ZERO
         )
@@ -119,7 +123,7 @@ class BrokerCore:
         leverage = Decimal(repr(self._config.account.leverage)) if margin else Decimal(1)
         return AccountSnapshot(
             account_id=self.account_id,
-            as_of=instant(self.now_ns),
+            as_of=instant(self.now_ns) if as_of is None else as_of,
             cash_usd=self.cash,
             equity_usd=equity,
             last_equity_usd=self._last_equity,
@@ -130,6 +134,8 @@ class BrokerCore:
         )
 
     def positions_told(self) -> tuple[BrokerPosition, ...]:
+        if not self.positions:
+            return ()
         at = instant(self.now_ns)
         return tuple(
             BrokerPosition(
@@ -144,10 +150,14 @@ class BrokerCore:
         )
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
-        return self._roots(order for order in self.orders.values() if not order.status.is_terminal)
+        return _roots(self._live.values())
 
     def orders_since(self, at_ns: int) -> tuple[BrokerOrder, ...]:
-        return self._roots(order for order in self.orders.values() if order.submitted_ns >= at_ns)
+        return _roots(self._since(at_ns))
+
+    def open_orders_and_since(self, at_ns: int) -> tuple[BrokerOrder, ...]:
+        """Orders since an instant, and then those that are older and open."""
+        return _roots((*self._since(at_ns), *self._live.values()))
 
     def order(self, client_order_id: str) -> BrokerOrder | None:
         found = self.by_name.get(client_order_id)
@@ -641,6 +651,7 @@ class BrokerCore:
         self.orders[order.broker_order_id] = order
         self.by_name[order.client_order_id] = order
         self._live[order.broker_order_id] = order
+        self._arrived.append(order)
 
     def _cancel_with_linked(self, order: SimOrder) -> None:
         root = order.parent or order
@@ -671,12 +682,8 @@ class BrokerCore:
             )
         )
 
-    def _roots(self, orders: object) -> tuple[BrokerOrder, ...]:
-        found: Mapping[str, SimOrder] = {
-            (order.parent or order).broker_order_id: order.parent or order
-            for order in orders  # type: ignore[attr-defined]
-        }
-        return tuple(order.shown() for order in found.values())
+    def _since(self, at_ns: int) -> list[SimOrder]:
+        return self._arrived[bisect_left(self._arrived, at_ns, key=_submitted_ns) :]
 
     def _price(self, symbol: str) -> Decimal:
         price = self._tape.last_price(symbol, self.now_ns)
@@ -690,6 +697,16 @@ class BrokerCore:
         if struck:
             self.struck[fault] += 1
         return struck
+
+
+def _roots(orders: Iterable[SimOrder]) -> tuple[BrokerOrder, ...]:
+    """The orders that these are or hang on, each once, as the broker tells them."""
+    found = {id(root): root for root in (order.parent or order for order in orders)}
+    return tuple([root.shown() for root in found.values()])
+
+
+def _submitted_ns(order: SimOrder) -> int:
+    return order.submitted_ns
 
 
 def _exit_rank(order: SimOrder) -> int:

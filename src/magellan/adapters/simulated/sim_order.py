@@ -57,6 +57,8 @@ class SimOrder:
     at_close: bool = False  # it came just before its bar's end
     arrived_ns: int = 0
     part: Decimal | None = None  # a fault lets only so much of it fill at first
+    _told: BrokerOrder | None = None  # as it was last shown, and what of it may have changed since then
+    _told_of: tuple[object, ...] = ()
 
     @property
     def open_quantity(self) -> Decimal:
@@ -73,6 +75,14 @@ class SimOrder:
 
     def shown(self) -> BrokerOrder:
         """The order as the broker tells it."""
+        legs = tuple([leg.shown() for leg in self.legs])
+        of = (self.status, self.quantity, self.filled, self.paid, self.updated_ns, self.replaced_by, legs)
+        if self._told is None or of != self._told_of:
+            # Asked for all day, and seldom another than the last time.
+            self._told, self._told_of = self._made(legs), of
+        return self._told
+
+    def _made(self, legs: tuple[BrokerOrder, ...]) -> BrokerOrder:
         return BrokerOrder(
             broker_order_id=self.broker_order_id,
             client_order_id=self.client_order_id,
@@ -89,7 +99,7 @@ class SimOrder:
             stop_price=self.stop,
             submitted_at=instant(self.submitted_ns),
             updated_at=instant(self.updated_ns),
-            legs=tuple(leg.shown() for leg in self.legs),
+            legs=legs,
             replaces=self.replaces,
             replaced_by=self.replaced_by,
         )
