@@ -52,8 +52,8 @@ lab: setup-dev  ## tests that need more than Python: a browser (chromium on the 
 	@echo "lab: tests/lab, two files at a time: most of them wait for hosts and servers"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/lab
 
-simulate: setup-dev  ## days of live trading with faults and kills, from one seed: DAYS=1000 SEED=0
-	@$(BIN)/python -m tests.simulation --days $(or $(DAYS),1000) --seed $(or $(SEED),0)
+simulate: setup-dev  ## days of live trading with faults and kills: DAYS=1000 SEED=0, and JOURNAL=file to go on after it
+	@$(BIN)/python -m tests.simulation --days $(or $(DAYS),1000) --seed $(or $(SEED),0) $(if $(JOURNAL),--journal $(JOURNAL))
 
 bench: setup-dev  ## speed and memory beside the known peers, which it installs; takes a while
 	@$(BIN)/python benchmarks/run.py --install-peers

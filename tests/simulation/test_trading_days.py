@@ -2,7 +2,7 @@
 clocks that are set, full disks, processes that stand still, halts of a symbol, splits, dividends, money of a person.
 
 What must hold, after every event and at the end, stands in `campaign.Watch`. A seed that was broken once stays here.
-Longer: `python -m tests.simulation --days 1000000 --seed 100000`.
+Longer: `make simulate DAYS=1000000 SEED=1000000 JOURNAL=days.jsonl`, on all cores.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from simulation.campaign import (
     signals,
     simulate,
 )
+from simulation.long_run import usual_minutes
 
 # Each of these showed a fault of the engine that was mended at its root; the first ones before days had faults.
 FAILED_ONCE = (23, 39, 55, 94, 95, 110, 141, 188, 193, 3108, 3160, 3161, 10_037, 10_405, 10_820)
@@ -78,14 +79,11 @@ def test_each_run_crosses_the_change_of_clocks_and_a_day_that_closes_early() -> 
 @pytest.mark.parametrize("chunk", range(21))
 def test_ledger_and_broker_agree_after_any_week(chunk: int) -> None:
     for seed in range(10_000 + chunk * CHUNK, 10_000 + (chunk + 1) * CHUNK):
-        minutes = None if seed % 5 == 0 else 60
         try:
-            # Most with hourly bars: what goes wrong goes wrong per order, and a day of those is soon over.
-            simulate(seed, days=DAYS, minutes=minutes)
+            simulate(seed, days=DAYS, minutes=usual_minutes(seed))
         except AssertionError as broken:
-            drawn = "" if minutes is None else f" --minutes {minutes}"
             raise AssertionError(
-                f"python -m tests.simulation --days 5 --seed {seed}{drawn}: {broken}"
+                f"python -m tests.simulation --days {DAYS} --seed {seed} --stop: {broken}"
             ) from broken
 
 
