@@ -9,7 +9,7 @@ import pytest
 
 from magellan.compiled import kernel, kernel_part
 from magellan.compiled.image import Image, image_of
-from magellan.compiled.machine_code import Code, function
+from magellan.compiled.machine_code import Code, Native
 from magellan.compiled.numba_compiler import compiled, object_file
 
 on_x86_linux = pytest.mark.skipif(
@@ -59,7 +59,7 @@ def test_code_that_we_laid_out_answers_as_the_code_that_llvm_links():
     ours = image_of(linked_by_llvm.content, linked_by_llvm.symbol)
     assert ours is not None and ours.addresses
     answers = [
-        function(Code(returns=("float64",), form=form), (values, kinds))(values, kinds)
+        Native(Code(returns=("float64",), form=form), (values, kinds))(values, kinds)
         for form in (ours, linked_by_llvm)
     ]
     assert answers[0] == answers[1] == walked(values, kinds)

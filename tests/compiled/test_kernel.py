@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from magellan.compiled import kernel, kernel_part
+from magellan.compiled import kernel, kernel_part, over_arrays
 
 
 @kernel_part
@@ -79,6 +79,25 @@ def test_a_kernel_reads_views_with_gaps_tables_and_records():
 
 def test_a_kernel_reads_tuples_of_arrays_and_numbers_by_their_names():
     assert weighed(Weights(weights=np.array([1.0, 3.0]), scale=2.0)) == 8.0
+
+
+@kernel
+def add_up(first: int, last: int, factor: float, values, out) -> None:
+    for at in range(first, last):
+        out[0] += factor * values[at]
+
+
+def test_a_kernel_over_the_same_arrays_is_told_numbers_alone():
+    out = np.zeros(1)
+    told = over_arrays(add_up, 0, 0, 0.0, np.arange(10.0), out)  # nobody else keeps the values
+    told(2, 5, 1.0)
+    told(0, 2, 10.0)
+    assert out[0] == 9.0 + 10.0
+
+
+def test_a_kernel_that_answers_is_not_held_over_its_arrays():
+    with pytest.raises(AssertionError, match="returns something"):
+        over_arrays(corner, np.zeros((2, 3)))
 
 
 def test_an_empty_array_is_an_array():

@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from magellan.compiled import kept_code, machine_code
+from magellan.compiled import kept_code
+from magellan.compiled.machine_code import Native
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Kinds = tuple[Any, ...]  # per argument: a scalar's name, or an array's layout
@@ -34,6 +35,16 @@ def kernel(function: Function) -> Function:
 def kernel_part(function: Function) -> Function:
     """A function that only kernels call: it cannot be called from Python, and is compiled into its callers."""
     return cast(Function, Part(function))
+
+
+def over_arrays(of: Callable[..., None], *arguments: Any) -> Callable[..., None]:
+    """A kernel with its last arguments, the arrays, handed over for good: a function of the numbers before them.
+
+    Handing an array over takes microseconds, and a kernel that is called with every bar gets the same ones each time.
+    arguments: all of them, in their order; the numbers of Python that stand first are examples of their types.
+    Raises:    AssertionError for a kernel that returns something.
+    """
+    return cast(Kernel, of).over(arguments)
 
 
 def in_kernels(make: Callable[[], Any]) -> Any:
@@ -65,18 +76,26 @@ class Kernel(Part):
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         self.__doc__ = function.__doc__
-        self._native: dict[Kinds, Callable[..., Any]] = {}
+        self._native: dict[Kinds, Native] = {}
 
     def __call__(self, *arguments: Any) -> Any:
+        return self._of(arguments)(*arguments)
+
+    def over(self, arguments: tuple[Any, ...]) -> Callable[..., None]:
+        """As `over_arrays`."""
+        arrays = next(at for at, each in enumerate(arguments) if isinstance(each, np.ndarray))
+        return self._of(arguments).over(arguments[arrays:])
+
+    def _of(self, arguments: tuple[Any, ...]) -> Native:
         kinds = tuple([_kind(each) for each in arguments])
         native = self._native.get(kinds)
         if native is None:
             with _one_at_a_time:
                 native = self._native.get(kinds) or self._made(kinds, arguments)
                 self._native[kinds] = native
-        return native(*arguments)
+        return native
 
-    def _made(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    def _made(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Native:
         name = f"{self.function.__module__}.{self.function.__qualname__}"
         code = kept_code.read(name, kinds)
         if code is None:
@@ -87,7 +106,7 @@ class Kernel(Part):
 
                     code = compiled(self.dispatcher, arguments)
                     kept_code.keep(name, kinds, code)
-        return machine_code.function(code, arguments)
+        return Native(code, arguments)
 
 
 class _Word:

@@ -36,22 +36,49 @@ class Code:
     form: Image | ObjectFile
 
 
-def function(code: Code, arguments: tuple[Any, ...]) -> Callable[..., Any]:
-    """A Python function that calls the code with arguments of the same types as these.
+class Native:
+    """Loaded code as a Python function of arguments of the same types as those it was made for.
 
     Numba hands a result over through a pointer, an array as seven words or more, and a tuple as what is in it.
     """
-    address = loaded(code.form) if isinstance(code.form, Image) else linked(code.form)
-    native = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *_c_types(arguments))(address)
-    answer_type, read = _answer(code.returns)
 
-    def call(*given: Any) -> Any:
-        answer, failure = answer_type(), ctypes.c_void_p()
-        status = native(ctypes.addressof(answer), ctypes.addressof(failure), *_words(given))
+    __slots__ = ("_answer_type", "_code", "_read")
+
+    def __init__(self, code: Code, arguments: tuple[Any, ...]) -> None:
+        address = loaded(code.form) if isinstance(code.form, Image) else linked(code.form)
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *_c_types(arguments))
+        self._code = prototype(address)
+        self._answer_type, self._read = _answer(code.returns)
+
+    def __call__(self, *given: Any) -> Any:
+        answer, failure = self._answer_type(), ctypes.c_void_p()
+        status = self._code(ctypes.addressof(answer), ctypes.addressof(failure), *_words(given))
         assert status == 0, "a kernel raised an exception, which kernels do not"
-        return read(answer)
+        return self._read(answer)
 
-    return call
+    def over(self, arrays: tuple[Any, ...]) -> Callable[..., None]:
+        """A function of the numbers that stand before these last arguments; of code that returns nothing."""
+        assert self._answer_type is ctypes.c_void_p, (
+            "a kernel that returns something gets its arrays every time"
+        )
+        return _Over(self._code, arrays)
+
+
+class _Over:
+    """Code with the words of its last arguments."""
+
+    __slots__ = ("_answer", "_arrays", "_code", "_failure", "_places", "_words")
+
+    def __init__(self, code: Any, arrays: tuple[Any, ...]) -> None:
+        self._code = code
+        self._arrays = arrays  # kept, for their addresses are
+        self._words = tuple(_words(arrays))
+        self._answer, self._failure = ctypes.c_void_p(), ctypes.c_void_p()
+        self._places = ctypes.addressof(self._answer), ctypes.addressof(self._failure)
+
+    def __call__(self, *numbers: Any) -> None:
+        status = self._code(*self._places, *numbers, *self._words)
+        assert status == 0, "a kernel raised an exception, which kernels do not"
 
 
 def _c_types(arguments: tuple[Any, ...]) -> list[Any]:

@@ -15,7 +15,7 @@ from magellan.regime.rule_score import AXES, Evidence
 from magellan.trading.bar import instant
 
 if TYPE_CHECKING:
-    from magellan.regime.regime_model import RegimeModel
+    from magellan.regime.regime_columns import RegimeColumns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class RegimeReading:
     config_sha256: str
 
 
-def reading_of(model: RegimeModel, row: int) -> RegimeReading:
+def reading_of(model: RegimeColumns, row: int) -> RegimeReading:
     """Everything about one of the bars that a model keeps. Raises FixInput when there is none."""
     if len(model) == 0:
         raise FixInput(f"{model.symbol}: there is no bar to say anything about")
@@ -87,7 +87,7 @@ def reading_of(model: RegimeModel, row: int) -> RegimeReading:
     )
 
 
-def _axis_reading(model: RegimeModel, axis: Axis, row: int) -> AxisReading:
+def _axis_reading(model: RegimeColumns, axis: Axis, row: int) -> AxisReading:
     label = int(model.labels(axis)[row])
     shares = model.probabilities(axis)[row]
     confidence = float(model.confidence(axis, slice(row, row + 1))[0])
@@ -104,7 +104,7 @@ def _axis_reading(model: RegimeModel, axis: Axis, row: int) -> AxisReading:
     )
 
 
-def _state_reading(model: RegimeModel, row: int) -> StateReading:
+def _state_reading(model: RegimeColumns, row: int) -> StateReading:
     at = float(model.fit_of[row])
     if at != at:
         return StateReading(

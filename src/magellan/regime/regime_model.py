@@ -7,12 +7,11 @@ come.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from magellan.compiled import over_arrays
 from magellan.errors import FixInput
 from magellan.regime.axes import CLASSES, Axis
 from magellan.regime.bars_needed import bars_needed
@@ -20,16 +19,12 @@ from magellan.regime.config import RegimeConfig
 from magellan.regime.day_profile import DayProfile
 from magellan.regime.decision import Decider, even_stay, expected_right
 from magellan.regime.fit_terms import fit_terms
-from magellan.regime.markov_filter import MarkovFilter
-from magellan.regime.markov_model import MarkovModel
 from magellan.regime.option_chain import ChainColumns
 from magellan.regime.places import Places
-from magellan.regime.reading import RegimeReading, reading_of
-from magellan.regime.rows import Rows
-from magellan.regime.rule_score import AXES, Evidence, RuleScore
+from magellan.regime.regime_columns import RegimeColumns
+from magellan.regime.rule_score import AXES
 from magellan.regime.step import TERMS, advance
-from magellan.regime.views import view_of
-from magellan.trading.bar import PRICE_COLUMNS, Bars, Floats, instant
+from magellan.trading.bar import Bars, Floats, instant
 from magellan.trading.session import SessionColumns
 from magellan.trading.timeframe import Timeframe
 
@@ -40,20 +35,17 @@ _AXIS_PRICE: Final = {Axis.VOLATILITY: 1.0, Axis.TREND: 0.6, Axis.STRUCTURE: 1.0
 # rules alone, which see trends and breaks in chance too. With it labels rest on data without regimes (decision 0091).
 _ALONE_PRICE: Final = {Axis.VOLATILITY: 3.2, Axis.TREND: 2.5, Axis.STRUCTURE: 1.6}
 _REVERSAL: Final = ((0, 1), (3, 4))  # of the trend axis: down, and up
-Labels = NDArray[np.int64]
 
 
-class RegimeModel:
-    """The model of one symbol. `extend` takes bars in; properties are columns over the bars that are kept."""
+class RegimeModel(RegimeColumns):
+    """The model of one symbol. `extend` takes bars in; what it says of them are its columns."""
 
     def __init__(self, symbol: str, config: RegimeConfig, *, keep_bars: int | None = None) -> None:
         """keep_bars: how many bars to keep when more have come, at least; None keeps all.
 
         Raises: FixInput for a view with holes or overlaps; for keep_bars below what the config's windows need.
         """
-        self.symbol = symbol
-        self.config = config
-        self.view = view_of(config)
+        super().__init__(symbol, config)
         needed = bars_needed(config)
         if keep_bars is not None and keep_bars < needed:
             raise FixInput(
@@ -61,23 +53,6 @@ class RegimeModel:
                 next_step=f"keep at least {needed}",
             )
         self._keep = keep_bars
-        self._timeframe: Timeframe | None = None
-        rows = self._rows = Rows()
-        self._price = {name: rows.column(name) for name in (*PRICE_COLUMNS, "volume")}
-        self._opened = rows.column("start", dtype=np.int64)
-        self._day = rows.column("session date", dtype=np.int32)
-        self._minute = rows.column("minute", dtype=np.int16)
-        self._begins = rows.column("begins a session", dtype=np.bool_)
-        self._measured = {name: rows.column(name) for name in ("log_close", "returns", "deflated", "size")}
-        states = config.filter.states_max
-        self._states = rows.column("state probabilities", states)
-        self._density = rows.column("state densities", states)
-        self._judged = {name: rows.column(name) for name in ("evidence", "levels", "alarm", "fit_of")}
-        self._rules = RuleScore(config.components, rows)
-        self._pooled = {axis: rows.column(f"pooled {axis}", len(CLASSES[axis])) for axis in AXES}
-        self._filter_share = rows.column("filter share", len(AXES))
-        self._labels = rows.column("labels", 2 * (len(AXES) + 1))
-        self._filter = MarkovFilter(config.filter)
         self._deciders = {
             axis: Decider(
                 config.decision,
@@ -93,112 +68,8 @@ class RegimeModel:
         self._spread = np.zeros(2)
         # What the step is told; made anew when columns move or a fit is made.
         self._told_for = (-1, -1)
-        self._places = Places({})
         self._terms = np.zeros(1, dtype=TERMS)
-
-    def __len__(self) -> int:
-        return self._rows.kept
-
-    @property
-    def offset(self) -> int:
-        """Bars that were taken in and are not kept any more."""
-        return self._rows.offset
-
-    @property
-    def timeframe(self) -> Timeframe:
-        """Of the bars. Raises FixInput before the first."""
-        if self._timeframe is None:
-            raise FixInput(f"{self.symbol}: there is no bar to say anything about")
-        return self._timeframe
-
-    @property
-    def models(self) -> Sequence[MarkovModel]:
-        """Every fit so far, oldest first."""
-        return self._filter.models
-
-    @property
-    def opened_at_ns(self) -> NDArray[np.int64]:
-        """Shape (n,): start of each bar that is kept."""
-        return self._opened.values[:, 0]
-
-    def probabilities(self, axis: Axis) -> Floats:
-        """Shape (n, classes); rows sum to 1, or are NaN where nothing is known."""
-        return self._pooled[axis].values
-
-    def labels(self, axis: Axis) -> Labels:
-        """Shape (n,): place of the label among the axis' classes, -1 where it is unknown."""
-        return self._labels.values[:, AXES.index(axis)].astype(np.int64)
-
-    def ages(self, axis: Axis) -> Labels:
-        """Shape (n,): bars for which the label has held, this one included."""
-        return self._labels.values[:, len(AXES) + 1 + AXES.index(axis)].astype(np.int64)
-
-    @property
-    def filter_share(self) -> Floats:
-        """Shape (n, axes): share of the filter in the probabilities; the rest is the rule score's."""
-        return self._filter_share.values
-
-    @property
-    def states(self) -> Labels:
-        """Shape (n,): the filter's state as decided, of the fit in force at each bar; -1 before the first."""
-        return self._labels.values[:, len(AXES)].astype(np.int64)
-
-    @property
-    def state_ages(self) -> Labels:
-        """Shape (n,): bars for which the state has held, this one included."""
-        return self._labels.values[:, -1].astype(np.int64)
-
-    @property
-    def state_probabilities(self) -> Floats:
-        """Shape (n, states_max): of each state of the fit in force; NaN before the first fit."""
-        return self._states.values
-
-    @property
-    def fit_of(self) -> Floats:
-        """Shape (n,): which of `models` judged each bar; NaN before the first."""
-        return self._judged["fit_of"].values[:, 0]
-
-    @property
-    def alarm(self) -> Floats:
-        """Shape (n,): probability that the filter stopped fitting in the last bars; NaN before the first fit."""
-        return self._judged["alarm"].values[:, 0]
-
-    @property
-    def log_evidence(self) -> Floats:
-        """Shape (n,): logarithm of the density of each return over the day profile, given the bars before it."""
-        with np.errstate(invalid="ignore"):
-            out: Floats = np.log(self._judged["evidence"].values[:, 0])
-        return out
-
-    @property
-    def deflated_returns(self) -> Floats:
-        """Shape (n,): log returns over the day profile."""
-        return self._measured["deflated"].values[:, 0]
-
-    @property
-    def regimes(self) -> Labels:
-        """Shape (n,): place of the regime among `view.names`, -1 where it is unknown."""
-        return self.view.places(*(self.labels(axis) for axis in AXES))
-
-    def confidence(self, axis: Axis, rows: slice = slice(None)) -> Floats:
-        """Of the kept bars or some of them: probability of the label, lowered while the alarm rings; NaN where the
-        label is unknown.
-        """
-        labels = self._labels.values[rows, AXES.index(axis)].astype(np.int64)
-        shares = self.probabilities(axis)[rows]
-        chosen = shares[np.arange(len(labels)), np.maximum(labels, 0)]
-        alarm = self.config.alarm
-        rings = (np.nan_to_num(self.alarm[rows]) >= alarm.ring_at) & alarm.enabled
-        out: Floats = np.where(labels >= 0, np.where(rings, alarm.confidence_factor * chosen, chosen), np.nan)
-        return out
-
-    def evidence(self, row: int) -> tuple[Evidence, ...]:
-        """What every component says about one of the bars that are kept."""
-        return self._rules.evidence(row)
-
-    def reading(self, row: int = -1) -> RegimeReading:
-        """Everything about one of the bars that are kept. Raises FixInput when there is none."""
-        return reading_of(self, row)
+        self._incoming = (*self._price.values(), self._opened, self._day, self._minute)
 
     def extend(
         self,
@@ -222,22 +93,25 @@ class RegimeModel:
             self._begin(bars.timeframe, 0 if others is None else others.shape[1])
         start = self._rows.add(len(bars))
         end = len(self)
-        for name, column in self._price.items():
-            column.room[start:end, 0] = getattr(bars, name)
+        values = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.opened_at_ns)
+        for column, taken in zip(self._incoming, (*values, session.day, session.minute), strict=True):
+            column.line[start:end] = taken
         if others is not None:
             self._others.room[start:end] = others
         day, begins = self._day.line, self._begins.line
-        self._opened.room[start:end, 0], day[start:end] = bars.opened_at_ns, session.day
-        self._minute.room[start:end, 0] = session.minute
         begins[start] = start == 0 or day[start] != day[start - 1]
         if end > start + 1:
             np.not_equal(day[start + 1 : end], day[start : end - 1], out=begins[start + 1 : end])
-        self._rules.read_chain(self._price["close"].values[:, 0], self.offset, chain, start)
-        spans: Iterable[tuple[int, int]] = [(start, end)]
-        if self.config.filter.enabled:
-            spans = self._filter.spans(self._measured["deflated"].line, begins, start, end, self.offset)
-        for first, last in spans:
-            self._take_in(first, last)
+        self._rules.read_chain(self._price["close"].line[:end], self.offset, chain, start)
+        if not self.config.filter.enabled or (end == start + 1 and not begins[start]):
+            self._take_in(
+                start, end
+            )  # no fit is made within a session: most bars come this way, one at a time
+        else:
+            for first, last in self._filter.spans(
+                self._measured["deflated"].line, begins, start, end, self.offset
+            ):
+                self._take_in(first, last)
         if self._keep is not None and end > 2 * self._keep:
             self._rows.forget(end - self._keep)
 
@@ -268,7 +142,7 @@ class RegimeModel:
             restart = 0 < before < len(models) and models[-1].states != models[before - 1].states
             self._tell()
             self._told_for = told_for
-        advance(first, last, self._rows.offset, restart, self._places.record, self._terms)
+        self._advance(first, last, self._rows.offset, restart)
 
     def _tell(self) -> None:
         """The step what it reads and writes as things stand."""
@@ -309,6 +183,7 @@ class RegimeModel:
                 "odds": kept.odds,
             }
         )
+        self._advance = over_arrays(advance, 0, 0, 0, False, self._places.record, self._terms)
 
     def _refuse_others(self, bars: Bars, others: Floats | None, chain: ChainColumns | None) -> None:
         if others is not None and len(others) != len(bars):
