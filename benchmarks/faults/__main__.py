@@ -126,7 +126,7 @@ def run(target: str, cells: list[Cell], kept: Kept, minutes: float) -> bool:
     while cells and time.monotonic() < until_s:
         with TARGETS[target]() as ground:
             done = asyncio.run(slice_of(target, cells, kept, ground, until_s))
-        sound = sound and kept.all()[-1]["how"] in SOUND
+        sound = sound and (not done or kept.all()[-1]["how"] in SOUND)
         cells = cells[done:]
     return sound
 

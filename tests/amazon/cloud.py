@@ -57,25 +57,15 @@ class Cloud:
             Bucket=name, CreateBucketConfiguration={"LocationConstraint": region}
         )
 
-    def place(self, name: str, region: str, instance: str, *, python: str = sys.executable) -> Place:
-        """A target of that name, prepared, with a workspace on its machine."""
+    def place(
+        self, name: str, region: str, instance: str, *, python: str = sys.executable, accounts: str = ""
+    ) -> Place:
+        """A target of that name, prepared, with a workspace on its machine. accounts: of its magellan.toml."""
         root = self.folder / name
         root.mkdir()
         (root / "magellan.toml").write_text(
-            f"""
-[releases.trusted_keys]
-ada = "{self.trusted_key}"
-
-[targets.{name}]
-kind = "aws"
-region = "{region}"
-account = "{ACCOUNT}"
-instance = "{instance}"
-bucket = "s3://magellan-calls-{region}/live"
-folder = "{root}"
-python = "{python}"
-keeper = "supervisord"
-"""
+            f'{accounts}\n[releases.trusted_keys]\nada = "{self.trusted_key}"\n'
+            + target_settings(name, region, instance, root, python)
         )
         settings = Workspace.at(root).settings
         target = settings.targets[name]
@@ -105,6 +95,21 @@ keeper = "supervisord"
             deliver_within_s=target.deliver_within_s,
         )
         return Place(name=name, target=target, machine=machine, commands=commands, host=host)
+
+
+def target_settings(name: str, region: str, instance: str, root: Path, python: str) -> str:
+    """A target's section of magellan.toml."""
+    return f"""
+[targets.{name}]
+kind = "aws"
+region = "{region}"
+account = "{ACCOUNT}"
+instance = "{instance}"
+bucket = "s3://magellan-calls-{region}/live"
+folder = "{root}"
+python = "{python}"
+keeper = "supervisord"
+"""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).parents[3] / "requirements" / "run.lock"
@@ -23,12 +23,16 @@ _LEFT_OUT = {"test", "site-packages", "__pycache__", "idlelib", "lib2to3", "tkin
 _PASSWD = b"root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
 
 
-def base_image(docker: list[str], *, with_packages: bool) -> str:
+def base_image(
+    docker: list[str], *, with_packages: bool, only: Collection[str] = (), also: Sequence[Path] = ()
+) -> str:
     """Have the engine hold the image; gives its id. One that is there already is used again.
 
-    docker: the engine's command, with where it listens.
+    docker: the engine's command, with where it listens. only: of the packages these, where some are named.
+    also:   folders whose Python files lie in the image where they lie here.
     """
-    files = dict(sorted(_files(with_packages=with_packages)))
+    files = dict(sorted(_files(with_packages=with_packages, only=only)))
+    files |= {str(each): each for folder in also for each in sorted(folder.rglob("*.py"))}
     listing = json.dumps([(place, str(source), source.stat().st_size) for place, source in files.items()])
     tag = f"magellan-lab/base:{hashlib.sha256(listing.encode()).hexdigest()[:16]}"
     found = subprocess.run(
@@ -59,7 +63,7 @@ def base_image(docker: list[str], *, with_packages: bool) -> str:
     return image
 
 
-def _files(*, with_packages: bool) -> Iterator[tuple[str, Path]]:
+def _files(*, with_packages: bool, only: Collection[str]) -> Iterator[tuple[str, Path]]:
     """Where each file lies in the image, and here."""
     executable = Path(sys.executable).resolve()
     yield f"{sys.base_prefix}/bin/{executable.name}", executable
@@ -73,6 +77,8 @@ def _files(*, with_packages: bool) -> Iterator[tuple[str, Path]]:
     site = f"{standard}/site-packages"
     listed_names = re.findall(r"^([A-Za-z0-9_.-]+)==", REQUIREMENTS.read_text(), re.MULTILINE)
     for name in sorted(set(listed_names)) if with_packages else ():
+        if only and name not in only:
+            continue
         try:
             listed = importlib.metadata.files(name) or []
         except importlib.metadata.PackageNotFoundError:

@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
 from lab.compose.base_image import base_image
+from lab.compose.own_engine import LACKS, own_engine
 from magellan.adapters.compose.engine import ContainerEngine
 from magellan.adapters.compose.keeper import ComposeKeeper, ComposeTerms, ImageEnvironments
 from magellan.adapters.compose.service import Confines
@@ -32,7 +32,6 @@ from magellan.errors import AskOperator
 from magellan.release.artifact import Artifact, packed
 from release.conftest import Bench
 
-LACKS = [each for each in ("dockerd", "docker", "ip", "nsenter") if shutil.which(each) is None]
 CHECK_JSONSCHEMA = os.environ.get("MAGELLAN_CHECK_JSONSCHEMA") or shutil.which("check-jsonschema")
 ENGINE = (Path(__file__).parent / "tiny_engine.py").read_bytes()
 CANARY = "canary-of-the-env-file"
@@ -47,41 +46,10 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def engine_environment() -> Iterator[dict[str, str]]:
     """A Docker engine that reaches nothing and leaves nothing; what its client needs to find it."""
-    folder = Path(mkdtemp(prefix="magellan-docker-", dir="/tmp"))  # short: a socket's path has 107 characters
-    network = folder.name
-    subprocess.run(["ip", "netns", "add", network], check=True)
-    address = f"unix://{folder}/socket"
-    command = ["nsenter", f"--net=/run/netns/{network}", "dockerd", "--host", address]
-    command += [
-        "--data-root",
-        f"{folder}/data",
-        "--exec-root",
-        f"{folder}/exec",
-        "--pidfile",
-        f"{folder}/pid",
-    ]
-    command += ["--bip", "198.51.100.129/26", "--default-address-pool", "base=203.0.113.0/24,size=27"]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "DOCKER_HOST": address}
-    try:
-        with open(folder / "log", "wb") as log:
-            daemon = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-
-            def is_up() -> bool:
-                asked = ["docker", "version"]
-                return subprocess.run(asked, env=environment, capture_output=True).returncode == 0
-
-            if not reached(is_up):
-                pytest.skip(f"dockerd does not start here: {(folder / 'log').read_text()[-300:]}")
-            yield environment
-        finally:
-            daemon.terminate()
-            daemon.wait(timeout=60)
-    finally:
-        subprocess.run(["ip", "netns", "delete", network], check=True)
-        for mounted in (folder / "data", folder / "exec"):
-            subprocess.run(["umount", "--recursive", "--lazy", str(mounted)], capture_output=True)
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_engine() as engine:
+        if not engine.begin():
+            pytest.skip(f"dockerd does not start here: {engine.last_words()}")
+        yield engine.environment
 
 
 @dataclass(kw_only=True)
