@@ -15,21 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from magellan.adapters.local.source_folder import read_source_tree
-from magellan.adapters.local.threads import ThreadExecutor
 from magellan.migration.apply_plan import Commits
 from magellan.migration.categories.rules import read_rules
 from magellan.migration.mapping import MappedMove, MigrationMapping
 from magellan.migration.rewrite.reference import RewriteOptions
 from magellan.migration.scan.scan import Scan
-from magellan.migration.shims import shims_in
 from magellan.migration.source_tree import SourceTree
-from magellan.migration.verify.before import tree_before
-from magellan.migration.verify.comparison import compare
 from magellan.plan.carry_out import Finished, TakenBack
 from magellan.surfaces.cli.migrate_options import desk_of, executor_for
+from magellan.surfaces.cli.migrate_scan_options import executor_for_reading
+from magellan.surfaces.cli.migrate_verify_looks import looks_of
 from magellan.usecases.migrate_apply import Wishes, apply_recorded, prepare
 from magellan.usecases.migrate_rollback import roll_back, way_back
 from magellan.usecases.migrate_scan import scan_tree
+from magellan.usecases.migrate_verify import verify_migration
 
 LINES = 120  # of a module, beside its imports
 
@@ -73,10 +72,10 @@ def measure(root: Path, files: int, moves: int, *, scans: bool) -> dict[str, Any
     assert isinstance(apply_recorded(prepared.recorded, desk), Finished)
     told.lap("apply")
     if scans:
-        after = read_source_tree(root)
-        before = tree_before(prepared.recorded.changes, after)
-        checks = compare(_scan(before), _scan(after), prepared.migration.renames, tuple(shims_in(after)))
-        assert all(check.answer != "worse" for check in checks), checks
+        look = looks_of(
+            python=None, workers=None, time_limit_s=None, test_arguments=None, test_time_limit_s=1.0
+        )
+        assert verify_migration(desk, read_source_tree(root), look).verification.is_sound
         told.lap("verify statically")
     assert isinstance(roll_back(way_back(desk), desk), TakenBack)
     told.lap("roll back")
@@ -95,7 +94,7 @@ def _scan(tree: SourceTree) -> Scan:
     return scan_tree(
         tree,
         read_rules(None),
-        executor=executor_for(tree) or ThreadExecutor(1),
+        executor=executor_for_reading(len(tree.python_files), None),
         is_installed=lambda _: False,
         roots=("",),
     )

@@ -72,7 +72,13 @@ PROJECTS: Final = (
     Project(name="boltons", package="boltons", source_roots=("",), tests=("tests",)),
     Project(name="flask", package="src/flask", source_roots=("", "src"), tests=("tests",)),
     Project(name="networkx", package="networkx/algorithms", source_roots=("",), tests=("networkx",)),
-    Project(name="pygments", package="pygments", source_roots=("",), tests=("tests",)),
+    Project(
+        name="pygments",
+        package="pygments/lexers",
+        source_roots=("",),
+        tests=("tests",),
+        stay=("diff.py", "python.py"),  # pytest itself imports them
+    ),
 )
 
 

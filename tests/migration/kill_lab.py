@@ -1,6 +1,6 @@
 """A program that kills migrations at every change of the disk, and lets new processes go on.
 
-    python kill_lab.py FOLDER begin|undo [--git] [--kills N] [--seed S] [--every N]
+    python kill_lab.py FOLDER begin|undo [--git] [--kills N] [--seed S] [--every N] [--seconds N]
 
 The first word says what is killed: applying, or taking back what was applied. The next process resumes, or takes back,
 in turn; one in three is killed too, and a third one goes on. With `--kills`, other random trees follow until so many
@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import math
 import shutil
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -101,12 +103,12 @@ class Lab:
         return [each.name for each in desk_at(self.root).journals.all() if not each.is_finished]
 
 
-def campaign(lab: Lab, what: str, *, kills_max: int, every: int) -> tuple[int, list[Any]]:
+def campaign(lab: Lab, what: str, *, kills_max: int, every: int, until_s: float) -> tuple[int, list[Any]]:
     gc.freeze()
     if what == "undo":
         lab.begins_with_this()
     at, kills, wrong = 0, 0, []
-    while kills < kills_max:
+    while kills < kills_max and time.monotonic() < until_s:
         lab.anew()
         if not in_a_process(lab.begin if what == "begin" else lab.undo, at):
             break
@@ -151,15 +153,16 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=1, help="kill at every so-manieth change")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no further kill after so many")
     asked = parser.parse_args()
+    until_s = time.monotonic() + asked.seconds
     kills, wrong, seed, trees = 0, [], asked.seed, 0
-    while kills < max(asked.kills, 1):
+    while kills < max(asked.kills, 1) and time.monotonic() < until_s:
         for what in ("begin", "undo") if asked.what == "both" else (asked.what,):
             with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
                 lab = Lab(Path(folder), seed=seed, uses_git=asked.git)
-                killed, found = campaign(
-                    lab, what, kills_max=asked.kills - kills if asked.kills else 1_000_000, every=asked.every
-                )
+                left = asked.kills - kills if asked.kills else 1_000_000
+                killed, found = campaign(lab, what, kills_max=left, every=asked.every, until_s=until_s)
                 kills += killed
                 wrong += [{"seed": seed, "what": what, **each} for each in found]
                 print(f"{kills} killed, tree {seed}, {what}; wrong: {found}", file=sys.stderr)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +15,14 @@ from magellan.adapters.local.source_folder import read_source_tree
 from magellan.adapters.local.threads import ThreadExecutor
 from magellan.adapters.local.tree_copy import write_copy
 from magellan.errors import FixInput
-from magellan.migration.categories.rules import read_rules
-from magellan.migration.scan.scan import Scan
+from magellan.migration.scan.activation import Activation, Isolation, TriedImport
+from magellan.migration.scan.scanned_file import ScannedFile
+from magellan.migration.scan.structure import Structure
 from magellan.migration.source_tree import SourceTree
 from magellan.migration.verify.comparison import SuiteRun, compare_tests
 from magellan.plan.carry_out import Finished
 from magellan.usecases.migrate_apply import apply_recorded
-from magellan.usecases.migrate_scan import scan_tree
+from magellan.usecases.migrate_scan import look_at_structure
 from magellan.usecases.migrate_verify import Verified, verify_migration
 from magellan.usecases.migrate_verify_page import verification_page
 from migration.tree_lab import desk_at, make_tree, prepared_at
@@ -42,11 +46,13 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def looked(which: str, tree: SourceTree, roots: tuple[str, ...]) -> tuple[Scan, SuiteRun | None]:
-    scan = scan_tree(
-        tree, read_rules(None), executor=ThreadExecutor(1), is_installed=lambda _: False, roots=roots
+def looked(
+    which: str, tree: SourceTree, roots: tuple[str, ...], known: Sequence[ScannedFile]
+) -> tuple[Structure, SuiteRun | None]:
+    structure = look_at_structure(
+        tree, executor=ThreadExecutor(1), is_installed=lambda _: False, roots=roots, known=known
     )
-    return scan, None
+    return structure, None
 
 
 def verified(root: Path) -> Verified:
@@ -70,9 +76,11 @@ def test_what_could_not_be_resolved_before_is_not_held_against_it(root: Path) ->
 def test_the_tree_before_is_looked_at_as_it_was(root: Path) -> None:
     seen: dict[str, dict[str, bytes]] = {}
 
-    def look(which: str, tree: SourceTree, roots: tuple[str, ...]) -> tuple[Scan, SuiteRun | None]:
+    def look(
+        which: str, tree: SourceTree, roots: tuple[str, ...], known: Sequence[ScannedFile]
+    ) -> tuple[Structure, SuiteRun | None]:
         seen[which] = {path: tree.read(path) for path in tree.files}
-        return looked(which, tree, roots)
+        return looked(which, tree, roots, known)
 
     verify_migration(desk_at(root), read_source_tree(root), look)
     assert seen["before"] == FILES
@@ -90,6 +98,43 @@ def test_a_new_circle_is_named(root: Path) -> None:
     (root / "shop/labels/regime.py").write_bytes(b"import core.bot\n\ndef label(): ...\n")
     checks = {check.name: check for check in verified(root).verification.checks}
     assert checks["circles of imports"].details == ("core/bot.py imports shop/labels/regime.py",)
+
+
+def test_a_file_with_the_bytes_of_one_that_was_looked_at_is_not_parsed_again(root: Path) -> None:
+    class Counting(ThreadExecutor):
+        def map(self, work: Any, items: Any, **rest: Any) -> Any:
+            read.extend(work.describe(item) for item in items)
+            return super().map(work, items, **rest)
+
+    read: list[str] = []
+    before = SourceTree.of(FILES)
+    after = SourceTree.of(
+        {"core/bot.py": b"import os\n", "tests/regime.py": FILES["shop/regime.py"], "notes.md": b""}
+    )
+    asked = {"is_installed": lambda _: False, "roots": ("",)}
+    known = look_at_structure(before, executor=ThreadExecutor(1), **asked).files
+    found = look_at_structure(after, executor=Counting(1), known=known, **asked)
+    assert read == ["core/bot.py", "notes.md"]
+    assert found.files == look_at_structure(after, executor=ThreadExecutor(1), **asked).files
+
+
+def test_a_shim_is_an_old_name_and_no_module_that_can_be_imported(tmp_path: Path) -> None:
+    make_tree(tmp_path, FILES)
+    apply_recorded(prepared_at(tmp_path, MOVES, shims=True).recorded, desk_at(tmp_path))
+
+    def look(
+        which: str, tree: SourceTree, roots: tuple[str, ...], known: Sequence[ScannedFile]
+    ) -> tuple[Structure, SuiteRun | None]:
+        structure, tests = looked(which, tree, roots, known)
+        tried = [TriedImport(path=path, error="") for path in tree.python_files]
+        return replace(structure, activation=Activation.of(Isolation.GUARD, (), tried)), tests
+
+    found = verify_migration(desk_at(tmp_path), read_source_tree(tmp_path), look).verification
+    said = {check.name: check.summary for check in found.checks}
+    # A package file each for core and shop/labels came with the migration.
+    assert said["modules that can be imported"] == "4 before, 6 after"
+    assert said["imports"] == "2 resolved before, 3 after; 1 do not"
+    assert said["old names"] == "2 of 2 old module names still work"
 
 
 def test_tests_are_compared_by_the_ids_that_they_have_afterwards() -> None:

@@ -6,7 +6,9 @@ A file with a syntax error is read as far as its imports can be: each statement 
 from __future__ import annotations
 
 import ast
+import re
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +17,7 @@ from magellan.migration.import_lines import statements_by_line
 from magellan.migration.import_statement import Circumstance, ImportStatement, statement_of
 from magellan.migration.source import Source
 
+_WORD: Final = re.compile(rb"import")
 _HOLDS_NOTHING: Final = (
     ast.Expr,
     ast.Assign,
@@ -52,24 +55,26 @@ def read_imports(source: Source) -> FileImports:
         return FileImports(
             statements=tuple(statements_by_line(source)), tree=None, problem=f"line 1: {error}"
         )
-    return FileImports(statements=tuple(_in_body(tree.body, source, frozenset())), tree=tree)
+    lines = [source.line_of(found.start()) for found in _WORD.finditer(source.utf8)]
+    return FileImports(statements=tuple(_in_body(tree.body, source, lines, frozenset())), tree=tree)
 
 
 def _in_body(
-    body: Sequence[ast.stmt], source: Source, under: frozenset[Circumstance]
+    body: Sequence[ast.stmt], source: Source, lines: Sequence[int], under: frozenset[Circumstance]
 ) -> Iterator[ImportStatement]:
+    """lines: on which the word stands, sorted; what spans none of them is not looked into."""
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield statement_of(node, source, under)
             continue
-        if isinstance(node, _HOLDS_NOTHING):
+        if isinstance(node, _HOLDS_NOTHING) or not _spans_any(node, lines):
             continue
         inside = under
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             inside = under | {Circumstance.FUNCTION}
         elif isinstance(node, ast.If) and _is_type_checking(node.test):
-            yield from _in_body(node.body, source, under | {Circumstance.TYPE_CHECKING})
-            yield from _in_body(node.orelse, source, under)
+            yield from _in_body(node.body, source, lines, under | {Circumstance.TYPE_CHECKING})
+            yield from _in_body(node.orelse, source, lines, under)
             continue
         elif not isinstance(node, ast.ClassDef):
             inside = under | {Circumstance.CONDITION}
@@ -79,7 +84,12 @@ def _in_body(
                 continue
             for each in inner:
                 nested = each.body if isinstance(each, ast.ExceptHandler | ast.match_case) else [each]
-                yield from _in_body(nested, source, inside)
+                yield from _in_body(nested, source, lines, inside)
+
+
+def _spans_any(node: ast.stmt, lines: Sequence[int]) -> bool:
+    at = bisect_left(lines, node.lineno)
+    return at < len(lines) and lines[at] <= (node.end_lineno or node.lineno)
 
 
 def _is_type_checking(test: ast.expr) -> bool:

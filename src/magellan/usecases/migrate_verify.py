@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from magellan.errors import FixInput
 from magellan.migration.apply_plan import Recorded
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.renames import Renames
-from magellan.migration.scan.scan import Scan
+from magellan.migration.scan.scanned_file import ScannedFile
+from magellan.migration.scan.structure import Structure
 from magellan.migration.shims import shims_in
 from magellan.migration.source_tree import SourceTree
 from magellan.migration.verify.before import tree_before
@@ -19,8 +21,20 @@ from magellan.plan.records import Ending
 from magellan.plan.standing import JournalState
 from magellan.usecases.migrate_apply import Desk, recorded_of
 
-Look = Callable[[str, SourceTree, tuple[str, ...]], tuple[Scan, SuiteRun | None]]
-"""Looks at a copy of a tree ("before" or "after", the tree, its source roots): its scan, and what its tests said."""
+
+class Look(Protocol):
+    """Looks at a tree, in a copy where anything of it is carried out."""
+
+    def __call__(
+        self, which: str, tree: SourceTree, roots: tuple[str, ...], known: Sequence[ScannedFile]
+    ) -> tuple[Structure, SuiteRun | None]:
+        """Its structure, and what its tests said.
+
+        which: "before" or "after".
+        roots: source roots.
+        known: files that were looked at already, in the other tree.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +55,9 @@ def verify_migration(desk: Desk, tree: SourceTree, look: Look, migration_id: str
     before = tree_before(recorded.changes, tree)
     made = [each.path for each in recorded.changes.written if each.before is None]
     renames = Renames(before, recorded.changes.moves, roots, made)
-    scan_before, tests_before = look("before", before, roots)
-    scan_after, tests_after = look("after", tree, roots)
-    checks = compare(scan_before, scan_after, renames, tuple(shims_in(tree)))
+    was, tests_before = look("before", before, roots, ())
+    now, tests_after = look("after", tree, roots, was.files)
+    checks = compare(was, now, renames, tuple(shims_in(tree)))
     if tests_before is not None and tests_after is not None:
         names = DottedNames(renames, ModuleContents(renames.before, before.read))
         new_id = {test: names.renamed(test) for test in tests_before.outcomes}

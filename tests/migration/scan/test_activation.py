@@ -12,8 +12,7 @@ import pytest
 
 from magellan.adapters.local.import_sandbox.sandbox import LocalImportSandbox
 from magellan.errors import FixInput
-from magellan.migration.scan.activation import ImportToTry, Isolation, Touch, TriedImport, causes
-from magellan.migration.scan.scan import Activation
+from magellan.migration.scan.activation import Activation, ImportToTry, Isolation, Touch, TriedImport, causes
 
 MODULES = {
     "fine": "import json\n",

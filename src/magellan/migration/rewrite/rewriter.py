@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from magellan.migration.collector import uncollected
 from magellan.migration.encoding import Text, plain_text, python_text
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.dotted_edits import DottedNames
@@ -81,22 +80,9 @@ def look_through(
 ) -> Iterator[FileReferences | None]:
     """One file after the other, in this process."""
     rewriter = rewriter_of(task)
-    with _uncollected():
-        for number, path in enumerate(paths, start=1):
-            yield rewriter(path)
-            on_done(number)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without looking for circular garbage: syntax trees are many objects and no circles, and it takes a tenth."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+    for number, path in enumerate(paths, start=1):
+        yield rewriter(path)
+        on_done(number)
 
 
 def rewrite(
@@ -161,7 +147,8 @@ class _Rewriter:
         problem = ""
         interest = Interest(text.utf8, words)
         if entry.is_python:
-            references, problem = self._python.references(path, text, interest)
+            with uncollected():
+                references, problem = self._python.references(path, text, interest)
         else:
             references = self._texts.references(path, text, interest)
         if not references and not problem:

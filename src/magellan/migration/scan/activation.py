@@ -81,6 +81,37 @@ class Cause:
     next_step: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """What came of importing every module."""
+
+    isolation: Isolation
+    tried: tuple[TriedImport, ...]  # sorted by path
+    not_tried: tuple[str, ...] = ()  # paths for which there was no time left
+
+    @classmethod
+    def of(
+        cls, isolation: Isolation, asked: Sequence[ImportToTry], tried: Sequence[TriedImport]
+    ) -> Activation:
+        """What came of those that were to be tried."""
+        done = {each.path for each in tried}
+        return cls(
+            isolation=isolation,
+            tried=tuple(sorted(tried, key=lambda each: each.path)),
+            not_tried=tuple(sorted(each.path for each in asked if each.path not in done)),
+        )
+
+    @property
+    def imported(self) -> int:
+        """How many modules were imported."""
+        return sum(each.succeeded for each in self.tried)
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """Why the others were not."""
+        return causes(self.tried)
+
+
 TIME_LIMIT: Final = "TimeLimit"
 DIED: Final = "Died"
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from magellan.migration.source import Source
+
 
 class EffectKind(StrEnum):
     """What an import touches besides its own names."""
@@ -56,44 +58,52 @@ _HARMLESS: Final = frozenset(
 )
 
 
-def import_effects(tree: ast.Module) -> tuple[Effect, ...]:
-    """Every statement outside of functions, and outside of `if __name__ == "__main__"`, that has an effect."""
-    return tuple(_in(tree.body))
+def import_effects(tree: ast.Module, source: Source) -> tuple[Effect, ...]:
+    """Every statement outside of functions, and outside of `if __name__ == "__main__"`, that has an effect.
+
+    tree: of that source.
+    """
+    return tuple(_in(tree.body, source))
 
 
-def _in(body: Sequence[ast.stmt]) -> Iterator[Effect]:
+def _in(body: Sequence[ast.stmt], source: Source) -> Iterator[Effect]:
     for node in body:
         match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                continue
-            case ast.If() if _is_main(node.test):
-                yield from _in(node.orelse)
-            case ast.If():
-                yield from _in([*node.body, *node.orelse])
-            case ast.Try() | ast.TryStar():
-                yield from _in([*node.body, *(s for h in node.handlers for s in h.body), *node.orelse])
-                yield from _in(node.finalbody)
-            case ast.For() | ast.While() | ast.With() | ast.AsyncFor() | ast.AsyncWith():
-                if isinstance(node, ast.With):
-                    for item in node.items:
-                        yield from _calls(item.context_expr, node.lineno, bare=False)
-                yield from _in(node.body)
-            case ast.ClassDef():
-                yield from _in(node.body)
-            case ast.Expr(value=ast.Call() as call):
-                yield from _calls(call, node.lineno, bare=True)
             case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
-                yield from _calls(value, node.lineno, bare=False)
+                yield from _calls(value, source, node.lineno, bare=False)
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 for target in targets:
                     if isinstance(target, ast.Attribute | ast.Subscript):
                         name = _dotted(target.value)
                         if name in ("os.environ", "sys.modules", "sys.path"):
                             yield Effect(line=node.lineno, kind=EffectKind.GLOBAL, what=name)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                continue
+            case ast.If() if _is_main(node.test):
+                yield from _in(node.orelse, source)
+            case ast.If():
+                yield from _in([*node.body, *node.orelse], source)
+            case ast.Try() | ast.TryStar():
+                yield from _in(
+                    [*node.body, *(s for h in node.handlers for s in h.body), *node.orelse], source
+                )
+                yield from _in(node.finalbody, source)
+            case ast.For() | ast.While() | ast.With() | ast.AsyncFor() | ast.AsyncWith():
+                if isinstance(node, ast.With):
+                    for item in node.items:
+                        yield from _calls(item.context_expr, source, node.lineno, bare=False)
+                yield from _in(node.body, source)
+            case ast.ClassDef():
+                yield from _in(node.body, source)
+            case ast.Expr(value=ast.Call() as call):
+                yield from _calls(call, source, node.lineno, bare=True)
 
 
-def _calls(value: ast.expr, line: int, *, bare: bool) -> Iterator[Effect]:
+def _calls(value: ast.expr, source: Source, line: int, *, bare: bool) -> Iterator[Effect]:
     """Calls of a kind that is known; where there are none, a call that stands by itself: it is there for its effect."""
+    span = source.span_of(value)
+    if source.utf8.find(b"(", span.start, span.end) < 0:
+        return
     names = [_dotted(node.func) for node in _carried_out(value) if isinstance(node, ast.Call)]
     known = [(name, kind) for name in names if (kind := _kind(name)) is not None]
     for name, kind in known:

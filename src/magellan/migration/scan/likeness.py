@@ -29,7 +29,8 @@ class Pair:
 
 def shingles_of(source: str) -> frozenset[int]:
     """Hashes of every run of three lines that say something."""
-    lines = [stripped for line in source.splitlines() if (stripped := _COMMENT.sub("", line).strip())]
+    said = [_COMMENT.sub("", line).strip() if "#" in line else line.strip() for line in source.splitlines()]
+    lines = [line for line in said if line]
     return frozenset(
         zlib.crc32("\n".join(lines[at : at + _RUN]).encode("utf-8", "surrogatepass"))
         for at in range(len(lines) - _RUN + 1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from magellan.migration.categories.features import features, is_script
+from magellan.migration.collector import uncollected
 from magellan.migration.encoding import python_text
 from magellan.migration.file_imports import read_imports
 from magellan.migration.import_statement import ImportStatement
@@ -26,7 +27,10 @@ PYTHON: Final = (".py", ".pyi", ".pyw")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedFile:
-    """What one file is, and what it says about itself. The fields from `module` on are of Python alone."""
+    """What one file is, and what it says about itself. The fields from `module` on are of Python alone.
+
+    Those from `effects` on are empty where only the structure of a tree is asked for.
+    """
 
     path: str
     kind: FileKind
@@ -37,8 +41,8 @@ class ScannedFile:
     imports: tuple[Target, ...] = ()
     statements: tuple[ImportStatement, ...] = ()  # what `imports` are resolved from
     defines: tuple[str, ...] = ()  # public classes and functions at the top
-    effects: tuple[Effect, ...] = ()  # of importing it
     has_main: bool = False  # whether it has an `if __name__ == "__main__":`
+    effects: tuple[Effect, ...] = ()  # of importing it
     features: frozenset[str] = frozenset()  # see `categories.features`
     shingles: frozenset[int] = frozenset()  # see `likeness`
 
@@ -47,9 +51,18 @@ class ScannedFile:
         """Whether it is Python, by its name."""
         return self.path.endswith(PYTHON)
 
+    def lying_at(self, path: str) -> ScannedFile:
+        """The same content in another place, before its imports are resolved there; it is Python both times."""
+        return replace(self, path=path, kind=_kind_of_python(path), module=None, imports=())
 
-def read_file(path: str, size: int, read: Callable[[str], bytes]) -> ScannedFile:
-    """Read one file and say what it is. What is wrong with it is its `problem`; nothing is raised for it."""
+
+def read_file(
+    path: str, size: int, read: Callable[[str], bytes], *, structure_only: bool = False
+) -> ScannedFile:
+    """Read one file and say what it is. What is wrong with it is its `problem`; nothing is raised for it.
+
+    structure_only: without what only categories and the search for copies need; half of the work.
+    """
     try:
         content = read(path)
     except OSError as error:
@@ -57,7 +70,8 @@ def read_file(path: str, size: int, read: Callable[[str], bytes]) -> ScannedFile
         return ScannedFile(path=path, kind=FileKind.UNREADABLE, size=size, sha256="", problem=why)
     digest = hashlib.sha256(content).hexdigest()
     if path.endswith(PYTHON):
-        return _python(path, content, digest)
+        with uncollected():
+            return _python(path, content, digest, structure_only=structure_only)
     kind = kind_of(path, len(content), content[:SNIFFED_BYTES])
     return ScannedFile(path=path, kind=kind, size=len(content), sha256=digest)
 
@@ -80,9 +94,12 @@ def resolved(file: ScannedFile, names: ModuleNames, is_installed: Callable[[str]
     return replace(file, kind=kind, module=module, imports=imports, features=said)
 
 
-def _python(path: str, content: bytes, digest: str) -> ScannedFile:
-    kind = FileKind.TEST if is_test(path) else FileKind.CODE
-    bare = ScannedFile(path=path, kind=kind, size=len(content), sha256=digest)
+def _kind_of_python(path: str) -> FileKind:
+    return FileKind.TEST if is_test(path) else FileKind.CODE
+
+
+def _python(path: str, content: bytes, digest: str, *, structure_only: bool) -> ScannedFile:
+    bare = ScannedFile(path=path, kind=_kind_of_python(path), size=len(content), sha256=digest)
     if len(content) > HUGE_BYTES:
         return replace(bare, problem="it is too long to be written by hand, and was not parsed")
     if b"\0" in content:
@@ -90,17 +107,23 @@ def _python(path: str, content: bytes, digest: str) -> ScannedFile:
     text = python_text(content)
     if text is None:
         return replace(bare, problem="it is no text in the encoding that it declares")
-    found = read_imports(Source(text.utf8))
-    source = text.utf8.decode()
-    return replace(
+    source = Source(text.utf8)
+    found = read_imports(source)
+    structure = replace(
         bare,
         problem=found.problem,
         statements=found.statements,
         defines=_defines(found.tree),
-        effects=() if found.tree is None else import_effects(found.tree),
         has_main=found.tree is not None and is_script(found.tree),
-        features=features(path, source, found.tree),
-        shingles=shingles_of(source),
+    )
+    if structure_only:
+        return structure
+    plain = text.utf8.decode()
+    return replace(
+        structure,
+        effects=() if found.tree is None else import_effects(found.tree, source),
+        features=features(path, plain, found.tree),
+        shingles=shingles_of(plain),
     )
 
 

@@ -1,16 +1,16 @@
-"""Two scans of a tree, before and after a migration, compared point by point."""
+"""The structure of a tree, before and after a migration, compared point by point."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from magellan.migration.imports import Origin
 from magellan.migration.rewrite.renames import Renames
-from magellan.migration.scan.scan import Scan
+from magellan.migration.scan.structure import Structure
 from magellan.migration.shims import Shim
 
 IMPORT_BUDGET_S: Final = 5.0
@@ -55,16 +55,19 @@ class Verification:
         return all(check.answer is not Answer.WORSE for check in self.checks)
 
 
-def compare(before: Scan, after: Scan, renames: Renames, shims: Sequence[Shim]) -> tuple[Check, ...]:
-    """Everything that two scans can tell."""
+def compare(
+    before: Structure, after: Structure, renames: Renames, shims: Sequence[Shim]
+) -> tuple[Check, ...]:
+    """Everything that two structures can tell. Shims are old names, and are counted as nothing else."""
+    own = _without(after, {shim.path for shim in shims})
     return (
-        _imports(before, after, renames),
-        _modules(before, after, renames),
-        _names(before, after, renames),
+        _imports(before, own, renames),
+        _modules(before, own, renames),
+        _names(before, own, renames),
         _old_names(renames, shims),
         _entry_points(before, after, renames, shims),
         _circles(before, after, renames),
-        _time(before, after),
+        _time(before, own),
     )
 
 
@@ -93,7 +96,16 @@ def _check(name: str, worse: Iterable[str], summary: str) -> Check:
     return Check(name=name, answer=Answer.WORSE if details else Answer.SAME, summary=summary, details=details)
 
 
-def _imports(before: Scan, after: Scan, renames: Renames) -> Check:
+def _without(structure: Structure, paths: Collection[str]) -> Structure:
+    """The same, had nobody looked at those files."""
+    tried = structure.activation
+    if tried is not None:
+        tried = replace(tried, tried=tuple(each for each in tried.tried if each.path not in paths))
+    files = tuple(file for file in structure.files if file.path not in paths)
+    return replace(structure, files=files, activation=tried)
+
+
+def _imports(before: Structure, after: Structure, renames: Renames) -> Check:
     missing_before = {(renames.new_path(path), name.rpartition(".")[2]) for path, name, _ in _missing(before)}
     worse = [
         f"{path}:{line}: {name} does not resolve"
@@ -105,14 +117,14 @@ def _imports(before: Scan, after: Scan, renames: Renames) -> Check:
     return _check("imports", worse, f"{counts[0]} resolved before, {counts[1]} after; {missing} do not")
 
 
-def _missing(scan: Scan) -> Iterator[tuple[str, str, int]]:
+def _missing(scan: Structure) -> Iterator[tuple[str, str, int]]:
     for file in scan.files:
         for target in file.imports:
             if target.origin is Origin.MISSING:
                 yield file.path, target.name, target.line
 
 
-def _modules(before: Scan, after: Scan, renames: Renames) -> Check:
+def _modules(before: Structure, after: Structure, renames: Renames) -> Check:
     name = "modules that can be imported"
     if before.activation is None or after.activation is None:
         return Check(name=name, answer=Answer.NOT_KNOWN, summary="not tried")
@@ -126,7 +138,7 @@ def _modules(before: Scan, after: Scan, renames: Renames) -> Check:
     return _check(name, worse, f"{before.activation.imported} before, {after.activation.imported} after")
 
 
-def _names(before: Scan, after: Scan, renames: Renames) -> Check:
+def _names(before: Structure, after: Structure, renames: Renames) -> Check:
     defined = {file.path: set(file.defines) for file in after.python}
     worse = []
     count = 0
@@ -146,8 +158,8 @@ def _old_names(renames: Renames, shims: Sequence[Shim]) -> Check:
     return Check(name="old names", answer=Answer.SAME, summary=summary)
 
 
-def _entry_points(before: Scan, after: Scan, renames: Renames, shims: Sequence[Shim]) -> Check:
-    def of(scan: Scan) -> set[tuple[str, str]]:
+def _entry_points(before: Structure, after: Structure, renames: Renames, shims: Sequence[Shim]) -> Check:
+    def of(scan: Structure) -> set[tuple[str, str]]:
         # The line of a unit or script in which it is named may have moved; its file counts.
         return {(each.path, each.by.partition(",")[0]) for each in scan.entry_points}
 
@@ -169,7 +181,7 @@ def _entry_points(before: Scan, after: Scan, renames: Renames, shims: Sequence[S
     return _check("entry points", worse, f"{len(of(before))} before, {len(of(after))} after")
 
 
-def _circles(before: Scan, after: Scan, renames: Renames) -> Check:
+def _circles(before: Structure, after: Structure, renames: Renames) -> Check:
     known = [{renames.new_path(path) for path in circle} for circle in before.circles]
     new = [circle for circle in after.circles if not any(set(circle) <= each for each in known)]
     # Package files that a migration makes are empty, and close no circle by themselves.
@@ -177,7 +189,7 @@ def _circles(before: Scan, after: Scan, renames: Renames) -> Check:
     return _check("circles of imports", worse, f"{len(before.circles)} before, {len(after.circles)} after")
 
 
-def _time(before: Scan, after: Scan) -> Check:
+def _time(before: Structure, after: Structure) -> Check:
     name = "import time"
     if before.activation is None or after.activation is None:
         return Check(name=name, answer=Answer.NOT_KNOWN, summary="not tried")
@@ -189,7 +201,7 @@ def _time(before: Scan, after: Scan) -> Check:
     return _check(name, worse, f"{averages[0]:.2f} s a module before, {averages[1]:.2f} s after")
 
 
-def _seconds(scan: Scan) -> Mapping[str, float]:
+def _seconds(scan: Structure) -> Mapping[str, float]:
     packages: dict[str, list[float]] = defaultdict(list)
     for each in scan.activation.tried if scan.activation is not None else ():
         if each.succeeded:
@@ -197,7 +209,7 @@ def _seconds(scan: Scan) -> Mapping[str, float]:
     return {package: _average(found) for package, found in packages.items()}
 
 
-def _all_seconds(scan: Scan) -> list[float]:
+def _all_seconds(scan: Structure) -> list[float]:
     return [each.took_s for each in scan.activation.tried if each.succeeded] if scan.activation else []
 
 

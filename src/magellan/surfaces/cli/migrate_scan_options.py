@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from magellan.migration.categories.rules import CategoryRules
     from magellan.migration.scan.scan import Scan
+    from magellan.ports.executor import Executor
 
 CategoriesOption = Annotated[
     Path | None,
@@ -69,9 +70,7 @@ def look_through(
 
     from magellan.adapters.local.import_sandbox.sandbox import LocalImportSandbox
     from magellan.adapters.local.installed_modules import installed_modules
-    from magellan.adapters.local.processes import ProcessExecutor
     from magellan.adapters.local.source_folder import read_source_tree
-    from magellan.adapters.local.threads import ThreadExecutor
     from magellan.adapters.missing_extra import extra_missing
     from magellan.migration.categories.rules import read_rules
     from magellan.surfaces.cli.output import progress_bars
@@ -86,19 +85,17 @@ def look_through(
     rules = read_rules(categories)
     tree = read_source_tree(root)
     interpreter = python or sys.executable
-    cores = workers or (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
     known = installed_modules(interpreter)
-    executor = ProcessExecutor(cores) if len(tree.python_files) > _WORTH_PROCESSES else ThreadExecutor(1)
     sandbox = None
     if try_imports:
-        sandbox = LocalImportSandbox(root, python=interpreter, workers=cores, time_limit_s=time_limit_s)
+        sandbox = LocalImportSandbox(
+            root, python=interpreter, workers=workers or _cores(), time_limit_s=time_limit_s
+        )
     with progress_bars() as bars:
         scan = scan_tree(
             tree,
             rules,
-            executor=executor,
+            executor=executor_for_reading(len(tree.python_files), workers),
             is_installed=known.__contains__,
             roots=None if not roots else ["" if each == "." else each.strip("/") for each in roots],
             sandbox=sandbox,
@@ -108,3 +105,17 @@ def look_through(
     return Looked(
         scan=scan, rules=rules, is_installed=known.__contains__, folder=root, took_s=time.monotonic() - begun
     )
+
+
+def executor_for_reading(python_files: int, workers: int | None) -> Executor:
+    """What reads so many files: processes, one per core unless said, where starting them takes less time than it."""
+    from magellan.adapters.local.processes import ProcessExecutor
+    from magellan.adapters.local.threads import ThreadExecutor
+
+    if python_files <= _WORTH_PROCESSES:
+        return ThreadExecutor(1)
+    return ProcessExecutor(workers or _cores())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from magellan.migration.scan.scan import Scan
+    from magellan.migration.scan.scanned_file import ScannedFile
+    from magellan.migration.scan.structure import Structure
     from magellan.migration.source_tree import SourceTree
     from magellan.migration.verify.comparison import SuiteRun
     from magellan.usecases.migrate_verify import Look
@@ -34,36 +35,37 @@ def looks_of(
     except ImportError as error:
         raise extra_missing("migrate", error) from None
 
-    def look(which: str, tree: SourceTree, roots: tuple[str, ...]) -> tuple[Scan, SuiteRun | None]:
+    def look(
+        which: str, tree: SourceTree, roots: tuple[str, ...], known: Sequence[ScannedFile]
+    ) -> tuple[Structure, SuiteRun | None]:
         import tempfile
         from pathlib import Path
 
         from magellan.adapters.local.import_sandbox.sandbox import LocalImportSandbox
         from magellan.adapters.local.installed_modules import installed_modules
         from magellan.adapters.local.project_tests import run_tests as run
-        from magellan.adapters.local.threads import ThreadExecutor
         from magellan.adapters.local.tree_copy import write_copy
-        from magellan.migration.categories.rules import read_rules
-        from magellan.surfaces.cli.migrate_options import executor_for
+        from magellan.surfaces.cli.migrate_scan_options import executor_for_reading
         from magellan.surfaces.cli.output import progress_bars
-        from magellan.usecases.migrate_scan import scan_tree
+        from magellan.usecases.migrate_scan import look_at_structure
 
         interpreter = python or sys.executable
         with tempfile.TemporaryDirectory(prefix=f"magellan-{which}-") as name, progress_bars() as bars:
             folder = Path(name)
-            write_copy(tree, folder)
+            if time_limit_s is not None or test_arguments is not None:
+                write_copy(tree, folder)
             sandbox = None
             if time_limit_s is not None:
                 cores = workers or os.cpu_count() or 1
                 sandbox = LocalImportSandbox(
                     folder, python=interpreter, workers=cores, time_limit_s=time_limit_s
                 )
-            scan = scan_tree(
+            structure = look_at_structure(
                 tree,
-                read_rules(None),
-                executor=executor_for(tree) or ThreadExecutor(1),
+                executor=executor_for_reading(len(tree.python_files) - len(known), workers),
                 is_installed=installed_modules(interpreter).__contains__,
                 roots=roots,
+                known=known,
                 sandbox=sandbox,
                 on_progress=lambda phase, done, total: bars.report(f"{which}: {phase}", done, total),
             )
@@ -77,6 +79,6 @@ def looks_of(
                     source_roots=roots,
                     timeout_s=test_time_limit_s,
                 )
-        return scan, tests
+        return structure, tests
 
     return look
