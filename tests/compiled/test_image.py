@@ -3,12 +3,13 @@
 import math
 import platform
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from magellan.compiled import kernel, kernel_part
-from magellan.compiled.image import Image, image_of
+from magellan.compiled.image import Image, can_load, image_of
 from magellan.compiled.machine_code import Code, Native
 from magellan.compiled.numba_compiler import compiled, object_file
 
@@ -66,10 +67,19 @@ def test_code_that_we_laid_out_answers_as_the_code_that_llvm_links():
 
 
 @on_x86_linux
-def test_code_that_calls_the_c_library_is_left_to_llvm():
-    assert isinstance(compiled(walked.dispatcher, (np.zeros(1), np.zeros(1, dtype=np.int64))).form, Image)
-    assert not isinstance(compiled(grown.dispatcher, (1.0,)).form, Image)
+def test_code_that_calls_the_c_library_finds_it_in_the_process():
+    form = compiled(grown.dispatcher, (1.0,)).form
+    assert isinstance(form, Image)
+    assert {name for _, name in form.outside} == {"exp"}
+    assert can_load(form)
     assert grown(1.0) == math.exp(1.0)
+
+
+@on_x86_linux
+def test_code_that_calls_what_nobody_has_is_not_loaded():
+    form = compiled(grown.dispatcher, (1.0,)).form
+    assert isinstance(form, Image)
+    assert not can_load(replace(form, outside=((form.outside[0][0], "no_such_function_anywhere"),)))
 
 
 @pytest.mark.parametrize(

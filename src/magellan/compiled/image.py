@@ -1,7 +1,8 @@
 """Image: machine code laid out as it will lie in memory, so that a process has only to copy it there.
 
-LLVM can link an object file, but loading LLVM takes longer than a short backtest. What Numba makes of a kernel calls
-nothing outside itself: its parts need to know of each other's addresses, and that is all there is to link.
+LLVM can link an object file, but loading LLVM takes longer than a short backtest, and 50 MiB. What Numba makes of a
+kernel needs to know where its own parts lie, and where functions of the C library do (`exp`, `log`), which this process
+has in memory anyway. That is all there is to link.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class Image:
 
     content: bytes
     entry: int  # where in it the function begins
-    addresses: tuple[
-        tuple[int, int], ...
-    ]  # at (the first) stands the address of (the second), once it is known
+    # At (the first) stands the address of (the second), once it is known.
+    addresses: tuple[tuple[int, int], ...]
+    outside: tuple[tuple[int, str], ...] = ()  # likewise that of a function of the C library
 
 
 def image_of(object_file: bytes, symbol: str) -> Image | None:
@@ -59,7 +60,7 @@ def image_of(object_file: bytes, symbol: str) -> Image | None:
                 content.extend(bytes(section.size))
             else:
                 content.extend(object_file[section.offset : section.offset + section.size])
-    places: list[int | None] = []  # of each symbol; None for one that is not in here
+    places: list[int | str] = []  # of each symbol; its name where it is not in here
     entry: int | None = None
     for section in sections:
         if section.kind != _SYMBOLS:
@@ -69,10 +70,12 @@ def image_of(object_file: bytes, symbol: str) -> Image | None:
         for name, _, _, within, value, _ in struct.iter_unpack(
             "<IBBHQQ", object_file[section.offset : section.offset + section.size]
         ):
-            places.append(starts[within] + value if within in starts else None)
-            if names[name : names.index(b"\0", name)].decode() == symbol:
-                entry = places[-1]
+            called = names[name : names.index(b"\0", name)].decode()
+            places.append(starts[within] + value if within in starts else called)
+            if called == symbol and within in starts:
+                entry = starts[within] + value
     addresses: list[tuple[int, int]] = []
+    outside: list[tuple[int, str]] = []
     for section in sections:
         if section.kind != _WITH_ADDENDS or section.info not in starts:
             continue
@@ -80,12 +83,22 @@ def image_of(object_file: bytes, symbol: str) -> Image | None:
             "<QQq", object_file[section.offset : section.offset + section.size]
         ):
             place = places[what >> 32]
-            if what & 0xFFFFFFFF != _WHOLE_ADDRESS or place is None:
+            if what & 0xFFFFFFFF != _WHOLE_ADDRESS:
                 return None
-            addresses.append((starts[section.info] + at, place + addend))
+            if isinstance(place, int):
+                addresses.append((starts[section.info] + at, place + addend))
+            elif _address_of(place) is not None and addend == 0:
+                outside.append((starts[section.info] + at, place))
+            else:
+                return None
     if entry is None:
         return None
-    return Image(content=bytes(content), entry=entry, addresses=tuple(addresses))
+    return Image(content=bytes(content), entry=entry, addresses=tuple(addresses), outside=tuple(outside))
+
+
+def can_load(image: Image) -> bool:
+    """Whether this process has every function that the code calls."""
+    return all(_address_of(name) is not None for _, name in image.outside)
 
 
 def loaded(image: Image) -> int:
@@ -95,12 +108,20 @@ def loaded(image: Image) -> int:
     memory.write(image.content)
     for at, target in image.addresses:
         memory[at : at + 8] = struct.pack("<Q", start + target)
+    for at, name in image.outside:
+        memory[at : at + 8] = struct.pack("<Q", _address_of(name))
     # Code that can be called cannot be written to, and the other way round.
     protect = ctypes.CDLL(None, use_errno=True).mprotect
     if protect(ctypes.c_void_p(start), ctypes.c_size_t(len(memory)), mmap.PROT_READ | mmap.PROT_EXEC) != 0:
         raise OSError(ctypes.get_errno(), "the system does not let this process run compiled code")
     _kept.append(memory)
     return start + image.entry
+
+
+def _address_of(name: str) -> int | None:
+    """Of a function that the C library has put into this process; None where there is none of that name."""
+    function = getattr(ctypes.CDLL(None), name, None) if name else None
+    return None if function is None else ctypes.cast(function, ctypes.c_void_p).value
 
 
 @dataclass(frozen=True, slots=True)

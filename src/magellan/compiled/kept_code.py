@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from magellan.compiled.image import Image
+from magellan.compiled.image import Image, can_load
 from magellan.compiled.machine_code import Code
 from magellan.compiled.object_file import ObjectFile, can_link
 
@@ -88,10 +88,9 @@ def read(name: str, kinds: tuple[Any, ...]) -> Code | None:
     told = json.loads(head)
     if "entry" in told:
         addresses = tuple([(at, target) for at, target in told["addresses"]])
-        return Code(
-            returns=tuple(told["returns"]),
-            form=Image(content=content, entry=told["entry"], addresses=addresses),
-        )
+        outside = tuple([(at, name) for at, name in told["outside"]])
+        image = Image(content=content, entry=told["entry"], addresses=addresses, outside=outside)
+        return Code(returns=tuple(told["returns"]), form=image) if can_load(image) else None
     form = ObjectFile(content=content, symbol=told["symbol"], needs=tuple(told["needs"]))
     return Code(returns=tuple(told["returns"]), form=form) if can_link(form) else None
 
@@ -124,7 +123,7 @@ def keep(name: str, kinds: tuple[Any, ...], code: Code) -> None:
     form = code.form
     told: dict[str, Any] = {"returns": code.returns}
     if isinstance(form, Image):
-        told |= {"entry": form.entry, "addresses": form.addresses}
+        told |= {"entry": form.entry, "addresses": form.addresses, "outside": form.outside}
     else:
         told |= {"symbol": form.symbol, "needs": form.needs}
     unfinished = path.with_suffix(f".{os.getpid()}.part")

@@ -49,8 +49,7 @@ def type_of(value: Any) -> Any:
 def compiled(dispatcher: Any, arguments: tuple[Any, ...]) -> Code:
     """The function, with all that it calls, for arguments of the same types as these."""
     returned, code = object_file(dispatcher, arguments)
-    form = None if code.needs else image_of(code.content, code.symbol)
-    return Code(returns=_names(returned), form=form or code)
+    return Code(returns=_names(returned), form=image_of(code.content, code.symbol) or code)
 
 
 def object_file(dispatcher: Any, arguments: tuple[Any, ...]) -> tuple[Any, ObjectFile]:

@@ -1,4 +1,4 @@
-"""Object file: machine code that calls functions of the C library, or is no ELF: LLVM links it when it is loaded."""
+"""Object file: machine code that is no ELF for x86-64, which we do not lay out: LLVM links it when it is loaded."""
 
 from __future__ import annotations
 
