@@ -498,10 +498,12 @@ class Watch:
         for symbol, held in core.positions.items():
             if held < 0:
                 raise Broken(f"{symbol}: {held} units in an account that never sells short")
-            if core._held_by_orders(symbol) > held:
-                raise Broken(f"{symbol}: orders to sell {core._held_by_orders(symbol)} of {held}")
-        self._entries(world)
-        if self.protects:
+            on_sale = core._held_by_orders(symbol)
+            if on_sale > held:
+                raise Broken(f"{symbol}: orders to sell {on_sale} of {held}")
+        if len(world.ledger) > self.seen:
+            self._entries(world)
+        if self.protects and (core.positions or self.bare_since):
             self._protection(world)
 
     def _entries(self, world: World) -> None:
@@ -528,20 +530,14 @@ class Watch:
 
     def _protection(self, world: World) -> None:
         """What is held is covered by stops at the broker, or it is being left, but for a bounded time."""
-        core = world.core
+        core, session = world.core, world.session
         for symbol, there in core.positions.items():
-            known = ZERO if world.session is None else world.session.state.book.quantity(symbol)
-            held = min(there, known)
-            covered = ZERO
-            for order in core._live.values():
-                leaves = order.symbol == symbol and order.side.value == "sell" and order.works
-                if leaves and order.type in (OrderType.STOP, OrderType.MARKET):
-                    covered += order.open_quantity
-            trades = world.tape.running(symbol, world.now_ns) is not None and symbol not in core.halted
-            # By our clock too: what the session takes for night, it leaves for the morning.
-            trades = trades and world.tape.running(symbol, nanoseconds(world.now)) is not None
-            asleep = world.session is None or world.now_ns < world.still_until_ns
-            if covered >= held or not trades or asleep:
+            if session is None or world.now_ns < world.still_until_ns or not world.trades(symbol):
+                self.bare_since.pop(symbol, None)
+                continue
+            held = min(there, session.state.book.quantity(symbol))
+            covered = core.stopped_units(symbol)
+            if covered >= held:
                 self.bare_since.pop(symbol, None)
                 continue
             since = self.bare_since.setdefault(symbol, world.now_ns)

@@ -632,17 +632,34 @@ class BrokerCore:
 
     def _held_by_orders(self, symbol: str) -> Decimal:
         """Units that orders to leave hold; linked orders hold them once."""
-        held = self.positions.get(symbol, ZERO)
         total = ZERO
+        held = self.positions.get(symbol, ZERO)
+        if not held:
+            return total
+        leaves = OrderSide.SELL if held > 0 else OrderSide.BUY
         counted: set[int] = set()
         for order in self._live.values():
-            if order.symbol != symbol or not order.works or order.sign * float(held) >= 0:
+            if order.side is not leaves or order.symbol != symbol or not order.works:
                 continue
             root = order.parent or order
             if id(root) not in counted:
                 counted.add(id(root))
                 total += order.open_quantity
         return total
+
+    def stopped_units(self, symbol: str) -> Decimal:
+        """Units that stops and market orders at work would sell."""
+        return sum(
+            (
+                order.open_quantity
+                for order in self._live.values()
+                if order.side is OrderSide.SELL
+                and order.symbol == symbol
+                and order.type in (OrderType.STOP, OrderType.MARKET)
+                and order.works
+            ),
+            ZERO,
+        )
 
     def _reduces(self, order: SimOrder, held: Decimal) -> bool:
         return order.sign * float(held) < 0
