@@ -175,7 +175,7 @@ class World:
         return self._ahead_ns / SECOND_NS
 
     def trades(self, symbol: str) -> bool:
-        """Whether a symbol trades: by our clock too, for what the session takes for night, it leaves for the morning."""
+        """Whether a symbol trades, by our clock too: what a session takes for night, it leaves for the morning."""
         if symbol in self.core.halted or self.tape.running(symbol, self.now_ns) is None:
             return False
         return not self._ahead_ns or self.tape.running(symbol, self.now_ns + self._ahead_ns) is not None
