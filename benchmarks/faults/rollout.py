@@ -251,8 +251,8 @@ class Rollout:
             return f"what is armed is {looks[0].process} and {looks[0].condition}"
         if looks[1].condition is Condition.TRADING and looks[1].process is Process.RUNNING:
             return "two trade"
-        drift = (await truth.installed(wanted.release_id)).drift
-        return f"it is not whole: {drift[0]}" if drift else ""
+        there = await truth.installed(wanted.release_id)
+        return "" if there.is_whole else f"it is not whole: {there}"
 
     def _not_told(self, wanted: Artifact, *, after: int) -> str:
         """What the audit log lacks; "": it says what was begun, by whom, and which release trades now."""

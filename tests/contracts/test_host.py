@@ -236,6 +236,10 @@ def test_an_instance_stands_by_until_it_is_stopped_and_is_forgotten_then(kept: K
         again = await kept.host.look(instance.key)
         assert again.report is not None and again.report.pid == found.report.pid
         assert await kept.host.instances() == (instance,)
+        report = host_folder(kept.workspace).instance_folder(instance.key) / "report.json"
+        report.write_bytes(report.read_bytes()[:40])  # torn: it is silent, and no roll-out is halted by that
+        silent = await kept.host.look(instance.key)
+        assert (silent.process, silent.report) == (Process.RUNNING, None)
         await kept.host.stop(instance.key)
         await kept.host.stop(instance.key)
         assert (await kept.host.look(instance.key)).process is Process.ABSENT

@@ -160,7 +160,7 @@ class SimulatedHost:
     @_counted
     async def start(self, instance: Instance) -> None:
         assert instance.release_id in self.releases, "nothing runs that is not installed"
-        if instance.key not in self.running:
+        if instance.key not in self.running or self.look_now(instance.key).process is Process.ENDED:
             self._run(instance)
 
     @_counted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -254,6 +254,52 @@ def test_a_host_that_was_edited_after_it_was_ready_is_found_before_anybody_is_ar
     assert isinstance(outcome, TakenBack), "what this plan has put there it takes away again"
     assert "config.json was edited" in outcome.why
     assert set(trades(world).values()) == {OLD}
+
+
+def once_armed(
+    world: SimulatedWorld, act: Callable[[SimulatedHost], object]
+) -> tuple[Plan[Fleet], MemoryJournal]:
+    """A plan, and a journal beside which that happens on the host as soon as the new release is armed."""
+    plan = plan_for(world)
+    host = world.hosts["h1"]
+
+    class Beside(MemoryJournal):
+        def append(self, records, *, durably):  # type: ignore[no-untyped-def]
+            super().append(records, durably=durably)
+            if host.arming[LEDGER_ACCOUNT].release_id == NEW and NEW in host.releases:
+                act(host)
+
+    return plan, Beside(kept=[Head(at=BEGAN, by=SOMEBODY, plan=plan.description)])
+
+
+@pytest.mark.parametrize(
+    ("act", "why"),
+    [
+        (lambda host: host.releases.update({NEW: ("config.json was edited",)}), "config.json was edited"),
+        (lambda host: host.releases.pop(NEW), "are gone"),
+    ],
+    ids=["edited", "removed"],
+)
+def test_a_release_whose_files_are_changed_after_it_was_armed_is_taken_back(
+    act: Callable[[SimulatedHost], object], why: str
+) -> None:
+    world = world_with()
+    outcome = carried_out(world, *once_armed(world, act))
+    assert isinstance(outcome, TakenBack)
+    assert why in outcome.why
+    must_be_whole(world)
+    assert trades(world) == {"h1": OLD}
+
+
+def test_an_old_release_that_ended_while_the_new_one_failed_is_started_again_on_the_way_back() -> None:
+    def both_end(host: SimulatedHost) -> None:
+        for running in host.running.values():
+            running.behaviour = replace(running.behaviour, exits=True)
+
+    world = world_with()
+    outcome = carried_out(world, *once_armed(world, both_end))
+    assert isinstance(outcome, TakenBack)
+    assert trades(world) == {"h1": OLD}
 
 
 def test_a_plan_that_was_written_down_is_read_back_as_the_same_plan() -> None:

@@ -9,8 +9,8 @@ from magellan.deploy.host import Fleet
 from magellan.deploy.instance import Instance
 from magellan.deploy.steps.looking import (
     STANDS_BY,
-    drifted,
     not_itself,
+    not_whole,
     why_not_running,
 )
 from magellan.errors import AskOperator
@@ -59,8 +59,9 @@ class Attest(Step[Fleet]):
         async def of(name: str, instance: Instance) -> str:
             host = world.hosts[name]
             look, there = await asyncio.gather(host.look(instance.key), host.installed(instance.release_id))
-            if there.drift:
-                return drifted(name, instance.key, there.drift)
+            changed = not_whole(name, instance.key, there)
+            if changed:
+                return changed
             wrong = why_not_running(look) or not_itself(look, instance, self.config_sha256)
             if not wrong and look.condition not in STANDS_BY:
                 wrong = f"is {look.condition or 'silent'}"

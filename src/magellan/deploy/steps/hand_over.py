@@ -90,7 +90,10 @@ class HandOver(Step[Fleet]):
         if before["instance"] is None:
             await _until_left(host, self.instance.key, self.within_s)
         else:
-            await _until_trading(host, before["instance"], self.instance.key, self.within_s)
+            await _start_again(host, before["instance"])
+            await _until_trading(
+                host, before["instance"], self.instance.key, self.within_s, may_have_ended=True
+            )
 
 
 def _standing(armed: Armed, look: InstanceLook) -> Done | Begun:
@@ -100,8 +103,22 @@ def _standing(armed: Armed, look: InstanceLook) -> Done | Begun:
     return Begun(why=why_not_running(look) or f"it is armed, and {look.condition or 'silent'}")
 
 
-async def _until_trading(host: Host, key: str, other: str | None, within_s: float) -> None:
-    """Wait until an armed instance trades. One that holds the account though it may not is ended by force."""
+async def _start_again(host: Host, key: str) -> None:
+    """Let one that traded before run again, where it has ended meanwhile and nothing would start it."""
+    look = await host.look(key)
+    if look.process is Process.ENDED:
+        for each in await host.instances():
+            if each.key == key:
+                await host.start(each)
+
+
+async def _until_trading(
+    host: Host, key: str, other: str | None, within_s: float, *, may_have_ended: bool = False
+) -> None:
+    """Wait until an armed instance trades. One that holds the account though it may not is ended by force.
+
+    may_have_ended: it is known to be good, and whoever keeps it is given the time to start it again.
+    """
     began_s = elapsed_s()
     forced = False
 
@@ -109,18 +126,18 @@ async def _until_trading(host: Host, key: str, other: str | None, within_s: floa
         nonlocal forced
         look = await host.look(key)
         ended = why_not_running(look)
-        if ended:
+        if ended and not may_have_ended:
             raise AskOperator(f"{key} {ended}{last_words_of(look)}")
-        if look.condition is Condition.TRADING:
+        if look.condition is Condition.TRADING and not ended:
             return ""
         is_late = elapsed_s() - began_s > within_s / 2
         if other is not None and is_late and not forced and await trades(host, other):
             forced = True
             await host.stop(other)
         told = look.report.why if look.report else ""
-        return f"{look.condition or 'silent'}{f', waiting for {told}' if told else ''}"
+        return ended or f"is {look.condition or 'silent'}{f', waiting for {told}' if told else ''}"
 
-    await until(trading, within_s, lambda what: f"{key} did not begin to trade: it is {what}")
+    await until(trading, within_s, lambda what: f"{key} did not begin to trade: it {what}")
 
 
 async def _until_left(host: Host, key: str, within_s: float) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from magellan.deploy.host import Host
+from magellan.deploy.host import Host, Installed
 from magellan.deploy.instance import Condition, Instance, InstanceLook, Process
 from magellan.errors import AskOperator
 from magellan.release.manifest import shown
@@ -80,6 +80,13 @@ def last_words_of(look: InstanceLook) -> str:
     if look.condition is Condition.FAILED:
         return ""
     return "".join(f"\n    {line}" for line in look.last_words[-_WORDS_SHOWN:])
+
+
+def not_whole(host: str, label: str, there: Installed) -> str:
+    """That a release does not lie on its host as it was put there, in words; "": it does."""
+    if there.drift:
+        return drifted(host, label, there.drift)
+    return "" if there.is_there else f"{host}: the files of {label} are gone"
 
 
 def drifted(host: str, label: str, drift: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from magellan.deploy.instance import Instance, InstanceLook
 from magellan.deploy.steps.looking import (
     elapsed_s,
     must_run,
+    not_whole,
     pid_of,
     until,
 )
@@ -61,7 +62,7 @@ class AwaitHealth(Step[Fleet]):
         found, look = await self._health(host)
         if not found.is_well:
             return Blocked(why="; ".join((*found.wrong, *found.awaited)))
-        return Done(note=evidence(look))
+        return await _whole(host, self.instance) or Done(note=evidence(look))
 
     async def undo(self, world: Fleet, before: Before) -> None:
         raise AssertionError("nothing was changed")
@@ -133,7 +134,7 @@ class Watch(Step[Fleet]):
     async def verify(self, world: Fleet, before: Before) -> Answer:
         host = world.hosts[self.host]
         _, look = await _seen(host, self.instance)
-        return Done(note=evidence(look))
+        return await _whole(host, self.instance) or Done(note=evidence(look))
 
     async def undo(self, world: Fleet, before: Before) -> None:
         raise AssertionError("nothing was changed")
@@ -162,6 +163,12 @@ async def _seen(host: Host, instance: Instance) -> tuple[InstanceLook, SessionLo
             raise told
     assert isinstance(process, InstanceLook) and isinstance(session, SessionLook), "nothing was raised"
     return process, session
+
+
+async def _whole(host: Host, instance: Instance) -> Blocked | None:
+    """Why not. A process that was started again would begin with what lies there, and not with what was attested."""
+    changed = not_whole(host.name, instance.key, await host.installed(instance.release_id))
+    return Blocked(why=changed) if changed else None
 
 
 def evidence(look: SessionLook) -> str:
