@@ -316,9 +316,10 @@ def _trades(market: Market, orders: list[Order], fills, span: Timeframe) -> Trad
     )
     named = dict(zip(names.split(), columns, strict=True))
     excursions = named.pop("mae_fraction"), named.pop("mfe_fraction")
+    reasons = tuple(tuple(records.REASONS[code] for _, _, code in order.exits) for order in orders)
     return Trades(
         symbols=market.symbols,
         **named,
         make_excursions=lambda: excursions,
-        reasons=tuple(tuple(records.REASONS[code] for _, _, code in order.exits) for order in orders),
+        make_reasons=lambda: reasons,
     )

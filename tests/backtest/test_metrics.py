@@ -221,7 +221,9 @@ def test_a_reason_that_the_strategy_invented_keeps_its_words(run_of, order) -> N
     result.fills["reason"][1] = 100
     own = dataclasses.replace(
         result,
-        make_trades=lambda: dataclasses.replace(result.trades, reasons=(("the moon was full",),)),
+        make_trades=lambda: dataclasses.replace(
+            result.trades, make_reasons=lambda: (("the moon was full",),)
+        ),
     )
     assert [row.reason for row in metrics_of(own).by_exit_reason] == ["the moon was full"]
 

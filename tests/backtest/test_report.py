@@ -80,7 +80,7 @@ def test_plotly_is_in_the_page_once(random_run) -> None:
 def test_text_from_outside_stays_text(run_of, order) -> None:
     evil = "</script><script>alert(1)</script>"
     result = run_of({"AAA": [100.0, 110.0]}, [order(symbol="AAA", row=0, units=1.0, exits=((1, 1.0, 2),))])
-    trades = dataclasses.replace(result.trades, reasons=((evil,),))
+    trades = dataclasses.replace(result.trades, make_reasons=lambda: ((evil,),))
     manifest = dataclasses.replace(result.manifest, strategy=evil)
     page = page_of(
         dataclasses.replace(result, make_trades=lambda: trades, manifest=manifest, misleading=(evil,))

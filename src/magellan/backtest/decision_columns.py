@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from magellan.backtest.replay import SymbolDecisions, room_for_words
+from magellan.backtest.replay import SymbolDecisions
 from magellan.errors import FixInput
 from magellan.strategy.contract import Features, Parameters, Strategy
 from magellan.strategy.market_view import MarketView
@@ -136,7 +136,7 @@ class DecisionColumns:
         if not isinstance(mask, np.ndarray) or mask.dtype != bool or mask.shape != (len(self.view),):
             what = f"{mask.dtype}{mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
             raise self._wrong(f"{name}() returned {what}, not one truth value per bar ({len(self.view)},)")
-        return room_for_words(mask)
+        return mask
 
     def _plan(self, name: str, features: Features, parameters: Any) -> TradePlan:
         plan = getattr(self._strategy, name)(features, parameters)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from magellan.trading.timeframe import Timeframe
 _COLUMNS = ("opened_at_ns", "open", "high", "low", "close", "volume")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Market:
     """Several symbols' bars, symbol after symbol; symbol s owns rows offsets[s] to offsets[s + 1].
 
@@ -69,6 +70,13 @@ class Market:
     @property
     def timeframe(self) -> Timeframe:
         return self.bars[0].timeframe
+
+    @cached_property
+    def spacings(self) -> tuple[tuple[int, int], ...]:
+        """Of each symbol what `spacing` says of its bars; read once, however many runs ask."""
+        from magellan.backtest.spacing import spacing
+
+        return tuple([spacing(one.opened_at_ns, one.timeframe.span_ns) for one in self.bars])
 
     def __len__(self) -> int:
         return len(self.opened_at_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class PythonDecisions:
             holding=Holding(
                 units=units,
                 entry_price=float(position["entry_price"]) if units else math.nan,
-                opened_at=instant(int(position["opened_ns"])) if units else None,
+                opened_at=_opened_at(run, position) if units else None,
                 bars_held=row - int(position["entry_row"]) + 1 if units else 0,
                 stop=float(position["stop"]) if units else math.nan,
             ),
@@ -102,6 +103,12 @@ class PythonDecisions:
                     f"{self._strategy.name()}.decide returned {type(intent).__name__}, which is not an intent",
                     next_step="return Enter, Exit, MoveStop, CancelEntry or None",
                 )
+
+
+def _opened_at(run: Run, position: np.void) -> datetime:
+    market = run.market
+    opened_ns = int(market.opened_at_ns[int(position["entry_row"])])
+    return instant(opened_ns + (market.timeframe.span_ns if position["mode"] == r.AT_CLOSE else 0))
 
 
 def _without_columns(plan: TradePlan, strategy: Strategy) -> TradePlan:

@@ -169,7 +169,6 @@ position_t: Final = np.dtype(
         ("exit_reason", "i8"),
         ("targets_done", "i8"),  # bit k: target k is filled
         ("target_left", "f8", (TARGETS,)),  # units of each target that volume did not allow yet
-        ("opened_ns", "i8"),
         ("entry_row", "i8"),
         ("signal_row", "i8"),
         ("closed_row", "i8"),  # row of the newest full exit; -1: none yet
@@ -252,7 +251,7 @@ account_t: Final = np.dtype(
         ("day_equity", "f8"),
         ("day_trades", "i8"),
         ("open_positions", "i8"),
-        ("now_ns", "i8"),
+        ("now_ns", "i8"),  # kept where there are several symbols
         ("bar_closed", "i8"),  # 0: of the bars that open now, only the opening price is known
         ("phase", "i8"),
         ("cursor", "i8"),
@@ -310,7 +309,7 @@ class MarketArrays(NamedTuple):
 
 
 class MaskWords(NamedTuple):
-    """Truth values per row, eight rows to a word; a mask of length 0 is nowhere true."""
+    """Truth values, a bit per row, 64 rows to a word; a mask of length 0 is nowhere true."""
 
     enter_long: NDArray[np.uint64]
     enter_short: NDArray[np.uint64]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,15 @@ from magellan.workspace.config import AccountTerms, ExecutionTerms, InstrumentTe
 _FIRST_ROOM = 4096
 _ROWS_PER_FILL = 16  # rarely will more fills than one in so many bars come about
 _WORDS_KEPT = 64  # as many masks as a sweep keeps of each kind
+# Masks of `SymbolDecisions`, and whether they begin to hold only behind the warm-up.
+_DECLARED: Final = (
+    ("enter_long", True),
+    ("enter_short", True),
+    ("exit_long", False),
+    ("exit_short", False),
+    ("wake", True),
+    ("breaks", False),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,10 +96,12 @@ class Run:
         views: Sequence[MarketView],
         actions: Sequence[CorporateAction] = (),
         wake_everywhere: bool = False,
+        keeps_decisions: bool = True,
     ) -> None:
         self.market = market
         self.terms = terms
         self._views = views
+        self._keeps_decisions = keeps_decisions
         if wake_everywhere and terms.warmup_bars:
             # Woken on every bar but those of the warm-up.
             wake_everywhere = False
@@ -113,7 +125,11 @@ class Run:
             self._know_sessions()
         self.actions = _action_arrays(market, actions)
         self.state = _first_state(market, terms, self.actions)
-        self._begin = self.state.account.copy(), self.state.positions.copy()
+        state = self.state
+        changing = [
+            _bytes_of(each) for each in (state.account, state.positions, state.entries, state.blocked)
+        ]
+        self._begin = [(each, each.copy()) for each in changing]
         self._rules = rules_array(
             terms.execution,
             terms.account,
@@ -124,22 +140,23 @@ class Run:
         self._costs = cost_array(market.symbols, terms.execution, terms.instruments or {})
         self.wakes = 0
         self.own_reasons: list[str] = []
-        self._taken_up: list[TradePlan] | None = None
+        self._taken_up: Sequence[SymbolDecisions] | None = None
         self._words = _Words(market.offsets)
         self._take_up(decisions)
 
     def restart(self, decisions: Sequence[SymbolDecisions]) -> None:
         """Go back to the beginning, with other decisions."""
-        account, positions = self._begin
-        self.state.account[:] = account
-        self.state.positions[:] = positions
-        self.state.entries["kind"] = r.NONE
-        self.state.blocked[:] = 0
+        for now, at_first in self._begin:
+            now[:] = at_first
         self.wakes = 0
         self.own_reasons = []
+        known = self._taken_up
+        if known is not None and _same_but_for_masks(decisions, known):
+            self._change_masks(known, decisions)
+            return
+        self._taken_up = None
         if len(self.arrays.day) == 0 and _needs_days(decisions, self.terms):
             self._know_sessions()
-            self._taken_up = None
         self._take_up(decisions)
 
     def _know_sessions(self) -> None:
@@ -149,28 +166,30 @@ class Run:
         )
 
     def _take_up(self, decisions: Sequence[SymbolDecisions]) -> None:
-        plans = [plan for decided in decisions for plan in (decided.plan_long, decided.plan_short)]
-        known = self._taken_up
-        if known is None or any(plan is not other for plan, other in zip(plans, known, strict=True)):
-            self._taken_up = None  # until all of it is there
-            self.plans = PlanTable(self.market.offsets)
-            plan_of = np.zeros((len(decisions), 2), dtype=np.int64)
-            for s, decided in enumerate(decisions):
-                plan_of[s, 0] = self.plans.add(decided.plan_long, s)
-                same = decided.plan_short is decided.plan_long
-                plan_of[s, 1] = plan_of[s, 0] if same else self.plans.add(decided.plan_short, s)
-            table, levels, columns = self.plans.arrays()
-            self.rules = r.RunRules(self._rules, self._costs, table, levels, plan_of, columns)
-            self._timed = _timed_masks(self.market, decisions, self._views)
-            self.masks = _mask_words(self._words, decisions, self.terms.warmup_bars, *self._timed)
-            self._locate()
-            self._taken_up = plans
-            return
-        from magellan.backtest.run_memory import point_to_masks
+        self.plans = PlanTable(self.market.offsets)
+        plan_of = np.zeros((len(decisions), 2), dtype=np.int64)
+        for s, decided in enumerate(decisions):
+            plan_of[s, 0] = self.plans.add(decided.plan_long, s)
+            same = decided.plan_short is decided.plan_long
+            plan_of[s, 1] = plan_of[s, 0] if same else self.plans.add(decided.plan_short, s)
+        table, levels, columns = self.plans.arrays()
+        self.rules = r.RunRules(self._rules, self._costs, table, levels, plan_of, columns)
+        timed = _timed_masks(self.market, decisions, self._views)
+        self.masks = _mask_words(self._words, decisions, self.terms.warmup_bars, *timed)
+        self._locate()
+        self._taken_up = decisions
 
-        before = self.masks
-        self.masks = _mask_words(self._words, decisions, self.terms.warmup_bars, *self._timed)
-        point_to_masks(self.located, self.masks, before)
+    def _change_masks(self, before: Sequence[SymbolDecisions], after: Sequence[SymbolDecisions]) -> None:
+        """Let the run read other masks: of neighbours in a grid all but one are the same arrays."""
+        self._taken_up = None  # until all of it is there
+        both = list(zip(before, after, strict=True))
+        for name, late in _DECLARED:
+            if any(getattr(old, name) is not getattr(new, name) for old, new in both):
+                masks = [getattr(decided, name) for decided in after]
+                words = self._words.of(masks, self.terms.warmup_bars if late else 0)
+                self.masks = self.masks._replace(**{name: words})
+                self.located[name] = words.ctypes.data if words.size else 0
+        self._taken_up = after
 
     def carry_on(self, on_wake: OnWake | None = None) -> Replayed:
         """Replay to the end of the bars.
@@ -222,7 +241,14 @@ class Run:
         """Tell compiled code where the arrays lie; anew whenever one of them has been replaced."""
         from magellan.backtest.run_memory import context
 
-        self.located = context(self.arrays, self.masks, self.state, self.rules, self.actions)
+        self.located = context(
+            self.arrays,
+            self.masks,
+            self.state,
+            self.rules,
+            self.actions,
+            keeps_decisions=self._keeps_decisions,
+        )
 
     def _replayed(self) -> Replayed:
         account = self.state.account[0]
@@ -314,6 +340,21 @@ def _joined_days(views: Sequence[MarketView]) -> NDArray[np.int32]:
     return np.concatenate([view.day for view in views]) if len(views) > 1 else views[0].day
 
 
+def _same_but_for_masks(some: Sequence[SymbolDecisions], others: Sequence[SymbolDecisions]) -> bool:
+    """Whether the plans are the very same, and it is the same symbols that are woken."""
+    return all(
+        one.plan_long is other.plan_long
+        and one.plan_short is other.plan_short
+        and (one.wake is None) == (other.wake is None)
+        for one, other in zip(some, others, strict=True)
+    )
+
+
+def _bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """The same memory. Records of many fields are copied field by field, bytes all at once."""
+    return array.reshape(-1).view(np.uint8)
+
+
 class _Words:
     """Masks as words, packed once: runs of a sweep decide by the same ones over and over."""
 
@@ -340,16 +381,11 @@ def _mask_words(
     session_exit: NDArray[np.uint64],
     scheduled: NDArray[np.uint64],
 ) -> r.MaskWords:
-    return r.MaskWords(
-        enter_long=known.of([decided.enter_long for decided in decisions], warmup_bars),
-        enter_short=known.of([decided.enter_short for decided in decisions], warmup_bars),
-        exit_long=known.of([decided.exit_long for decided in decisions]),
-        exit_short=known.of([decided.exit_short for decided in decisions]),
-        session_exit=session_exit,
-        scheduled=scheduled,
-        wake=known.of([decided.wake for decided in decisions], warmup_bars),
-        breaks=known.of([decided.breaks for decided in decisions]),
-    )
+    declared = {
+        name: known.of([getattr(decided, name) for decided in decisions], warmup_bars if late else 0)
+        for name, late in _DECLARED
+    }
+    return r.MaskWords(**declared, session_exit=session_exit, scheduled=scheduled)
 
 
 def _timed_masks(
@@ -409,30 +445,19 @@ def first_at_or_after(view: MarketView, minute: int) -> Mask:
 
 
 def packed(masks: Sequence[Mask | None], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Masks of all symbols behind each other, eight rows to a word; of length 0 when nothing is true anywhere."""
+    """Masks of all symbols behind each other, 64 rows to a word; of length 0 when nothing is true anywhere."""
     if all(mask is None for mask in masks):
         return np.zeros(0, dtype=np.uint64)
     rows = int(offsets[-1])
-    padded = (rows + 7) // 8 * 8
-    if len(masks) == 1 and masks[0] is not None:
-        base = masks[0] if rows == padded else masks[0].base
-        if isinstance(base, np.ndarray) and base.shape == (padded,) and base.dtype == bool:
-            return base.view(np.uint64)
-    joined = np.zeros(padded, dtype=bool)
-    for s, mask in enumerate(masks):
-        if mask is not None:
-            joined[offsets[s] : offsets[s + 1]] = mask
-    return joined.view(np.uint64)
-
-
-def room_for_words(mask: Mask) -> Mask:
-    """The same mask in memory that can be read eight rows at a time, so that `packed` need not copy it."""
-    padded = (len(mask) + 7) // 8 * 8
-    if len(mask) == padded:
-        return np.ascontiguousarray(mask)
-    room = np.zeros(padded, dtype=bool)
-    room[: len(mask)] = mask
-    return room[: len(mask)]
+    joined = masks[0] if len(masks) == 1 else np.zeros(rows, dtype=bool)
+    assert joined is not None, "a mask that is alone is not None"
+    if len(masks) > 1:
+        for s, mask in enumerate(masks):
+            if mask is not None:
+                joined[offsets[s] : offsets[s + 1]] = mask
+    words = np.zeros(-(-rows // 64), dtype=np.uint64)
+    words.view(np.uint8)[: -(-rows // 8)] = np.packbits(joined, bitorder="little")
+    return words
 
 
 def _after(mask: Mask, rows: int) -> Mask:

@@ -26,13 +26,21 @@ from magellan.backtest.replay_parts.entry_orders import entries_at_close, has_en
 from magellan.backtest.replay_parts.exits import ask_to_leave, exits_at_close, exits_at_open, exits_inside
 from magellan.backtest.replay_parts.fill_rules import FALSE, TRUE
 from magellan.backtest.replay_parts.holding import apply_actions, finance_short
+from magellan.backtest.replay_parts.plain_run import is_plain, replay_plain
 from magellan.backtest.replay_parts.prices import equity
-from magellan.backtest.replay_parts.rows import is_true, next_true, row_at
-from magellan.backtest.run_memory import account_of, ask_for, entry_number, i8, plan_at, position_of, rules_of
+from magellan.backtest.replay_parts.rows import (
+    IN_CACHE,
+    ask_for_bar,
+    has_bar_now,
+    is_true,
+    next_true,
+    opened_ns,
+    row_at,
+)
+from magellan.backtest.run_memory import account_of, entry_number, i8, plan_at, position_of, rules_of
 from magellan.compiled import kernel, kernel_part
 
 FAR: Any = np.int64(2**62)
-IN_CACHE = 200_000  # so few bars are at hand; of more, those that will be needed are asked for beforehand
 STEPS = 6
 AT_CLOSE_STEP = 5
 
@@ -46,6 +54,8 @@ def replay(run: Any) -> int:
     account.row).
     """
     x = run[0]
+    if is_plain(x):
+        return replay_plain(x)
     a = account_of(x, 0)
     rules = rules_of(x, 0)
     symbols = x.symbols
@@ -53,22 +63,14 @@ def replay(run: Any) -> int:
         if a.phase == r.SEEK:
             if a.fills + 16 * symbols > x.fill_room or a.decisions + 6 * symbols > x.decision_room:
                 return r.GROW
-            now = FAR
-            for s in range(symbols):
-                row = position_of(x, s).next
-                if row < i8(x.offsets, s + 1) and i8(x.times, row) < now:
-                    now = i8(x.times, row)
-            if now == FAR:
+            if not go_to_next_instant(x):
                 return r.DONE
-            a.now_ns = now
             a.bar_closed = 0
             busy = False
             for s in range(symbols):
                 p = position_of(x, s)
                 row = p.next
-                if row >= i8(x.offsets, s + 1) or i8(x.times, row) != now:
-                    continue
-                if p.units == 0.0 and not has_entry(x, s):
+                if not has_bar_now(x, s) or (p.units == 0.0 and not has_entry(x, s)):
                     continue
                 busy = True
                 if is_true(x.breaks, row):
@@ -78,7 +80,7 @@ def replay(run: Any) -> int:
                         a.row = row
                         return r.BREAK
             if busy:
-                on_bar(x, now)
+                on_bar(x)
             a.bar_closed = 1
             a.phase = r.WAKING
             a.cursor = 0
@@ -88,8 +90,8 @@ def replay(run: Any) -> int:
                 while a.cursor < symbols:
                     s = a.cursor
                     row = position_of(x, s).next
-                    here = row < i8(x.offsets, s + 1) and i8(x.times, row) == a.now_ns
-                    if here and a.woken == 0 and (rules.wake_everywhere != 0 or is_true(x.wake, row)):
+                    due = a.woken == 0 and has_bar_now(x, s)
+                    if due and (rules.wake_everywhere != 0 or is_true(x.wake, row)):
                         a.woken = 1
                         a.symbol = s
                         a.row = row
@@ -98,15 +100,29 @@ def replay(run: Any) -> int:
                     a.cursor += 1
             a.phase = r.SEEK
             for s in range(symbols):
-                p = position_of(x, s)
-                row = p.next
-                if row < i8(x.offsets, s + 1) and i8(x.times, row) == a.now_ns:
+                if has_bar_now(x, s):
+                    p = position_of(x, s)
+                    row = p.next
                     entries_at_close(x, s, row)
                     p.next = next_event(x, s, row)
 
 
 @kernel_part
-def on_bar(x: Any, now: int) -> None:
+def go_to_next_instant(x: Any) -> bool:
+    """Let the run stand at the next instant at which anything can happen; False when there is none."""
+    if x.symbols == 1:
+        return position_of(x, 0).next < i8(x.offsets, 1)
+    now = FAR
+    for s in range(x.symbols):
+        row = position_of(x, s).next
+        if row < i8(x.offsets, s + 1) and i8(x.times, row) < now:
+            now = i8(x.times, row)
+    account_of(x, 0).now_ns = now
+    return now != FAR
+
+
+@kernel_part
+def on_bar(x: Any) -> None:
     """Everything that one instant does to resting orders and open positions, up to the exits at its close."""
     if x.symbols == 1:
         only = x.symbols - 1
@@ -119,9 +135,8 @@ def on_bar(x: Any, now: int) -> None:
     for step in range(STEPS):
         account_of(x, 0).bar_closed = 1 if step == AT_CLOSE_STEP else 0
         for s in range(x.symbols):
-            row = position_of(x, s).next
-            if row < i8(x.offsets, s + 1) and i8(x.times, row) == now:
-                step_of_bar(x, s, row, step)
+            if has_bar_now(x, s):
+                step_of_bar(x, s, position_of(x, s).next, step)
 
 
 @kernel_part
@@ -187,7 +202,7 @@ def next_event(x: Any, s: int, row: int) -> int:
     ):
         return after
     if plan.hold_ns > 0:
-        upcoming = min(upcoming, row_at(x, after, end, p.opened_ns + plan.hold_ns - rules.span_ns))
+        upcoming = min(upcoming, row_at(x, after, end, opened_ns(x, p) + plan.hold_ns - rules.span_ns))
     if plan.session_exit != 0:
         upcoming = min(upcoming, next_true(x.session_exit, after, upcoming))
     if p.units > 0.0:
@@ -200,15 +215,6 @@ def next_event(x: Any, s: int, row: int) -> int:
     if p.action < i8(x.action_offsets, s + 1):
         upcoming = min(upcoming, max(after, i8(x.action_rows, p.action)))
     return min(upcoming, next_true(x.breaks, after, upcoming))
-
-
-@kernel_part
-def ask_for_bar(x: Any, row: int, end: int) -> None:
-    """Ask memory for a bar that will be needed: fetching it takes longer than working on it."""
-    if row < end:
-        ask_for(x.times, row)
-        ask_for(x.open, row)
-        ask_for(x.close, row)
 
 
 @kernel

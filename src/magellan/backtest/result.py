@@ -42,7 +42,10 @@ class Trade:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trades:
-    """All trades of a run as columns, in order of entry; shapes (n,). Excursions are made when first asked for."""
+    """All trades of a run as columns, in order of entry; shapes (n,).
+
+    Excursions and the words of the reasons are made when they are first asked for.
+    """
 
     symbols: tuple[str, ...]  # names for `symbol`
     symbol: NDArray[np.int64]
@@ -60,10 +63,14 @@ class Trades:
     bars_held: NDArray[np.int64]
     exits: NDArray[np.int64]  # number of exit fills
     is_open: NDArray[np.bool_]
-    reasons: tuple[tuple[str, ...], ...]
+    make_reasons: Callable[[], tuple[tuple[str, ...], ...]]  # of the exits, in order
     make_excursions: Callable[
         [], tuple[Floats, Floats]
     ]  # MAE and MFE, which ask for every bar of every trade
+
+    @cached_property
+    def reasons(self) -> tuple[tuple[str, ...], ...]:
+        return self.make_reasons()
 
     @property
     def mae_fraction(self) -> Floats:

@@ -148,16 +148,13 @@ def run_backtest(
 
 def must_match_timeframe(market: Market, config: StrategyConfig) -> None:
     """Refuse bars that are not spaced as the config says they are. A daily strategy once ran on minutes."""
-    from magellan.backtest.spacing import spacing
-
     declared = config.data.timeframe
     if str(market.timeframe) != declared:
         raise FixInput(
             f"the config decides on {declared} bars, the market holds {market.timeframe} bars",
             next_step="change data.timeframe in the config, or choose bars of that timeframe",
         )
-    for bars in market.bars:
-        too_near, spaced = spacing(bars.opened_at_ns, bars.timeframe.span_ns)
+    for bars, (too_near, spaced) in zip(market.bars, market.spacings, strict=True):
         if too_near >= 0:
             gap_s = (bars.opened_at_ns[too_near] - bars.opened_at_ns[too_near - 1]) / 1e9
             raise FixInput(

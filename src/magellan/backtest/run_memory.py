@@ -21,7 +21,7 @@ context_t = np.dtype(
         (name, "i8")
         for name in (
             "symbols", "rows", "days",  # days: 1 when session dates are known, else 0
-            "fill_room", "decision_room",
+            "fill_room", "decision_room", "keeps_decisions",  # 0: nobody asks for them
             "times", "open", "high", "low", "close", "volume", "offsets", "day",
             "session_ends",
             "enter_long", "enter_short", "exit_long", "exit_short", "session_exit", "scheduled", "wake", "breaks",
@@ -34,7 +34,13 @@ context_t = np.dtype(
 
 
 def context(
-    market: r.MarketArrays, masks: r.MaskWords, state: r.RunState, rules: r.RunRules, actions: r.ActionArrays
+    market: r.MarketArrays,
+    masks: r.MaskWords,
+    state: r.RunState,
+    rules: r.RunRules,
+    actions: r.ActionArrays,
+    *,
+    keeps_decisions: bool,
 ) -> NDArray[np.void]:
     """The record of addresses for these arrays; shape (1,). An empty array has the address 0."""
     made = np.zeros(1, dtype=context_t)
@@ -44,6 +50,7 @@ def context(
     x["days"] = 1 if len(market.day) else 0
     x["fill_room"] = len(state.fills)
     x["decision_room"] = len(state.decisions)
+    x["keeps_decisions"] = keeps_decisions
     held = {
         "times": market.at_ns, "open": market.open, "high": market.high, "low": market.low, "close": market.close,
         "volume": market.volume, "offsets": market.offsets, "day": market.day,
@@ -56,13 +63,6 @@ def context(
         assert array.flags.c_contiguous, f"compiled code walks {name} without strides"
         x[name] = array.ctypes.data if array.size else 0
     return made
-
-
-def point_to_masks(made: NDArray[np.void], masks: r.MaskWords, before: r.MaskWords) -> None:
-    """Let a record of addresses that points to the masks `before` point to others."""
-    for name, words, old in zip(r.MaskWords._fields, masks, before, strict=True):
-        if words is not old:
-            made[name] = words.ctypes.data if words.size else 0
 
 
 def _address(context: Any, builder: Any, x: Any, name: str) -> Any:

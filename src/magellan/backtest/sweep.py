@@ -17,6 +17,7 @@ from magellan.backtest.decision_columns import DecisionColumns
 from magellan.backtest.equity_curve import hold, instants
 from magellan.backtest.market import Market
 from magellan.backtest.replay import Run, Terms
+from magellan.backtest.run_memory import account_of, f8, fill_at, i8
 from magellan.compiled import kernel
 from magellan.strategy.contract import Parameters, Strategy, decides_in_python
 from magellan.strategy.market_view import MarketView
@@ -68,7 +69,6 @@ class Sweep:
             for s, view in enumerate(views)
         ]
         self._run: Run | None = None
-        self._splits = np.zeros((0, 2))  # of a single symbol: row and share factor
         self._times: NDArray[np.int64] | None = None
         self._trade_pnl = np.zeros(1024)
 
@@ -97,9 +97,8 @@ class Sweep:
                 views=self._views,
                 actions=self._actions,
                 wake_everywhere=everywhere,
+                keeps_decisions=False,
             )
-            made = self._run.actions
-            self._splits = np.stack([made.row.astype(np.float64), made.share_factor], axis=1)
         else:
             self._run.restart(decisions)
         if asks:
@@ -114,7 +113,7 @@ class Sweep:
         cash_usd = self._terms.account.cash_usd
         market = self._market
         if len(market.symbols) == 1:
-            measure_one(market.close, replayed.fills, cash_usd, self._points[0], self._splits, pnl, into)
+            measure_one(self._run.located, cash_usd, self._points[0], pnl, into)
             return
         equity, held = self._equity(replayed.fills)
         measure_many(
@@ -165,12 +164,13 @@ def sharpe(summaries: NDArray[np.void], periods_per_year: float) -> Floats:
 
 
 @kernel
-def measure_one(
-    close: Any, fills: Any, cash: float, point_value: float, splits: Any, trade_pnl: Any, into: Any
-) -> None:
+def measure_one(run: Any, cash: float, point_value: float, trade_pnl: Any, into: Any) -> None:
     """Measures of a run on one symbol, in one pass over the bars during which a position was held."""
+    x = run[0]
     out = into[0]
-    n = len(close)
+    n = x.rows
+    count = account_of(x, 0).fills
+    splits = i8(x.action_offsets, 1)
     trade_pnl[:] = 0.0
     units = 0.0
     money = cash
@@ -183,27 +183,27 @@ def measure_one(
     in_market = 0
     at = 0
     split = 0
-    count = len(fills)
     row = 0
     while row < n:
         if units == 0.0:
             if at == count:
                 break
-            row = fills[at].row
-        while split < len(splits) and splits[split, 0] <= row:
-            units *= splits[split, 1]
+            row = fill_at(x, at).row
+        while split < splits and i8(x.action_rows, split) <= row:
+            units *= f8(x.share_factors, split)
             split += 1
-        while at < count and fills[at].row == row:
-            units += fills[at].units
-            money += fills[at].amount
-            trade_pnl[fills[at].trade] += fills[at].amount
+        while at < count and fill_at(x, at).row == row:
+            fill = fill_at(x, at)
+            units += fill.units
+            money += fill.amount
+            trade_pnl[fill.trade] += fill.amount
             at += 1
         # Up to the next fill or split nothing changes but the price.
         end: Any = n
         if at < count:
-            end = min(end, fills[at].row)
-        if split < len(splits):
-            end = min(end, np.int64(splits[split, 0]))
+            end = min(end, fill_at(x, at).row)
+        if split < splits:
+            end = min(end, i8(x.action_rows, split))
         if abs(units) < 1e-9:
             units = 0.0
             end = min(end, row + 1)
@@ -211,7 +211,7 @@ def measure_one(
             in_market += end - row
         worth = units * point_value
         for i in range(row, end):
-            now = money + worth * close[i]
+            now = money + worth * f8(x.close, i)
             change = now / equity - 1.0
             total += change
             squares += change * change
@@ -225,7 +225,7 @@ def measure_one(
                 deepest = now
         row = end
     if units != 0.0:
-        trade_pnl[fills[count - 1].trade] += units * point_value * close[n - 1]
+        trade_pnl[fill_at(x, count - 1).trade] += units * point_value * f8(x.close, n - 1)
     _finish(out, cash, equity, total, squares, n - 1, drawdown, in_market, trade_pnl)
 
 

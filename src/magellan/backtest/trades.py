@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,53 +20,31 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
     A trade's profit is the sum of what it did to cash: fills, commissions, dividends, borrow fees.
     """
     fills, n = replayed.fills, replayed.trades
-    trade = fills["trade"].copy()  # of one record's field every use would walk over all records
-    units = fills["units"].copy()
-    entries = fills["reason"] == r.ENTRY
-    exits = ~entries & (units != 0.0)
-    size = np.abs(units)
-    value = size * fills["price"]
-
-    def summed(chosen: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        totals = np.bincount(trade[chosen], weights=weights[chosen], minlength=n)
-        return totals[:n].astype(np.float64, copy=False)
-
-    def total(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(trade, weights=weights, minlength=n)[:n].astype(np.float64, copy=False)
-
-    entered = summed(entries, size)
-    entry_price = summed(entries, value) / entered
-    left = summed(exits, size)
+    symbol, entry_row, exit_row, exits = (np.zeros(n, dtype=np.int64) for _ in range(4))
+    side, entered, paid, left, received, pnl, costs = (np.zeros(n) for _ in range(7))
+    at_close, exit_at_close = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    gather(
+        fills,
+        symbol, side, entered, paid, entry_row, at_close,
+        exits, left, received, exit_row, exit_at_close,
+        pnl, costs,
+    )  # fmt: skip
+    entry_price = paid / entered
     with np.errstate(invalid="ignore", divide="ignore"):
-        exit_price = summed(exits, value) / left
-    first_entry = np.zeros(n, dtype=np.int64)
-    entry_at = np.flatnonzero(entries)
-    first_entry[trade[entry_at[::-1]]] = entry_at[::-1]
-    symbol = fills["symbol"][first_entry]
-    side = np.sign(units[first_entry])
-    entry_row = fills["row"][first_entry]
-    last_row = market.offsets[symbol + 1] - 1
-    exit_row = last_row.copy()
-    exit_at = np.flatnonzero(exits)
-    exit_row[trade[exit_at]] = fills["row"][exit_at]  # in time order: the last one stays
+        exit_price = received / left
 
-    pnl = total(fills["amount"])
     is_open = np.zeros(n, dtype=bool)
     held = np.flatnonzero(replayed.positions["units"] != 0.0)
     for s in held:
         position = replayed.positions[s]
         at = int(position["trade"])
-        is_open[at] = True
+        is_open[at] = exit_at_close[at] = True
         exit_row[at] = market.offsets[s + 1] - 1
         close = market.close[exit_row[at]]
         exit_price[at] = close
         pnl[at] += position["units"] * close * point_values[s]
 
     span_ns = market.timeframe.span_ns
-    at_close = fills["at_close"][first_entry] == 1
-    exit_at_close = np.zeros(n, dtype=bool)
-    exit_at_close[trade[exit_at]] = fills["at_close"][exit_at] == 1
-    exit_at_close |= is_open
 
     def make_excursions() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         mae, mfe = np.zeros(n), np.zeros(n)
@@ -84,19 +64,19 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
         exit_price=exit_price,
         pnl_usd=pnl,
         return_fraction=pnl / (entered * np.abs(entry_price) * point_values[symbol]),
-        costs_usd=total(fills["commission"] + fills["slippage"]),
+        costs_usd=costs,
         bars_held=exit_row - entry_row + np.where(at_close, 0, 1),
-        exits=np.bincount(trade[exits], minlength=n)[:n],
+        exits=exits,
         is_open=is_open,
-        reasons=_reasons(trade[exits], fills["reason"][exits], n, replayed.own_reasons),
+        make_reasons=lambda: _reasons(fills, n, replayed.own_reasons),
         make_excursions=make_excursions,
     )
 
 
-def _reasons(
-    trade: NDArray[np.int64], reason: NDArray[np.int64], n: int, own: tuple[str, ...]
-) -> tuple[tuple[str, ...], ...]:
+def _reasons(fills: NDArray[np.void], n: int, own: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """The words for each trade's exits, in order. Most trades have one exit, and share its words."""
+    exits = fills[(fills["reason"] != r.ENTRY) & (fills["units"] != 0.0)]
+    trade, reason = exits["trade"].copy(), exits["reason"].copy()
     words = {**r.REASONS, **{r.OWN_REASONS + k: text for k, text in enumerate(own)}}
     alone: dict[int, tuple[str, ...]] = {-1: (), **{code: (word,) for code, word in words.items()}}
     last = np.full(n, -1, dtype=np.int64)
@@ -111,6 +91,50 @@ def _reasons(
         for at, texts in exits.items():
             found[at] = tuple(texts)
     return tuple(found)
+
+
+@kernel
+def gather(
+    fills: Any,
+    symbol: NDArray[np.int64],
+    side: NDArray[np.float64],
+    entered: NDArray[np.float64],
+    paid: NDArray[np.float64],
+    entry_row: NDArray[np.int64],
+    at_close: NDArray[np.bool_],
+    exits: NDArray[np.int64],
+    left: NDArray[np.float64],
+    received: NDArray[np.float64],
+    exit_row: NDArray[np.int64],
+    exit_at_close: NDArray[np.bool_],
+    pnl: NDArray[np.float64],
+    costs: NDArray[np.float64],
+) -> None:
+    """Add every fill to its trade; all columns but `fills` have one value per trade, and come as zeros.
+
+    side, entry_row and at_close are of the first entry, exit_row and exit_at_close of the newest exit. `entered` and
+    `left` count units, `paid` and `received` units times price.
+    """
+    for at in range(len(fills)):
+        fill = fills[at]
+        trade = fill.trade
+        units = abs(fill.units)
+        pnl[trade] += fill.amount
+        costs[trade] += fill.commission + fill.slippage
+        if fill.reason == r.ENTRY:
+            if entered[trade] == 0.0:
+                symbol[trade] = fill.symbol
+                side[trade] = 1.0 if fill.units > 0.0 else -1.0
+                entry_row[trade] = fill.row
+                at_close[trade] = fill.at_close == 1
+            entered[trade] += units
+            paid[trade] += units * fill.price
+        elif units != 0.0:  # a dividend or a borrow fee moves none
+            exits[trade] += 1
+            left[trade] += units
+            received[trade] += units * fill.price
+            exit_row[trade] = fill.row
+            exit_at_close[trade] = fill.at_close == 1
 
 
 @kernel

@@ -110,7 +110,9 @@ def book_amount(x: Any, s: int, row: int, amount: float, reason: int) -> None:
 
 @kernel_part
 def note_decision(x: Any, s: int, row: int, side: float, units: float, stop: float, reason: int) -> None:
-    """Keep what was decided on that bar."""
+    """Keep what was decided on that bar, where somebody will ask for it."""
+    if x.keeps_decisions == 0:
+        return
     a = account_of(x, 0)
     d = decision_at(x, a.decisions)
     d.row = row
@@ -146,7 +148,9 @@ def equity_before_day(x: Any, row: int) -> float:
     for s in range(x.symbols):
         p = position_of(x, s)
         if p.units != 0.0:
-            before = row_at(x, p.entry_row, i8(x.offsets, s + 1), a.now_ns) - 1
+            before = p.next - 1
+            if x.symbols > 1:
+                before = row_at(x, p.entry_row, i8(x.offsets, s + 1), a.now_ns) - 1
             while before > p.entry_row and np.int64(i4(x.day, before)) >= np.int64(i4(x.day, row)):
                 before -= 1
             total += p.units * f8(x.close, max(before, p.entry_row)) * cost_of(x, s).point_value

@@ -168,7 +168,6 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
         p.signal_row = e.signal_row
         p.entry_row = row
         p.mode = mode
-        p.opened_ns = i8(x.times, row) + (rules_of(x, 0).span_ns if mode == r.AT_CLOSE else 0)
         p.targets_done = 0
         p.target_row = -1
         for k in range(r.TARGETS):

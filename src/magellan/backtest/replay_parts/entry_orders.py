@@ -43,9 +43,14 @@ def entries_at_close(x: Any, s: int, row: int) -> None:
     expire_entries(x, s, row)
     if p.wanted_side != 0.0:
         enter_on_request(x, s, row)
-        return
-    if has_entry(x, s):
-        return
+    elif not has_entry(x, s):
+        declared_entries(x, s, row)
+
+
+@kernel_part
+def declared_entries(x: Any, s: int, row: int) -> None:
+    """Place what the strategy declares at that close; a position counts as left when all of it waits to leave."""
+    p = position_of(x, s)
     long_free = p.units == 0.0 or (p.units < 0.0 and p.exit_units >= -p.units - EPSILON)
     if long_free and is_true(x.enter_long, row):
         place_entry(x, s, row, 1.0, i8(x.plan_of, 2 * s + 0))

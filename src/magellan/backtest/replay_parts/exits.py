@@ -27,7 +27,7 @@ from magellan.backtest.replay_parts.prices import (
     stop_reason,
     trail_distance,
 )
-from magellan.backtest.replay_parts.rows import is_true
+from magellan.backtest.replay_parts.rows import is_true, opened_ns
 from magellan.backtest.run_memory import (
     account_of,
     cost_of,
@@ -98,8 +98,7 @@ def exits_at_close(x: Any, s: int, row: int) -> None:
     if plan.session_exit != 0 and is_true(x.session_exit, row):
         ask_to_leave(x, s, row, 1.0, r.SESSION_END, TRUE)
         return
-    held_ns = i8(x.times, row) + rules.span_ns - p.opened_ns
-    if (plan.hold_ns > 0 and held_ns >= plan.hold_ns) or (
+    if (plan.hold_ns > 0 and i8(x.times, row) + rules.span_ns - opened_ns(x, p) >= plan.hold_ns) or (
         plan.hold_bars > 0 and row - p.entry_row >= plan.hold_bars
     ):
         ask_to_leave(x, s, row, 1.0, r.TIME, TRUE)

@@ -115,9 +115,13 @@ def price_now(x: Any, s: int) -> float:
     """The newest price of the symbol that is known now: of a bar that has just opened its open, else a close."""
     a = account_of(x, 0)
     p = position_of(x, s)
-    row = row_at(x, p.mark, i8(x.offsets, s + 1), a.now_ns + 1) - 1
-    p.mark = row
-    if a.bar_closed == 0 and i8(x.times, row) == a.now_ns:
+    row = p.next
+    opens_now = True
+    if x.symbols > 1:
+        row = row_at(x, p.mark, i8(x.offsets, s + 1), a.now_ns + 1) - 1
+        p.mark = row
+        opens_now = i8(x.times, row) == a.now_ns
+    if a.bar_closed == 0 and opens_now:
         return f8(x.open, row)
     return f8(x.close, row)
 
