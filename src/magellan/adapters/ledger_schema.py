@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text
 
 VERSION: Final = 1
 """Of these tables. What entries hold has versions of its own."""
@@ -33,6 +33,18 @@ HEADS: Final = Table(
     Column("account", Text, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("hash", Text, nullable=False),
+)
+
+# What follows from each chain up to an entry: made from it, and made anew where it is missing.
+CHECKPOINTS: Final = Table(
+    "ledger_checkpoints",
+    METADATA,
+    Column("account", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("digest", Text, nullable=False),
 )
 
 # Who writes for an account, for people to read; what keeps a second one out is a lock of the server's.

@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError
 
-from magellan.adapters.ledger_schema import ENTRIES, HEADS
+from magellan.adapters.ledger_schema import CHECKPOINTS, ENTRIES, HEADS
 from magellan.errors import AskOperator, MagellanError
 from magellan.ledger.chain import (
     EMPTY,
@@ -29,6 +29,7 @@ from magellan.ledger.chain import (
     verify,
     walk,
 )
+from magellan.ledger.checkpoint import Checkpoint
 from magellan.ledger.entries import LedgerEntry, NewEntry
 from magellan.ledger.json_form import UnreadableRecord
 from magellan.ledger.known_secrets import NO_SECRETS, KnownSecrets
@@ -51,6 +52,9 @@ _MOVE_HEAD = (
 )
 _HEAD = select(HEADS.c.number, HEADS.c.hash).where(HEADS.c.account == bindparam("of"))
 _ACCOUNTS = select(HEADS.c.account)
+_CHECKPOINT = select(
+    CHECKPOINTS.c.number, CHECKPOINTS.c.hash, CHECKPOINTS.c.form, CHECKPOINTS.c.body, CHECKPOINTS.c.digest
+).where(CHECKPOINTS.c.account == bindparam("of"))
 
 
 class Database(Protocol):
@@ -146,6 +150,19 @@ class SqlLedger:
                 return Sound(head=EMPTY)
             head = _head(connection, account)
             return verify(self._stored(connection, account, after=0), account, head=head)
+
+    def checkpoint(self, account: str) -> Checkpoint | None:
+        with self._reading() as connection:
+            # A ledger that an older version made has no such table until somebody writes to it.
+            if connection is None or not inspect(connection).has_table(CHECKPOINTS.name):
+                return None
+            row = connection.execute(_CHECKPOINT, {"of": account}).first()
+            if row is None:
+                return None
+            number, digest_of_entry, form, body, digest = row
+            return Checkpoint(
+                head=Head(number=number, hash=digest_of_entry), form=form, body=bytes(body), digest=digest
+            )
 
     def holder(self, account: str) -> Holder | None:
         return self._database.holder(account)
@@ -256,6 +273,23 @@ class _Writer:
             raise self._database.refusal(error, kept=_KEPT) from error
         self._head = after
         return read
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        row = {
+            "account": self._account,
+            "number": checkpoint.head.number,
+            "hash": checkpoint.head.hash,
+            "form": checkpoint.form,
+            "body": checkpoint.body,
+            "digest": checkpoint.digest,
+        }
+        try:
+            with self._connection.begin():
+                CHECKPOINTS.create(self._connection, checkfirst=True)
+                self._connection.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.account == self._account))
+                self._connection.execute(insert(CHECKPOINTS), row)
+        except DBAPIError as error:
+            raise self._database.refusal(error, kept="the ledger, as it is") from error
 
     def _move_head(self, before: Head, after: Head) -> None:
         if before == EMPTY:

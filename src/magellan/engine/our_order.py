@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
+from enum import StrEnum
 
 from magellan.trading.order import OrderSide, OrderType
 
 
-class Role(Enum):
+class Role(StrEnum):
     """What an order does to its position."""
 
     ENTRY = "entry"

@@ -7,7 +7,7 @@ broker where a trade's terms want them, `lookups` finds out what nobody told, `r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from magellan.engine.reconciliation import Reconciler
 from magellan.engine.rounds import Rounds
 from magellan.engine.safety import Safety
 from magellan.engine.schedule import Schedule
+from magellan.engine.session_form import session_lines, take_up
 from magellan.engine.setup import SessionSetup
 from magellan.engine.state import State
 from magellan.engine.trades import opened_marks, split_marks
@@ -55,10 +56,18 @@ _HISTORY_KEPT: Final = 366  # days
 class Session:
     """One strategy on one account, from `Started` until `Stop`.
 
-    recorded: the account's ledger, oldest first. All that a session remembers is a fold of it.
+    recorded:   the account's ledger, oldest first. All that a session remembers is a fold of it.
+    checkpoint: what `put_away` gave at an entry of this ledger; `recorded` is what follows that one. None: from the
+                first entry on.
+    Raises: UnreadableRecord for a checkpoint that does not hold what it should.
     """
 
-    def __init__(self, setup: SessionSetup, recorded: Iterable[LedgerEntry | NewEntry]) -> None:
+    def __init__(
+        self,
+        setup: SessionSetup,
+        recorded: Iterable[LedgerEntry | NewEntry],
+        checkpoint: Iterator[bytes] | None = None,
+    ) -> None:
         schedule = Schedule(setup.calendar, setup.timeframe)
         state = State(
             book=Book(account=setup.account),
@@ -69,6 +78,8 @@ class Session:
             change_settles_s=setup.timings.stuck_s,
         )
         safety = Safety(setup.breaker_limits)
+        if checkpoint is not None:
+            take_up(checkpoint, state, safety)
         for entry in recorded:
             state.apply(entry)
             safety.fold(entry)
@@ -96,6 +107,10 @@ class Session:
     def state(self) -> State:
         """What the session remembers, for status and health. To be read only."""
         return self._state
+
+    def put_away(self) -> Iterator[bytes]:
+        """All that the session remembers of the ledger, as lines from which another one goes on."""
+        return session_lines(self._state, self._desk.safety)
 
     @property
     def reconciled_at(self) -> datetime | None:

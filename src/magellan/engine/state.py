@@ -6,7 +6,7 @@ entry, and stands where the last durable entry left it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -61,10 +61,10 @@ class State:
     book: Book
     schedule: Schedule
     quantity_steps: dict[str, float]  # by symbol
-    plans: dict[str, PlanState] = field(default_factory=dict)  # all, by id
+    plans: MutableMapping[str, PlanState] = field(default_factory=dict)  # all, by id
     active: dict[str, list[str]] = field(default_factory=dict)  # ids of the plans under way, by symbol
     unmarked: set[str] = field(default_factory=set)  # ids of plans that were entered and have no marks yet
-    orders: dict[str, OurOrder] = field(default_factory=dict)  # all of ours, by name
+    orders: MutableMapping[str, OurOrder] = field(default_factory=dict)  # all of ours, by name
     entries_sent: list[OurOrder] = field(default_factory=list)  # in their order, replacements left out
     decided_ns: dict[str, int] = field(default_factory=dict)  # start of the newest bar decided on, by symbol
     left_ns: dict[str, int] = field(default_factory=dict)  # bar of the newest full exit, by symbol

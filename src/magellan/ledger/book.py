@@ -6,7 +6,7 @@ from the entries; nothing here asks a clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence
 from copy import copy
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -45,6 +45,7 @@ from magellan.ledger.entries import (
 from magellan.ledger.exact import ZERO, minus, plus, quotient, times
 from magellan.ledger.order_record import OrderRecord, purpose_of_leg
 from magellan.ledger.position import Position
+from magellan.ledger.shelf import Row, Shelf, at_hand
 from magellan.ledger.trade import Trade
 from magellan.ledger.trade_record import TradeRecord
 from magellan.trading.order import BrokerOrder, Execution
@@ -107,16 +108,16 @@ class Book:
 
     account: str
     positions: dict[str, Position] = field(default_factory=dict)  # by symbol; flat ones are absent
-    orders: dict[str, OrderRecord] = field(default_factory=dict)  # by client_order_id
+    orders: MutableMapping[str, OrderRecord] = field(default_factory=dict)  # by client_order_id
     client_order_ids: dict[str, str] = field(default_factory=dict)  # by broker_order_id
-    executions: dict[str, Execution] = field(default_factory=dict)  # by execution_id
+    executions: MutableMapping[str, Execution] = field(default_factory=dict)  # by execution_id
     early_fills: dict[str, Decimal] = field(
         default_factory=dict
     )  # by broker_order_id: of orders not told of yet
     contradictions: dict[str, str] = field(default_factory=dict)  # by execution_id: told twice, and not alike
     counted_once: set[str] = field(default_factory=set)  # adoptions, splits and cash movements
     open_trades: dict[str, Trade] = field(default_factory=dict)  # by symbol
-    closed_trades: list[TradeRecord] = field(default_factory=list)  # in the order of their closes
+    closed_trades: MutableSequence[TradeRecord] = field(default_factory=list)  # in the order of their closes
     unrecorded: dict[tuple[str, str], TradeOpened | TradeClosed] = field(default_factory=dict)
     by_day: dict[date, DayResult] = field(default_factory=dict)
     realised_usd: dict[str, Decimal] = field(default_factory=dict)  # by symbol, before commission
@@ -155,7 +156,7 @@ class Book:
         twin = copy(self)
         for each in fields(self):
             value = getattr(self, each.name)
-            if isinstance(value, dict | set | list):
+            if isinstance(value, dict | set | list | Shelf | Row):
                 setattr(twin, each.name, value.copy())
         return twin
 
@@ -182,12 +183,12 @@ class Book:
     @property
     def open_orders(self) -> tuple[OrderRecord, ...]:
         """Orders that the broker has and that may still fill."""
-        return tuple(order for order in self.orders.values() if order.is_open)
+        return tuple(order for order in at_hand(self.orders) if order.is_open)
 
     @property
     def unresolved_intents(self) -> tuple[OrderRecord, ...]:
         """Intents of which nobody knows whether the broker has them."""
-        return tuple(order for order in self.orders.values() if order.is_unresolved)
+        return tuple(order for order in at_hand(self.orders) if order.is_unresolved)
 
     @property
     def trades_to_record(self) -> tuple[TradeOpened | TradeClosed, ...]:

@@ -51,6 +51,14 @@ def payload_from(kind: str, version: int, stored: Mapping[str, Any]) -> Payload:
     return payload
 
 
+def value_from(hint: Any, stored: Any) -> Any:
+    """A value of this type, from what `json_bytes` wrote of it and JSON gave back. Raises UnreadableRecord."""
+    try:
+        return _converted(_form(hint), stored)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        raise UnreadableRecord(f"{hint}: {error}") from error
+
+
 def json_bytes(value: Any) -> bytes:
     """Any value that entries are made of, as JSON. Raises ValueError for a Decimal that is no number."""
     try:
@@ -194,9 +202,9 @@ def _form(hint: Any) -> Form:
     if origin in (Union, UnionType):
         (inner,) = (each for each in get_args(hint) if each is not NoneType)
         return {**_form(inner), NoneType: None}
-    if origin is tuple:
+    if origin in (tuple, list):
         each = _form(get_args(hint)[0])
-        return {list: lambda value: tuple([_converted(each, item) for item in value])}
+        return {list: lambda value: origin([_converted(each, item) for item in value])}
     if isinstance(origin, type) and issubclass(origin, Mapping):
         of = _form(get_args(hint)[1])
         return {dict: lambda value: {name: _converted(of, item) for name, item in value.items()}}

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from magellan.errors import AskOperator
 from magellan.ledger.chain import Broken, Head, Sound
+from magellan.ledger.checkpoint import Checkpoint
 from magellan.ledger.entries import LedgerEntry, NewEntry
 
 
@@ -52,6 +53,13 @@ class LedgerWriter(Protocol):
         """
         ...
 
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Keep what follows from the account's ledger up to an entry, in the place of what was kept before.
+
+        Raises AskOperator when it cannot be kept.
+        """
+        ...
+
 
 class Ledger(Protocol):
     """The ledger of one workspace, with any number of accounts."""
@@ -82,6 +90,10 @@ class Ledger(Protocol):
 
     def verify(self, account: str) -> Sound | Broken:
         """Walk the account's whole chain. Raises AskOperator when the store itself cannot be read."""
+        ...
+
+    def checkpoint(self, account: str) -> Checkpoint | None:
+        """What was last kept for the account, unchecked; None where nothing was."""
         ...
 
     def holder(self, account: str) -> Holder | None:

@@ -16,6 +16,7 @@ from magellan.ledger.order_record import OrderRecord
 from magellan.ledger.trade_record import Outcome, TradeRecord
 from magellan.ports.ledger import Holder, Ledger
 from magellan.trading.session import exchange_date
+from magellan.usecases.recall import book_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +183,7 @@ def verified(ledger: Ledger, account: str, noted: Sequence[Head] = ()) -> Sound 
 
 def book_of(ledger: Ledger, account: str) -> Book:
     """The account's book."""
-    return Book.of(account, ledger.entries(account, kinds=FOLDED_KINDS))
+    return book_now(ledger, account, FOLDED_KINDS)
 
 
 def trades(ledger: Ledger, account: str, wanted: Wanted = EVERYTHING) -> tuple[TradeRecord, ...]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-from magellan.ledger.book import Book
 from magellan.ledger.entries import SessionBegan
 from magellan.ports.change_log import ChangeLog
 from magellan.ports.disk import DiskGauge
@@ -19,6 +18,7 @@ from magellan.ports.ledger import Ledger
 from magellan.ports.outbox import Outbox
 from magellan.trading.session import ExchangeCalendar
 from magellan.usecases.named_account import known_accounts
+from magellan.usecases.recall import book_now
 from magellan.usecases.secret_inventory import SecretLine
 from magellan.usecases.watch_session import Seen, Silence, findings, seen_now
 from magellan.workspace.broker_account import BrokerAccount, Watchdog
@@ -135,7 +135,7 @@ def _account(
     expected = seen.session is not None and seen.session.ended_at is None
     samples.add("session_expected", float(expected), account=account)
     samples.add("ledger_entries_total", sources.ledger.head(account).number, account=account)
-    safety = Book.of(account, sources.ledger.entries(account, kinds=_SAFETY_KINDS))
+    safety = book_now(sources.ledger, account, _SAFETY_KINDS)
     samples.add("halted", float(safety.is_halted), account=account)
     for breaker in safety.breakers:
         samples.add("breaker_tripped", 1.0, account=account, breaker=breaker)

@@ -12,7 +12,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from magellan.engine.safety import Safety
 from magellan.errors import MagellanError
 from magellan.ledger.book import FOLDED_KINDS, Book, Halt, RunningSession, TrippedBreaker
 from magellan.ledger.entries import Decision, Difference, FailureSeen, LedgerEntry
@@ -21,11 +20,11 @@ from magellan.ledger.trade_record import TradeRecord
 from magellan.ports.broker import Broker
 from magellan.ports.heartbeat import Heartbeat
 from magellan.ports.ledger import Holder, Ledger
-from magellan.risk.breakers import BreakerLimits
 from magellan.trading.account import AccountSnapshot, BrokerPosition
 from magellan.trading.order import BrokerOrder
 from magellan.trading.session import exchange_date
 from magellan.usecases.named_account import NamedAccount
+from magellan.usecases.recall import account_now
 from magellan.usecases.watch_session import Seen, clock_of
 
 _NEWEST: Final = 5  # decisions and trades that are shown
@@ -164,12 +163,10 @@ def session_status(
 ) -> SessionStatus:
     """An account's status. look: what its broker told; why it did not; None: it was not asked. Raises AskOperator."""
     name = account.ledger
-    book, safety, failures = Book(account=name), Safety(BreakerLimits()), 0
-    for entry in ledger.entries(name, kinds=FOLDED_KINDS | {FailureSeen.kind}):
-        book.apply(entry)
-        safety.fold(entry)
-        ours = seen.session is not None and entry.session == seen.session.session
-        failures += ours and isinstance(entry.payload, FailureSeen)
+    # A session's own entries all stand behind the newest checkpoint, which is made before a session begins.
+    book, safety, behind = account_now(ledger, name, FOLDED_KINDS | {FailureSeen.kind})
+    ours = [entry for entry in behind if seen.session is not None and entry.session == seen.session.session]
+    failures = sum(isinstance(entry.payload, FailureSeen) for entry in ours)
     decisions = _decisions(ledger, name)
     now = clock_of(seen)
     told = look if isinstance(look, BrokerLook) else None

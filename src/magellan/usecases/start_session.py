@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import magellan
 from magellan.engine.session import Session
+from magellan.engine.session_form import account_from
 from magellan.engine.setup import AtTheEnd, Differing, SessionSetup, Timings
 from magellan.errors import FixInput
 from magellan.ledger.entries import LedgerEntry, SessionBegan, SessionEnded
@@ -64,10 +65,12 @@ def new_session(
     heard_before: str | None,
     at: datetime,
     timings: Timings | None = None,
+    checkpoint: Sequence[bytes] | None = None,
 ) -> tuple[Session, SessionSetup]:
     """A session that goes on where the account's ledger stands.
 
-    recorded:     the account's entries, oldest first.
+    recorded:     the account's entries, oldest first; those behind the checkpoint, where there is one.
+    checkpoint:   what `Session.put_away` gave of the entries before.
     heard_before: what an earlier session of the account left beside the ledger; None: nothing.
     Raises: FixInput when the broker cannot do what the strategy needs, is not asked often enough for the limits, or
     tells other bars.
@@ -97,7 +100,7 @@ def new_session(
             timeframe=config.data.timeframe,
             host=socket.gethostname(),
             pid=os.getpid(),
-            continues=_never_ended(recorded),
+            continues=_never_ended(recorded, checkpoint),
             armed_by=trades.armed_by,
         ),
         config=config,
@@ -113,10 +116,10 @@ def new_session(
         limits=limits.orders,
         breaker_limits=limits.breakers,
     )
-    return Session(setup, recorded), setup
+    return Session(setup, recorded, None if checkpoint is None else iter(checkpoint)), setup
 
 
-def _never_ended(recorded: tuple[LedgerEntry, ...]) -> str | None:
+def _never_ended(recorded: tuple[LedgerEntry, ...], checkpoint: Sequence[bytes] | None) -> str | None:
     """The newest session, if it never came to its end; None: there was none, or it did."""
     ended: set[str] = set()
     for entry in reversed(recorded):
@@ -124,7 +127,10 @@ def _never_ended(recorded: tuple[LedgerEntry, ...]) -> str | None:
             ended.add(entry.session)
         elif isinstance(entry.payload, SessionBegan):
             return None if entry.session in ended else entry.session
-    return None
+    before = None if checkpoint is None else account_from(iter(checkpoint))[0].last_session
+    if before is None or before.ended_at is not None or before.session in ended:
+        return None
+    return before.session
 
 
 def history_from(loaded: LoadedStrategy, at: datetime) -> datetime:

@@ -22,6 +22,7 @@ from magellan.ports.pace import Pace
 from magellan.trading.corporate_action import CorporateAction
 from magellan.trading.session import ExchangeCalendar
 from magellan.usecases.load_strategy import LoadedStrategy
+from magellan.usecases.recall import put_away_if_long, recalled
 from magellan.usecases.run_session import World, run_session
 from magellan.usecases.start_session import Trades, history_from, ledger_account, new_session
 from magellan.workspace.workspace import WorkspaceSettings
@@ -64,7 +65,8 @@ async def trade(
     # The account before anything else: whoever holds it is the only one that speaks to the broker.
     with ledger.writer(name) as writer:
         with _nothing_collected():
-            recorded = remembered(ledger, name)
+            known = recalled(ledger, name)
+            recorded = remembered(ledger, name, after=known.after)
         market = await open_market()
         with _nothing_collected():
             session, setup = new_session(
@@ -74,10 +76,12 @@ async def trade(
                 calendar=calendar,
                 capabilities=market.broker.capabilities,
                 bar_source=market.bars.source,
+                checkpoint=known.lines,
                 recorded=recorded,
                 heard_before=heard_before,
                 at=market.pace.now(),
             )
+            put_away_if_long(writer, session, known)
         if trades.sends:
             for sentence in market.broker.capabilities.what_is_held():
                 notifier.tell("warning", sentence, market.pace.now())
@@ -110,13 +114,13 @@ def _nothing_collected() -> Iterator[None]:
         gc.enable()
 
 
-def remembered(ledger: Ledger, account: str) -> tuple[LedgerEntry, ...]:
-    """What a session remembers of the ledger: everything but old decisions, which are most of it.
+def remembered(ledger: Ledger, account: str, *, after: int = 0) -> tuple[LedgerEntry, ...]:
+    """What a session remembers of the ledger behind an entry: everything but old decisions, which are most of it.
 
     The newest decisions say which bar was decided on last. A bar that is older than those kept is too late to be
     decided on again.
     """
     since = ledger.head(account).number - _DECISIONS_KEPT
-    rest = ledger.entries(account, kinds=PAYLOADS.keys() - {Decision.kind})
-    newest = ledger.entries(account, after=max(0, since), kinds={Decision.kind})
+    rest = ledger.entries(account, after=after, kinds=PAYLOADS.keys() - {Decision.kind})
+    newest = ledger.entries(account, after=max(0, since, after), kinds={Decision.kind})
     return tuple(heapq.merge(rest, newest, key=lambda entry: entry.number))

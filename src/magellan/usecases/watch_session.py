@@ -22,6 +22,7 @@ from magellan.ports.ledger import Holder, Ledger
 from magellan.ports.notifier import Notifier
 from magellan.trading.session import ExchangeCalendar, exchange_date
 from magellan.trading.timeframe import Timeframe
+from magellan.usecases.recall import book_now
 from magellan.workspace.broker_account import Watchdog
 
 LOOKS_EVERY_S: Final = 1.0
@@ -217,10 +218,8 @@ class Watch:
 
 def seen_now(account: str, ledger: Ledger, beat: tuple[Heartbeat, datetime] | None, now: datetime) -> Seen:
     """What is to be seen at this instant, for whoever looks once. Raises what the ledger raises."""
-    holder, session = ledger.holder(account), None
-    for entry in ledger.entries(account, kinds=_SESSIONS):
-        session = _after(session, entry)
-    return _seen(holder, session, beat, now)
+    holder = ledger.holder(account)
+    return _seen(holder, book_now(ledger, account, _SESSIONS).last_session, beat, now)
 
 
 def _seen(

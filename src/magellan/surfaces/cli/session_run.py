@@ -48,6 +48,7 @@ class PreparedSession:
         now: aware, UTC, by the broker's clock: a local exchange may live on another day.
         """
         from magellan.trading.timeframe import Timeframe
+        from magellan.usecases.recall import recalled
         from magellan.usecases.start_session import history_from
         from magellan.usecases.trade import remembered
         from magellan.wiring.market import live_bars, vendor_environment
@@ -63,7 +64,7 @@ class PreparedSession:
             await self.history.history(bars, symbols, timeframe, history_from(self.loaded, now), now)
         finally:
             await bars.close()
-        remembered(self.ledger, self.account)
+        remembered(self.ledger, self.account, after=recalled(self.ledger, self.account).after)
 
     async def trade(
         self,
