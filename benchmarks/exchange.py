@@ -2,6 +2,7 @@
 
     python benchmarks/exchange.py            every row (about a minute)
     python benchmarks/exchange.py --quick    fewer repetitions
+    python benchmarks/exchange.py --only orders    start, orders, parsed, received, raw or session
     python benchmarks/exchange.py --write    and keep the rows, in results/ and RESULTS.md
 
 Needs alpaca-py. What is measured is what a client sees, its own work included. How much that is stands beside each row
@@ -46,8 +47,11 @@ MINUTES = 390
 BARS = len(SYMBOLS) * MINUTES
 SESSION = "2024-03-11"
 START_S, RUN_S = 60.0, 120.0
+WARM_UP_ORDERS = 20
+ROWS = ("start", "orders", "parsed", "received", "raw", "session")
 BYTE_CODE = ROOT / "benchmarks" / ".data" / "byte-code"
 CANNED = ROOT / "benchmarks" / "canned_exchange.py"
+TIMED = ROOT / "benchmarks" / "timed_exchange.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +114,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--write", action="store_true", help="keep the rows, in results/ and RESULTS.md")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", choices=ROWS, help="some rows; not to be written"
+    )
     asked = parser.parse_args()
+    if asked.write and asked.only:
+        parser.error("--write keeps every row or none")
     quick = asked.quick
     machine = report.machine()
     print(f"{report.machine_line(machine)}; load before: {machine['load_1min']}", flush=True)
@@ -119,15 +128,18 @@ def main() -> int:
         recorded = Path(folder) / "recorded"
         asyncio.run(_record()).write(recorded)
         rounds = 1 if quick else 3
-        for measure in (
-            start_up,
-            partial(orders, recorded, 200 if quick else 1000),
-            partial(bars, "parsed bars through alpaca-py", 60_000, recorded, rounds, _parsed),
-            partial(bars, "raw bars, a reader that only receives", 200_000, recorded, rounds, _received),
-            partial(bars, "raw bars through alpaca-py", None, recorded, rounds, _raw),
-            whole_session,
-        ):
-            for row in measure():
+        measures = {
+            "start": start_up,
+            "orders": partial(orders, recorded, 200 if quick else 1000),
+            "parsed": partial(bars, "parsed bars through alpaca-py", 60_000, recorded, rounds, _parsed),
+            "received": partial(
+                bars, "raw bars, a reader that only receives", 200_000, recorded, rounds, _received
+            ),
+            "raw": partial(bars, "raw bars through alpaca-py", None, recorded, rounds, _raw),
+            "session": whole_session,
+        }
+        for name in asked.only or measures:
+            for row in measures[name]():
                 rows.append(row)
                 print(row.line, flush=True)
     load_after = report.machine()["load_1min"]
@@ -150,9 +162,10 @@ def main() -> int:
 
 
 @contextmanager
-def exchange(*options: str) -> Iterator[dict[str, str]]:
-    """Run an exchange in a process of its own; gives its addresses."""
-    command = [sys.executable, "-m", "magellan", "exchange", "--port", "0", "--json", *options]
+def exchange(*options: str, notes: Path | None = None) -> Iterator[dict[str, str]]:
+    """Run an exchange in a process of its own; gives its addresses. notes: gets its own times (timed_exchange.py)."""
+    program = ("-m", "magellan") if notes is None else (str(TIMED), str(notes))
+    command = [sys.executable, *program, "exchange", "--port", "0", "--json", *options]
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(BYTE_CODE)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -218,15 +231,16 @@ def orders(recorded: Path, count: int) -> Iterator[Measured]:
     and the answer is read late; so the floor of an acknowledgement gets them a millisecond after it.
     """
     rounds = 4
+    notes = recorded.with_name("exchange-times")
     with (
         _listening() as listen,
-        exchange("--generated", "--symbols", "AAPL") as at,
+        exchange("--generated", "--symbols", "AAPL", notes=notes) as at,
         canned(recorded) as floor_at,
         canned(recorded, waits_s=0.001) as later_at,
     ):
         ours, at_once, later = (_Trader(where, listen) for where in (at, floor_at, later_at))
         for trader in (ours, at_once, later):
-            trader.trade(20, keeps=False)  # the first ones warm both sides up
+            trader.trade(WARM_UP_ORDERS, keeps=False)  # the first ones warm both sides up
         for _ in range(rounds):
             for trader in (ours, at_once, later):
                 trader.trade(count // rounds, keeps=True)
@@ -242,6 +256,15 @@ def orders(recorded: Path, count: int) -> Iterator[Measured]:
             target=target,
             lower_is_better=True,
             floor=_quantile(least, share),
+        )
+    own_us = json.loads(notes.read_text())[WARM_UP_ORDERS:]
+    for share in (0.5, 0.99):
+        yield Measured(
+            what=f"of it, from the request read to the answer written, p{share * 100:.0f}",
+            value=_quantile(own_us, share) / 1e3,
+            unit="ms",
+            target=None,
+            lower_is_better=True,
         )
 
 
