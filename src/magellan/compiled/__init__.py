@@ -6,6 +6,6 @@ where the machine code is there already (docs/decisions/0170).
 """
 
 from magellan.compiled.kept_code import cache_folder, sources_digest
-from magellan.compiled.kernel import in_kernels, kernel, kernel_part, over_arrays
+from magellan.compiled.kernel import in_kernels, is_kept, kernel, kernel_part, over_arrays
 
-__all__ = ["cache_folder", "in_kernels", "kernel", "kernel_part", "over_arrays", "sources_digest"]
+__all__ = ["cache_folder", "in_kernels", "is_kept", "kernel", "kernel_part", "over_arrays", "sources_digest"]

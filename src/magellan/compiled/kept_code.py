@@ -95,6 +95,11 @@ def read(name: str, kinds: tuple[Any, ...]) -> Code | None:
     return Code(returns=tuple(told["returns"]), form=form) if can_link(form) else None
 
 
+def holds(name: str) -> bool:
+    """Whether there is code of that kernel, for arguments of some kinds."""
+    return any(_folder().glob(f"{name}-*.kernel"))
+
+
 @contextmanager
 def alone(name: str, kinds: tuple[Any, ...]) -> Iterator[None]:
     """Let one process at a time make a kernel: the others wait, and find it kept.

@@ -47,6 +47,12 @@ def over_arrays(of: Callable[..., None], *arguments: Any) -> Callable[..., None]
     return cast(Kernel, of).over(arguments)
 
 
+def is_kept(kernel_: Callable[..., Any]) -> bool:
+    """Whether machine code of a kernel lies on the disk, so that nobody waits until it is compiled."""
+    assert isinstance(kernel_, Kernel), f"{kernel_} is no kernel"
+    return kept_code.holds(kernel_.name)
+
+
 def in_kernels(make: Callable[[], Any]) -> Any:
     """A name for what `make` returns, an intrinsic of Numba's, made when a kernel that says it is compiled."""
     return _Word(make)
@@ -76,6 +82,7 @@ class Kernel(Part):
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         self.__doc__ = function.__doc__
+        self.name = f"{function.__module__}.{function.__qualname__}"
         self._native: dict[Kinds, Native] = {}
 
     def __call__(self, *arguments: Any) -> Any:
@@ -96,16 +103,15 @@ class Kernel(Part):
         return native
 
     def _made(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Native:
-        name = f"{self.function.__module__}.{self.function.__qualname__}"
-        code = kept_code.read(name, kinds)
+        code = kept_code.read(self.name, kinds)
         if code is None:
-            with kept_code.alone(name, kinds):
-                code = kept_code.read(name, kinds)  # somebody else may have made it meanwhile
+            with kept_code.alone(self.name, kinds):
+                code = kept_code.read(self.name, kinds)  # somebody else may have made it meanwhile
                 if code is None:
                     from magellan.compiled.numba_compiler import compiled
 
                     code = compiled(self.dispatcher, arguments)
-                    kept_code.keep(name, kinds, code)
+                    kept_code.keep(self.name, kinds, code)
         return Native(code, arguments)
 
 

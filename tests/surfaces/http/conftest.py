@@ -86,6 +86,7 @@ def serving(workspace: Path, limits: Limits, **environment: str) -> Iterator[Ser
         environment=environment,
         limits=limits,
         stream_every_s=0.05,
+        jobs_nicer=0,  # beside other tests, a job that everybody is preferred to would hardly end
     )
     issued = issue_token("tests", Scope, desk.tokens, now=datetime.now(UTC), overlap=timedelta())
     socket = listening("127.0.0.1", 0)

@@ -19,7 +19,7 @@ Report = Callable[[str, float, float | None], None]
 """Told how far the work is: phase, done, total."""
 
 LOOKS_EVERY_S: Final = 0.1
-_NICER: Final = 10  # than whoever waits for an answer
+NICER: Final = 10  # than whoever waits for an answer
 _ENDS_WITHIN_S: Final = 2.0
 
 
@@ -38,9 +38,10 @@ class _Ended:
     traceback: str = ""  # of an error that nobody foresaw
 
 
-def in_own_process(work: PortableWork[Answer], report: Report) -> Answer:
+def in_own_process(work: PortableWork[Answer], report: Report, *, nicer: int = NICER) -> Answer:
     """The answer of the work, which is carried out in a process of its own at a lower priority.
 
+    nicer:  by how much; 0 for work that whoever is answered first has to wait for.
     report: told what the work reports, in this thread, and the last of it again several times a second: what it
             raises stops the work at once, and passes through.
     Raises: what the work raised; TryAgain where its process was killed.
@@ -48,7 +49,7 @@ def in_own_process(work: PortableWork[Answer], report: Report) -> Answer:
     # A fork would copy locks that another thread of ours holds.
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_carry_out, args=(work, theirs))
+    process = spawn.Process(target=_carry_out, args=(work, theirs, nicer))
     with ours:
         with theirs, unreachable_by_ctrl_c():
             process.start()
@@ -89,8 +90,8 @@ def _watched(told: Connection, report: Report) -> _Ended:
         report(*last)
 
 
-def _carry_out(work: PortableWork[Any], told: Connection) -> None:
-    os.nice(_NICER)
+def _carry_out(work: PortableWork[Any], told: Connection, nicer: int) -> None:
+    os.nice(nicer)
 
     def report(phase: str, done: float, total: float | None = None) -> None:
         _tell(told, (phase, done, total))

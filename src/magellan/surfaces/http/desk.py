@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter
 
-from magellan.adapters.local.own_process import PortableWork, in_own_process
+from magellan.adapters.local.own_process import NICER, PortableWork, in_own_process
 from magellan.errors import FixInput
 from magellan.plan.actor import Actor
 from magellan.ports.api_tokens import ApiTokens
@@ -29,7 +30,7 @@ from magellan.regime.workbook.document import as_document
 from magellan.regime.workbook.model_values import regime_config as config_of
 from magellan.regime.workbook.model_values import values_of
 from magellan.regime.workbook.reading import WorkbookValues, template_values
-from magellan.surfaces.http.jobs import Job, Jobs
+from magellan.surfaces.http.jobs import Job, Jobs, Report
 from magellan.surfaces.http.limits import Buckets, Limits
 from magellan.surfaces.http.problem import not_found
 from magellan.trading.timeframe import Timeframe
@@ -55,6 +56,7 @@ class ApiDesk:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     limits: Limits = field(default_factory=Limits)
     stream_every_s: float = 2.0  # between two looks of a live stream
+    jobs_nicer: int = NICER  # by so much less a job's process is preferred to this one
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def now(self) -> datetime:
@@ -78,7 +80,13 @@ class ApiDesk:
 
     def start(self, kind: str, subject: str, asked_by: str, work: PortableWork[Any]) -> Job:
         """Begin a job in a process of its own, so that whoever asks meanwhile does not wait for it."""
-        return self.jobs.start(kind, subject, asked_by, lambda report: in_own_process(work, report))
+
+        def do(report: Report) -> Any:
+            if kind.startswith("regime"):
+                self._prepare_regime(report)
+            return in_own_process(work, report, nicer=self.jobs_nicer)
+
+        return self.jobs.start(kind, subject, asked_by, do)
 
     @cached_property
     def readings(self) -> RegimeReadings:
@@ -132,6 +140,7 @@ class ApiDesk:
         """A symbol's archived bars, as the regime model sees them."""
         from magellan.wiring.market import regime_bars
 
+        self._prepare_regime(_unheard)
         return regime_bars(self.workspace, symbol, timeframe)
 
     def regime_config(self) -> RegimeConfig:
@@ -195,6 +204,21 @@ class ApiDesk:
         if "jobs" in self.__dict__:
             self.jobs.close()
 
+    def _prepare_regime(self, report: Report) -> None:
+        """Have the model compiled where it is not: elsewhere, for a compiler would stay in this process's memory.
+
+        Not at a job's lower priority: others wait for the same kernels.
+        """
+        from magellan.usecases.prepare_regime import Preparation, is_prepared
+
+        with self._preparing:
+            if not self._is_prepared and not is_prepared():
+                report("compile", 0, 1)
+                in_own_process(Preparation(), report, nicer=0)
+            self._is_prepared = True  # also where nothing can be kept: trying again would not help
+
+    _preparing: threading.Lock = field(default_factory=threading.Lock)
+    _is_prepared: bool = False
     _in_force: _InForce | None = None
     _readings_json: dict[tuple[str, str], tuple[RegimeReading, bytes]] = field(default_factory=dict)
 
@@ -222,6 +246,10 @@ class ApiDesk:
                 document=orjson.dumps(as_document(values)),
             )
         return self._in_force
+
+
+def _unheard(phase: str, done: float, total: float | None = None) -> None:
+    """Of somebody who waits for an answer, and not for a job: there is nowhere to show it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
