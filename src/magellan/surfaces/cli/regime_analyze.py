@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from magellan.errors import FixInput
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption
 from magellan.surfaces.cli.regime_options import (
+    ChainOption,
     ConfigOption,
     FromOption,
     GeneratedOption,
@@ -16,6 +18,7 @@ from magellan.surfaces.cli.regime_options import (
     TimeframeOption,
     ToOption,
     chosen_bars,
+    chosen_chain,
     chosen_config,
     chosen_others,
 )
@@ -32,7 +35,8 @@ def regime_analyze(
     generated: GeneratedOption = None,
     seed: SeedOption = 0,
     others: OthersOption = None,
-    options: Annotated[
+    options: ChainOption = None,
+    generated_options: Annotated[
         bool,
         typer.Option("--generated-options", help="With a generated option chain, to try its components."),
     ] = False,
@@ -59,8 +63,12 @@ def regime_analyze(
         to_on=to_on,
     )
     beside = chosen_others(others, data, workspace=workspace)
-    chain = None
-    if options:
+    chain = chosen_chain(options, data)
+    if generated_options:
+        if chain is not None:
+            raise FixInput(
+                "--options and --generated-options name two chains", next_step="leave one of them out"
+            )
         from magellan.regime.generated_chain import generated_chain
 
         chain = generated_chain(data.bars, seed=seed)

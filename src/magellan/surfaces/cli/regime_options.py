@@ -13,6 +13,7 @@ from magellan.surfaces.cli.options import enclosing_workspace, workspace_folder
 
 if TYPE_CHECKING:
     from magellan.regime.config import RegimeConfig
+    from magellan.regime.option_chain import ChainColumns
     from magellan.trading.bar import Floats
     from magellan.usecases.regime_bars import RegimeBars
 
@@ -40,6 +41,14 @@ OthersOption = Annotated[
         "--others",
         metavar="A,B",
         help="Symbols whose correlation with this one is a component of volatility.",
+    ),
+]
+ChainOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--options",
+        metavar="FILE",
+        help="Option quotes, CSV or Parquet: components of options work on them.",
     ),
 ]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date, included.")]
@@ -128,6 +137,17 @@ def chosen_others(named: str | None, data: RegimeBars, *, workspace: Path | None
         for symbol in symbols
     ]  # fmt: skip
     return returns_beside(data.bars, [each.bars for each in beside])
+
+
+def chosen_chain(quotes: Path | None, data: RegimeBars) -> ChainColumns | None:
+    """The option chain of a user's file over these bars; None where a command line names none."""
+    if quotes is None:
+        return None
+    from magellan.regime.chain_quotes import chain_over
+    from magellan.usecases.read_option_chain import read_option_chain
+    from magellan.wiring.market import read_foreign_bars
+
+    return chain_over(data.bars, read_option_chain(quotes, read_foreign_bars))
 
 
 def _date(text: str | None, option: str) -> date | None:

@@ -8,12 +8,14 @@ import typer
 
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption
 from magellan.surfaces.cli.regime_options import (
+    ChainOption,
     ConfigOption,
     GeneratedOption,
     OthersOption,
     SeedOption,
     TimeframeOption,
     chosen_bars,
+    chosen_chain,
     chosen_config,
     chosen_others,
 )
@@ -25,6 +27,7 @@ def regime_show(
     generated: GeneratedOption = None,
     seed: SeedOption = 0,
     others: OthersOption = None,
+    options: ChainOption = None,
     config: ConfigOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -49,5 +52,5 @@ def regime_show(
         to_on=None,
     )
     beside = chosen_others(others, data, workspace=workspace)
-    reading = run_model(data, settings, others=beside).reading()
+    reading = run_model(data, settings, others=beside, chain=chosen_chain(options, data)).reading()
     emit(reading, as_json=as_json, human=lambda: show_reading(reading, reasons=True))
