@@ -229,7 +229,7 @@ def arm(host: Any, number: int) -> None:
 def await_sender(folder: Path, number: int) -> None:
     """Until that one holds the account."""
     path = folder / f"senders-{number}"
-    until_s = time.monotonic() + 60
+    until_s = time.monotonic() + 240
     while not (
         path.exists() and path.read_bytes()[-200:].rstrip().rpartition(b"\n")[2].split()[1:2] == [b"begin"]
     ):

@@ -51,7 +51,7 @@ def warm_python(folder: Path) -> Iterator[Path]:
     command[-1] += "; warm_python.serve(warm_python.Path(sys.argv[1]))"
     waiting = subprocess.Popen([*command, str(door), str(ROOT), str(ROOT / "tests")])
     try:
-        until_s = time.monotonic() + 60
+        until_s = time.monotonic() + 240
         while not door.exists():
             assert time.monotonic() < until_s and waiting.poll() is None, "it does not come up"
             time.sleep(0.05)

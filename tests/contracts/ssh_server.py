@@ -102,6 +102,7 @@ def ssh_server(folder: Path) -> Iterator[Door]:
             server_host_keys=[host_key],
             authorized_client_keys=str(allowed),
             process_factory=_answer,
+            sftp_factory=True,
             encoding=None,
         )
 

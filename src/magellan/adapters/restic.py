@@ -29,7 +29,7 @@ _UNREACHABLE: Final = ("dial tcp", "connection re", "no such host", "i/o timeout
 _Told = TypeVar("_Told")
 
 
-class _InUse(TryAgain):
+class DestinationInUse(TryAgain):
     """Another process holds a lock at the destination."""
 
 
@@ -148,7 +148,7 @@ class Restic:
             self._run_once("unlock")
 
         attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_InUse),
+            retry=tenacity.retry_if_exception_type(DestinationInUse),
             stop=tenacity.stop_after_delay(WAITS_FOR_LOCK_S),
             wait=tenacity.wait_exponential(multiplier=0.25, max=4),
             before_sleep=unlock,
@@ -216,7 +216,7 @@ class Restic:
         if any(each in words for each in _UNREACHABLE):
             return TryAgain(f"{self.place} cannot be reached: {last}")
         if "already locked" in words:
-            return _InUse(f"{self.place} is in use by another backup")
+            return DestinationInUse(f"{self.place} is in use by another backup")
         return AskOperator(
             f"restic {verb} failed at {self.place}: {last}",
             kept="every backup that was whole before",

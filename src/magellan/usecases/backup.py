@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from magellan.ports.backup import BackupMade, BackupRecord, BackupStage, BackupS
 from magellan.ports.change_log import ChangeLog
 from magellan.ports.ledger import Ledger
 from magellan.ports.release_store import ReleaseStore
+from magellan.trading.session import exchange_date, exchange_instant
 from magellan.usecases.releases import verify_releases
 from magellan.workspace.backup_terms import BackupTerms
 from magellan.workspace.workspace import WorkspaceSettings
@@ -53,6 +55,12 @@ class BackupSources:
     heads: Callable[[], dict[str, Head]]  # of the ledger as it is now, by account
     sign: Callable[[], object] | None  # a checkpoint of the chains; None: there is no trusted key here
     examine: Callable[[Path], RestoredState]  # a restored workspace; raises AskOperator for what is not whole
+    catch_up: Callable[
+        [Path], int
+    ]  # adds to what was fetched what the ledger's trail has beyond it; how many entries
+    written_at: Callable[
+        [str, int], datetime | None
+    ]  # when the ledger here got the entry of that number; None: never
     actor: Actor
     clock: Callable[[], datetime]  # now, aware, UTC
 
@@ -63,8 +71,10 @@ class Rehearsed:
 
     snapshots: tuple[Snapshot, ...]
     rto_s: float  # from nothing to a workspace that was examined
-    rpo_s: float  # age of the newest thing that it holds
+    rpo_s: float  # age of the newest backup that it holds
+    ledger_rpo_s: float  # age of the oldest entry of the ledger that it lacks; 0 where it lacks none
     entries_behind: int  # of the ledger, that were written since
+    from_trail: int  # entries that no backup had, and the trail did
     found: RestoredState
 
 
@@ -107,6 +117,20 @@ def create_backup(
     return made
 
 
+def is_due(terms: BackupTerms, last_at: datetime | None, now: datetime) -> bool:
+    """Whether backup.at has come since the newest backup. last_at, now: aware, UTC; None: there is none."""
+    if last_at is None:
+        return True
+    at = time_of_day.fromisoformat(terms.at)
+    today = exchange_date(now)
+    newest = max(
+        due
+        for due in (exchange_instant(today, at), exchange_instant(today - timedelta(days=1), at))
+        if due <= now
+    )
+    return last_at < newest
+
+
 def verify_backups(sources: BackupSources, into: Path) -> Rehearsed:
     """Read everything at the destination, then restore the newest backup into an empty folder and examine it."""
     sources.store.verify()
@@ -125,6 +149,7 @@ def rehearse_restore(sources: BackupSources, into: Path) -> Rehearsed:
         began = time.perf_counter()
         for each in snapshots:
             sources.store.restore(each.snapshot_id, into)
+        from_trail = sources.catch_up(into)
         sources.stage(into).put_back()
         found = sources.examine(into)
         rto_s = time.perf_counter() - began
@@ -132,20 +157,27 @@ def rehearse_restore(sources: BackupSources, into: Path) -> Rehearsed:
     except MagellanError as error:
         sources.changes.append(_ended(change, sources, Result.FAILED, error.message))
         raise
-    behind = sum(
-        head.number - found.ledger[each].number for each, head in now_heads.items() if each in found.ledger
-    )
+    lacking = {
+        each: found.ledger[each].number + 1
+        for each, head in now_heads.items()
+        if each in found.ledger and found.ledger[each].number < head.number
+    }
+    behind = sum(now_heads[each].number + 1 - first for each, first in lacking.items())
+    lost = [at for each, first in lacking.items() if (at := sources.written_at(each, first)) is not None]
     rehearsed = Rehearsed(
         snapshots=snapshots,
         rto_s=rto_s,
         rpo_s=(asked_at - snapshots[-1].at).total_seconds(),
+        ledger_rpo_s=max(((asked_at - at).total_seconds() for at in lost), default=0.0),
         entries_behind=behind,
+        from_trail=from_trail,
         found=found,
     )
     evidence = (
         *(f"snapshot {each.snapshot_id}" for each in snapshots),
         f"rto_s {rto_s:.1f}",
         f"rpo_s {rehearsed.rpo_s:.1f}",
+        f"ledger_rpo_s {rehearsed.ledger_rpo_s:.1f}",
         f"entries_behind {behind}",
     )
     done = _ended(change, sources, Result.DONE, found.words)

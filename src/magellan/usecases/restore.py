@@ -25,6 +25,9 @@ class RestoreWorld:
     store: BackupStore
     folder: RestoreFolder
     examine: Callable[[Path], RestoredState]
+    catch_up: Callable[[Path], int] | None = (
+        None  # what was fetched, with the trail's entries; None: as backed up
+    )
     found: RestoredState | None = None
 
 
@@ -59,6 +62,8 @@ class FetchSnapshot(Step[RestoreWorld]):
         def restore(folder: Path) -> None:
             for each in self.snapshot_ids:
                 world.store.restore(each, folder)
+            if world.catch_up is not None:
+                world.catch_up(folder)
 
         world.folder.fetch(restore)
 

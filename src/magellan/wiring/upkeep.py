@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from magellan.ports.backup import BackupRecord, BackupStore
     from magellan.ports.disk import DiskGauge
     from magellan.ports.journal import Journals
+    from magellan.ports.ledger_trail import LedgerRows, LedgerTrail
     from magellan.ports.notifier import Notifier
     from magellan.ports.outbox import Outbox, Transport
     from magellan.usecases.backup import BackupSources, RestoredState
@@ -150,6 +152,21 @@ def backup_sources(
         finally:
             opened.close()
 
+    def written_at(account: str, number: int) -> datetime | None:
+        opened = ledger(workspace, environment)
+        try:
+            newer = opened.entries(account, after=number - 1)
+            return next((each.at for each in newer), None)
+        finally:
+            opened.close()
+
+    def caught_up(root: Path) -> int:
+        follow_to = workspace.settings.backup.follow_to
+        if follow_to is None:
+            return 0
+        passphrase = named_secret(workspace, environment, workspace.settings.backup.passphrase)
+        return _caught_up(root, follow_to, passphrase)
+
     return BackupSources(
         root=workspace.root,
         terms=workspace.settings.backup,
@@ -160,6 +177,8 @@ def backup_sources(
         heads=heads,
         sign=sign if key is not None and key.public_key in trusted.values() else None,
         examine=examine_restored,
+        catch_up=caught_up,
+        written_at=written_at,
         actor=actor,
         clock=lambda: datetime.now(UTC),
     )
@@ -183,12 +202,82 @@ def _copied_ledger(environment: Mapping[str, str]) -> Callable[[Path], None] | N
     return copy
 
 
-def restore_world(store: BackupStore, into: Path) -> RestoreWorld:
-    """What a restore acts on."""
+@contextmanager
+def ledger_trail(follow_to: str, passphrase: SecretStr) -> Generator[LedgerTrail]:
+    """The second copy of the ledger that backup.follow_to names."""
+    from magellan.adapters.trail.place import FilePlace
+    from magellan.adapters.trail.sealed_trail import SealedTrail
+    from magellan.adapters.trail.sftp_place import SftpPlace
+
+    if not follow_to.startswith("sftp:"):
+        yield SealedTrail(FilePlace(Path(follow_to)), passphrase)
+        return
+    login, _, path = follow_to.removeprefix("sftp:").partition(":")
+    user, _, host = login.rpartition("@")
+    place = SftpPlace(user, host, path)
+    try:
+        yield SealedTrail(place, passphrase)
+    finally:
+        place.close()
+
+
+@contextmanager
+def followed_ledger(
+    workspace: Workspace, environment: Mapping[str, str]
+) -> Generator[tuple[LedgerRows, LedgerTrail]]:
+    """The workspace's ledger, and the second copy that follows it. Raises FixInput where magellan.toml names none."""
+    from magellan.adapters.ledger_rows import SqlRows
+    from magellan.adapters.postgres_ledger import PostgresDatabase
+    from magellan.adapters.sqlite_ledger import SqliteDatabase
+
+    terms = workspace.settings.backup
+    if terms.follow_to is None:
+        raise FixInput(
+            "magellan.toml does not say where the ledger is followed to",
+            next_step="write `follow_to` into the section [backup]; docs/guides/backup.md shows both kinds of place",
+        )
+    address = environment.get("MAGELLAN_LEDGER_URL")
+    database = (
+        PostgresDatabase(address) if address else SqliteDatabase(workspace.state_folder / "ledger.sqlite")
+    )
+    try:
+        with ledger_trail(terms.follow_to, named_secret(workspace, environment, terms.passphrase)) as trail:
+            yield SqlRows(database), trail
+    finally:
+        database.close()
+
+
+def _caught_up(root: Path, follow_to: str, passphrase: SecretStr) -> int:
+    """Add what the trail has beyond a ledger that was just fetched. How many entries."""
+    from magellan.adapters.ledger_rows import SqlRows
+    from magellan.adapters.local.backup_stage import STAGE
+    from magellan.adapters.sqlite_ledger import SqliteDatabase
+    from magellan.usecases.follow_ledger import brought_up
+
+    copy = SqlRows(SqliteDatabase(root / STAGE / "ledger.sqlite"))
+    try:
+        with ledger_trail(follow_to, passphrase) as trail:
+            return brought_up(copy, trail)
+    finally:
+        copy.close()
+
+
+def restore_world(store: BackupStore, into: Path, passphrase: SecretStr | None) -> RestoreWorld:
+    """What a restore acts on. passphrase: of the ledger's trail, which is asked too; None: it is left out."""
     from magellan.adapters.local.restore_folder import RestoreInto
     from magellan.usecases.restore import RestoreWorld
+    from magellan.workspace.workspace import Workspace
 
-    return RestoreWorld(store=store, folder=RestoreInto(into), examine=examine_restored)
+    def caught_up(root: Path) -> int:
+        follow_to = Workspace.at(root).settings.backup.follow_to  # as it was backed up: there may be no other
+        return 0 if follow_to is None or passphrase is None else _caught_up(root, follow_to, passphrase)
+
+    return RestoreWorld(
+        store=store,
+        folder=RestoreInto(into),
+        examine=examine_restored,
+        catch_up=None if passphrase is None else caught_up,
+    )
 
 
 def restore_journals(into: Path) -> Journals:

@@ -26,6 +26,12 @@ class BackupTerms(Section):
     ledger_every_s: int | None = Field(
         None, ge=10, le=3600, description="also back the ledger and the audit log up, each so many seconds"
     )
+    follow_to: str | None = Field(
+        None,
+        pattern=r"^(/.+|sftp:[^\s:]+:.+)$",
+        description="a file to which `magellan backup follow` adds every entry of the ledger within a second: on "
+        "another disk (/mnt/nas/ledger.trail) or another machine (sftp:user@host:/path/ledger.trail)",
+    )
     keep_daily: int = Field(14, ge=1, description="days of which the newest backup stays")
     keep_weekly: int = Field(8, ge=0)
     keep_monthly: int = Field(84, ge=0, description="84 months are seven years")

@@ -14,6 +14,10 @@ def backup_create(
     only_ledger: Annotated[
         bool, typer.Option("--only-ledger", help="The ledger and the audit log alone: seconds, not minutes.")
     ] = False,
+    if_due: Annotated[
+        bool,
+        typer.Option("--if-due", help="Only where none was made since backup.at came last, New York time."),
+    ] = False,
     why: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It is recorded.")] = "scheduled",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -25,9 +29,12 @@ def backup_create(
     sessions go on. Secrets are left out: `.env` is never backed up.
     """
     from magellan.surfaces.cli.output import emit, say
-    from magellan.usecases.backup import create_backup
+    from magellan.usecases.backup import create_backup, is_due
 
     sources = sources_of(workspace)
+    if if_due and not is_due(sources.terms, sources.record.last_at(), sources.clock()):
+        emit({"due": False}, as_json=as_json, human=lambda: say("no backup is due"))
+        return
     with percent("back up") as report:
         made = create_backup(sources, why=why, on_progress=report, only_ledger=only_ledger)
     emit(

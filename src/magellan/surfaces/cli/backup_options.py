@@ -42,9 +42,10 @@ def show_rehearsed(rehearsed: Rehearsed) -> None:
         say(f"restored {each.snapshot_id} of {each.at:%Y-%m-%d %H:%M:%S} UTC, {', '.join(each.tags)}")
     say(f"  holds  {rehearsed.found.words}")
     say(f"  took   {rehearsed.rto_s:.1f} s, from nothing to a workspace that was checked")
-    say(
-        f"  lost   {rehearsed.rpo_s:,.0f} s, and {rehearsed.entries_behind:,} ledger entries, were it needed now"
-    )
+    if rehearsed.from_trail:
+        say(f"  trail  had {rehearsed.from_trail:,} ledger entries that no backup has")
+    say(f"  lost   {rehearsed.rpo_s:,.0f} s of the workspace, were it needed now")
+    say(f"         {rehearsed.ledger_rpo_s:,.1f} s of the ledger, {rehearsed.entries_behind:,} entries")
 
 
 def rehearsed_document(rehearsed: Rehearsed) -> dict[str, object]:
@@ -53,6 +54,8 @@ def rehearsed_document(rehearsed: Rehearsed) -> dict[str, object]:
         "backups": rehearsed.snapshots,
         "rto_s": rehearsed.rto_s,
         "rpo_s": rehearsed.rpo_s,
+        "ledger_rpo_s": rehearsed.ledger_rpo_s,
         "entries_behind": rehearsed.entries_behind,
+        "from_trail": rehearsed.from_trail,
         "found": rehearsed.found,
     }

@@ -400,6 +400,11 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
             example="magellan backup verify",
         ),
         Command(
+            words="backup follow",
+            help="Keep a second copy of the ledger elsewhere that follows within a second.",
+            example="magellan backup follow",
+        ),
+        Command(
             words="backup schedule",
             help="Write systemd timers that make backups at their hour.",
             example="magellan backup schedule --out units",

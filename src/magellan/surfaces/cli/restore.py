@@ -13,6 +13,8 @@ from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace
 from magellan.surfaces.cli.secret_options import this_actor
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from magellan.plan.carry_out import Outcome
     from magellan.ports.backup import BackupStore
 
@@ -42,7 +44,9 @@ def restore(
     """Bring a workspace back from a backup, into a folder of its own. Nothing that exists is overwritten.
 
     What is fetched is checked first: the ledger's chains, the audit log, every
-    release. Only then it is put in place, at once. With `--from`, the
+    release. Only then it is put in place, at once. Where backup.follow_to
+    names a trail, the ledger is brought up to its end; a BACKUP that you name
+    is restored as it was. With `--from`, the
     passphrase is read from MAGELLAN_BACKUP_PASSPHRASE. Secrets are in no
     backup: put `.env` back, or rotate, then `magellan secrets check`.
     """
@@ -52,8 +56,19 @@ def restore(
     if resume and undo:
         raise typer.BadParameter("--resume and --undo are told one at a time")
     into = into.absolute()
+    store, passphrase = _store(source, workspace)
     outcome = asyncio.run(
-        _carry_out(_store(source, workspace), snapshot, into, by, why, again=resume or undo, back=undo)
+        _carry_out(
+            store,
+            snapshot,
+            into,
+            by,
+            why,
+            again=resume or undo,
+            back=undo,
+            # A backup that somebody names is wanted as it was, and not with what came later.
+            passphrase=passphrase if snapshot is None else None,
+        )
     )
     ended = "done" if isinstance(outcome, Finished) else outcome.why
     document = {
@@ -75,22 +90,26 @@ def restore(
         raise typer.Exit(1)
 
 
-def _store(source: str | None, workspace: Path | None) -> BackupStore:
+def _store(source: str | None, workspace: Path | None) -> tuple[BackupStore, SecretStr]:
+    """Where the backups are, and the passphrase that opens them."""
     from pydantic import SecretStr
 
     from magellan.errors import FixInput
+    from magellan.wiring.secrets import named_secret
     from magellan.wiring.upkeep import backup_store, bare_backup_store
     from magellan.workspace.workspace import Workspace
 
     if source is None:
-        return backup_store(Workspace.at(workspace_folder(workspace)), os.environ)
+        opened = Workspace.at(workspace_folder(workspace))
+        store = backup_store(opened, os.environ)
+        return store, named_secret(opened, os.environ, opened.settings.backup.passphrase)
     passphrase = os.environ.get("MAGELLAN_BACKUP_PASSPHRASE", "")
     if not passphrase:
         raise FixInput(
             "MAGELLAN_BACKUP_PASSPHRASE is not set, and no backup opens without it",
             next_step="set it to the passphrase that the backups were made with",
         )
-    return bare_backup_store(source, SecretStr(passphrase), os.environ)
+    return bare_backup_store(source, SecretStr(passphrase), os.environ), SecretStr(passphrase)
 
 
 async def _carry_out(
@@ -102,6 +121,7 @@ async def _carry_out(
     *,
     again: bool,
     back: bool,
+    passphrase: SecretStr | None,
 ) -> Outcome:
     """The plan, and then its record in the audit log of what was restored."""
     from dataclasses import replace
@@ -119,7 +139,11 @@ async def _carry_out(
     def now() -> datetime:
         return datetime.now(UTC)
 
-    actor, journals, world = this_actor(person), restore_journals(into), restore_world(store, into)
+    actor, journals, world = (
+        this_actor(person),
+        restore_journals(into),
+        restore_world(store, into, passphrase),
+    )
     if not again and not world.folder.is_free:
         raise FixInput(
             f"{into} holds something already, and a restore overwrites nothing",
