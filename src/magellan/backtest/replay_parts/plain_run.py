@@ -15,9 +15,10 @@ from magellan.backtest.replay_parts.entry_fills import enter
 from magellan.backtest.replay_parts.entry_orders import declared_entries
 from magellan.backtest.replay_parts.exits import ask_to_leave, leave
 from magellan.backtest.replay_parts.fill_rules import FALSE, TRUE
-from magellan.backtest.replay_parts.rows import IN_CACHE, ask_for_bar, is_true, next_true
+from magellan.backtest.replay_parts.rows import IN_CACHE, is_true, next_true
 from magellan.backtest.run_memory import (
     account_of,
+    ask_for,
     cost_of,
     entry_number,
     f8,
@@ -69,6 +70,8 @@ def replay_plain(x: Any) -> int:
     e = entry_number(x, s * r.ENTRY_SLOTS + FIRST_SLOT)
     end = i8(x.offsets, s + 1)
     at_close = rules_of(x, 0).fill_at_close != 0
+    sought: Any = np.int64(-1)  # the mask in which the next row has been looked for
+    found: Any = np.int64(-1)  # that row
     while p.next < end:
         if a.fills + 16 > x.fill_room or a.decisions + 6 > x.decision_room:
             return r.GROW
@@ -90,15 +93,20 @@ def replay_plain(x: Any) -> int:
         # On to the next bar on which any of this can happen.
         after = row + 1
         if p.exit_units > 0.0 or e.kind != r.NONE:
+            # The order fills with the next bar. What will be decided on after it is looked for now: until then memory
+            # has time to bring that bar's prices.
             p.next = after
-        elif p.units == 0.0:
-            p.next = next_true(x.enter_long, after, end)
+            sought = x.enter_long if p.units > 0.0 else x.exit_long
+            found = next_true(sought, after, end)
+            ask_for(x.close, found)
+            ask_for(x.open, found + 1)
             if x.rows > IN_CACHE:
-                ask_for_bar(x, p.next, end)
-                ask_for_bar(x, next_true(x.exit_long, p.next + 1, end), end)
+                behind = next_true(x.exit_long if p.units > 0.0 else x.enter_long, found + 1, end)
+                ask_for(x.close, behind)
+                ask_for(x.open, behind + 1)
         else:
-            p.next = next_true(x.exit_long, after, end)
-            if x.rows > IN_CACHE:
-                ask_for_bar(x, p.next, end)
-                ask_for_bar(x, next_true(x.enter_long, p.next + 1, end), end)
+            mask = x.exit_long if p.units > 0.0 else x.enter_long
+            if mask != sought or found <= row:
+                found = next_true(mask, after, end)
+            p.next = found
     return r.DONE
