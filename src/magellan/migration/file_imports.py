@@ -8,14 +8,13 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from magellan.migration.import_lines import statements_by_line
 from magellan.migration.import_statement import Circumstance, ImportStatement, statement_of
-from magellan.migration.source import Source
+from magellan.migration.source import Source, is_on_any
 
 _WORD: Final = re.compile(rb"import")
 _HOLDS_NOTHING: Final = (
@@ -67,7 +66,7 @@ def _in_body(
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield statement_of(node, source, under)
             continue
-        if isinstance(node, _HOLDS_NOTHING) or not _spans_any(node, lines):
+        if isinstance(node, _HOLDS_NOTHING) or not is_on_any(node, lines):
             continue
         inside = under
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -85,11 +84,6 @@ def _in_body(
             for each in inner:
                 nested = each.body if isinstance(each, ast.ExceptHandler | ast.match_case) else [each]
                 yield from _in_body(nested, source, lines, inside)
-
-
-def _spans_any(node: ast.stmt, lines: Sequence[int]) -> bool:
-    at = bisect_left(lines, node.lineno)
-    return at < len(lines) and lines[at] <= (node.end_lineno or node.lineno)
 
 
 def _is_type_checking(test: ast.expr) -> bool:

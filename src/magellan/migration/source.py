@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from typing import Final, NamedTuple
+
+_DECORATED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(NamedTuple):
     """Bytes of a text in UTF-8, from `start` until before `end`."""
 
     start: int
@@ -41,3 +42,12 @@ class Source:
         """The bytes of a node."""
         assert node.end_lineno is not None and node.end_col_offset is not None, "ast gives every node an end"
         return Span(self.at(node.lineno, node.col_offset), self.at(node.end_lineno, node.end_col_offset))
+
+
+def is_on_any(node: ast.stmt | ast.expr, lines: Sequence[int]) -> bool:
+    """Whether any of the lines, sorted, is one of the node's, its decorators included."""
+    first = node.lineno
+    if isinstance(node, _DECORATED) and node.decorator_list:
+        first = node.decorator_list[0].lineno
+    at = bisect_left(lines, first)
+    return at < len(lines) and lines[at] <= (node.end_lineno or first)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from magellan.migration.categories.rules import CategoryRules
+from magellan.migration.collector import uncollected
 from magellan.migration.scan.activation import Activation, TriedImport
 from magellan.migration.scan.file_reader import FileToRead, ReadingTask, reader_of
 from magellan.migration.scan.scan import Scan, analysed
@@ -101,7 +102,8 @@ def _read(
         done += 1
         on_progress("read files", done, len(files))
 
-    return executor.map(Work(begin=reader_of, given=task, describe=_path_of), files, on_done=count)
+    with uncollected():
+        return executor.map(Work(begin=reader_of, given=task, describe=_path_of), files, on_done=count)
 
 
 def _path_of(file: FileToRead) -> str:

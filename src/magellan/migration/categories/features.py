@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -23,6 +23,9 @@ _STOP: Final = frozenset(
     """.split()  # noqa: SIM905  (a list of quoted words is harder to read)
 )
 _NAMELESS: Final = (ast.Constant, ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
+_PLAIN_FIELDS: Final = frozenset(
+    {"id", "attr", "ctx", "op", "ops", "level", "module", "simple", "type_comment"}
+)
 _FIRST_SENTENCES: Final = 600  # characters of a docstring
 
 
@@ -106,12 +109,17 @@ def _that_name(tree: ast.Module) -> Iterator[Any]:
     while waiting:
         node = waiting.pop()
         yield node
-        for field in node._fields:
+        for field in _fields_with_nodes(type(node)):
             value = getattr(node, field, None)
             if type(value) is list:
                 waiting.extend([each for each in value if isinstance(each, ast.AST)])
             elif isinstance(value, ast.AST) and not isinstance(value, _NAMELESS):
                 waiting.append(value)
+
+
+@cache
+def _fields_with_nodes(kind: type[ast.AST]) -> tuple[str, ...]:
+    return tuple(field for field in kind._fields if field not in _PLAIN_FIELDS)
 
 
 def is_script(tree: ast.Module) -> bool:

@@ -43,7 +43,7 @@ def attribute_references(
     chains = list(_chains(tree, source, roots, None if lost else interest))
     if not chains:
         return
-    rebound = rebound_names(tree, frozenset(roots))
+    rebound = rebound_names(tree, source, frozenset(roots))
     imported = {each.said for found in bindings.values() for each in found if each.said}
     needed: dict[str, Binding] = {}  # modules that nothing in the file imports under their new name
     for chain in chains:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from magellan.migration.import_statement import ImportStatement
 from magellan.migration.rewrite.import_edits import Importer
+from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.source import Source, is_on_any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +65,18 @@ def _bound_by(
             )
 
 
-def rebound_names(tree: ast.Module, names: frozenset[str]) -> dict[str, list[ast.AST | None]]:
+def rebound_names(tree: ast.Module, source: Source, names: frozenset[str]) -> dict[str, list[ast.AST | None]]:
     """Where one of the names is bound by anything but an import: the function, or None for the module itself.
 
     A name that a function binds means something else in all of the function.
     """
     found: dict[str, list[ast.AST | None]] = {}
+    lines = Interest(source.utf8, [name.encode() for name in names]).line_numbers(source)
     waiting: list[tuple[ast.AST, ast.AST | None]] = [(tree, None)]
     while waiting:
         node, scope = waiting.pop()
+        if isinstance(node, ast.stmt) and not is_on_any(node, lines):
+            continue
         bound: str | None = None
         inner = scope
         match node:

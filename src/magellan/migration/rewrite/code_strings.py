@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from magellan.migration.rewrite.interest import Interest
-from magellan.migration.source import Source, Span
+from magellan.migration.source import Source, Span, is_on_any
 
 # Functions whose first string names a module, or something in one, even where it has a single part.
 NAMES_A_MODULE: Final = frozenset(
@@ -44,6 +43,8 @@ class _Around:
 
 
 _NOTHING: Final = _Around()
+_PLACED: Final = (ast.expr, ast.stmt)
+_WITHOUT_STRINGS: Final = (ast.Name, ast.expr_context, ast.operator, ast.Pass, ast.Import, ast.ImportFrom)
 
 
 def code_strings(tree: ast.Module, source: Source, interest: Interest) -> Iterator[CodeString]:
@@ -52,7 +53,7 @@ def code_strings(tree: ast.Module, source: Source, interest: Interest) -> Iterat
     waiting: list[tuple[ast.AST, _Around]] = [(tree, _NOTHING)]
     while waiting:
         node, around = waiting.pop()
-        if isinstance(node, ast.expr | ast.stmt) and not _is_on(node, lines):
+        if isinstance(node, _PLACED) and not is_on_any(node, lines):
             continue
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str | bytes):
@@ -71,7 +72,7 @@ def code_strings(tree: ast.Module, source: Source, interest: Interest) -> Iterat
             # Before Python 3.12 its parts have no places of their own: the whole is looked through.
             plain = ast.Constant(value=" ", lineno=node.lineno)
             yield CodeString(node=plain, span=source.span_of(node), is_in_f_string=True)
-        elif not isinstance(node, ast.Name | ast.Pass | ast.Import | ast.ImportFrom):
+        elif not isinstance(node, _WITHOUT_STRINGS):
             waiting.extend(_inside(node, around))
 
 
@@ -79,7 +80,8 @@ def _inside(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]
     inherited = around
     if around.names_module or around.package:
         inherited = _Around(annotation=around.annotation, all_names=around.all_names)
-    for name, value in ast.iter_fields(node):
+    for name in node._fields:
+        value = getattr(node, name, None)
         inner = inherited
         if name in ("annotation", "returns"):
             inner = _Around(annotation=True, all_names=around.all_names)
@@ -130,15 +132,6 @@ def _package_said_by(call: ast.Call) -> str:
     said = [each.value for each in call.keywords if each.arg == "package"] or call.args[1:2]
     package = said[0] if said else None
     return package.value if isinstance(package, ast.Constant) and isinstance(package.value, str) else ""
-
-
-def _is_on(node: ast.expr | ast.stmt, lines: Sequence[int]) -> bool:
-    """Whether any of the lines is one of the node's, its decorators included."""
-    first = node.lineno
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.decorator_list:
-        first = node.decorator_list[0].lineno
-    at = bisect_left(lines, first)
-    return at < len(lines) and lines[at] <= (node.end_lineno or first)
 
 
 def _is_all(node: ast.Assign | ast.AugAssign) -> bool:
