@@ -24,7 +24,7 @@ from magellan.plan.actor import Actor
 from magellan.release.artifact import Artifact, packed
 from magellan.release.manifest import LOCK
 from magellan.usecases.prepare_deploy import DeploySources
-from magellan.wiring.hosts import host, supervisor
+from magellan.wiring.hosts import kept_host, supervisor
 from magellan.wiring.records import change_log, plan_journals
 from magellan.wiring.releases import release_store, source_folders
 from magellan.workspace.host_settings import host_settings, host_settings_digest
@@ -147,7 +147,11 @@ def supervised(root: Path) -> Iterator[tuple[Workspace, Host]]:
     """This machine with a supervisord of the workspace's own, which ends with the block."""
     workspace = Workspace.at(root)
     try:
-        yield workspace, host(workspace, NAME, os.environ)
+        # Whatever magellan.toml calls a target of that name: this machine itself.
+        yield (
+            workspace,
+            kept_host(workspace, NAME, os.environ, with_systemd=False, python=None, wheelhouse=None),
+        )
     finally:
         supervisor(workspace).shut_down()
 

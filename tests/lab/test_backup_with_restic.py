@@ -22,7 +22,7 @@ import pytest
 from ledger.samples import entry, one_of_every_kind
 from magellan.adapters.sql_ledger import SqlLedger
 from magellan.adapters.sqlite_ledger import SqliteDatabase
-from magellan.ledger.entries import AlertRaised
+from magellan.ledger.entries import AlertRaised, NewEntry
 from magellan.surfaces.cli.app import run
 
 pytestmark = pytest.mark.skipif(
@@ -216,6 +216,47 @@ def test_a_backup_that_was_killed_leaves_the_next_one_alone(
 def _children(pid: int) -> list[int]:
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(each) for each in found.split()]
+
+
+def test_a_host_that_is_lost_takes_less_than_a_second_of_its_ledger_with_it(
+    desk: Path, call: Call, tmp_path: Path
+) -> None:
+    trail = tmp_path / "elsewhere" / "ledger.trail"
+    (desk / "magellan.toml").write_text(f'[backup]\nto = "{tmp_path}/backups"\nfollow_to = "{trail}"\n')
+    assert call("backup", "create")[0] == 0
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "magellan", "backup", "follow"], stderr=subprocess.DEVNULL
+    )
+    try:
+        while not trail.exists():
+            assert follower.poll() is None
+            time.sleep(0.01)
+        ledger = SqlLedger(SqliteDatabase(desk / ".magellan/ledger.sqlite"), clock=lambda: datetime.now(UTC))
+        written_s = []
+        with ledger.writer("PA1") as writer:
+            for number in range(40):
+                alert = AlertRaised(severity="info", text=str(number))
+                writer.append([NewEntry(at=datetime.now(UTC), session="s-1", payload=alert)])
+                written_s.append(time.monotonic())
+                time.sleep(0.05)
+        ledger.close()
+    finally:
+        follower.kill()
+        follower.wait()
+    code, told, err = call("drill", "restore", "--json")
+    assert code == 0, err
+    found = json.loads(told)
+    assert found["from_trail"] > 20
+    behind = found["entries_behind"]
+    lost_s = written_s[-1] - written_s[-behind] if behind else 0.0
+    assert lost_s <= 1.0, (lost_s, behind)
+    assert found["rto_s"] <= 60.0, found
+    # On a host that has nothing, with the passphrase alone.
+    bare = ["--from", f"{tmp_path}/backups", "--into", str(tmp_path / "back")]
+    assert call("restore", *bare)[0] == 0
+    back = json.loads(call("audit", "verify", "--workspace", str(tmp_path / "back"), "--json")[1])
+    assert back["PA1"]["sound"]
+    assert back["PA1"]["entries"] == found["found"]["ledger"]["PA1"]["number"]
 
 
 def test_a_damaged_backup_is_found_by_the_check_and_recorded_by_the_drill(desk: Path, call: Call) -> None:
