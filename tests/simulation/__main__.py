@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -55,6 +56,7 @@ def main() -> int:
         journal = Journal(given.journal, terms, _code())
     except FixInput as error:
         parser.error(str(error))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the processes end with this one
     try:
         finished = _run(journal, terms, given)
     except KeyboardInterrupt:

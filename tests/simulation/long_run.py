@@ -19,9 +19,7 @@ from typing import Any
 
 from magellan.errors import FixInput
 
-SEEDS_AT_ONCE = (
-    10  # a second or two of one core: little is lost by a kill, and little is waited for at the end
-)
+SEEDS_AT_ONCE = 5  # a second of one core: little is lost by a kill, and the end is not waited for
 WAITS_S = 0.5  # at most, from one look at what is asked of it to the next
 
 
@@ -101,6 +99,7 @@ class Journal:
         """code: which version simulates from here on. Raises FixInput where the file is of another run."""
         self._path = path
         self.done: list[Done] = []
+        self._seeds: set[int] = set()  # of all that is done
         if path is None:
             return
         if path.exists():
@@ -108,7 +107,7 @@ class Journal:
         self._write({"terms": asdict(terms), "code": code})
 
     def add(self, done: Done) -> None:
-        self.done.append(done)
+        self._count(done)
         self._write({"done": asdict(done)})
 
     @property
@@ -120,7 +119,11 @@ class Journal:
         return sum(getattr(done, name) for done in self.done)
 
     def has(self, seeds: range) -> bool:
-        return any(done.first <= seeds.start and seeds.stop <= done.end for done in self.done)
+        return self._seeds.issuperset(seeds)
+
+    def _count(self, done: Done) -> None:
+        self.done.append(done)
+        self._seeds.update(range(done.first, done.end))
 
     def _read(self, path: Path, terms: Terms) -> None:
         whole, _, torn = path.read_text(encoding="utf-8").rpartition("\n")
@@ -128,8 +131,8 @@ class Journal:
             try:
                 told = json.loads(line)
                 if "done" in told:
-                    broken = {int(seed): what for seed, what in told["done"].pop("broken").items()}
-                    self.done.append(Done(**told["done"], broken=broken))
+                    broken = {int(seed): what for seed, what in told["done"]["broken"].items()}
+                    self._count(Done(**told["done"] | {"broken": broken}))
                     continue
                 of = Terms(**told["terms"])
             except (ValueError, KeyError, TypeError) as error:
