@@ -47,9 +47,14 @@ def emissions(scale: Floats, m: int) -> tuple[Floats, Floats]:
     """What a density needs of each state, shapes (K,): one over its scale and the root of the degrees of freedom; the
     height of Student's t density with 2m - 1 degrees of freedom at its centre, over the scale.
     """
+    return 1.0 / (scale * math.sqrt(2.0 * m - 1.0)), height_at_one(m) / scale
+
+
+def height_at_one(m: int) -> float:
+    """Of Student's t density with 2m - 1 degrees of freedom at its centre."""
     freedom = 2.0 * m - 1.0
     height = math.exp(math.lgamma(0.5 * (freedom + 1.0)) - math.lgamma(0.5 * freedom))
-    return 1.0 / (scale * math.sqrt(freedom)), height / math.sqrt(freedom * math.pi) / scale
+    return height / math.sqrt(freedom * math.pi)
 
 
 @kernel_part

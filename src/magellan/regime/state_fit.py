@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from magellan.compiled import kernel
+from magellan.compiled import kernel, over_arrays
 from magellan.regime.config import FilterConfig
-from magellan.regime.hidden_markov import backward, emissions, forward
+from magellan.regime.hidden_markov import emissions, forward, height_at_one
+from magellan.regime.likelier_step import likelier
 from magellan.regime.markov_model import STILL, TAILS, Level, MarkovModel
 from magellan.trading.bar import Floats
 
@@ -121,36 +122,30 @@ class StateFitting:
               would not reach it, they are not done.
         """
         returns, n = self._returns, len(self._returns)
-        mean, scale, m, stay = start.mean, start.scale, start.m, start.stay
-        states = len(mean)
-        moments, moves = np.empty((states, 4)), np.empty((states, states))
-        ahead, weighed = np.empty(states), np.empty(states)
-        levels = np.zeros(n)
-        deflated = returns
+        m, states = start.m, len(start.mean)
+        mean, scale, stay = start.mean.copy(), start.scale.copy(), start.stay.copy()
+        levels, deflated, reached = np.zeros(n), returns.copy(), np.empty(1)
+        inverse, height, belief, ahead, weighed = (np.empty(states) for _ in range(5))
+        improve = over_arrays(
+            likelier, m, 0.0, 0.0, 0.0, deflated, mean, scale, stay, inverse, height, belief, np.zeros(1),
+            self._filtered, self._density, self._evidence, self._levels, np.empty((states, 4)),
+            np.empty((states, states)), ahead, weighed, self._scores, reached,
+        )  # fmt: skip
         before = -math.inf
         for step in range(most):
             if step in _TAIL_STEPS:
-                m, scale = self._likelier_tails(deflated, mean, scale, m, stay)
-            reached = self._filter(deflated, mean, scale, m, stay) - float(levels.sum())
-            inverse, _ = emissions(scale, m)
-            backward(
-                deflated, mean, inverse, m, stay, self._filtered, self._density, self._evidence, moments, moves,
-                self._scores, ahead, weighed,
-            )  # fmt: skip
-            moves += np.eye(states) * self._config.sticky_bars + 1e-3
-            stay = moves / moves.sum(axis=1, keepdims=True)
-            mean = moments[:, 2] / moments[:, 1]
-            spread = moments[:, 3] - 2.0 * mean * moments[:, 2] + mean**2 * moments[:, 1]
-            scale = np.maximum(np.sqrt(np.maximum(spread / moments[:, 0], 0.0)), self.smallest_scale)
+                m, scale[:] = self._likelier_tails(deflated, mean, scale, m, stay)
+            improve(m, height_at_one(m), self._config.sticky_bars, self.smallest_scale)
+            now = float(reached[0]) - float(levels.sum())
             if math.isfinite(half_life):
                 freedom = 2.0 * m - 1.0
-                levels = levels + two_sided_mean(self._scores, half_life) * (freedom + 3.0) / (2.0 * freedom)
+                levels += two_sided_mean(self._scores, half_life) * (freedom + 3.0) / (2.0 * freedom)
                 levels -= levels.mean()
-                deflated = returns * np.exp(-levels)
-            gained, before = reached - before, reached
+                np.multiply(returns, np.exp(-levels), out=deflated)
+            gained, before = now - before, now
             if step > _TAIL_STEPS[0] and abs(gained) < _STEP_MIN * math.sqrt(n):
                 break
-            if reached + gained * (most - step) < beat:
+            if now + gained * (most - step) < beat:
                 break
         level = Level(half_life_bars=half_life) if math.isfinite(half_life) else STILL
         first = float(levels[0])
