@@ -158,6 +158,25 @@ def test_only_the_bytes_of_a_name_change(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tables", "is_the_module"),
+    [
+        ("from shop import regime\n\n__all__ = ['table']\n\n\ndef table(): ...\n", True),
+        ("from shop import regime\n\n\ndef table(): ...\n", True),
+        ("from . import regime as regime\n", True),
+        ("regime = 'calm'\n", False),
+        ("__all__ = ['regime']\nregime = 'calm'\n", False),
+        ("__all__ = ['table']\nregime = 'calm'\n", True),
+        ("__all__ = ['table']\n__all__.append('regime')\nregime = 'calm'\n", False),
+        ("from .rules import label as regime\n", False),
+    ],
+)
+def test_a_star_import_hides_a_module_only_behind_something_else(tables: str, *, is_the_module: bool) -> None:
+    files = {**SHOP, "shop/__init__.py": "from .tables import *\n", "shop/tables.py": tables}
+    after = "from shop.strategies import regime\n" if is_the_module else "from shop import regime\n"
+    assert rewritten("from shop import regime\n", files=files) == after
+
+
+@pytest.mark.parametrize(
     ("path", "to", "before", "after"),
     [
         (

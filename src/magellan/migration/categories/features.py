@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -109,7 +109,7 @@ def _that_name(tree: ast.Module) -> Iterator[Any]:
     while waiting:
         node = waiting.pop()
         yield node
-        for field in _fields_with_nodes(type(node)):
+        for field in _fields_with_nodes[type(node)]:
             value = getattr(node, field, None)
             if type(value) is list:
                 waiting.extend([each for each in value if isinstance(each, ast.AST)])
@@ -117,9 +117,15 @@ def _that_name(tree: ast.Module) -> Iterator[Any]:
                 waiting.append(value)
 
 
-@cache
-def _fields_with_nodes(kind: type[ast.AST]) -> tuple[str, ...]:
-    return tuple(field for field in kind._fields if field not in _PLAIN_FIELDS)
+class _FieldsWithNodes(dict[type[ast.AST], tuple[str, ...]]):
+    """Of each kind of node the fields in which others may stand."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        found = self[kind] = tuple(field for field in kind._fields if field not in _PLAIN_FIELDS)
+        return found
+
+
+_fields_with_nodes: Final = _FieldsWithNodes()
 
 
 def is_script(tree: ast.Module) -> bool:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 
 from magellan.migration.encoding import python_text
 from magellan.migration.file_imports import read_imports
-from magellan.migration.import_statement import Circumstance, absolute_name
+from magellan.migration.import_statement import Circumstance, ImportStatement, absolute_name
 from magellan.migration.module_names import ModuleNames
 from magellan.migration.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Names:
+    """What a module binds at its top level."""
+
+    bound: Mapping[str, str]  # name: the dotted name that it was imported by; "" for one of the module's own
+    exported: frozenset[str] | None  # its `__all__`, where that can be read
+
+    def given_to_star(self, importer: str, own: str) -> Mapping[str, str]:
+        """What `from own import *` binds in `importer`, but the importer's submodules under their own names."""
+        return {
+            name: origin or f"{own}.{name}"
+            for name, origin in self.bound.items()
+            if origin != f"{importer}.{name}"
+            and (not name.startswith("_") if self.exported is None else name in self.exported)
+        }
 
 
 class ModuleContents:
@@ -18,43 +36,54 @@ class ModuleContents:
     def __init__(self, names: ModuleNames, read: Callable[[str], bytes]) -> None:
         self._names = names
         self._read = read
-        self._bound: dict[str, frozenset[str]] = {}
+        self._bound: dict[str, _Names] = {}
 
     def is_submodule(self, package: str, name: str) -> bool:
         """Whether `from package import name` gives the module `package.name`, and nothing that the package defines."""
         return self._names.knows(f"{package}.{name}") and name not in self.bound_in(package)
 
-    def bound_in(self, dotted: str) -> frozenset[str]:
+    def bound_in(self, dotted: str) -> Set[str]:
         """Names that the module binds to something else than its own submodule of that name."""
+        return self._names_in(dotted).bound.keys()
+
+    def _names_in(self, dotted: str) -> _Names:
         if dotted not in self._bound:
-            self._bound[dotted] = frozenset()  # a circle of star imports ends here
+            self._bound[dotted] = _Names(bound={}, exported=None)  # a circle of star imports ends here
             path = self._names.file_of(dotted)
             if path is not None:
-                self._bound[dotted] = frozenset(self._look(dotted, path))
+                self._bound[dotted] = self._look(dotted, path)
         return self._bound[dotted]
 
-    def _look(self, dotted: str, path: str) -> Iterator[str]:
+    def _look(self, dotted: str, path: str) -> _Names:
         try:
             text = python_text(self._read(path))
         except OSError:
-            return
+            text = None
         if text is None:
-            return
+            return _Names(bound={}, exported=None)
         found = read_imports(Source(text.utf8))
-        if found.tree is not None:
-            yield from _bound_by(found.tree.body)
-        package = self._names.package_of(path)
-        for statement in found.statements:
+        body = [] if found.tree is None else found.tree.body
+        imported = self._imported_in(dotted, found.statements, self._names.package_of(path))
+        own = dict.fromkeys(_bound_by(body), "")
+        return _Names(bound={**imported, **own}, exported=_exported_by(body, text.utf8))
+
+    def _imported_in(
+        self, dotted: str, statements: Sequence[ImportStatement], package: str | None
+    ) -> Mapping[str, str]:
+        """Names that its import statements bind, and what each of them then is."""
+        bound: dict[str, str] = {}
+        for statement in statements:
             if Circumstance.FUNCTION in statement.under:
                 continue
             module = absolute_name(statement, package) if statement.is_from else None
             for each in statement.names:
-                bound = each.bound_as or each.name.partition(".")[0]
-                if bound == "*":
+                name = each.bound_as or each.name.partition(".")[0]
+                if name == "*":
                     if module is not None and module != dotted:
-                        yield from (name for name in self.bound_in(module) if not name.startswith("_"))
-                elif statement.is_from and f"{module}.{each.name}" != f"{dotted}.{bound}":
-                    yield bound
+                        bound |= self._names_in(module).given_to_star(dotted, module)
+                elif statement.is_from and f"{module}.{each.name}" != f"{dotted}.{name}":
+                    bound[name] = f"{module}.{each.name}"
+        return bound
 
 
 def _bound_by(body: Sequence[ast.stmt]) -> Iterator[str]:
@@ -77,6 +106,23 @@ def _bound_by(body: Sequence[ast.stmt]) -> Iterator[str]:
                 yield from _bound_by(getattr(node, "orelse", []))
             case _:
                 pass
+
+
+def _exported_by(body: Sequence[ast.stmt], utf8: bytes) -> frozenset[str] | None:
+    """The names in `__all__`; None where there is none, or it is more than one list of words said once."""
+    if utf8.count(b"__all__") != 1:
+        return None
+    for node in body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id="__all__")], value=ast.List(elts=said) | ast.Tuple(elts=said)
+            ):
+                words = [each.value for each in said if isinstance(each, ast.Constant)]
+                names = frozenset(word for word in words if isinstance(word, str))
+                return names if len(words) == len(said) else None
+            case _:
+                pass
+    return None
 
 
 def _names_in(target: ast.expr) -> Iterator[str]:
