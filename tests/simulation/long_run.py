@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def long_run(
             journal.add(run_portion(terms, seeds))
             yield journal.done[-1]
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_leave_ctrl_c) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_follow_the_parent) as pool:
         under_way: set[Future[Done]] = set()
         try:
             while True:
@@ -185,6 +186,14 @@ def long_run(
                 each.cancel()
 
 
-def _leave_ctrl_c() -> None:
-    """The parent ends us: an interrupted portion would tell of a broken seed that is none."""
+def _follow_the_parent() -> None:
+    """In a worker: it ends with its parent, even one that was killed, and not by a Ctrl-C that was meant for it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None, "a worker has a parent"
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
