@@ -15,9 +15,9 @@ def unheard(phase: str, done: float, total: float | None) -> None:
 
 
 def test_a_prepared_model_is_read_without_a_compiler_in_the_process_that_answers() -> None:
-    in_own_process(Preparation(), unheard, nicer=0)
+    in_own_process(Preparation(), unheard, gives_way=False)
     assert is_prepared()
-    assert in_own_process(ReadsOne(), unheard) == ()
+    assert in_own_process(ReadsOne(), unheard, gives_way=False) == ()
 
 
 class ReadsOne:

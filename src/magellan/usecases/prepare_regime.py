@@ -19,7 +19,7 @@ _BARS: Final = 2520
 
 def is_prepared() -> bool:
     """Whether a market can be read without compiling, which takes seconds, and 200 MiB until the process ends."""
-    return all(map(is_kept, (forward, backward, advance)))
+    return all(is_kept(each) for each in (forward, backward, advance))
 
 
 @dataclass(frozen=True, slots=True)

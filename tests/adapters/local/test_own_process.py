@@ -17,7 +17,7 @@ class Work:
 
     name: str
 
-    def __call__(self, report: Report) -> tuple[int, int]:
+    def __call__(self, report: Report) -> tuple[int, int, bool]:
         report("begun", 1.0, 2.0)
         match self.name:
             case "refuses":
@@ -29,7 +29,7 @@ class Work:
             case "hangs":
                 while True:
                     time.sleep(1)
-        return os.getpid(), os.nice(0)
+        return os.getpid(), os.nice(0), os.sched_getscheduler(0) == os.SCHED_IDLE
 
 
 class Seen(Exception):
@@ -40,11 +40,16 @@ def ignored(phase: str, done: float, total: float | None) -> None:
     """Nobody is interested."""
 
 
-def test_work_is_done_elsewhere_at_a_lower_priority_and_tells_how_far_it_is() -> None:
+def test_work_is_done_elsewhere_gives_way_to_everybody_and_tells_how_far_it_is() -> None:
     told = []
-    pid, nice = in_own_process(Work("works"), lambda *report: told.append(report))
-    assert pid != os.getpid() and nice > os.nice(0)
+    pid, nice, only_when_idle = in_own_process(Work("works"), lambda *report: told.append(report))
+    assert pid != os.getpid() and nice > os.nice(0) and only_when_idle
     assert ("begun", 1.0, 2.0) in told
+
+
+def test_work_that_others_wait_for_does_not_give_way() -> None:
+    _, nice, only_when_idle = in_own_process(Work("works"), ignored, gives_way=False)
+    assert nice == os.nice(0) and not only_when_idle
 
 
 def test_what_the_work_refuses_is_refused_with_all_its_words() -> None:

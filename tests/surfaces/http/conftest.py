@@ -18,7 +18,7 @@ from magellan.ports.api_tokens import Scope
 from magellan.surfaces.http.app import create_app
 from magellan.surfaces.http.desk import ApiDesk
 from magellan.surfaces.http.limits import Limits
-from magellan.surfaces.http.serving import Serving, listening
+from magellan.surfaces.http.serving import BoundedHttp, Serving, listening
 from magellan.usecases.api_access import issue_token
 from magellan.wiring.records import api_tokens
 from magellan.workspace.workspace import Workspace
@@ -86,11 +86,13 @@ def serving(workspace: Path, limits: Limits, **environment: str) -> Iterator[Ser
         environment=environment,
         limits=limits,
         stream_every_s=0.05,
-        jobs_nicer=0,  # beside other tests, a job that everybody is preferred to would hardly end
+        jobs_give_way=False,  # beside other tests they would hardly end
     )
     issued = issue_token("tests", Scope, desk.tokens, now=datetime.now(UTC), overlap=timedelta())
     socket = listening("127.0.0.1", 0)
-    config = uvicorn.Config(create_app(desk), log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        create_app(desk), log_config=None, access_log=False, timeout_graceful_shutdown=2, http=BoundedHttp
+    )
     server = Serving(config, as_json=True)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
     thread.start()  # a connection waits in the socket's queue until the server takes it

@@ -1,7 +1,10 @@
 """Who is let in, and what becomes of those who are not."""
 
+import socket
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -149,6 +152,26 @@ def test_whoever_guesses_tokens_is_made_to_wait_and_whoever_has_one_is_not(envir
 def test_a_body_that_is_too_large_is_refused(strict_server: Any) -> None:
     told = strict_server.ask("/api/market-regime/config/check", method="POST", body=b"x" * 1001)
     assert (told.status, told.json["code"]) == (413, "too-large")
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /",
+        b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ",
+        b"POST /api/halt HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ",
+    ],
+    ids=["address", "header", "trailer"],
+)
+def test_a_head_without_an_end_is_refused(begun: bytes, server: Any) -> None:
+    asked = urlsplit(server.url)
+    with socket.create_connection((asked.hostname, asked.port), timeout=20) as caller:
+        caller.sendall(begun)
+        with suppress(ConnectionError):  # it closes while we still send
+            for _ in range(100):
+                caller.sendall(b"x" * 10_000)
+            told = caller.recv(1000)
+            assert told.startswith(b"HTTP/1.1 400 ") and b"65,536 bytes" in told
 
 
 def test_a_server_that_is_called_by_a_strange_name_does_not_answer(server: Any) -> None:

@@ -19,7 +19,7 @@ Report = Callable[[str, float, float | None], None]
 """Told how far the work is: phase, done, total."""
 
 LOOKS_EVERY_S: Final = 0.1
-NICER: Final = 10  # than whoever waits for an answer
+_NICER: Final = 10  # than whoever waits for an answer, where a system knows no work that is idle
 _ENDS_WITHIN_S: Final = 2.0
 
 
@@ -38,10 +38,11 @@ class _Ended:
     traceback: str = ""  # of an error that nobody foresaw
 
 
-def in_own_process(work: PortableWork[Answer], report: Report, *, nicer: int = NICER) -> Answer:
-    """The answer of the work, which is carried out in a process of its own at a lower priority.
+def in_own_process(work: PortableWork[Answer], report: Report, *, gives_way: bool = True) -> Answer:
+    """The answer of the work, which is carried out in a process of its own.
 
-    nicer:  by how much; 0 for work that whoever is answered first has to wait for.
+    gives_way: it has a processor when nobody else wants one, and gives it back at once. Not so for work that others
+               have to wait for.
     report: told what the work reports, in this thread, and the last of it again several times a second: what it
             raises stops the work at once, and passes through.
     Raises: what the work raised; TryAgain where its process was killed.
@@ -49,7 +50,7 @@ def in_own_process(work: PortableWork[Answer], report: Report, *, nicer: int = N
     # A fork would copy locks that another thread of ours holds.
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_carry_out, args=(work, theirs, nicer))
+    process = spawn.Process(target=_carry_out, args=(work, theirs, gives_way))
     with ours:
         with theirs, unreachable_by_ctrl_c():
             process.start()
@@ -90,8 +91,9 @@ def _watched(told: Connection, report: Report) -> _Ended:
         report(*last)
 
 
-def _carry_out(work: PortableWork[Any], told: Connection, nicer: int) -> None:
-    os.nice(nicer)
+def _carry_out(work: PortableWork[Any], told: Connection, gives_way: bool) -> None:
+    if gives_way:
+        _give_way()
 
     def report(phase: str, done: float, total: float | None = None) -> None:
         _tell(told, (phase, done, total))
@@ -104,6 +106,13 @@ def _carry_out(work: PortableWork[Any], told: Connection, nicer: int) -> None:
     except Exception:  # noqa: BLE001
         ended = _Ended(None, None, traceback.format_exc())
     _tell(told, ended)
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":
+        # Work that is only nicer keeps its processor until its turn of some milliseconds is over, and an answer waits.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.nice(_NICER)
 
 
 def _tell(told: Connection, message: object) -> None:

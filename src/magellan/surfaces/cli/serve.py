@@ -39,6 +39,7 @@ def serve(
     of `magellan token issue`, or the one in BOT_API_AUTH_TOKEN. What it can do
     is in /api/openapi.json.
     """
+    import gc
     from datetime import UTC, datetime
 
     from magellan.adapters.missing_extra import extra_missing
@@ -61,7 +62,7 @@ def serve(
         from magellan.surfaces.http.app import create_app
         from magellan.surfaces.http.desk import ApiDesk
         from magellan.surfaces.http.limits import Limits
-        from magellan.surfaces.http.serving import Serving, listening
+        from magellan.surfaces.http.serving import BoundedHttp, Serving, listening
     except ImportError as error:
         raise extra_missing("serve", error) from error
     known = Limits().hosts | {host.lower(), *(each.lower() for each in name or ())}
@@ -72,6 +73,9 @@ def serve(
     )
     config = uvicorn.Config(
         create_app(desk), host=host, port=port, log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=5, limit_concurrency=1000, ws_max_size=65_536, h11_max_incomplete_event_size=65_536,
+        timeout_graceful_shutdown=5, limit_concurrency=1000, ws_max_size=65_536, http=BoundedHttp,
     )  # fmt: skip
+    # What is there by now stays until the end: to look through it for garbage would let answers wait for 30 ms.
+    gc.collect()
+    gc.freeze()
     Serving(config, as_json=as_json).run(sockets=[listening(host, port)])

@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter
 
-from magellan.adapters.local.own_process import NICER, PortableWork, in_own_process
+from magellan.adapters.local.own_process import PortableWork, in_own_process
 from magellan.errors import FixInput
 from magellan.plan.actor import Actor
 from magellan.ports.api_tokens import ApiTokens
@@ -56,7 +56,7 @@ class ApiDesk:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     limits: Limits = field(default_factory=Limits)
     stream_every_s: float = 2.0  # between two looks of a live stream
-    jobs_nicer: int = NICER  # by so much less a job's process is preferred to this one
+    jobs_give_way: bool = True  # to whoever else wants a processor
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def now(self) -> datetime:
@@ -84,7 +84,7 @@ class ApiDesk:
         def do(report: Report) -> Any:
             if kind.startswith("regime"):
                 self._prepare_regime(report)
-            return in_own_process(work, report, nicer=self.jobs_nicer)
+            return in_own_process(work, report, gives_way=self.jobs_give_way)
 
         return self.jobs.start(kind, subject, asked_by, do)
 
@@ -214,7 +214,7 @@ class ApiDesk:
         with self._preparing:
             if not self._is_prepared and not is_prepared():
                 report("compile", 0, 1)
-                in_own_process(Preparation(), report, nicer=0)
+                in_own_process(Preparation(), report, gives_way=False)
             self._is_prepared = True  # also where nothing can be kept: trying again would not help
 
     _preparing: threading.Lock = field(default_factory=threading.Lock)
