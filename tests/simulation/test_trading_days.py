@@ -94,8 +94,9 @@ def test_what_the_strategy_saw_is_what_it_would_have_seen_undisturbed(seed: int)
     wire = WireFaults(
         killed=0.01, torn=0.01, answer_lost=0.05, request_lost=0.05, event_twice=0.2, bar_twice=0.2
     )
-    calm = signals(simulate(seed, faults=NO_FAULTS).world)
-    wild = signals(simulate(seed, faults=(wire, broker)).world)
+    minutes = usual_minutes(seed)
+    calm = signals(simulate(seed, faults=NO_FAULTS, minutes=minutes).world)
+    wild = signals(simulate(seed, faults=(wire, broker), minutes=minutes).world)
     both = calm.keys() & wild.keys()
     assert {bar: wild[bar] for bar in both} == {bar: calm[bar] for bar in both}
     assert len(both) > 0.8 * len(calm)
@@ -104,7 +105,9 @@ def test_what_the_strategy_saw_is_what_it_would_have_seen_undisturbed(seed: int)
 @pytest.mark.parametrize("seed", range(10))
 def test_events_told_twice_and_bars_told_twice_change_nothing(seed: int) -> None:
     twice = (WireFaults(event_twice=1.0, bar_twice=1.0, bar_forming=1.0), BrokerFaults())
-    calm, doubled = simulate(seed, faults=NO_FAULTS).world, simulate(seed, faults=twice).world
+    calm, doubled = (
+        simulate(seed, faults=faults, minutes=usual_minutes(seed)).world for faults in (NO_FAULTS, twice)
+    )
     assert [(each.at, each.quantity, each.price) for each in doubled.core.executions] == [
         (each.at, each.quantity, each.price) for each in calm.core.executions
     ]
@@ -112,5 +115,5 @@ def test_events_told_twice_and_bars_told_twice_change_nothing(seed: int) -> None
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_same_seed_runs_the_same_run(seed: int) -> None:
-    first, second = simulate(seed).world, simulate(seed).world
+    first, second = (simulate(seed, minutes=usual_minutes(seed)).world for _ in range(2))
     assert first.ledger == second.ledger
