@@ -1,14 +1,18 @@
-"""How long the ledger takes: an append until it is on the disk, a recovery, a check.
+"""How long the ledger takes: an append until it is on the disk, a recovery without and with a bookmark, a check.
 
-    .venv/bin/python benchmarks/ledger_times.py
+    .venv/bin/python benchmarks/ledger_times.py                   every row
+    .venv/bin/python benchmarks/ledger_times.py "orders alone"    of one account
 
-The last known numbers are in docs/guides/ledger.md.
+A recovery is what a session does with the ledger before its first word to the broker. The last known numbers are in
+docs/guides/ledger.md.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,15 +20,29 @@ from time import perf_counter, process_time
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from ledger.samples import DECISION, entry, execution, intended, told
+from ledger.samples import DECISION, closed_trade, entry, execution, intended, told
 from magellan.adapters.sql_ledger import SqlLedger
 from magellan.adapters.sqlite_ledger import SqliteDatabase
+from magellan.engine.session import Session
 from magellan.ledger.book import FOLDED_KINDS, Book
-from magellan.ledger.entries import AnswerIs, AnswerTo, ExecutionSeen, NewEntry, OrderAnswered, OrderEventSeen
+from magellan.ledger.entries import (
+    AnswerIs,
+    AnswerTo,
+    ExecutionSeen,
+    NewEntry,
+    OrderAnswered,
+    OrderEventSeen,
+    TradeClosed,
+    TradeOpened,
+)
 from magellan.ports.ledger import Ledger
 from magellan.trading.order import OrderEventKind, OrderStatus
+from magellan.usecases.recall import NOTHING, book_now, put_away_if_long, recalled
+from magellan.usecases.trade import remembered
+from simulation.campaign import simulate
 
 ENTRIES = 100_000
+ACCOUNTS = {"20 symbols a minute": 390, "a busy day trader": 15, "orders alone": 0}  # decisions to each order
 CLOCKS = (perf_counter, process_time)  # on a machine that does other things too, they differ
 
 
@@ -33,13 +51,10 @@ def main() -> None:
     with TemporaryDirectory(dir=".") as folder:
         ledger = SqlLedger(SqliteDatabase(Path(folder) / "ledger.sqlite"), lambda: datetime.now(UTC))
         appends(ledger)
-        for account, decisions in (
-            ("20 symbols a minute", 390),
-            ("a busy day trader", 15),
-            ("orders alone", 0),
-        ):
-            fill(ledger, account, decisions)
-            recovery(ledger, account)
+        for account, decisions in ACCOUNTS.items():
+            if account in (sys.argv[1:] or ACCOUNTS):
+                fill(ledger, account, decisions)
+                recovery(ledger, account)
         ledger.close()
 
 
@@ -66,23 +81,43 @@ def fill(ledger: Ledger, account: str, decisions: int) -> None:
 
 
 def recovery(ledger: Ledger, account: str) -> None:
-    """Time what a restart does first, and a whole check. The best of five: the machine does other things as well."""
+    """Time what a restart does first, and a whole check. The best of two: the machine does other things as well."""
+    setup = replace(simulate(1, days=1).world.make_setup(0), account=account)
 
-    def recover() -> object:
-        return Book.of(account, ledger.entries(account, kinds=FOLDED_KINDS))
+    def recover() -> Session:
+        found = recalled(ledger, account)
+        recorded = remembered(ledger, account, after=found.after)
+        return Session(setup, recorded, None if found.lines is None else iter(found.lines))
 
-    recovered, recovered_cpu = (min(seconds(recover, clock) for _ in range(3)) for clock in CLOCKS)
-    checked, checked_cpu = (
-        min(seconds(lambda: ledger.verify(account), clock) for _ in range(3)) for clock in CLOCKS
-    )
-    print(
-        f"{ENTRIES:,} entries, {account}: recovery {recovered:.2f} s ({recovered_cpu:.2f} s of CPU),"
-        f" verify {checked:.2f} s ({checked_cpu:.2f} s of CPU)"
-    )
+    def look() -> Book:
+        return book_now(ledger, account, FOLDED_KINDS)
+
+    print(f"{ENTRIES:,} entries, {account}:")
+    show("recovery from the first entry", recover)
+    show("a look from the first entry", look)
+    with ledger.writer(account) as writer:
+        session = recover()
+        show("making a bookmark", lambda: put_away_if_long(writer, session, NOTHING), times=1)
+    show("recovery from a bookmark", recover)
+    show("a look from a bookmark", look)
+    show("verify", lambda: ledger.verify(account))
+
+
+def show(what: str, work: Callable[[], object], *, times: int = 2) -> None:
+    """Print the least time by each clock. Nothing is collected meanwhile, as at a start."""
+    gc.disable()
+    took = []
+    for _ in range(times):
+        began = [clock() for clock in CLOCKS]
+        work()
+        took.append([clock() - at for clock, at in zip(CLOCKS, began, strict=True)])
+    gc.enable()
+    wall_s, cpu_s = (min(each) for each in zip(*took, strict=True))
+    print(f"  {what}: {wall_s:.2f} s, {cpu_s:.2f} s of CPU", flush=True)
 
 
 def order(number: int) -> list[NewEntry]:
-    """An order from its intent to its execution; every second one closes a trade."""
+    """An order from its intent to its execution, and the record of the trade that it opens or closes."""
     name = f"mg1-{number}"
     return list(
         map(
@@ -102,6 +137,9 @@ def order(number: int) -> list[NewEntry]:
                     ),
                     source="stream",
                 ),
+                TradeOpened(record=closed_trade(f"x-{number}", None))
+                if number % 2 == 0
+                else TradeClosed(record=closed_trade(f"x-{number - 1}", "-1.00")),
             ),
         )
     )

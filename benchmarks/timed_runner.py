@@ -95,7 +95,7 @@ def watch(stopwatch: Stopwatch) -> None:
 
     async def written(request: ClientRequest, *arguments: Any) -> None:
         await write(request, *arguments)
-        if request.method == "POST":
+        if request.method == "POST" and request.url.path.endswith("/orders"):
             asked = json.loads(request.body._value)
             stopwatch.order(asked["symbol"], asked["side"])
 

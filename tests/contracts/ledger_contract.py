@@ -11,8 +11,8 @@ import pytest
 from ledger.samples import BEGAN, entry, intended, one_of_every_kind
 from magellan.errors import MagellanError
 from magellan.ledger.book import FOLDED_KINDS, Book
+from magellan.ledger.bookmark import bookmark
 from magellan.ledger.chain import EMPTY, Sound
-from magellan.ledger.checkpoint import checkpoint
 from magellan.ledger.entries import PAYLOADS, AlertRaised, NewEntry
 from magellan.ports.ledger import AccountHeld, Ledger
 
@@ -76,21 +76,21 @@ class LedgerContract:
         some, every = (Book.of("PA1", ledger.entries("PA1", kinds=kinds)) for kinds in (FOLDED_KINDS, None))
         assert some == every
 
-    def test_the_newest_checkpoint_of_each_account_is_kept(
+    def test_the_newest_bookmark_of_each_account_is_kept(
         self, ledger: Ledger, reopened: Callable[[], Ledger]
     ) -> None:
-        assert ledger.checkpoint("PA1") is None
+        assert ledger.bookmark("PA1") is None
         with ledger.writer("PA1") as one, ledger.writer("PA2") as two:
             one.append([entry(BEGAN)])
-            assert ledger.checkpoint("PA1") is None
-            first = checkpoint("PA1", one.head, "a form", [b"what follows", b"\x00\xff"])
+            assert ledger.bookmark("PA1") is None
+            first = bookmark("PA1", one.head, "a form", [b"what follows", b"\x00\xff"])
             one.keep(first)
             one.append([entry(BEGAN)])
-            second = checkpoint("PA1", one.head, "a form", [b"more"])
+            second = bookmark("PA1", one.head, "a form", [b"more"])
             one.keep(second)
             two.append([entry(BEGAN)])
-        assert reopened().checkpoint("PA1") == second
-        assert reopened().checkpoint("PA2") is None
+        assert reopened().bookmark("PA1") == second
+        assert reopened().bookmark("PA2") is None
         assert ledger.verify("PA1") == Sound(head=second.head)
 
     def test_an_unknown_account_is_empty(self, ledger: Ledger) -> None:

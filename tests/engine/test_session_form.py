@@ -1,4 +1,4 @@
-"""A session that goes on from a checkpoint stands where one stands that read the whole ledger."""
+"""A session that goes on from a bookmark stands where one stands that read the whole ledger."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def put_away(session: Session) -> list[bytes]:
 
 
 @pytest.mark.parametrize("cuts", [(0.0,), (0.1, 0.2), (0.37, 0.71), (0.95,), (1.0, 1.0)])
-def test_a_session_goes_on_from_a_checkpoint_made_at_any_entry(
+def test_a_session_goes_on_from_a_bookmark_made_at_any_entry(
     week: tuple[SessionSetup, Sequence[NewEntry]], cuts: tuple[float, ...]
 ) -> None:
     setup, entries = week

@@ -1,4 +1,4 @@
-"""What follows from a ledger is read from its newest checkpoint that fits; where none does, everything is read."""
+"""What follows from a ledger is read from its newest bookmark that fits; where none does, everything is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from magellan.adapters.memory_ledger import MemoryLedger
 from magellan.engine.session import Session
 from magellan.engine.setup import SessionSetup
 from magellan.ledger.book import FOLDED_KINDS, Book
-from magellan.ledger.checkpoint import checkpoint
+from magellan.ledger.bookmark import bookmark
 from magellan.ledger.entries import BreakerTripped, NewEntry
 from magellan.usecases import recall
 from magellan.usecases.recall import NOTHING, account_now, book_now, fold_form, put_away_if_long, recalled
@@ -31,14 +31,14 @@ def week() -> Week:
 
 @pytest.fixture
 def ledger(week: Week) -> MemoryLedger:
-    """With a checkpoint in the middle."""
+    """With a bookmark in the middle."""
     setup, entries = week
     ledger = MemoryLedger(lambda: AT)
     half = len(entries) // 2
     with ledger.writer("SIM") as writer:
         writer.append(entries[:half])
         session = Session(setup, entries[:half])
-        writer.keep(checkpoint("SIM", writer.head, fold_form(), session.put_away()))
+        writer.keep(bookmark("SIM", writer.head, fold_form(), session.put_away()))
         writer.append(entries[half:])
     return ledger
 
@@ -52,35 +52,35 @@ def test_an_account_is_what_its_whole_ledger_makes_it(week: Week, ledger: Memory
     assert {each.number for each in behind} <= set(range(len(week[1]) // 2 + 1, len(week[1]) + 2))
 
 
-def test_without_a_checkpoint_everything_is_read() -> None:
+def test_without_a_bookmark_everything_is_read() -> None:
     assert recalled(MemoryLedger(lambda: AT), "SIM") == NOTHING
 
 
 @pytest.mark.parametrize(
     "what", ["the body", "the entry's number", "the entry's hash", "the code", "the account"]
 )
-def test_a_checkpoint_that_does_not_fit_is_as_if_there_were_none(ledger: MemoryLedger, what: str) -> None:
-    found = ledger.checkpoint("SIM")
+def test_a_bookmark_that_does_not_fit_is_as_if_there_were_none(ledger: MemoryLedger, what: str) -> None:
+    found = ledger.bookmark("SIM")
     assert found is not None and recalled(ledger, "SIM").after == found.head.number
     lines = [b"{}"]
     match what:
         case "the body":
             other = replace(found, body=found.body[:-9] + b"x" + found.body[-8:])
         case "the entry's number":
-            other = checkpoint("SIM", replace(found.head, number=10**6), fold_form(), lines)
+            other = bookmark("SIM", replace(found.head, number=10**6), fold_form(), lines)
         case "the entry's hash":  # the ledger is another one: an older backup, or written anew
-            other = checkpoint("SIM", replace(found.head, hash="0" * 64), fold_form(), lines)
+            other = bookmark("SIM", replace(found.head, hash="0" * 64), fold_form(), lines)
         case "the code":
-            other = checkpoint("SIM", found.head, "another version's", lines)
+            other = bookmark("SIM", found.head, "another version's", lines)
         case _:
-            other = checkpoint("another", found.head, fold_form(), lines)
+            other = bookmark("another", found.head, fold_form(), lines)
     with ledger.writer("SIM") as writer:
         writer.keep(other)
     assert recalled(ledger, "SIM") == NOTHING
     assert book_now(ledger, "SIM", FOLDED_KINDS) == Book.of("SIM", ledger.entries("SIM", kinds=FOLDED_KINDS))
 
 
-def test_a_session_that_read_much_behind_a_checkpoint_makes_the_next_one(
+def test_a_session_that_read_much_behind_a_bookmark_makes_the_next_one(
     week: Week, ledger: MemoryLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup, entries = week

@@ -36,8 +36,8 @@ HEADS: Final = Table(
 )
 
 # What follows from each chain up to an entry: made from it, and made anew where it is missing.
-CHECKPOINTS: Final = Table(
-    "ledger_checkpoints",
+BOOKMARKS: Final = Table(
+    "ledger_bookmarks",
     METADATA,
     Column("account", Text, primary_key=True),
     Column("number", BigInteger, nullable=False),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from magellan.errors import AskOperator
+from magellan.ledger.bookmark import Bookmark
 from magellan.ledger.chain import (
     EMPTY,
     Broken,
@@ -20,7 +21,6 @@ from magellan.ledger.chain import (
     verify,
     walk,
 )
-from magellan.ledger.checkpoint import Checkpoint
 from magellan.ledger.entries import LedgerEntry, NewEntry
 from magellan.ledger.json_form import UnreadableRecord
 from magellan.ledger.known_secrets import NO_SECRETS, KnownSecrets
@@ -39,7 +39,7 @@ class MemoryLedger:
         self._secrets = secrets
         self._stored: dict[str, list[StoredEntry]] = {}
         self._heads: dict[str, Head] = {}
-        self._checkpoints: dict[str, Checkpoint] = {}
+        self._bookmarks: dict[str, Bookmark] = {}
         self._holders: dict[str, Holder] = {}
 
     def accounts(self) -> tuple[str, ...]:
@@ -71,8 +71,8 @@ class MemoryLedger:
     def verify(self, account: str) -> Sound | Broken:
         return verify(self._stored.get(account, ()), account, head=self._heads.get(account))
 
-    def checkpoint(self, account: str) -> Checkpoint | None:
-        return self._checkpoints.get(account)
+    def bookmark(self, account: str) -> Bookmark | None:
+        return self._bookmarks.get(account)
 
     def holder(self, account: str) -> Holder | None:
         return self._holders.get(account)
@@ -91,7 +91,7 @@ class MemoryLedger:
     def close(self) -> None:
         self._stored.clear()
         self._heads.clear()
-        self._checkpoints.clear()
+        self._bookmarks.clear()
 
     def _append(self, account: str, entries: Sequence[NewEntry]) -> tuple[LedgerEntry, ...]:
         stored, read = sealed(entries, account, self.head(account), self._secrets)
@@ -113,5 +113,5 @@ class _Writer:
     def append(self, entries: Sequence[NewEntry]) -> tuple[LedgerEntry, ...]:
         return self._ledger._append(self.account, entries)
 
-    def keep(self, checkpoint: Checkpoint) -> None:
-        self._ledger._checkpoints[self.account] = checkpoint
+    def keep(self, bookmark: Bookmark) -> None:
+        self._ledger._bookmarks[self.account] = bookmark

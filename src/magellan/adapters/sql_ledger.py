@@ -12,10 +12,14 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, inspect, select, update
+from sqlalchemy.engine import CursorResult, Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import Insert, Update
 
-from magellan.adapters.ledger_schema import CHECKPOINTS, ENTRIES, HEADS
+from magellan.adapters.ledger_schema import BOOKMARKS, ENTRIES, HEADS
 from magellan.errors import AskOperator, MagellanError
+from magellan.ledger.bookmark import Bookmark
 from magellan.ledger.chain import (
     EMPTY,
     Broken,
@@ -29,7 +33,6 @@ from magellan.ledger.chain import (
     verify,
     walk,
 )
-from magellan.ledger.checkpoint import Checkpoint
 from magellan.ledger.entries import LedgerEntry, NewEntry
 from magellan.ledger.json_form import UnreadableRecord
 from magellan.ledger.known_secrets import NO_SECRETS, KnownSecrets
@@ -52,9 +55,9 @@ _MOVE_HEAD = (
 )
 _HEAD = select(HEADS.c.number, HEADS.c.hash).where(HEADS.c.account == bindparam("of"))
 _ACCOUNTS = select(HEADS.c.account)
-_CHECKPOINT = select(
-    CHECKPOINTS.c.number, CHECKPOINTS.c.hash, CHECKPOINTS.c.form, CHECKPOINTS.c.body, CHECKPOINTS.c.digest
-).where(CHECKPOINTS.c.account == bindparam("of"))
+_BOOKMARK = select(
+    BOOKMARKS.c.number, BOOKMARKS.c.hash, BOOKMARKS.c.form, BOOKMARKS.c.body, BOOKMARKS.c.digest
+).where(BOOKMARKS.c.account == bindparam("of"))
 
 
 class Database(Protocol):
@@ -151,16 +154,16 @@ class SqlLedger:
             head = _head(connection, account)
             return verify(self._stored(connection, account, after=0), account, head=head)
 
-    def checkpoint(self, account: str) -> Checkpoint | None:
+    def bookmark(self, account: str) -> Bookmark | None:
         with self._reading() as connection:
             # A ledger that an older version made has no such table until somebody writes to it.
-            if connection is None or not inspect(connection).has_table(CHECKPOINTS.name):
+            if connection is None or not inspect(connection).has_table(BOOKMARKS.name):
                 return None
-            row = connection.execute(_CHECKPOINT, {"of": account}).first()
+            row = connection.execute(_BOOKMARK, {"of": account}).first()
             if row is None:
                 return None
             number, digest_of_entry, form, body, digest = row
-            return Checkpoint(
+            return Bookmark(
                 head=Head(number=number, hash=digest_of_entry), form=form, body=bytes(body), digest=digest
             )
 
@@ -242,6 +245,8 @@ class _Writer:
         self._account = account
         self._secrets = secrets
         self._head: Head | None = None  # None: to be read again
+        self._add = _Said(_ADD, connection.dialect)
+        self._move = _Said(_MOVE_HEAD, connection.dialect)
 
     @property
     def account(self) -> str:
@@ -267,27 +272,27 @@ class _Writer:
         after = Head(number=stored[-1].number, hash=stored[-1].hash)
         try:
             with self._connection.begin():
-                self._connection.execute(_ADD, [_row(each, self._account) for each in stored])
+                self._add(self._connection, [_row(each, self._account) for each in stored])
                 self._move_head(before, after)
         except DBAPIError as error:
             raise self._database.refusal(error, kept=_KEPT) from error
         self._head = after
         return read
 
-    def keep(self, checkpoint: Checkpoint) -> None:
+    def keep(self, bookmark: Bookmark) -> None:
         row = {
             "account": self._account,
-            "number": checkpoint.head.number,
-            "hash": checkpoint.head.hash,
-            "form": checkpoint.form,
-            "body": checkpoint.body,
-            "digest": checkpoint.digest,
+            "number": bookmark.head.number,
+            "hash": bookmark.head.hash,
+            "form": bookmark.form,
+            "body": bookmark.body,
+            "digest": bookmark.digest,
         }
         try:
             with self._connection.begin():
-                CHECKPOINTS.create(self._connection, checkfirst=True)
-                self._connection.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.account == self._account))
-                self._connection.execute(insert(CHECKPOINTS), row)
+                BOOKMARKS.create(self._connection, checkfirst=True)
+                self._connection.execute(delete(BOOKMARKS).where(BOOKMARKS.c.account == self._account))
+                self._connection.execute(insert(BOOKMARKS), row)
         except DBAPIError as error:
             raise self._database.refusal(error, kept="the ledger, as it is") from error
 
@@ -296,15 +301,17 @@ class _Writer:
             row = {"account": self._account, "number": after.number, "hash": after.hash}
             self._connection.execute(_BEGIN_CHAIN, row)
             return
-        moved = self._connection.execute(
-            _MOVE_HEAD,
-            {
-                "of": self._account,
-                "from_number": before.number,
-                "from_hash": before.hash,
-                "to_number": after.number,
-                "to_hash": after.hash,
-            },
+        moved = self._move(
+            self._connection,
+            [
+                {
+                    "of": self._account,
+                    "from_number": before.number,
+                    "from_hash": before.hash,
+                    "to_number": after.number,
+                    "to_hash": after.hash,
+                }
+            ],
         )
         if moved.rowcount != 1:
             raise AskOperator(
@@ -314,12 +321,28 @@ class _Writer:
             )
 
 
+class _Said:
+    """A statement in the words of a driver, said as they are: an order waits for each, and SQLAlchemy's own way of
+    executing one takes longer than the database."""
+
+    def __init__(self, statement: Insert | Update, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._words = str(compiled)
+        self._places = compiled.positiontup if isinstance(compiled, SQLCompiler) else None
+
+    def __call__(self, connection: Connection, rows: list[dict[str, Any]]) -> CursorResult[Any]:
+        if self._places is None:  # it names its parameters
+            return connection.exec_driver_sql(self._words, rows if len(rows) > 1 else rows[0])
+        given = [tuple([row[name] for name in self._places]) for row in rows]
+        return connection.exec_driver_sql(self._words, given if len(given) > 1 else given[0])
+
+
 def _head(connection: Connection, account: str) -> Head | None:
     row = connection.execute(_HEAD, {"of": account}).first()
     return None if row is None else Head(number=row[0], hash=row[1])
 
 
-def _row(stored: StoredEntry, account: str) -> dict[str, object]:
+def _row(stored: StoredEntry, account: str) -> dict[str, Any]:
     return {
         "account": account,
         "number": stored.number,

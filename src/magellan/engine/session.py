@@ -57,16 +57,16 @@ class Session:
     """One strategy on one account, from `Started` until `Stop`.
 
     recorded:   the account's ledger, oldest first. All that a session remembers is a fold of it.
-    checkpoint: what `put_away` gave at an entry of this ledger; `recorded` is what follows that one. None: from the
+    bookmark: what `put_away` gave at an entry of this ledger; `recorded` is what follows that one. None: from the
                 first entry on.
-    Raises: UnreadableRecord for a checkpoint that does not hold what it should.
+    Raises: UnreadableRecord for a bookmark that does not hold what it should.
     """
 
     def __init__(
         self,
         setup: SessionSetup,
         recorded: Iterable[LedgerEntry | NewEntry],
-        checkpoint: Iterator[bytes] | None = None,
+        bookmark: Iterator[bytes] | None = None,
     ) -> None:
         schedule = Schedule(setup.calendar, setup.timeframe)
         state = State(
@@ -78,8 +78,8 @@ class Session:
             change_settles_s=setup.timings.stuck_s,
         )
         safety = Safety(setup.breaker_limits)
-        if checkpoint is not None:
-            take_up(checkpoint, state, safety)
+        if bookmark is not None:
+            take_up(bookmark, state, safety)
         for entry in recorded:
             state.apply(entry)
             safety.fold(entry)

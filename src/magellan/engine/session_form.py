@@ -1,4 +1,4 @@
-"""What a session remembers as text, and back: the body of a checkpoint of the account's ledger.
+"""What a session remembers as text, and back: the body of a bookmark of the account's ledger.
 
 First the book (`ledger/book_form.py`), then one line with the switch, the breakers and what stands now, then a line for
 each plan and each of our orders. What is read back goes on as a fold of the whole ledger would. Plans and orders that

@@ -1,6 +1,6 @@
 """Shelf: values by name, of which those that are over lie as the JSON that they were written as.
 
-An account makes tens of thousands of orders, and a session asks again for a handful. Whoever goes on from a checkpoint
+An account makes tens of thousands of orders, and a session asks again for a handful. Whoever goes on from a bookmark
 has all of them under their names at once, and reads one when it is first asked for. To whoever asks, a shelf is a dict.
 """
 

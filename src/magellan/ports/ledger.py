@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Protocol
 
 from magellan.errors import AskOperator
+from magellan.ledger.bookmark import Bookmark
 from magellan.ledger.chain import Broken, Head, Sound
-from magellan.ledger.checkpoint import Checkpoint
 from magellan.ledger.entries import LedgerEntry, NewEntry
 
 
@@ -53,7 +53,7 @@ class LedgerWriter(Protocol):
         """
         ...
 
-    def keep(self, checkpoint: Checkpoint) -> None:
+    def keep(self, bookmark: Bookmark) -> None:
         """Keep what follows from the account's ledger up to an entry, in the place of what was kept before.
 
         Raises AskOperator when it cannot be kept.
@@ -92,7 +92,7 @@ class Ledger(Protocol):
         """Walk the account's whole chain. Raises AskOperator when the store itself cannot be read."""
         ...
 
-    def checkpoint(self, account: str) -> Checkpoint | None:
+    def bookmark(self, account: str) -> Bookmark | None:
         """What was last kept for the account, unchecked; None where nothing was."""
         ...
 

@@ -163,7 +163,7 @@ def session_status(
 ) -> SessionStatus:
     """An account's status. look: what its broker told; why it did not; None: it was not asked. Raises AskOperator."""
     name = account.ledger
-    # A session's own entries all stand behind the newest checkpoint, which is made before a session begins.
+    # A session's own entries all stand behind the newest bookmark, which is made before a session begins.
     book, safety, behind = account_now(ledger, name, FOLDED_KINDS | {FailureSeen.kind})
     ours = [entry for entry in behind if seen.session is not None and entry.session == seen.session.session]
     failures = sum(isinstance(entry.payload, FailureSeen) for entry in ours)

@@ -65,12 +65,12 @@ def new_session(
     heard_before: str | None,
     at: datetime,
     timings: Timings | None = None,
-    checkpoint: Sequence[bytes] | None = None,
+    bookmark: Sequence[bytes] | None = None,
 ) -> tuple[Session, SessionSetup]:
     """A session that goes on where the account's ledger stands.
 
-    recorded:     the account's entries, oldest first; those behind the checkpoint, where there is one.
-    checkpoint:   what `Session.put_away` gave of the entries before.
+    recorded:     the account's entries, oldest first; those behind the bookmark, where there is one.
+    bookmark:   what `Session.put_away` gave of the entries before.
     heard_before: what an earlier session of the account left beside the ledger; None: nothing.
     Raises: FixInput when the broker cannot do what the strategy needs, is not asked often enough for the limits, or
     tells other bars.
@@ -100,7 +100,7 @@ def new_session(
             timeframe=config.data.timeframe,
             host=socket.gethostname(),
             pid=os.getpid(),
-            continues=_never_ended(recorded, checkpoint),
+            continues=_never_ended(recorded, bookmark),
             armed_by=trades.armed_by,
         ),
         config=config,
@@ -116,10 +116,10 @@ def new_session(
         limits=limits.orders,
         breaker_limits=limits.breakers,
     )
-    return Session(setup, recorded, None if checkpoint is None else iter(checkpoint)), setup
+    return Session(setup, recorded, None if bookmark is None else iter(bookmark)), setup
 
 
-def _never_ended(recorded: tuple[LedgerEntry, ...], checkpoint: Sequence[bytes] | None) -> str | None:
+def _never_ended(recorded: tuple[LedgerEntry, ...], bookmark: Sequence[bytes] | None) -> str | None:
     """The newest session, if it never came to its end; None: there was none, or it did."""
     ended: set[str] = set()
     for entry in reversed(recorded):
@@ -127,7 +127,7 @@ def _never_ended(recorded: tuple[LedgerEntry, ...], checkpoint: Sequence[bytes] 
             ended.add(entry.session)
         elif isinstance(entry.payload, SessionBegan):
             return None if entry.session in ended else entry.session
-    before = None if checkpoint is None else account_from(iter(checkpoint))[0].last_session
+    before = None if bookmark is None else account_from(iter(bookmark))[0].last_session
     if before is None or before.ended_at is not None or before.session in ended:
         return None
     return before.session

@@ -76,7 +76,7 @@ async def trade(
                 calendar=calendar,
                 capabilities=market.broker.capabilities,
                 bar_source=market.bars.source,
-                checkpoint=known.lines,
+                bookmark=known.lines,
                 recorded=recorded,
                 heard_before=heard_before,
                 at=market.pace.now(),

@@ -1,6 +1,6 @@
-"""A checkpoint: what follows from an account's ledger up to an entry, so that a start need not read further back.
+"""A bookmark: what follows from an account's ledger up to an entry, so that a start need not read further back.
 
-The chain stays the truth. A checkpoint names the entry that it was made at by number and hash, and the code that made
+The chain stays the truth. A bookmark names the entry that it was made at by number and hash, and the code that made
 it; where one of them differs, or its own digest does, it is as if there were none, and everything is read.
 """
 
@@ -21,7 +21,7 @@ _LEVEL: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Bookmark:
     """As it lies in a store."""
 
     head: Head  # the newest entry that it follows from
@@ -30,14 +30,14 @@ class Checkpoint:
     digest: str  # SHA-256 of all of this and the account's name, in hexadecimal
 
 
-def checkpoint(account: str, head: Head, form: str, lines: Iterable[bytes]) -> Checkpoint:
+def bookmark(account: str, head: Head, form: str, lines: Iterable[bytes]) -> Bookmark:
     """The lines (without line breaks) that follow from the account's ledger up to `head`, sealed."""
     body = zlib.compress(b"\n".join(lines), _LEVEL)
-    return Checkpoint(head=head, form=form, body=body, digest=_digest(account, head, form, body))
+    return Bookmark(head=head, form=form, body=body, digest=_digest(account, head, form, body))
 
 
-def lines_in(found: Checkpoint, account: str, form: str) -> list[bytes] | None:
-    """The lines of a checkpoint that was found; None where it is not what this code wrote for this account."""
+def lines_in(found: Bookmark, account: str, form: str) -> list[bytes] | None:
+    """The lines of a bookmark that was found; None where it is not what this code wrote for this account."""
     if found.form != form or found.digest != _digest(account, found.head, form, found.body):
         return None
     return zlib.decompress(found.body).split(b"\n")
