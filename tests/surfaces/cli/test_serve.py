@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from magellan.surfaces.cli.app import run
+from magellan.wiring.records import change_log
+from magellan.workspace.workspace import Workspace
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -69,6 +71,21 @@ def test_tokens_are_listed_without_themselves_rotated_and_revoked(command: Comma
     assert command("token", "list")[1].startswith("no tokens")
     assert command("token", "revoke", "dash")[0] == 1
     assert command("token", "issue", "dash", "--scopes", "trade")[0] == 1
+
+
+def test_who_lets_somebody_in_or_shuts_him_out_is_in_the_audit_log(command: Command, tmp_path: Path) -> None:
+    token = json.loads(command("token", "issue", "dash", "--scopes", "read,operate", "--json")[1])["token"]
+    command("token", "issue", "dash", "--scopes", "trade")
+    command("token", "revoke", "dash")
+    kept = list(change_log(Workspace.at(tmp_path)).changes())
+    told = [(each.change.action, each.change.subject, each.change.result) for each in kept]
+    assert told == [
+        ("token issue", "token dash", "begun"), ("token issue", "token dash", "done"),
+        ("token issue", "token dash", "begun"), ("token issue", "token dash", "refused"),
+        ("token revoke", "token dash", "begun"), ("token revoke", "token dash", "done"),
+    ]  # fmt: skip
+    assert kept[0].change.by.person and kept[0].change.note == "scopes read,operate"
+    assert token not in repr(kept)
 
 
 def test_the_file_of_tokens_is_its_owners_alone(command: Command, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def pause() -> None:
 
 
 @pytest.mark.parametrize("path", READS)
-def test_every_answer_says_where_it_is_from_and_how_old_it_is(path: str, server: Any) -> None:
+def test_incident_24_every_answer_says_where_it_is_from_and_how_old_it_is(path: str, server: Any) -> None:
     told = server.ask(path)
     assert told.status == 200, told.body
     assert set(told.json) == {"source", "as_of", "age_s", "data"}
@@ -124,10 +124,12 @@ def test_the_quick_way_and_the_ordinary_one_answer_the_same(quick: str, ordinary
 
 
 def test_an_analysis_is_a_job_with_a_result(server: Any) -> None:
-    wanted = {"symbol": "ANCHOR", "timeframe": "1Day"}
+    wanted = {"symbol": "ANCHOR", "timeframe": "1Day", "others": ["BRIDGE"]}
     job = ended(server, server.data("/api/market-regime/analyze", method="POST", body=wanted))
     assert job["state"] == "done", job
     assert job["result"]["symbol"] == "ANCHOR"
+    (correlation,) = [each for each in job["result"]["now"]["evidence"] if each["component"] == "correlation"]
+    assert correlation["value"] is not None, "BRIDGE was taken beside it"
     assert server.data(f"/api/market-regime/jobs/{job['job_id']}")["state"] == "done"
 
 

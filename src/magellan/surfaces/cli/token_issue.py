@@ -27,24 +27,29 @@ def token_issue(
 ) -> None:
     """Issue a token of the HTTP API, and show it once. Issued again under the same name, it is rotated.
 
-    Only a digest is kept. read looks at everything; research starts backtests,
+    Only a digest is kept, and the audit log has who issued it. read looks at everything; research starts backtests,
     gates and analyses; operate halts and resumes; flatten leaves every
     position; configure changes the regime model's config.
     """
     from magellan.surfaces.cli.output import emit, note, say
+    from magellan.surfaces.cli.secret_options import this_actor
     from magellan.usecases.api_access import issue_token
-    from magellan.wiring.records import api_tokens
+    from magellan.usecases.record_token import recorded_token
+    from magellan.wiring.records import api_tokens, change_log
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))
-    issued = issue_token(
-        name,
-        [each.strip() for each in scopes.split(",") if each.strip()],
-        api_tokens(opened),
-        now=datetime.now(UTC),
-        overlap=timedelta(hours=overlap_hours),
-        days=days,
-    )
+    with recorded_token(
+        "token issue", name, f"scopes {scopes}", change_log(opened), this_actor(), lambda: datetime.now(UTC)
+    ):
+        issued = issue_token(
+            name,
+            [each.strip() for each in scopes.split(",") if each.strip()],
+            api_tokens(opened),
+            now=datetime.now(UTC),
+            overlap=timedelta(hours=overlap_hours),
+            days=days,
+        )
     document = {
         "name": issued.kept.name,
         "token": issued.token,

@@ -89,13 +89,17 @@ class AnalysisWork:
     symbol: str
     timeframe: str
     config: RegimeConfig
+    others: tuple[str, ...]  # symbols that its correlation is with; with none of them it is switched off
 
     def __call__(self, report: Report) -> RegimeAnalysis:
         """What it found."""
         from magellan.usecases.analyse_regime import analyse_regime
+        from magellan.usecases.regime_bars import returns_beside
 
+        data = _bars(self.root, self.symbol, self.timeframe, report)
+        beside = [_bars(self.root, other, self.timeframe, report).bars for other in self.others]
         return analyse_regime(
-            _bars(self.root, self.symbol, self.timeframe, report), self.config, progress=report
+            data, self.config, others=returns_beside(data.bars, beside) if beside else None, progress=report
         )
 
 

@@ -49,11 +49,17 @@ class WantedAnalysis(BaseModel):
     """What to analyse."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"symbol": "SPY", "timeframe": "1Day"}]}
+        extra="forbid",
+        json_schema_extra={"examples": [{"symbol": "SPY", "timeframe": "1Day", "others": ["QQQ", "IWM"]}]},
     )
 
     symbol: str = Field(min_length=1, max_length=40, pattern=_SYMBOL)
     timeframe: str = Field("1Day", pattern=_TIMEFRAME)
+    others: list[Annotated[str, Field(min_length=1, max_length=40, pattern=_SYMBOL)]] = Field(
+        [],
+        max_length=20,
+        description="Symbols whose correlation with this one is a component of volatility.",
+    )
 
 
 class WantedEvaluation(BaseModel):
@@ -124,7 +130,11 @@ def analyze(desk: Desk, caller: Researcher, wanted: WantedAnalysis) -> Answer[Jo
     """Start an analysis of a market's whole history. Watch it with `GET /api/market-regime/jobs/{job_id}`."""
     timeframe = str(timeframe_of(wanted.timeframe))
     work = AnalysisWork(
-        root=desk.workspace.root, symbol=wanted.symbol, timeframe=timeframe, config=desk.regime_config()
+        root=desk.workspace.root,
+        symbol=wanted.symbol,
+        timeframe=timeframe,
+        config=desk.regime_config(),
+        others=tuple(wanted.others),
     )
     job = desk.start("regime analysis", f"{wanted.symbol} {timeframe}", caller.name, work)
     return answer(job, source="this process", as_of=desk.now(), now=desk.now())
