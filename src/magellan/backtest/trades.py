@@ -75,8 +75,8 @@ def trades_of(replayed: Replayed, market: Market, point_values: NDArray[np.float
 
 def _reasons(fills: NDArray[np.void], n: int, own: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """The words for each trade's exits, in order. Most trades have one exit, and share its words."""
-    exits = fills[(fills["reason"] != r.ENTRY) & (fills["units"] != 0.0)]
-    trade, reason = exits["trade"].copy(), exits["reason"].copy()
+    left = fills[(fills["reason"] != r.ENTRY) & (fills["units"] != 0.0)]
+    trade, reason = left["trade"].copy(), left["reason"].copy()
     words = {**r.REASONS, **{r.OWN_REASONS + k: text for k, text in enumerate(own)}}
     alone: dict[int, tuple[str, ...]] = {-1: (), **{code: (word,) for code, word in words.items()}}
     last = np.full(n, -1, dtype=np.int64)
