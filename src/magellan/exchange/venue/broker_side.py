@@ -16,8 +16,8 @@ from magellan.exchange.venue.account import Account
 from magellan.exchange.venue.book import Book
 from magellan.exchange.venue.corporate_events import split
 from magellan.exchange.venue.groups import after_end, after_fill
-from magellan.exchange.venue.matching import end
 from magellan.exchange.venue.order import Order
+from magellan.exchange.venue.order_end import end
 from magellan.exchange.venue.order_entry import submit
 from magellan.exchange.venue.order_states import Happening, State
 from magellan.exchange.venue.wire_format import ZERO, text

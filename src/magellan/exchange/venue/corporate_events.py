@@ -7,8 +7,8 @@ from decimal import ROUND_FLOOR, Decimal
 from magellan.exchange.venue.account import Account, Position
 from magellan.exchange.venue.book import Book
 from magellan.exchange.venue.booked_price import marked
-from magellan.exchange.venue.matching import end
 from magellan.exchange.venue.order import Order
+from magellan.exchange.venue.order_end import end
 from magellan.exchange.venue.order_states import TRANSITIONS, Happening
 from magellan.exchange.venue.wire_format import CENT, HUNDREDTH_CENT, NANO, ONE, ZERO
 from magellan.trading.corporate_action import CashDividend, Split

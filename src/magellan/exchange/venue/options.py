@@ -14,8 +14,8 @@ from magellan.exchange.venue.account import Account, Position
 from magellan.exchange.venue.book import Book
 from magellan.exchange.venue.held_shares import available
 from magellan.exchange.venue.margin import standing
-from magellan.exchange.venue.matching import end
 from magellan.exchange.venue.order import Order
+from magellan.exchange.venue.order_end import end
 from magellan.exchange.venue.order_states import Happening, State
 from magellan.exchange.venue.ticket import INTENTS, Ticket
 from magellan.exchange.venue.wire_format import CENT, ONE, ZERO, number, text

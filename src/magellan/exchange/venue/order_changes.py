@@ -9,13 +9,14 @@ from typing import Any
 from magellan.exchange.error_catalogue import Refusal, refusal
 from magellan.exchange.venue.account import Account
 from magellan.exchange.venue.book import Book, Task
-from magellan.exchange.venue.matching import end, plan_tick
 from magellan.exchange.venue.order import Order
+from magellan.exchange.venue.order_end import end
 from magellan.exchange.venue.order_kinds import TIMES_IN_FORCE, refused_kind
 from magellan.exchange.venue.order_money import refused_money
 from magellan.exchange.venue.order_states import MATCHABLE, REPLACEABLE, Happening, State
 from magellan.exchange.venue.order_terms import refused_step, refused_stop
 from magellan.exchange.venue.ticket import CLIENT_ORDER_ID_MAX
+from magellan.exchange.venue.ticks import plan_tick
 from magellan.exchange.venue.trading_times import day_order_ends_ns, gtc_ends_ns
 from magellan.exchange.venue.wire_format import number, text
 

@@ -10,7 +10,8 @@ from magellan.exchange.market.asset import Asset, AssetClass
 from magellan.exchange.venue import options
 from magellan.exchange.venue.account import Account
 from magellan.exchange.venue.book import Book, Task
-from magellan.exchange.venue.matching import arrive, legs_price, tell_arrivals
+from magellan.exchange.venue.matching import arrive, tell_arrivals
+from magellan.exchange.venue.multi_leg import legs_price
 from magellan.exchange.venue.order import Group, Order
 from magellan.exchange.venue.order_kinds import refused_kind
 from magellan.exchange.venue.order_money import refused_money

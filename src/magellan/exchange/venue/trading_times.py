@@ -78,3 +78,8 @@ def refused_window(book: Book, tif: str) -> Refusal | None:
         else session.closes_at_ns - CLS_CLOSES_BEFORE_CLOSE_NS
     )
     return refusal(f"{tif}_window") if now_ns >= last_ns else None
+
+
+def is_halted(book: Book, symbol: str) -> bool:
+    """Whether the exchange has halted a symbol."""
+    return book.market.halted(symbol, book.now_ns) is not None

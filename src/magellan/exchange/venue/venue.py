@@ -24,6 +24,7 @@ from magellan.exchange.venue.margin import standing
 from magellan.exchange.venue.options import expire_contracts
 from magellan.exchange.venue.order import Order, order_body
 from magellan.exchange.venue.order_changes import do_cancel, do_replace
+from magellan.exchange.venue.order_end import expire
 from magellan.exchange.venue.terms import AccountTerms, VenueTerms
 from magellan.exchange.venue.venue_market import VenueMarket
 from magellan.exchange.venue.wire import Reply, Request, VenueEvent
@@ -142,7 +143,7 @@ class Venue:
             case Task.REPLACE:
                 do_replace(book, order)
             case Task.EXPIRE:
-                matching.expire(book, order)
+                expire(book, order)
 
     def _at(self, kind: InstantKind) -> None:
         book = self._book

@@ -13,8 +13,8 @@ from magellan.exchange.venue.api.call import Answer, Call, ok
 from magellan.exchange.venue.api.orders import order_as_submitted
 from magellan.exchange.venue.booked_price import marked
 from magellan.exchange.venue.held_shares import available
-from magellan.exchange.venue.matching import end
 from magellan.exchange.venue.order import Order
+from magellan.exchange.venue.order_end import end
 from magellan.exchange.venue.order_entry import find_asset, submit
 from magellan.exchange.venue.order_states import Happening
 from magellan.exchange.venue.wire import Reply
