@@ -115,7 +115,7 @@ def scenario(name: str, seed: int, *, bars: int | None = None) -> Scenario:
         noise = rng.standard_t(terms.freedom, n) * np.sqrt((terms.freedom - 2) / terms.freedom)
     size = scale[truth] * level * shape
     returns = mean[truth] * shape + size * noise
-    beliefs = _oracle(returns / shape / level, mean, level, terms)
+    beliefs = _oracle(returns / shape / level, level, terms)
     return Scenario(
         name=name,
         seed=seed,
@@ -148,15 +148,27 @@ def _day_shape(n: int) -> Floats:
     return shape
 
 
-def _oracle(returns: Floats, mean: Floats, level: Floats, terms: _Terms) -> Floats:
-    """Filter with the true parameters. Where the level drifts, a mean that does not is a different one over it."""
-    states = len(mean)
+def true_parameters(name: str) -> tuple[Floats, Floats, int, Floats]:
+    """Mean and scale of each state, shapes (K,); m, where Student's t has 2m - 1 degrees of freedom; the moves, (K, K).
+
+    Of a scenario with states; its returns are taken over the shape of the day and the drift of the volatility.
+    """
+    return _parameters(_TERMS[name])
+
+
+def _parameters(terms: _Terms) -> tuple[Floats, Floats, int, Floats]:
     leave = 1.0 / np.array(terms.stay_bars)
     stay = np.array(terms.next) * leave[:, None]
     np.fill_diagonal(stay, 1.0 - leave)
     m = _GAUSSIAN_M if terms.freedom is None else (terms.freedom + 1) // 2
     unit = 1.0 if terms.freedom is None else np.sqrt((terms.freedom - 2) / terms.freedom)
-    scale = np.array(terms.scale) * unit
+    return np.array(terms.mean), np.array(terms.scale) * unit, m, stay
+
+
+def _oracle(returns: Floats, level: Floats, terms: _Terms) -> Floats:
+    """Filter with the true parameters. Where the level drifts, a mean that does not is a different one over it."""
+    mean, scale, m, stay = _parameters(terms)
+    states = len(mean)
     n = len(returns)
     beliefs = np.empty((n, states))
     belief = np.full(states, 1.0 / states)
