@@ -44,3 +44,7 @@ def test_a_full_disk_is_told_and_once_there_is_room_it_ends_where_it_began_or_wa
     assert found["wrong"] == []
     assert found["times_full"] >= times_min
     assert all("full" in words or "space" in words or "couldn't write" in words for words in found["told"])
+    # Once a plan is in its journal, the same command would be refused: the ones that go on are named.
+    assert "--git" in more or any(
+        "`magellan migrate apply --resume .` goes on" in words for words in found["told"]
+    )

@@ -6,11 +6,14 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from magellan.errors import AskOperator
 
 UNFINISHED = ".unfinished"
 """How the names of files end that are still being written. After a kill they are rubbish."""
+
+AGAIN: Final = "run the same command again"
 
 
 def write_durably(path: Path, content: bytes, *, kept: str, mode: int = 0o666) -> None:
@@ -51,11 +54,14 @@ def make_folder_durably(folder: Path, *, kept: str) -> None:
         raise cannot_write(folder, error, kept=kept) from error
 
 
-def cannot_write(path: Path, error: OSError, *, kept: str) -> AskOperator:
-    """The refusal for a file that cannot be written, in words."""
+def cannot_write(path: Path, error: OSError, *, kept: str, again: str = AGAIN) -> AskOperator:
+    """The refusal for a file that cannot be written, in words.
+
+    again: what to do once there is room.
+    """
     causes = {
-        errno.ENOSPC: ("the disk is full", "free some space, then run the same command again"),
-        errno.EDQUOT: ("the disk quota is used up", "free some space, then run the same command again"),
+        errno.ENOSPC: ("the disk is full", f"free some space, then {again}"),
+        errno.EDQUOT: ("the disk quota is used up", f"free some space, then {again}"),
         errno.EFBIG: (
             "the file would be larger than is allowed",
             "raise the limit (`ulimit -f`), then run again",

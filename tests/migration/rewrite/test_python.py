@@ -286,6 +286,31 @@ def test_a_file_in_an_unknown_encoding_is_left_alone_and_said() -> None:
     assert all("encoding" in found.files[path].problem for path in ("a.py", "b.py"))
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import app\napp.regime.label()\n", "import app\napp.parts.strategies.regime.label()\n"),
+        (
+            "from app import regime\nregime.label()\n",
+            "from app.parts.strategies import regime\nregime.label()\n",
+        ),
+        ("import app\napp.rules.all()\n", "import app\napp.rules.all()\n"),
+        ("from app import rules\nrules.all()\n", "from app import rules\nrules.all()\n"),
+    ],
+)
+def test_a_module_that_a_star_gives_on_is_found_through_the_package_that_takes_it(
+    before: str, after: str
+) -> None:
+    files = {
+        "app/__init__.py": "from .parts import *\n",
+        "app/parts/__init__.py": "from .regime import *\nfrom .rules import *\n",
+        "app/parts/regime.py": "def label(): ...\n",
+        "app/parts/rules.py": "",
+    }
+    moves = {"app/parts/regime.py": "app/parts/strategies/regime.py"}
+    assert rewritten(before, path="use.py", moves=moves, files=files) == after
+
+
 TEXTS = {
     "pyproject.toml": (
         (
@@ -339,3 +364,25 @@ TEXTS = {
 def test_other_files_name_modules_and_paths_too(path: str) -> None:
     before, after = TEXTS[path]
     assert rewritten(before, path=path) == after
+
+
+PREFIXED = {
+    "ExecStart=/opt/app/bot.py --fast": "ExecStart=/opt/app/core/bot.py --fast",
+    "python3 ~/app/shop/regime.py": "python3 ~/app/shop/strategies/regime.py",
+    "cp $HOME/app/bot.py ${TARGET}/x": "cp $HOME/app/core/bot.py ${TARGET}/x",
+    "ExecStart=%h/app/bot.py": "ExecStart=%h/app/core/bot.py",
+    "see https://example.org/bot.py": "see https://example.org/bot.py",
+    "/opt/app/other_bot.py /opt/bot.py/x /opt/bot": "/opt/app/other_bot.py /opt/bot.py/x /opt/bot",
+}
+
+
+@pytest.mark.parametrize(("before", "after"), PREFIXED.items())
+def test_a_path_behind_a_servers_prefix_is_listed_and_changed_on_request(before: str, after: str) -> None:
+    files = {**SHOP, "deploy/bot.service": f"[Service]\n{before}\n"}
+    listed = rewriting(files, MOVES).files.get("deploy/bot.service")
+    assert listed is None or listed.after == listed.before
+    places = [] if listed is None else [(each.line, each.certain) for each in listed.references]
+    assert places == ([] if after == before else [(2, False)])
+    asked = RewriteOptions(probable=frozenset({ReferenceKind.PATH}))
+    changed = rewriting(files, MOVES, asked).files.get("deploy/bot.service")
+    assert (before if changed is None else changed.after.decode().splitlines()[1]) == after

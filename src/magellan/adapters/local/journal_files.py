@@ -17,7 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from magellan.adapters.durable_file import cannot_write, make_folder_durably, sync_folder, write_durably
+from magellan.adapters.durable_file import (
+    AGAIN,
+    cannot_write,
+    make_folder_durably,
+    sync_folder,
+    write_durably,
+)
 from magellan.adapters.local.plan_locks import PlanLockFiles
 from magellan.errors import AskOperator, FixInput
 from magellan.plan.actor import Actor
@@ -178,7 +184,8 @@ class _JournalFile:
             if durably:
                 os.fsync(self._descriptor)
         except OSError as error:
-            self._failure = cannot_write(self._path, error, kept=_KEPT)
+            again = next_commands(JournalState(self._records)) if self._records else ""
+            self._failure = cannot_write(self._path, error, kept=_KEPT, again=again or AGAIN)
             raise self._failure from error
         self._records += records
         self._seal = seal

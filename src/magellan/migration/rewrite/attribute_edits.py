@@ -160,11 +160,11 @@ def _module_named(
         module, length = binding.module, 1
         for part in chain.parts[1:]:
             is_said = f"{binding.said}.".startswith(".".join(chain.parts[: length + 1]) + ".")
-            if not (is_said and renames.before.knows(f"{module}.{part}")) and not contents.is_submodule(
-                module, part
-            ):
+            inner = f"{module}.{part}"
+            found = inner if is_said and renames.before.knows(inner) else contents.module_at(module, part)
+            if found is None:
                 break
-            module, length = f"{module}.{part}", length + 1
+            module, length = found, length + 1
         if length > 1 and renames.new_name(module) != module and (best is None or length > best[2]):
             best = (binding, module, length)
     return best

@@ -59,10 +59,9 @@ def _bound_by(
     if package is None:
         return
     for each in statement.names:
-        if each.name != "*" and contents.is_submodule(package, each.name):
-            yield Binding(
-                name=each.bound_as or each.name, module=f"{package}.{each.name}", said="", statement=statement
-            )
+        module = None if each.name == "*" else contents.module_at(package, each.name)
+        if module is not None:
+            yield Binding(name=each.bound_as or each.name, module=module, said="", statement=statement)
 
 
 def rebound_names(tree: ast.Module, source: Source, names: frozenset[str]) -> dict[str, list[ast.AST | None]]:

@@ -136,8 +136,10 @@ def _wanted(
     contents: ModuleContents,
 ) -> WantedName:
     written = _written(statement)
-    if each.name != "*" and contents.is_submodule(module, each.name):
-        new = renames.new_name(f"{module}.{each.name}")
+    named = None if each.name == "*" else contents.module_at(module, each.name)
+    # A module that a star gives on is asked for where it is given, as long as it stays.
+    if named is not None and (named == f"{module}.{each.name}" or renames.new_name(named) != named):
+        new = renames.new_name(named)
         parent, _, leaf = new.rpartition(".")
         if not parent:  # it has become a top-level module, which no `from` can name
             return WantedName(name=each, module="", leaf=new)

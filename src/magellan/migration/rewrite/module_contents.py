@@ -19,6 +19,7 @@ class _Names:
 
     bound: Mapping[str, str]  # name: the dotted name that it was imported by; "" for one of the module's own
     exported: frozenset[str] | None  # its `__all__`, where that can be read
+    stars: tuple[str, ...] = ()  # modules that it takes everything from
 
     def given_to_star(self, importer: str, own: str) -> Mapping[str, str]:
         """What `from own import *` binds in `importer`, but the importer's submodules under their own names."""
@@ -41,6 +42,22 @@ class ModuleContents:
     def is_submodule(self, package: str, name: str) -> bool:
         """Whether `from package import name` gives the module `package.name`, and nothing that the package defines."""
         return self._names.knows(f"{package}.{name}") and name not in self.bound_in(package)
+
+    def module_at(self, package: str, name: str) -> str | None:
+        """The module that `from package import name` gives: its submodule, or one of a package that it stars.
+
+        A package's loaded submodules are its attributes, and `from package import *` gives them on.
+        """
+        if self.is_submodule(package, name):
+            return f"{package}.{name}"
+        here = self._names_in(package)
+        if name in here.bound or name.startswith("_"):
+            return None
+        for star in here.stars:
+            exported = self._names_in(star).exported
+            if (exported is None or name in exported) and self.is_submodule(star, name):
+                return f"{star}.{name}"
+        return None
 
     def bound_in(self, dotted: str) -> Set[str]:
         """Names that the module binds to something else than its own submodule of that name."""
@@ -65,7 +82,19 @@ class ModuleContents:
         body = [] if found.tree is None else found.tree.body
         imported = self._imported_in(dotted, found.statements, self._names.package_of(path))
         own = dict.fromkeys(_bound_by(body), "")
-        return _Names(bound={**imported, **own}, exported=_exported_by(body, text.utf8))
+        return _Names(
+            bound={**imported, **own},
+            exported=_exported_by(body, text.utf8),
+            stars=tuple(self._starred(dotted, found.statements)),
+        )
+
+    def _starred(self, dotted: str, statements: Sequence[ImportStatement]) -> Iterator[str]:
+        package = self._names.package_of(self._names.file_of(dotted) or "")
+        for statement in statements:
+            if statement.is_from and any(each.name == "*" for each in statement.names):
+                module = absolute_name(statement, package)
+                if module is not None and module != dotted:
+                    yield module
 
     def _imported_in(
         self, dotted: str, statements: Sequence[ImportStatement], package: str | None

@@ -18,6 +18,12 @@ _PATH: Final = re.compile(
     rb"(?<![\w/.$%{}~@\x80-\xff-])(?:\.{1,2}/)*[\w\x80-\xff-][\w.\x80-\xff-]*(?:/[\w.\x80-\xff-]+)*"
 )
 
+_ELSEWHERE: Final = re.compile(
+    rb"(?<![\w/.$%{}~@:\x80-\xff-])(?:[~$%][\w{}]*|\$\([\w]+\))?(?:/[\w.\x80-\xff-]+)+"
+)
+"""A path that begins outside of the tree: "/opt/bot/run.py", "~/bot/run.py", "$HOME/bot/run.py", "%h/bot/run.py"."""
+_ELSEWHERE_NOTE: Final = "on another machine, perhaps: its end is the path of a file that moves"
+
 
 class Paths:
     """Finds paths of what moves."""
@@ -42,6 +48,29 @@ class Paths:
             reference = self._reference(said.decode(), found.start(), path, source, kind, bare=bare)
             if reference is not None:
                 yield reference
+        for found in _ELSEWHERE.finditer(utf8, span.start, span.end):
+            if found[0].rstrip(b".").rpartition(b"/")[2] in self._leaves:
+                yield from self._elsewhere(found[0].rstrip(b".").decode(), found.start(), source, kind)
+
+    def _elsewhere(self, said: str, start: int, source: Source, kind: ReferenceKind) -> Iterator[Reference]:
+        """The longest end of the path that is a file of the tree, or a folder of two parts and more, that moves."""
+        at = said.find("/")
+        while at >= 0:
+            tail = said[at + 1 :]
+            moved = self._moved(tail) if "/" in tail else self._renames.paths.get(tail)
+            if moved is not None:
+                begin = start + len(said[: at + 1].encode())
+                yield Reference(
+                    kind=kind,
+                    line=source.line_of(start),
+                    old=said,
+                    new=said[: at + 1] + moved,
+                    certain=False,
+                    edits=(Edit(span=Span(begin, begin + len(tail.encode())), text=moved.encode()),),
+                    note=_ELSEWHERE_NOTE,
+                )
+                return
+            at = said.find("/", at + 1)
 
     def _reference(
         self, said: str, start: int, path: str, source: Source, kind: ReferenceKind, *, bare: bool
