@@ -81,20 +81,17 @@ class Ground:
     host: Host
     truth: Host
     releases: tuple[Artifact, Artifact]
+    broken: Artifact  # ends at its start; it is in no store
     sources: DeploySources
     told: Told
     end_keeper: Callable[[], None]
     heal: Callable[[], None]  # everything runs that was told to run
 
 
-def bench_releases(bench: Bench) -> tuple[Artifact, Artifact]:
-    """Two releases, alike but for their version."""
+def _release(bench: Bench, version: str, behaviour: bytes) -> Artifact:
+    """Alike but for their version, and for what they do."""
     engine = {"engine/magellan/__init__.py": b"", "engine/magellan/__main__.py": _ENGINE.encode(), LOCK: b""}
-    first, second = (
-        bench.release(version=version, files={**engine, "strategy/strategy.py": b"well\n"})
-        for version in ("1.0.0", "1.1.0")
-    )
-    return first, second
+    return bench.release(version=version, files={**engine, "strategy/strategy.py": behaviour + b"\n"})
 
 
 def ground_of(
@@ -107,7 +104,7 @@ def ground_of(
     heal: Callable[[], None],
 ) -> Ground:
     """With both releases built."""
-    releases = bench_releases(bench)
+    releases = (_release(bench, "1.0.0", b"well"), _release(bench, "1.1.0", b"well"))
     store = release_store(workspace)
     for each in releases:
         store.put("moods", each.manifest.release_id, packed(each), at=now())
@@ -130,6 +127,7 @@ def ground_of(
         host=reached,
         truth=truth,
         releases=releases,
+        broken=_release(bench, "1.2.0", b"exits"),
         sources=sources,
         told=told,
         end_keeper=end_keeper,

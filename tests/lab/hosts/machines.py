@@ -119,14 +119,26 @@ class LabHost:
 
     def inside(self, *command: str, check: bool = True, given: bytes | None = None) -> str:
         """What a command printed that root ran on the host, whatever its network does."""
-        leader = self._leader(self._nspawn.pid) if self._nspawn else None
-        if leader is None:
+        entering = self._inside()
+        if entering is None:
             assert not check, f"{self.name} has no power"
             return ""
-        return run(
+        return run(*entering, *command, check=check, given=given)
+
+    def begin_inside(self, *command: str) -> subprocess.Popen[str]:
+        """The same, at work; what it prints can be read meanwhile."""
+        entering = self._inside()
+        assert entering is not None, f"{self.name} has no power"
+        return subprocess.Popen([*entering, *command], stdout=subprocess.PIPE, text=True)
+
+    def _inside(self) -> list[str] | None:
+        leader = self._leader(self._nspawn.pid) if self._nspawn else None
+        if leader is None:
+            return None
+        return [
             "nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root",
-            "--wd=/", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *command, check=check, given=given,
-        )  # fmt: skip
+            "--wd=/", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+        ]  # fmt: skip
 
     def _leader(self, nspawn: int) -> int | None:
         """The host's first process, as this machine numbers it."""

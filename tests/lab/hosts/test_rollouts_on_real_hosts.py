@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
 from lab.hosts.conftest import until
 from lab.hosts.fleet import HOST_FOLDER, Fleet, ended
-from lab.hosts.machines import LabHost
+from lab.hosts.machines import ENVIRONMENT, LabHost
 
 OLD_EVERYWHERE = [("old", ["old"])] * 3
 NEW_EVERYWHERE = [("well", ["well"])] * 3
@@ -166,6 +167,48 @@ def test_hosts_go_on_trading_what_they_trade_while_nobody_can_reach_them(fleet: 
     assert done.code == 1
     assert done.told.get("error", {}).get("code") == "try-again", done
     assert fleet.stand(hosts_of(fleet)) == OLD_EVERYWHERE
+
+
+# What a session's gate asks before each entry, asked by itself: prints when the answer changes, by the machine's clock.
+LEASE_PROBE = """
+import time
+from pathlib import Path
+from magellan.wiring.sessions import host_lease
+from magellan.workspace.workspace import Workspace
+lease, was = host_lease(Workspace.at(Path("/srv/magellan"))), None
+while True:
+    why = lease.lapsed()
+    if why != was:
+        print(time.monotonic(), why, flush=True)
+        was = why
+    time.sleep(0.05)
+"""
+
+
+def test_a_host_that_is_cut_off_enters_nothing_more_once_its_lease_is_over(fleet: Fleet) -> None:
+    first, *_ = hosts_of(fleet)
+    engines = first.root / HOST_FOLDER.lstrip("/") / "host" / "engines"
+    engine = f"{HOST_FOLDER}/host/engines/{next(engines.iterdir()).name}"
+    keeping = fleet.begin("lease", "keep", "--to", "test", "--for", "10")
+    renewed = engines.parent / "lease.json"
+    until(renewed.exists, "the first renewal", keeping)
+    probe = first.begin_inside("env", f"PYTHONPATH={engine}", f"{ENVIRONMENT}/bin/python", "-c", LEASE_PROBE)
+    assert probe.stdout is not None
+    try:
+        while probe.stdout.readline().split(maxsplit=1)[1:]:
+            pass  # until a renewal was seen: then nothing speaks against an entry
+        cut_s = time.monotonic()
+        first.cut()
+        lapsed_s, why = probe.stdout.readline().split(maxsplit=1)
+        assert 0.0 < float(lapsed_s) - cut_s <= 10.5, why  # the newest renewal came before the cut
+        first.heal()
+        assert not probe.stdout.readline().split(maxsplit=1)[1:], "the next renewal lets it enter again"
+    finally:
+        probe.kill()
+        probe.communicate()
+        keeping.terminate()
+        keeping.communicate(timeout=60)
+        assert fleet.run("lease", "end", "--to", "test").code == 0
 
 
 # Lines of the journal after which the controller is killed. MAGELLAN_LAB_KILLS=every tries each of them.
