@@ -15,6 +15,7 @@ from magellan.errors import FixInput
 from magellan.exchange.data_api.data_api import DataApi
 from magellan.exchange.market.instant import Instant
 from magellan.exchange.server import event_source
+from magellan.exchange.server.answers import catalogued
 from magellan.exchange.server.clock import ClockMode, ExchangeClock
 from magellan.exchange.server.control import PREFIX, Control
 from magellan.exchange.server.disturbed_market import DisturbedMarket
@@ -29,7 +30,7 @@ from magellan.exchange.server.market_streams import MarketStreams
 from magellan.exchange.server.options import ServerOptions
 from magellan.exchange.server.page import page_response
 from magellan.exchange.server.rate_limit import RateLimit
-from magellan.exchange.server.rest import Rest, catalogued
+from magellan.exchange.server.rest import Rest
 from magellan.exchange.server.timeline import Timeline
 from magellan.exchange.server.trade_events import TradeEvent, TradeEvents
 from magellan.exchange.server.trade_stream import TradeStream

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
@@ -17,7 +16,7 @@ from aiohttp import web
 from magellan.exchange.data_api.data_api import DataApi
 from magellan.exchange.data_api.entitlement import Entitlement
 from magellan.exchange.data_api.reply import Reply as DataReply
-from magellan.exchange.error_catalogue import refusal
+from magellan.exchange.server.answers import REASONS, catalogued, drifted, replace_refused, skewed, too_many
 from magellan.exchange.server.event_log import EventLog
 from magellan.exchange.server.faults import wire
 from magellan.exchange.server.faults.injector import FaultInjector, Occasion
@@ -65,31 +64,6 @@ _DATA_PREFIXES = (_STOCKS, "/v1beta1/", "/v1beta3/", "/v1/corporate-actions")
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _ORDER_PATH = "/v2/orders/"
 _POSITION_PATH = "/v2/positions/"
-
-# Why an order can be refused at submission: entries of the error catalogue, and the values that they need.
-REASONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "insufficient_buying_power": ("insufficient_buying_power", {"buying_power": "0", "cost_basis": "1"}),
-    "not_shortable": ("cannot_be_sold_short", {}),
-    "not_fractionable": ("not_fractionable", {}),
-    "inactive_asset": ("asset_not_active", {}),
-    "wash_trade": (
-        "wash_trade",
-        {
-            "existing_order_id": "00000000-0000-4000-8000-000000000000",
-            "reject_reason": "opposite side market/stop order exists",
-        },
-    ),
-    "pattern_day_trading": ("pattern_day_trading", {}),
-    "trading_suspended": ("suspended_by_user", {}),
-    "closing_only": ("closing_only", {"times": "6"}),
-    "hard_to_borrow": ("hard_to_borrow_day", {}),
-}
-
-
-def catalogued(entry: str, /, **values: str) -> Reply:
-    """An error answer from the catalogue."""
-    refused = refusal(entry, **values)
-    return Reply(status=refused.status, body=dict(refused.body))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +145,7 @@ class Rest:
             allowance = self._limit.spend(pair.key_id if pair else "", self._wall_ns())
             headers.update(allowance.headers)
             if allowance.exceeded:
-                return self._response(_too_many(is_data), headers, now_ns)
+                return self._response(too_many(is_data), headers, now_ns)
         try:
             body = orjson.loads(raw) if raw else None
         except orjson.JSONDecodeError:
@@ -257,7 +231,7 @@ class Rest:
             skew_s = self._skew_s(now_ns)
             told_ns += int(skew_s * SECOND_NS)
             if isinstance(body, dict) and "is_open" in body and "timestamp" in body:
-                body = {**body, "timestamp": _skewed(body["timestamp"], skew_s)}
+                body = {**body, "timestamp": skewed(body["timestamp"], skew_s)}
         return web.Response(
             status=reply.status,
             body=b"" if body is None else orjson.dumps(body),
@@ -305,7 +279,7 @@ class Rest:
                 )
             case RateLimited(reset_s=reset_s):
                 at_s = int(self._wall_ns() / SECOND_NS + reset_s)
-                limited = _too_many(call.is_data)
+                limited = too_many(call.is_data)
                 limit = str(ALPACA_PER_MINUTE)
                 names = {"Limit": limit, "Remaining": "0", "Reset": str(at_s)}
                 headers = {f"X-RateLimit-{name}": value for name, value in names.items()}
@@ -319,7 +293,7 @@ class Rest:
             case CancelRefused(state=state) if is_cancel:
                 return catalogued("not_cancelable", status=state)
             case ReplaceRefused(message=message) if call.method == "PATCH":
-                return _replace_refused(message)
+                return replace_refused(message)
             case StuckPendingCancel() if is_cancel:
                 self._interventions.stick_cancel(call.account_id, order_id)
             case FillBeatsCancel() if is_cancel:
@@ -391,8 +365,8 @@ class Rest:
                 self._settle()
                 await asyncio.sleep(0)  # lets what was released go out
             case SchemaDrift():
-                drifted = Reply(status=reply.status, body=_drifted(reply.body, terms, is_top=True))
-                return self._response(drifted, headers, now_ns)
+                body = drifted(reply.body, terms, is_top=True)
+                return self._response(Reply(status=reply.status, body=body), headers, now_ns)
         return response
 
     def _skew_s(self, now_ns: int) -> float:
@@ -421,33 +395,6 @@ def _venue_request(call: _Call) -> Request | None:
 
 def _as_reply(reply: DataReply) -> Reply:
     return Reply(status=reply.status, body=reply.body, headers=reply.headers)
-
-
-def _too_many(is_data: bool) -> Reply:
-    return catalogued("data_rate_limited" if is_data else "rate_limited")
-
-
-def _replace_refused(message: str) -> Reply:
-    if message == "order chain not fully replaced":
-        return catalogued("replace_chain")
-    return catalogued("replace_accepted", status="accepted")
-
-
-def _skewed(timestamp: str, skew_s: float) -> str:
-    return (datetime.fromisoformat(timestamp) + timedelta(seconds=skew_s)).isoformat()
-
-
-def _drifted(body: Any, terms: SchemaDrift, *, is_top: bool) -> Any:
-    if isinstance(body, list):
-        return [_drifted(each, terms, is_top=is_top) for each in body]
-    if not isinstance(body, dict):
-        return body
-    drifted = {
-        name: None if name in terms.null else _drifted(value, terms, is_top=False)
-        for name, value in body.items()
-        if name not in terms.remove
-    }
-    return {**drifted, **terms.add} if is_top else drifted
 
 
 def _text(value: Any) -> str:
