@@ -15,7 +15,7 @@ from magellan.regime.axes import Axis
 from magellan.regime.config import RegimeConfig
 from magellan.regime.generated_chain import generated_chain
 from magellan.regime.quality.scenario import scenario
-from magellan.regime.workbook.model_values import fields, regime_config
+from magellan.regime.workbook.model_values import WORKBOOK_VIEW, fields, regime_config
 from magellan.regime.workbook.reading import WorkbookValues, template_values
 from magellan.regime.workbook.schema import Field, Kind, Value
 from magellan.usecases.analyse_regime import run_model
@@ -54,10 +54,23 @@ BESIDE: dict[str, tuple[str, str, Value]] = {
 }
 
 # What shows on daily bars whose states drift.
-DAILY = ("allow_direct_reversals", "trend_above", "strong_above")
+DAILY = ("allow_direct_reversals", "trend_above", "strong_above", "TrendClass")
 
 USED = [(sheet.name, field) for sheet, table, field in fields() if field.reads and not table]
 TRIED = USED if os.environ.get("MAGELLAN_EVERY_SETTING") else USED[::7]
+
+COLUMNS = [(sheet.name, table, field) for sheet, table, field in fields() if field.reads and table]
+
+# Of most columns each row gets the value of the next. Not of these: markets would have two names, or none.
+EXCHANGED: dict[str, dict[Value, Value]] = {
+    "TrendClass": {
+        ("up",): ("down",),
+        ("down",): ("up",),
+        ("strong_up",): ("strong_down",),
+        ("strong_down",): ("strong_up",),
+    },
+    "Structure": {("ranging",): ("trending", "breaking"), ("trending", "breaking"): ("ranging",)},
+}
 
 
 def digest(name: str, bars: int) -> Callable[[RegimeConfig], str]:
@@ -105,6 +118,30 @@ def test_a_setting_that_is_used_changes_what_the_model_says(
     start = template_values() if beside is None else changed(template_values(), *beside)
     value = TELLING.get(field.name, another(field, start.settings[sheet][field.name]))
     assert said(regime_config(changed(start, sheet, field.name, value))) != said(regime_config(start))
+
+
+@pytest.mark.parametrize(("sheet", "table", "field"), COLUMNS, ids=lambda each: getattr(each, "name", each))
+def test_a_column_that_is_used_changes_what_the_model_says(
+    sheet: str,
+    table: str,
+    field: Field,
+    intraday: Callable[[RegimeConfig], str],
+    daily: Callable[[RegimeConfig], str],
+) -> None:
+    said = daily if field.name in DAILY else intraday
+    start = changed(template_values(), "MasterConfiguration", "view", WORKBOOK_VIEW)
+    rows = start.tables[sheet][table]
+    values = [row[field.name] for row in rows]
+    if exchanged := EXCHANGED.get(field.name):
+        moved = [exchanged.get(value, value) for value in values]
+    elif field.kind is Kind.BOOLEAN:
+        moved = [not values[0], *values[1:]]
+    else:
+        moved = [*values[1:], values[0]]
+    changed_rows = tuple({**row, field.name: value} for row, value in zip(rows, moved, strict=True))
+    tables = {**start.tables, sheet: {**start.tables[sheet], table: changed_rows}}
+    other = WorkbookValues(settings=start.settings, tables=tables)
+    assert said(regime_config(other)) != said(regime_config(start))
 
 
 def changed(values: WorkbookValues, sheet: str, name: str, value: Value) -> WorkbookValues:
