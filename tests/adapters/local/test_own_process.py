@@ -54,19 +54,19 @@ def test_work_that_others_wait_for_does_not_give_way() -> None:
 
 def test_what_the_work_refuses_is_refused_with_all_its_words() -> None:
     with pytest.raises(FixInput, match="no bars") as refused:
-        in_own_process(Work("refuses"), ignored)
+        in_own_process(Work("refuses"), ignored, gives_way=False)
     assert refused.value.next_step == "import some"
 
 
 def test_an_error_that_nobody_foresaw_brings_its_traceback() -> None:
     with pytest.raises(RuntimeError) as raised:
-        in_own_process(Work("breaks"), ignored)
+        in_own_process(Work("breaks"), ignored, gives_way=False)
     assert "ZeroDivisionError: of something" in raised.value.__notes__[0]
 
 
 def test_a_process_that_is_killed_is_told_and_not_waited_for() -> None:
     with pytest.raises(TryAgain, match="killed, or out of memory"):
-        in_own_process(Work("dies"), ignored)
+        in_own_process(Work("dies"), ignored, gives_way=False)
 
 
 def test_work_that_never_ends_is_stopped_as_soon_as_its_report_is_not_wanted() -> None:
@@ -75,4 +75,4 @@ def test_work_that_never_ends_is_stopped_as_soon_as_its_report_is_not_wanted() -
             raise Seen
 
     with pytest.raises(Seen):
-        in_own_process(Work("hangs"), stop)
+        in_own_process(Work("hangs"), stop, gives_way=False)
