@@ -176,7 +176,8 @@ from pathlib import Path
 from magellan.wiring.sessions import host_lease
 from magellan.workspace.workspace import Workspace
 lease, was = host_lease(Workspace.at(Path("/srv/magellan"))), None
-while True:
+until_s = time.monotonic() + 90
+while time.monotonic() < until_s:
     why = lease.lapsed()
     if why != was:
         print(time.monotonic(), why, flush=True)
@@ -204,8 +205,9 @@ def test_a_host_that_is_cut_off_enters_nothing_more_once_its_lease_is_over(fleet
         first.heal()
         assert not probe.stdout.readline().split(maxsplit=1)[1:], "the next renewal lets it enter again"
     finally:
-        probe.kill()
-        probe.communicate()
+        probe.kill()  # of what entered the host; the probe itself ends by its own clock, and holds the pipe until then
+        probe.wait()
+        probe.stdout.close()
         keeping.terminate()
         keeping.communicate(timeout=60)
         assert fleet.run("lease", "end", "--to", "test").code == 0
