@@ -17,10 +17,10 @@ requests were parsed by httptools and before jobs gave way at once:
     five times a second each             alone 1.1, 4.7, 0.7          and 1.6, 11.9, 0.9
                              an analysis runs  1.5, 10.0, 0.8         and 1.5, 24.8, 0.8
 
-Since then only the processor's time is known, since the machine had other work (a load of 13 to 15): of an answer 0.67 to
-1.00 once a second each, 0.37 to 0.50 five times a second each, 0.30 at once; of the client 0.30 to 0.41, 0.14 to 0.17 and
-0.06 to 0.09. At once 1,170 answers a second in spite of that load. 50 markets take 150 MiB, of which the libraries are 82
-and those that read bars 55.
+Since then only the processor's time is known, since the machine had other work (a load of 13 to 15): of an answer
+0.67 to 1.00 once a second each, 0.37 to 0.50 five times a second each, 0.30 at once; of the client 0.30 to 0.41, 0.14
+to 0.17 and 0.06 to 0.09. At once 1,170 answers a second in spite of that load. 50 markets take 150 MiB, of which the
+libraries are 82 and those that read bars 55.
 """
 
 from __future__ import annotations

@@ -3,12 +3,17 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from magellan.adapters.local.own_process import Report, in_own_process
 from magellan.errors import FixInput, TryAgain
+
+# Where a system knows no work that is idle, all work is the same, and only its niceness tells.
+POLICY_OF: Callable[[int], int] = getattr(os, "sched_getscheduler", lambda pid: 0)
+IDLE: int = getattr(os, "SCHED_IDLE", 0)
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class Work:
 
     name: str
 
-    def __call__(self, report: Report) -> tuple[int, int, bool]:
+    def __call__(self, report: Report) -> tuple[int, int, int]:
         report("begun", 1.0, 2.0)
         match self.name:
             case "refuses":
@@ -29,7 +34,7 @@ class Work:
             case "hangs":
                 while True:
                     time.sleep(1)
-        return os.getpid(), os.nice(0), os.sched_getscheduler(0) == os.SCHED_IDLE
+        return os.getpid(), os.nice(0), POLICY_OF(0)
 
 
 class Seen(Exception):
@@ -42,14 +47,14 @@ def ignored(phase: str, done: float, total: float | None) -> None:
 
 def test_work_is_done_elsewhere_gives_way_to_everybody_and_tells_how_far_it_is() -> None:
     told = []
-    pid, nice, only_when_idle = in_own_process(Work("works"), lambda *report: told.append(report))
-    assert pid != os.getpid() and nice > os.nice(0) and only_when_idle
+    pid, nice, policy = in_own_process(Work("works"), lambda *report: told.append(report))
+    assert pid != os.getpid() and nice > os.nice(0) and policy == IDLE
     assert ("begun", 1.0, 2.0) in told
 
 
 def test_work_that_others_wait_for_does_not_give_way() -> None:
-    _, nice, only_when_idle = in_own_process(Work("works"), ignored, gives_way=False)
-    assert nice == os.nice(0) and not only_when_idle
+    _, nice, policy = in_own_process(Work("works"), ignored, gives_way=False)
+    assert nice == os.nice(0) and policy == POLICY_OF(0)
 
 
 def test_what_the_work_refuses_is_refused_with_all_its_words() -> None:
