@@ -25,13 +25,13 @@ Labels = NDArray[np.int64]
 class RegimeColumns:
     """The columns of one symbol, over the bars that are kept. `RegimeModel` writes them."""
 
-    def __init__(self, symbol: str, config: RegimeConfig) -> None:
+    def __init__(self, symbol: str, config: RegimeConfig, rows: Rows) -> None:
         """Raises: FixInput for a view with holes or overlaps."""
         self.symbol = symbol
         self.config = config
         self.view = view_of(config)
         self._timeframe: Timeframe | None = None
-        rows = self._rows = Rows()
+        self._rows = rows
         self._price = {name: rows.column(name) for name in (*PRICE_COLUMNS, "volume")}
         self._opened = rows.column("start", dtype=np.int64)
         self._day = rows.column("session date", dtype=np.int32)

@@ -22,6 +22,7 @@ from magellan.regime.fit_terms import fit_terms
 from magellan.regime.option_chain import ChainColumns
 from magellan.regime.places import Places
 from magellan.regime.regime_columns import RegimeColumns
+from magellan.regime.rows import Rows
 from magellan.regime.rule_score import AXES
 from magellan.regime.step import TERMS, advance
 from magellan.trading.bar import Bars, Floats, instant
@@ -45,7 +46,9 @@ class RegimeModel(RegimeColumns):
 
         Raises: FixInput for a view with holes or overlaps; for keep_bars below what the config's windows need.
         """
-        super().__init__(symbol, config)
+        # Fifty markets are fifty such rooms: a quarter more than is kept, so that bars are seldom dropped.
+        self._most = None if keep_bars is None else keep_bars + keep_bars // 4
+        super().__init__(symbol, config, Rows() if self._most is None else Rows(self._most + 1))
         needed = bars_needed(config)
         if keep_bars is not None and keep_bars < needed:
             raise FixInput(
@@ -112,7 +115,7 @@ class RegimeModel(RegimeColumns):
                 self._measured["deflated"].line, begins, start, end, self.offset
             ):
                 self._take_in(first, last)
-        if self._keep is not None and end > 2 * self._keep:
+        if self._keep is not None and self._most is not None and end > self._most:
             self._rows.forget(end - self._keep)
 
     def _begin(self, timeframe: Timeframe, others: int) -> None:

@@ -59,9 +59,10 @@ class Column:
 class Rows:
     """Columns of the same bars, which grow together."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = _FIRST_ROOM) -> None:
+        """room: rows that there is room for before the columns have to move. What is not touched takes no memory."""
         self._columns: dict[str, Column] = {}
-        self.room = _FIRST_ROOM
+        self.room = room
         self.kept = 0
         self.offset = 0  # rows that were forgotten
         self.moves = 0  # how often the columns got new rooms
