@@ -14,7 +14,6 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, inspect, select, update
 from sqlalchemy.engine import CursorResult, Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import Insert, Update
 
 from magellan.adapters.ledger_schema import BOOKMARKS, ENTRIES, HEADS
@@ -328,10 +327,10 @@ class _Said:
     def __init__(self, statement: Insert | Update, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._words = str(compiled)
-        self._places = compiled.positiontup if isinstance(compiled, SQLCompiler) else None
+        self._places = compiled.positiontup  # None: it names its parameters
 
     def __call__(self, connection: Connection, rows: list[dict[str, Any]]) -> CursorResult[Any]:
-        if self._places is None:  # it names its parameters
+        if self._places is None:
             return connection.exec_driver_sql(self._words, rows if len(rows) > 1 else rows[0])
         given = [tuple([row[name] for name in self._places]) for row in rows]
         return connection.exec_driver_sql(self._words, given if len(given) > 1 else given[0])
