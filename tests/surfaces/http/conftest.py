@@ -58,7 +58,9 @@ class Server:
             given.setdefault("Content-Type", "application/json")
         request = urllib.request.Request(self.url + path, data=data, headers=given, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(
+                request, timeout=240
+            ) as answer:  # the first run of a version compiles
                 return Told(status=answer.status, headers=answer.headers, body=answer.read())
         except urllib.error.HTTPError as error:
             with error:
