@@ -7,7 +7,7 @@ from typing import Final
 
 from magellan.compiled import is_kept
 from magellan.regime.config import RegimeConfig
-from magellan.regime.hidden_markov import backward, forward
+from magellan.regime.hidden_markov import forward
 from magellan.regime.quality.scenario import scenario
 from magellan.regime.step import advance
 from magellan.usecases.analyse_regime import run_model
@@ -19,7 +19,7 @@ _BARS: Final = 2520
 
 def is_prepared() -> bool:
     """Whether a market can be read without compiling, which takes seconds, and 200 MiB until the process ends."""
-    return all(is_kept(each) for each in (forward, backward, advance))
+    return is_kept(forward) and is_kept(advance)  # a first fit, and every bar, call them
 
 
 @dataclass(frozen=True, slots=True)
