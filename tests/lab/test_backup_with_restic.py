@@ -152,7 +152,8 @@ def test_the_ledger_alone_is_put_over_the_newest_whole_backup(desk: Path, call: 
     assert [each["tags"] for each in told["backups"]] == [["workspace"], ["ledger"]]
     drill = json.loads(call("audit", "show", "changes", "--json")[1])[-1]
     assert (drill["action"], drill["result"]) == ("drill restore", "done")
-    assert {each.split()[0] for each in drill["evidence"]} == {"snapshot", "rto_s", "rpo_s", "entries_behind"}
+    told_of = {each.split()[0] for each in drill["evidence"]}
+    assert told_of == {"snapshot", "rto_s", "rpo_s", "ledger_rpo_s", "entries_behind"}
     assert call("restore", "--into", str(tmp_path / "back"))[0] == 0
     assert contents(tmp_path / "back")["prod/bear_trap/strategy.py"] == b"# a strategy\n"
 

@@ -155,8 +155,8 @@ def backup_sources(
     def written_at(account: str, number: int) -> datetime | None:
         opened = ledger(workspace, environment)
         try:
-            newer = opened.entries(account, after=number - 1)
-            return next((each.at for each in newer), None)
+            found = next(opened.entries(account, after=number - 1), None)
+            return None if found is None else found.at
         finally:
             opened.close()
 
