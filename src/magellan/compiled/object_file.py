@@ -20,6 +20,7 @@ def can_link(code: ObjectFile) -> bool:
     """Whether everything that the code calls is there; LLVM would end the process over a name that is missing."""
     from llvmlite import binding as llvm
 
+    _engine()  # LLVM knows the symbols of the process only once it has one
     return all(llvm.address_of_symbol(name) for name in code.needs)
 
 
