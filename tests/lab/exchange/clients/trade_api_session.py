@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import threading
+from datetime import UTC, datetime, timedelta
 
 import alpaca_trade_api as tradeapi
 from alpaca_trade_api.common import URL
@@ -49,7 +50,9 @@ for _ in range(50):
         break
 
 position = api.get_position("AAPL")
-bars = api.get_bars("AAPL", "1Min", limit=50)
+# Without a start it is midnight in New York, which may just have been.
+yesterday = datetime.now(UTC) - timedelta(days=1)
+bars = api.get_bars("AAPL", "1Min", start=yesterday.strftime("%Y-%m-%dT%H:%M:%SZ"), limit=50)
 api.close_all_positions()
 print(
     json.dumps(
