@@ -8,7 +8,6 @@ between the plan and the process is the product's own.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contracts.ssh_server import ssh_server
+from contracts.ssh_server import ssh_server, ssh_target
 from magellan.adapters.ssh.host import SshHost
 from magellan.deploy.host import Host
 from magellan.plan.actor import Actor
@@ -28,7 +27,6 @@ from magellan.wiring.hosts import kept_host, supervisor
 from magellan.wiring.records import change_log, plan_journals
 from magellan.wiring.releases import release_store, source_folders
 from magellan.workspace.host_settings import host_settings, host_settings_digest
-from magellan.workspace.target import SshTarget
 from magellan.workspace.workspace import Workspace, WorkspaceSettings
 from release.conftest import Bench
 
@@ -174,19 +172,7 @@ def ssh() -> Iterator[Ground]:
         root = Path(folder) / "ws"
         root.mkdir()
         (root / "magellan.toml").write_text(text)
-        target = SshTarget.model_validate(
-            {
-                "kind": "ssh",
-                "address": "127.0.0.1",
-                "port": door.port,
-                "key": str(door.key),
-                "known_hosts": str(door.known_hosts),
-                "folder": str(root),
-                "environment": sys.prefix,
-                "keeper": "supervisord",
-            }
-        )
         with supervised(root) as (workspace, here):
             keeper = supervisor(workspace)
-            there = SshHost(NAME, target, settings=host_settings_digest(text))
+            there = SshHost(NAME, ssh_target(door, root), settings=host_settings_digest(text))
             yield ground_of(workspace, there, here, bench, end_keeper=keeper.shut_down, heal=keeper.start_all)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncssh
+
+from magellan.workspace.target import SshTarget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +28,19 @@ class Door:
 
 
 class Served:
-    """The server's connections, to be cut by a test."""
+    """The server's connections, to be cut by a test, and its answers, to be kept back."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.connections: set[asyncssh.SSHServerConnection] = set()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.keeps_back = threading.Event()
+
+    def answer(self, whether: bool) -> None:
+        """Let answers through, or keep them back: `keeps_back` is set once there is one to keep."""
+        self.keeps_back.clear()
+        self.loop.call_soon_threadsafe(self.may_answer.set if whether else self.may_answer.clear)
 
     def cut(self) -> None:
         """Every connection is lost, from one instant to the next."""
@@ -40,7 +52,7 @@ class Served:
         asyncio.run_coroutine_threadsafe(abort(), self.loop).result(10)
 
 
-async def _answer(process: asyncssh.SSHServerProcess[bytes]) -> None:
+async def _answer(served: Served, process: asyncssh.SSHServerProcess[bytes]) -> None:
     assert process.command is not None
     running = await asyncio.create_subprocess_shell(
         process.command,
@@ -52,8 +64,8 @@ async def _answer(process: asyncssh.SSHServerProcess[bytes]) -> None:
     asked = asyncio.create_task(_carry(process.stdin, running.stdin))
     try:
         await asyncio.gather(
-            _carry(running.stdout, process.stdout, closes=False),
-            _carry(running.stderr, process.stderr, closes=False),
+            _carry(running.stdout, process.stdout, answers_of=served),
+            _carry(running.stderr, process.stderr, answers_of=served),
         )
         process.exit(await running.wait())
     finally:
@@ -62,15 +74,18 @@ async def _answer(process: asyncssh.SSHServerProcess[bytes]) -> None:
         await running.wait()
 
 
-async def _carry(source: Any, sink: Any, *, closes: bool = True) -> None:
-    """Until it ends, or the connection does."""
+async def _carry(source: Any, sink: Any, *, answers_of: Served | None = None) -> None:
+    """Until it ends, or the connection does. answers_of: who may keep them back; their sink stays open."""
     try:
         while content := await source.read(65_536):
+            if answers_of is not None and not answers_of.may_answer.is_set():
+                answers_of.keeps_back.set()
+                await answers_of.may_answer.wait()
             sink.write(content)
             await sink.drain()
     except (OSError, asyncssh.Error):
         return
-    if closes:
+    if answers_of is None:
         sink.close()
 
 
@@ -101,7 +116,7 @@ def ssh_server(folder: Path) -> Iterator[Door]:
             0,
             server_host_keys=[host_key],
             authorized_client_keys=str(allowed),
-            process_factory=_answer,
+            process_factory=partial(_answer, served),
             sftp_factory=True,
             encoding=None,
         )
@@ -126,3 +141,19 @@ def ssh_server(folder: Path) -> Iterator[Door]:
         served.loop.call_soon_threadsafe(served.loop.stop)
         thread.join(10)
         served.loop.close()
+
+
+def ssh_target(door: Door, root: Path, **of: object) -> SshTarget:
+    """The workspace at `root` as a target behind that door, whose instances supervisord keeps. of: what differs."""
+    terms: dict[str, object] = {
+        "kind": "ssh",
+        "address": "127.0.0.1",
+        "port": door.port,
+        "key": str(door.key),
+        "known_hosts": str(door.known_hosts),
+        "folder": str(root),
+        "environment": sys.prefix,
+        "keeper": "supervisord",
+        **of,
+    }
+    return SshTarget.model_validate(terms)

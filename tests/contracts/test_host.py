@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.ssh_server import Door, ssh_server
+from contracts.ssh_server import Door, ssh_server, ssh_target
 from magellan.adapters.local.release_inputs import ThisInstallation
 from magellan.adapters.ssh.host import SshHost
 from magellan.deploy.host import Host
@@ -24,7 +23,6 @@ from magellan.release.manifest import LOCK
 from magellan.wiring.hosts import host, host_folder, supervisor
 from magellan.wiring.sessions import host_lease
 from magellan.workspace.host_settings import host_settings, host_settings_digest
-from magellan.workspace.target import SshTarget
 from magellan.workspace.workspace import Workspace
 from release.conftest import Bench
 
@@ -44,6 +42,7 @@ report = {
     "engine_path": __file__, "broker_answered_at": None,
 }
 print("standing by in the stage", os.environ["ENVIRONMENT"])
+print("and now", end="", flush=True)
 (folder / "report.json").write_text(json.dumps(report))
 signal.sigwait({signal.SIGTERM})
 """
@@ -125,18 +124,7 @@ def kept(one_host: Kept) -> Iterator[Kept]:
 
 
 def ssh_host(door: Door, root: Path, *, settings: str = "", **of: object) -> SshHost:
-    terms: dict[str, object] = {
-        "kind": "ssh",
-        "address": "127.0.0.1",
-        "port": door.port,
-        "key": str(door.key),
-        "known_hosts": str(door.known_hosts),
-        "folder": str(root),
-        "environment": sys.prefix,
-        "keeper": "supervisord",
-        **of,
-    }
-    return SshHost("there", SshTarget.model_validate(terms), settings=settings)
+    return SshHost("there", ssh_target(door, root, **of), settings=settings)
 
 
 def test_a_lease_holds_while_it_is_renewed_and_is_gone_once_it_is_ended(kept: Kept) -> None:
@@ -231,6 +219,7 @@ def test_an_instance_stands_by_until_it_is_stopped_and_is_forgotten_then(kept: K
         found = await kept.looked(instance.key, lambda look: look.condition is Condition.READY)
         assert found.process is Process.RUNNING
         assert found.report is not None and found.report.release_id == artifact.release_id
+        found = await kept.looked(instance.key, lambda look: bool(look.last_words))
         assert found.last_words == ("standing by in the stage test",)
         await kept.host.start(instance)
         again = await kept.host.look(instance.key)
@@ -280,12 +269,13 @@ def test_a_lost_connection_says_try_again_and_the_next_call_makes_another(door: 
 
     async def ask() -> None:
         assert (await reached.armed(ACCOUNT)).epoch == 0
-        asked = asyncio.ensure_future(reached.facts(ThisInstallation().lock()))
-        await asyncio.sleep(0)
+        door.server.answer(False)
+        asked = asyncio.ensure_future(reached.armed(ACCOUNT))
+        assert await asyncio.to_thread(door.server.keeps_back.wait, WITHIN_S), "it was asked"
         await asyncio.to_thread(door.server.cut)
         with pytest.raises(TryAgain, match="connection to there was lost"):
             await asked
-            await reached.armed(ACCOUNT)
+        door.server.answer(True)
         assert (await reached.armed(ACCOUNT)).epoch == 0
         await reached.close()
 

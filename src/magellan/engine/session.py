@@ -56,9 +56,9 @@ _HISTORY_KEPT: Final = 366  # days
 class Session:
     """One strategy on one account, from `Started` until `Stop`.
 
-    recorded:   the account's ledger, oldest first. All that a session remembers is a fold of it.
+    recorded: the account's ledger, oldest first. All that a session remembers is a fold of it.
     bookmark: what `put_away` gave at an entry of this ledger; `recorded` is what follows that one. None: from the
-                first entry on.
+              first entry on.
     Raises: UnreadableRecord for a bookmark that does not hold what it should.
     """
 

@@ -56,6 +56,10 @@ class ProcessKeeper(Protocol):
         """How it is. Starts nothing."""
         ...
 
-    def last_words(self, key: str, log: Path) -> tuple[str, ...]:
-        """The newest lines that it printed, oldest first, LINES_KEPT at most. log: as in its terms."""
+    def last_words(self, key: str, log: Path, *, runs: bool) -> tuple[str, ...]:
+        """The newest lines that it printed, oldest first, LINES_KEPT at most.
+
+        log:  as in its terms.
+        runs: it is still at work, so a line without an end is half printed, and left out.
+        """
         ...

@@ -138,8 +138,8 @@ class ComposeKeeper:
             began_at=found.began_at,
         )
 
-    def last_words(self, key: str, log: Path) -> tuple[str, ...]:
-        """See the port. The engine keeps what a container prints."""
+    def last_words(self, key: str, log: Path, *, runs: bool) -> tuple[str, ...]:
+        """See the port. The engine keeps what a container prints, line by line."""
         found = self._engine.container(key)
         return () if found is None else self._engine.last_lines(found, LINES_KEPT)
 

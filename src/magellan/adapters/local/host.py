@@ -298,7 +298,10 @@ class LocalHost:
         if known and known[1] and known[0] == kept.pid and works and not kept.restarts:
             return known[1]
         words = await asyncio.to_thread(
-            self._keeper.last_words, key, self._files.instance_folder(key) / "log"
+            self._keeper.last_words,
+            key,
+            self._files.instance_folder(key) / "log",
+            runs=kept.process is Process.RUNNING,
         )
         self._printed[key] = (kept.pid, words)
         return words

@@ -112,14 +112,17 @@ class Supervisord:
         state, has_ended = told["statename"], told["stop"] > 0
         return Kept(process=_STATES[state], pid=told["pid"] or None, restarts=has_ended)
 
-    def last_words(self, key: str, log: Path) -> tuple[str, ...]:
+    def last_words(self, key: str, log: Path, *, runs: bool) -> tuple[str, ...]:
         """See the port."""
         try:
             with open(log, "rb") as file:
                 file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-                lines = file.read().decode(errors="replace").splitlines()
+                printed = file.read()
         except OSError:
             return ()
+        if runs:
+            printed = printed[: printed.rfind(b"\n") + 1]
+        lines = printed.decode(errors="replace").splitlines()
         return tuple(line for line in lines if line.strip())[-LINES_KEPT:]
 
     def is_up(self) -> bool:

@@ -62,8 +62,8 @@ class Systemd:
         )
         return Kept(process=Process.RUNNING, pid=pid, restarts=restarts)
 
-    def last_words(self, key: str, log: Path) -> tuple[str, ...]:
-        """See the port. They are in the journal."""
+    def last_words(self, key: str, log: Path, *, runs: bool) -> tuple[str, ...]:
+        """See the port. They are in the journal, whole."""
         command = ["journalctl", "-q", "-o", "cat", "-n", str(LINES_KEPT), "-u", unit_of(key)]
         done = _run(command)
         return tuple(line for line in done.stdout.splitlines() if line.strip())
