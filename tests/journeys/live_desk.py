@@ -25,6 +25,7 @@ import pytest
 from journeys.desk import Done, run
 
 SESSION_ON = "2026-01-20"
+OPENS_AT = "2026-01-20T14:30:00Z"
 SPEED = 10
 SYMBOLS = ("AMC", "GME")
 PATIENCE_S = 60.0
@@ -246,9 +247,10 @@ def exchange_process(folder: Path, *options: str) -> Generator[Exchange]:
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """One exchange for all tests; whoever breaks it, mends it."""
     folder = tmp_path_factory.mktemp("exchange")
-    with exchange_process(
-        folder, "--session", SESSION_ON, "--clock", "paced", "--speed", str(SPEED)
-    ) as running:
+    with exchange_process(folder, "--session", SESSION_ON, "--clock", "stepped") as running:
+        # It begins five minutes before the open, half a minute of ours in which nobody could trade.
+        running.control("clock/step", {"to": OPENS_AT})
+        running.control("clock", {"mode": "paced", "speed": SPEED})
         yield running
 
 
