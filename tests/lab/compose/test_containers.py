@@ -1,7 +1,6 @@
 """Instances as real containers, by the Docker engine in a network of its own.
 
-Needs root, dockerd and ip; nothing is fetched, and nothing of it is left. check-jsonschema, where it is on the PATH or
-named by MAGELLAN_CHECK_JSONSCHEMA, holds the compose file against the specification.
+Needs root, dockerd and ip; nothing is fetched, and nothing of it is left.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +30,6 @@ from magellan.errors import AskOperator
 from magellan.release.artifact import Artifact, packed
 from release.conftest import Bench
 
-CHECK_JSONSCHEMA = os.environ.get("MAGELLAN_CHECK_JSONSCHEMA") or shutil.which("check-jsonschema")
 ENGINE = (Path(__file__).parent / "tiny_engine.py").read_bytes()
 CANARY = "canary-of-the-env-file"
 UP_WITHIN_S = 120.0
@@ -263,16 +260,3 @@ def test_an_image_that_somebody_else_gave_the_releases_name_is_not_taken_for_it(
     container = desk.engine.container(instance.key)
     assert container is not None and container.image_id != other
     assert reached(lambda: desk.is_ready(instance))
-
-
-@pytest.mark.skipif(not CHECK_JSONSCHEMA, reason="check-jsonschema is neither on the PATH nor named")
-def test_the_compose_file_is_one_by_the_specifications_own_schema(desk: Desk) -> None:
-    instance = desk.installed("first")
-    desk.started(instance)
-    file = desk.files.folder / "compose" / instance.key / "compose.yaml"
-    command = [str(CHECK_JSONSCHEMA), "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    spoilt = file.with_name("spoilt.yaml")
-    spoilt.write_text(file.read_text().replace('"read_only": true,', '"read_onyl": true,', 1))
-    assert subprocess.run([*command, str(spoilt)], capture_output=True, check=False).returncode != 0

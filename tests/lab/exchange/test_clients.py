@@ -3,7 +3,9 @@
 import shutil
 from collections.abc import Callable
 
-from tests.lab.exchange.conftest import CLIENTS, node_with, python_with
+from tests.lab.exchange.conftest import CLIENTS
+
+from lab.own_environments import node_with, python_with
 
 
 def test_alpaca_trade_api_trades_and_hears_of_its_fill(exchange: dict[str, str], session: Callable) -> None:
