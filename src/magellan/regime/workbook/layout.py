@@ -12,7 +12,7 @@ from magellan.regime.workbook.located import (
     Located,
     Row,
     Setting,
-    cell_name,
+    column_letters,
 )
 from magellan.regime.workbook.schema import Sheet, Table
 from magellan.regime.workbook.sheets import SHEET_OF, SHEETS
@@ -42,7 +42,9 @@ def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
     table: FoundTable | None = None  # None while settings are read
     known = [(each, _names(each)) for each in sheet.tables]
     keys = {table.key for table in sheet.tables} | _NAME_HEADINGS
+    letters = [column_letters(column) for column in range(max(map(len, grid), default=0))]
     for at, cells in enumerate(grid):
+        number = str(at + 1)
         blanks = cells.count("")
         if blanks == len(cells):
             # A blank row ends settings and tables only where a title or a header follows, which both end them anyway:
@@ -58,7 +60,9 @@ def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
                 headings = texts
                 table = FoundTable(
                     name=header.name,
-                    headings={text: Located(text, cell_name(at, column)) for column, text in texts.items()},
+                    headings={
+                        text: Located(text, letters[column] + number) for column, text in texts.items()
+                    },
                 )
                 found.tables[header.name] = table
                 continue
@@ -66,18 +70,16 @@ def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
             headings, table = None, None
         if headings is None:
             first = next(column for column, value in enumerate(cells) if value != "")
-            found.outside.append(Located(str(cells[first]).strip(), cell_name(at, first)))
+            found.outside.append(Located(str(cells[first]).strip(), letters[first] + number))
             continue
         row: Row = {
-            heading: Located(cells[column], cell_name(at, column)) for column, heading in headings.items()
+            heading: Located(cells[column], letters[column] + number) for column, heading in headings.items()
         }
         if table is not None:
             table.rows.append(row)
         else:
             name = str(Located(cells[0], ""))
-            setting = Setting(
-                name=Located(name, cell_name(at, 0)), value=Located(cells[1], cell_name(at, 1)), beside=row
-            )
+            setting = Setting(Located(name, "A" + number), Located(cells[1], "B" + number), row)
             if name in found.settings:
                 found.repeated.append(setting)
             else:

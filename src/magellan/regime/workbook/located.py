@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 Grid = Sequence[Sequence[object]]
 """A sheet's cells, row by row from A1: text, numbers, booleans, times; "" where nothing stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A value, and where it stands."""
+class Located(NamedTuple):
+    """A value, and where it stands. A tuple, since a workbook has tens of thousands of them."""
 
     value: object
     cell: str  # "B4"; in TOML and JSON the key: "rules[3].Allowed"
@@ -41,14 +41,14 @@ class Located:
 
     def __str__(self) -> str:
         """The value, as people would write it."""
-        match self.value:
-            case str():
-                return self.value.strip()
-            case bool():
-                return "TRUE" if self.value else "FALSE"
-            case float():
-                return f"{self.value:g}" if abs(self.value) < 1e15 else repr(self.value)
-        return str(self.value).strip()
+        value = self.value
+        if isinstance(value, str):
+            return value.strip()
+        if isinstance(value, bool):
+            return "TRUE" if value else "FALSE"
+        if isinstance(value, float):
+            return f"{value:g}" if abs(value) < 1e15 else repr(value)
+        return str(value).strip()
 
 
 NOTHING = Located("", "")
@@ -57,8 +57,7 @@ Row = Mapping[str, Located]
 """{column: cell} of one row of a table, also of columns that nobody knows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """A row of parameter and value."""
 
     name: Located
@@ -121,12 +120,17 @@ class FoundWorkbook:
             yield from ((sheet.name, each) for each in (*sheet.settings.values(), *sheet.repeated))
 
 
-@lru_cache(maxsize=100_000)
 def cell_name(row: int, column: int) -> str:
     """A cell's name. row, column: counted from 0; (3, 1) is "B4"."""
+    return f"{column_letters(column)}{row + 1}"
+
+
+@lru_cache(maxsize=1_000)
+def column_letters(column: int) -> str:
+    """A column's name. column: counted from 0; 27 is "AB"."""
     letters = ""
     column += 1
     while column:
         column, rest = divmod(column - 1, 26)
         letters = chr(ord("A") + rest) + letters
-    return f"{letters}{row + 1}"
+    return letters

@@ -90,10 +90,11 @@ class _Reader:
 
     def _settings(self, sheet: Sheet, there: FoundSheet) -> dict[str, Value]:
         names = [each.name for each in sheet.parameters]
-        unknown = [setting for name, setting in there.settings.items() if name not in names]
-        for setting in unknown:
-            meant = _elsewhere(sheet, str(setting.name)) or self._meant(str(setting.name), names)
-            self._add("unknown-parameter", sheet.name, setting.name, "a parameter of this sheet", meant)
+        known, moved = frozenset(names), _elsewhere(sheet)
+        for name, setting in there.settings.items():
+            if name not in known:
+                meant = moved.get(name) or self._meant(name, names)
+                self._add("unknown-parameter", sheet.name, setting.name, "a parameter of this sheet", meant)
         for setting in there.repeated:
             self._add("repeated-parameter", sheet.name, setting.name, "each parameter once")
         values: dict[str, Value] = {}
@@ -185,14 +186,11 @@ class _Reader:
         )
 
 
-def _elsewhere(sheet: Sheet, name: str) -> str:
-    for moved in sheet.moved:
-        if moved.name == name:
-            return f"it is said in {moved.to}"
-    for withdrawn in sheet.withdrawn:
-        if withdrawn.name == name:
-            return f"remove it: {withdrawn.why}"
-    return ""
+def _elsewhere(sheet: Sheet) -> dict[str, str]:
+    """What to do about a parameter that was here once, by its name."""
+    return {each.name: f"remove it: {each.why}" for each in sheet.withdrawn} | {
+        each.name: f"it is said in {each.to}" for each in sheet.moved
+    }
 
 
 def _is_title(sheet: Sheet, text: Located) -> bool:
