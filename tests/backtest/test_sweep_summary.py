@@ -15,7 +15,7 @@ from magellan.backtest.run import replay_strategy, views_of
 from magellan.backtest.sweep import Sweep, sharpe
 from magellan.backtest.trades import trades_of
 from magellan.strategy.contract import Parameters, Strategy
-from magellan.strategy.trade_plan import EquityFraction, Target, TradePlan, entry_price, fixed
+from magellan.strategy.trade_plan import EquityFraction, Notional, Target, TradePlan, entry_price, fixed
 from magellan.trading.bar import instant
 from magellan.trading.corporate_action import Split
 from magellan.workspace.config import ExecutionTerms, Limits
@@ -76,6 +76,60 @@ def test_the_measures_of_a_set_are_those_of_its_backtest(seed, symbols, fast, wi
     assert found["drawdown_fraction_max"] == pytest.approx(drawdown, abs=1e-12)
     assert found["return_mean"] == pytest.approx(returns.mean(), abs=1e-12)
     assert found["return_std"] == pytest.approx(returns.std(ddof=1), abs=1e-12)
+
+
+class Chances(Parameters):
+    enters: float = 0.2
+    leaves: float = 0.2
+    usd: float = 5_000.0
+    shorts: bool = False
+
+
+class Drawn(Strategy):
+    """In and out at the market by lot: a plain run, of as many trades as a test wants."""
+
+    Parameters = Chances
+
+    def features(self, bars, p):
+        lots = np.random.default_rng(len(bars)).random((2, len(bars)))
+        return {"into": lots[0], "out": lots[1]}
+
+    def enter_long(self, f, p):
+        return f.into < p.enters
+
+    def exit_long(self, f, p):
+        return f.out < p.leaves
+
+    def enter_short(self, f, p):
+        return f.into > 0.9 if p.shorts else None
+
+    def plan(self, f, p):
+        return TradePlan(size=Notional(usd=p.usd))
+
+
+chances = st.builds(
+    Chances,
+    enters=st.sampled_from([0.0, 0.05, 0.3, 0.9]),
+    leaves=st.sampled_from([0.0, 0.05, 0.3, 0.9]),
+    usd=st.sampled_from([5_000.0, 5_000.0, 90_000.0]),
+    shorts=st.sampled_from([False, False, False, True]),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 9_999), st.lists(chances, min_size=2, max_size=8), st.sampled_from(["next-open", "close"])
+)
+def test_sets_that_are_carried_out_together_measure_as_each_does_alone(seed, sets, fill):
+    market = Market.of([small_market(seed, 400)])
+    terms = Terms(execution=ExecutionTerms(commission_bps=3, fill=fill))
+
+    def swept(some):
+        return Sweep(Drawn(), market, terms, views=views_of(market)).summaries(some)
+
+    together = swept([sets[0], *sets, *sets])
+    alone = np.concatenate([swept([each]) for each in sets])
+    assert together[1:].tobytes() == alone.tobytes() * 2
 
 
 def test_a_set_that_never_trades_has_no_sharpe_ratio():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ _FIRST_ROOM = 4096
 _ROWS_PER_FILL = 16  # rarely will more fills than one in so many bars come about
 _WORDS_KEPT = 64  # as many masks as a sweep keeps of each kind
 # Masks of `SymbolDecisions`, and whether they begin to hold only behind the warm-up.
-_DECLARED: Final = (
+DECLARED: Final = (
     ("enter_long", True),
     ("enter_short", True),
     ("exit_long", False),
@@ -85,6 +86,8 @@ class Run:
     """One replay under way: the arrays that the compiled kernel works on.
 
     A run can be started again with other decisions on the same market: what does not change is kept.
+
+    changing, at_first: words of memory that hold all of the state but fills and decisions, now and at the beginning.
     """
 
     def __init__(
@@ -124,12 +127,8 @@ class Run:
         if days:
             self._know_sessions()
         self.actions = _action_arrays(market, actions)
-        self.state = _first_state(market, terms, self.actions)
-        state = self.state
-        changing = [
-            _bytes_of(each) for each in (state.account, state.positions, state.entries, state.blocked)
-        ]
-        self._begin = [(each, each.copy()) for each in changing]
+        self.state, self.changing = _first_state(market, terms, self.actions)
+        self.at_first = self.changing.copy()
         self._rules = rules_array(
             terms.execution,
             terms.account,
@@ -146,8 +145,7 @@ class Run:
 
     def restart(self, decisions: Sequence[SymbolDecisions]) -> None:
         """Go back to the beginning, with other decisions."""
-        for now, at_first in self._begin:
-            now[:] = at_first
+        self.changing[:] = self.at_first
         self.wakes = 0
         self.own_reasons = []
         known = self._taken_up
@@ -158,6 +156,17 @@ class Run:
         if len(self.arrays.day) == 0 and _needs_days(decisions, self.terms):
             self._know_sessions()
         self._take_up(decisions)
+
+    def masks_of(self, decisions: Sequence[SymbolDecisions]) -> tuple[PackedMask, ...] | None:
+        """The masks of decisions that differ from this run's by masks alone, in the order of `DECLARED`; else None."""
+        known = self._taken_up
+        if known is None or not _same_but_for_masks(decisions, known):
+            return None
+        return tuple([self._packed(decisions, name, late) for name, late in DECLARED])
+
+    def _packed(self, decisions: Sequence[SymbolDecisions], name: str, late: bool) -> PackedMask:
+        masks = [getattr(decided, name) for decided in decisions]
+        return self._words.of(masks, self.terms.warmup_bars if late else 0)
 
     def _know_sessions(self) -> None:
         self.arrays = self.arrays._replace(
@@ -183,12 +192,11 @@ class Run:
         """Let the run read other masks: of neighbours in a grid all but one are the same arrays."""
         self._taken_up = None  # until all of it is there
         both = list(zip(before, after, strict=True))
-        for name, late in _DECLARED:
+        for name, late in DECLARED:
             if any(getattr(old, name) is not getattr(new, name) for old, new in both):
-                masks = [getattr(decided, name) for decided in after]
-                words = self._words.of(masks, self.terms.warmup_bars if late else 0)
-                self.masks = self.masks._replace(**{name: words})
-                self.located[name] = words.ctypes.data if words.size else 0
+                mask = self._packed(after, name, late)
+                self.masks = self.masks._replace(**{name: mask.words})
+                self.located[name] = mask.address
         self._taken_up = after
 
     def carry_on(self, on_wake: OnWake | None = None) -> Replayed:
@@ -288,13 +296,26 @@ class Run:
         return f"{at:%Y-%m-%d}" if self.market.timeframe.is_daily else f"{at:%Y-%m-%dT%H:%MZ}"
 
 
-def _first_state(market: Market, terms: Terms, actions: r.ActionArrays) -> r.RunState:
+def _first_state(
+    market: Market, terms: Terms, actions: r.ActionArrays
+) -> tuple[r.RunState, NDArray[np.int64]]:
+    """A state before the first bar, and the words behind all of it but fills and decisions."""
     symbols = len(market.symbols)
-    account = np.zeros(1, dtype=r.account_t)
+    layouts = (
+        (r.account_t, (1,)),
+        (r.position_t, (symbols,)),
+        (r.entry_t, (symbols, r.ENTRY_SLOTS)),
+        (np.dtype(np.int64), (len(r.BLOCKED),)),
+    )
+    ends = np.cumsum([math.prod(shape) * layout.itemsize // 8 for layout, shape in layouts])
+    words = np.zeros(ends[-1], dtype=np.int64)
+    account, positions, entries, blocked = (
+        part.view(layout).reshape(shape)
+        for part, (layout, shape) in zip(np.split(words, ends[:-1]), layouts, strict=True)
+    )
     account["cash"] = terms.account.cash_usd
     account["day"] = -(2**31)
     account["day_equity"] = terms.account.cash_usd
-    positions = np.zeros(symbols, dtype=r.position_t)
     for name in ("entry_price", "stop", "trail", "risk"):
         positions[name] = np.nan
     positions["closed_row"] = -1
@@ -306,14 +327,8 @@ def _first_state(market: Market, terms: Terms, actions: r.ActionArrays) -> r.Run
     positions["next"] = market.offsets[:-1]
     # Room that is not used costs nothing: memory of zeros is only there once it is written to.
     room = max(_FIRST_ROOM, 64 * symbols, len(market) // _ROWS_PER_FILL)
-    return r.RunState(
-        account,
-        positions,
-        np.zeros((symbols, r.ENTRY_SLOTS), dtype=r.entry_t),
-        np.zeros(room, dtype=r.fill_t),
-        np.zeros(room, dtype=r.decision_t),
-        np.zeros(len(r.BLOCKED), dtype=np.int64),
-    )
+    fills, decisions = np.zeros(room, dtype=r.fill_t), np.zeros(room, dtype=r.decision_t)
+    return r.RunState(account, positions, entries, fills, decisions, blocked), words
 
 
 def _needs_days(decisions: Sequence[SymbolDecisions], terms: Terms) -> bool:
@@ -350,9 +365,11 @@ def _same_but_for_masks(some: Sequence[SymbolDecisions], others: Sequence[Symbol
     )
 
 
-def _bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """The same memory. Records of many fields are copied field by field, bytes all at once."""
-    return array.reshape(-1).view(np.uint8)
+class PackedMask(NamedTuple):
+    """The masks of all symbols behind each other, a bit per row."""
+
+    words: NDArray[np.uint64]
+    address: int  # of the words, which nobody else keeps alive; 0: nowhere true
 
 
 class _Words:
@@ -360,9 +377,9 @@ class _Words:
 
     def __init__(self, offsets: NDArray[np.int64]) -> None:
         self._offsets = offsets
-        self._known: dict[tuple[int, ...], tuple[list[Mask | None], NDArray[np.uint64]]] = {}
+        self._known: dict[tuple[int, ...], tuple[list[Mask | None], PackedMask]] = {}
 
-    def of(self, masks: list[Mask | None], late: int = 0) -> NDArray[np.uint64]:
+    def of(self, masks: list[Mask | None], late: int = 0) -> PackedMask:
         """The masks of all symbols behind each other, nowhere true before row `late`; see `packed`."""
         key = (late, *map(id, masks))  # no other array takes a mask's place in memory while we keep it
         known = self._known.get(key)
@@ -370,7 +387,9 @@ class _Words:
             if len(self._known) >= _WORDS_KEPT:
                 self._known.clear()
             given = masks if late == 0 else [None if mask is None else _after(mask, late) for mask in masks]
-            known = self._known[key] = (masks, packed(given, self._offsets))
+            words = packed(given, self._offsets)
+            address = int(words.ctypes.data) if words.size else 0
+            known = self._known[key] = (masks, PackedMask(words, address))
         return known[1]
 
 
@@ -382,8 +401,8 @@ def _mask_words(
     scheduled: NDArray[np.uint64],
 ) -> r.MaskWords:
     declared = {
-        name: known.of([getattr(decided, name) for decided in decisions], warmup_bars if late else 0)
-        for name, late in _DECLARED
+        name: known.of([getattr(decided, name) for decided in decisions], warmup_bars if late else 0).words
+        for name, late in DECLARED
     }
     return r.MaskWords(**declared, session_exit=session_exit, scheduled=scheduled)
 

@@ -60,20 +60,22 @@ def book(
     a = account_of(x, 0)
     p = position_of(x, s)
     c = cost_of(x, s)
+    point_value = c.point_value
     fee = 0.0
     if reason != r.CASH_IN_LIEU:
         fee = commission(
-            units, price, c.commission_per_unit, c.commission_rate, c.commission_min, c.point_value
+            units, price, c.commission_per_unit, c.commission_rate, c.commission_min, point_value
         )
-    amount = -(units * price * c.point_value + fee)
-    a.cash += amount
+    amount = -(units * price * point_value + fee)
+    cash = a.cash + amount
+    a.cash = cash
     a.day_pnl -= fee
-    if p.taken_row != row:
-        p.taken_row = row
-        p.taken = 0.0
-    if reason != r.CASH_IN_LIEU:
-        p.taken += abs(units)
-    f = fill_at(x, a.fills)
+    taken = p.taken if p.taken_row == row else 0.0
+    p.taken_row = row
+    p.taken = taken if reason == r.CASH_IN_LIEU else taken + abs(units)
+    at = a.fills
+    a.fills = at + 1
+    f = fill_at(x, at)
     f.row = row
     f.symbol = s
     f.trade = p.trade
@@ -82,10 +84,9 @@ def book(
     f.units = units
     f.price = price
     f.commission = fee
-    f.slippage = abs(price - unslipped) * abs(units) * c.point_value
+    f.slippage = abs(price - unslipped) * abs(units) * point_value
     f.amount = amount
-    f.cash_after = a.cash
-    a.fills += 1
+    f.cash_after = cash
 
 
 @kernel_part

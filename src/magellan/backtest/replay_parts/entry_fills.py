@@ -126,8 +126,11 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     plan = plan_at(x, e.plan)
     c = cost_of(x, s)
     side = e.side
+    step = c.quantity_step
+    held = p.units
+    left = e.units
     room = volume_left(x, s, row)
-    if math.isnan(e.units):
+    if math.isnan(left):
         at = entry_paid(x, s, slot, row, 0.0, price, slips)
         stop = np.nan
         lv = level_number(x, e.plan * r.LEVELS + r.LEVEL_STOP)
@@ -138,32 +141,32 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
             count_blocked(x, r.NO_RISK)
             e.kind = r.NONE
             return
-        e.units = whole_steps(units, c.quantity_step)
-    paid = entry_paid(x, s, slot, row, min(e.units, room), price, slips)
+        left = whole_steps(units, step)
+    paid = entry_paid(x, s, slot, row, min(left, room), price, slips)
     # Money reduces the order for good; volume leaves the rest of it working.
-    e.units = whole_steps(min(e.units, affordable(x, s, side, paid)), c.quantity_step)
-    if e.units < EPSILON:
-        if p.units * side <= 0.0:
+    left = whole_steps(min(left, affordable(x, s, side, paid)), step)
+    e.units = left
+    if left < EPSILON:
+        if held * side <= 0.0:
             count_blocked(x, r.NO_UNITS)
         e.kind = r.NONE
         return
-    if e.tif == r.FOK and room < e.units - EPSILON:
+    if e.tif == r.FOK and room < left - EPSILON:
         count_blocked(x, r.EXPIRED)
         e.kind = r.NONE
         return
-    units = min(e.units, room)
+    units = min(left, room)
     if units <= 0.0:
         return
     paid = entry_paid(x, s, slot, row, units, price, slips)
     start_day(x, row)
-    if p.units == 0.0:
+    if held == 0.0:
         if rules_of(x, 0).count_trades_at_exit == 0:
             a.day_trades += 1
         a.open_positions += 1
         p.trade = a.trades
         a.trades += 1
         p.entered = 0.0
-        p.entry_price = 0.0
         p.plan = e.plan
         p.signal_row = e.signal_row
         p.entry_row = row
@@ -176,16 +179,18 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
         p.mark = row
         p.financed_day = np.int64(i4(x.day, row)) if x.days else 0
     book(x, s, row, side * units, paid, price, r.ENTRY, mode == r.AT_CLOSE)
-    if p.units == 0.0:
+    if held == 0.0:
         p.entry_price = paid  # to the last bit: a target or stop at the entry price must tie with it
     else:
-        p.entry_price = (p.entry_price * abs(p.units) + paid * units) / (abs(p.units) + units)
-    p.units += side * units
-    p.entered += units
-    if p.entered == units:
+        p.entry_price = (p.entry_price * abs(held) + paid * units) / (abs(held) + units)
+    p.units = held + side * units
+    entered = p.entered + units
+    p.entered = entered
+    if entered == units:
         protect(x, s, row, side)
-    e.units -= units
-    if e.units < EPSILON:
+    left -= units
+    e.units = left
+    if left < EPSILON:
         e.kind = r.NONE
     # Entry orders of one symbol cancel each other: the first to fill is the trade.
     for other in range(r.ENTRY_SLOTS):

@@ -119,17 +119,19 @@ def leave(
     """Close `wanted` (> 0) units of the position, as far as volume allows. Returns the units closed."""
     a = account_of(x, 0)
     p = position_of(x, s)
-    units = min(min(wanted, abs(p.units)), volume_left(x, s, row))
+    held = p.units
+    units = min(min(wanted, abs(held)), volume_left(x, s, row))
     if units <= 0.0:
         return 0.0
     start_day(x, row)
-    side = -1.0 if p.units > 0.0 else 1.0
+    side = -1.0 if held > 0.0 else 1.0
     paid = worse(x, s, row, side, units, price) if slips else price
     a.day_pnl += -side * (paid - p.entry_price) * units * cost_of(x, s).point_value
     book(x, s, row, side * units, paid, price, reason, at_close)
     withdraw_rest(x, s)
-    p.units += side * units
-    if abs(p.units) < EPSILON:
+    held += side * units
+    p.units = held
+    if abs(held) < EPSILON:
         p.units = 0.0
         p.entry_price = np.nan
         p.stop = np.nan

@@ -1,0 +1,319 @@
+"""Sweep kernel: what a parameter set did, measured without leaving compiled code.
+
+Sets that differ by their masks alone are carried out one after another in a single call: threads then never wait for
+each other's interpreter, and a run's fills are measured while the processor still has them at hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from magellan.backtest import records as r
+from magellan.backtest.replay_parts.plain_run import is_plain, replay_plain
+from magellan.backtest.run_memory import account_of, f8, fill_at, i8
+from magellan.compiled import kernel, kernel_part
+
+summary_t: Final = np.dtype(
+    [
+        ("equity_end_usd", "f8"),
+        ("return_fraction", "f8"),
+        ("trades", "i8"),  # those still open at the end included
+        ("wins", "i8"),  # trades whose profit after costs is above zero
+        ("profit_usd", "f8"),  # sum over winning trades
+        ("loss_usd", "f8"),  # sum over losing trades, <= 0
+        ("drawdown_fraction_max", "f8"),  # at bar closes
+        ("return_mean", "f8"),  # of bar returns
+        ("return_std", "f8"),  # of bar returns, sample (n - 1)
+        ("bars_in_market", "i8"),  # instants at whose close a position was held
+    ]
+)
+
+measuring_t: Final = np.dtype(
+    [
+        ("row", "i8"),  # the first bar that is not measured yet
+        ("split", "i8"),
+        ("units", "f8"),
+        ("money", "f8"),
+        ("equity", "f8"),
+        ("peak", "f8"),
+        ("deepest", "f8"),  # equity below this is a deeper drawdown
+        ("drawdown", "f8"),
+        ("total", "f8"),  # of bar returns
+        ("squares", "f8"),
+        ("in_market", "i8"),
+        ("trade", "i8"),  # the newest, whose profit is not known before the next one begins
+        ("pnl", "f8"),
+        ("wins", "i8"),
+        ("profit", "f8"),
+        ("loss", "f8"),
+    ]
+)
+
+FILLS_AT_HAND: Any = np.int64(80)  # some 7 KB: they stay in the processor's nearest memory
+NO_TRADE: Any = np.int64(-1)
+
+
+@kernel
+def measure_one(run: Any, cash: float, point_value: float, measuring: Any, into: Any) -> None:
+    """Measures of a run on one symbol, in one pass over the bars during which a position was held.
+
+    measuring: room to work in, shape (1,) of `measuring_t`.
+    """
+    x = run[0]
+    m = measuring[0]
+    begin_measures(m, cash)
+    measure_on(x, m, point_value, x.rows)
+    finish_measures(m, into[0], cash, x.rows - 1)
+
+
+@kernel
+def is_plain_run(run: Any) -> bool:
+    """Whether `replay_each` can carry out sets of this run."""
+    return is_plain(run[0])
+
+
+@kernel
+def replay_each(
+    run: Any,
+    changing: Any,
+    at_first: Any,
+    masks: Any,
+    cash: float,
+    point_value: float,
+    measuring: Any,
+    into: Any,
+) -> int:
+    """Replay and measure one set after the other on one symbol; all of them are done that are plain runs.
+
+    run:   addresses that this call may change.
+    masks: addresses of each set's masks, in the order of `replay.DECLARED`; shape (sets, 6).
+    into:  their measures, shape (sets,) of `summary_t`.
+    Returns how many sets were done: all, or those before the first whose run is not plain.
+    """
+    x = run[0]
+    m = measuring[0]
+    x.fill_room = min(x.fill_room, FILLS_AT_HAND)
+    for at in range(len(masks)):
+        x.enter_long = masks[at, 0]
+        x.enter_short = masks[at, 1]
+        x.exit_long = masks[at, 2]
+        x.exit_short = masks[at, 3]
+        x.wake = masks[at, 4]
+        x.breaks = masks[at, 5]
+        if x.keeps_decisions != 0 or not is_plain(x):
+            return at
+        for word in range(len(changing)):
+            changing[word] = at_first[word]
+        begin_measures(m, cash)
+        while replay_plain(x) == r.GROW:
+            # It asks for room: what the fills so far came to is taken down, and theirs is free again.
+            measure_on(x, m, point_value, 0)
+            account_of(x, 0).fills = 0
+        measure_on(x, m, point_value, x.rows)
+        finish_measures(m, into[at], cash, x.rows - 1)
+    return len(masks)
+
+
+@kernel_part
+def begin_measures(m: Any, cash: float) -> None:
+    """Stand before the first bar."""
+    m.row = 0
+    m.split = 0
+    m.units = 0.0
+    m.money = cash
+    m.equity = cash
+    m.peak = cash
+    m.deepest = cash
+    m.drawdown = 0.0
+    m.total = 0.0
+    m.squares = 0.0
+    m.in_market = 0
+    m.trade = NO_TRADE
+    m.pnl = 0.0
+    m.wins = 0
+    m.profit = 0.0
+    m.loss = 0.0
+
+
+@kernel_part
+def measure_on(x: Any, m: Any, point_value: float, last: int) -> None:
+    """Measure the bars up to the newest fill's, and a position that is held then up to row `last`."""
+    count = account_of(x, 0).fills
+    splits = i8(x.action_offsets, 1)
+    n = x.rows
+    row = m.row
+    split = m.split
+    units = m.units
+    money = m.money
+    equity = m.equity
+    peak = m.peak
+    deepest = m.deepest
+    drawdown = m.drawdown
+    total = m.total
+    squares = m.squares
+    in_market = m.in_market
+    close = x.close
+    at = 0
+    while at < count or (units != 0.0 and row < last):
+        if units == 0.0:
+            row = fill_at(x, at).row
+        while split < splits and i8(x.action_rows, split) <= row:
+            units *= f8(x.share_factors, split)
+            split += 1
+        while at < count and fill_at(x, at).row == row:
+            fill = fill_at(x, at)
+            units += fill.units
+            money += fill.amount
+            if fill.trade != m.trade:
+                finish_trade(m)
+                m.trade = fill.trade
+            m.pnl += fill.amount
+            at += 1
+        # Up to the next fill or split nothing changes but the price.
+        end: Any = n
+        if at < count:
+            end = fill_at(x, at).row
+        elif last == 0:
+            end = row + 1
+        if split < splits:
+            end = min(end, i8(x.action_rows, split))
+        if abs(units) < 1e-9:
+            units = 0.0
+            end = min(end, row + 1)
+        else:
+            in_market += end - row
+        worth = units * point_value
+        for i in range(row, end):
+            now = money + worth * f8(close, i)
+            change = now / equity - 1.0
+            total += change
+            squares += change * change
+            equity = now
+            # Divided only where it is deeper than ever: a division a bar would be most of the work.
+            if now > peak:
+                peak = now
+                deepest = peak * (1.0 - drawdown)
+            elif now < deepest:
+                drawdown = 1.0 - now / peak
+                deepest = now
+        row = end
+    if last == n and units != 0.0:
+        m.pnl += units * point_value * f8(x.close, n - 1)
+    m.row = row
+    m.split = split
+    m.units = units
+    m.money = money
+    m.equity = equity
+    m.peak = peak
+    m.deepest = deepest
+    m.drawdown = drawdown
+    m.total = total
+    m.squares = squares
+    m.in_market = in_market
+
+
+@kernel_part
+def finish_trade(m: Any) -> None:
+    """Count the newest trade, now that all of its fills are known. One symbol's trades follow each other."""
+    if m.trade != NO_TRADE:
+        if m.pnl > 0.0:
+            m.wins += 1
+            m.profit += m.pnl
+        else:
+            m.loss += m.pnl
+    m.pnl = 0.0
+
+
+@kernel_part
+def finish_measures(m: Any, out: Any, cash: float, returns: int) -> None:
+    """Write down what the whole run came to."""
+    finish_trade(m)
+    out.trades = m.trade + 1
+    out.wins = m.wins
+    out.profit_usd = m.profit
+    out.loss_usd = m.loss
+    finish_equity(out, cash, m.equity, m.total, m.squares, returns, m.drawdown, m.in_market)
+
+
+@kernel
+def measure_many(
+    equity: Any,
+    gross: Any,
+    fills: Any,
+    positions: Any,
+    close: Any,
+    offsets: Any,
+    point_values: Any,
+    trade_pnl: Any,
+    into: Any,
+) -> None:
+    """Measures of a run on several symbols, from its equity at every instant."""
+    out = into[0]
+    trade_pnl[:] = 0.0
+    for at in range(len(fills)):
+        trade_pnl[fills[at].trade] += fills[at].amount
+    for s in range(len(positions)):
+        if positions[s].units != 0.0:
+            worth = positions[s].units * close[offsets[s + 1] - 1] * point_values[s]
+            trade_pnl[positions[s].trade] += worth
+    peak = equity[0]
+    drawdown = 0.0
+    total = 0.0
+    squares = 0.0
+    in_market = 0
+    for i in range(len(equity)):
+        if gross[i] != 0.0:
+            in_market += 1
+        if i > 0:
+            change = equity[i] / equity[i - 1] - 1.0
+            total += change
+            squares += change * change
+        peak = max(peak, equity[i])
+        drawdown = max(drawdown, 1.0 - equity[i] / peak)
+    finish_equity(
+        out,
+        equity[0],
+        equity[len(equity) - 1],
+        total,
+        squares,
+        len(equity) - 1,
+        drawdown,
+        in_market,
+    )
+    wins = 0
+    profit = 0.0
+    loss = 0.0
+    for pnl in trade_pnl:
+        if pnl > 0.0:
+            wins += 1
+            profit += pnl
+        else:
+            loss += pnl
+    out.trades = len(trade_pnl)
+    out.wins = wins
+    out.profit_usd = profit
+    out.loss_usd = loss
+
+
+@kernel_part
+def finish_equity(
+    out: Any,
+    cash: float,
+    equity: float,
+    total: float,
+    squares: float,
+    returns: int,
+    drawdown: float,
+    in_market: int,
+) -> None:
+    """Write down what the equity of a run came to; `total` and `squares` are of its bar returns."""
+    out.equity_end_usd = equity
+    out.return_fraction = equity / cash - 1.0
+    out.drawdown_fraction_max = drawdown
+    out.bars_in_market = in_market
+    out.return_mean = total / returns if returns > 0 else np.nan
+    out.return_std = np.nan
+    if returns > 1:
+        out.return_std = np.sqrt(max(0.0, squares - total * total / returns) / (returns - 1))
