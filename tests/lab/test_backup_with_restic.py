@@ -133,7 +133,7 @@ def test_a_session_that_writes_meanwhile_is_backed_up_as_of_one_instant(desk: Pa
     wrote.wait()
     try:
         assert call("backup", "create")[0] == 0
-        code, out, err = call("drill", "restore", "--json")
+        code, out, err = call("drill", "restore", "--no-session", "--json")
     finally:
         stops.set()
         session.join()
@@ -147,7 +147,7 @@ def test_the_ledger_alone_is_put_over_the_newest_whole_backup(desk: Path, call: 
     assert call("backup", "create")[0] == 0
     write(desk, 2)
     assert call("backup", "create", "--only-ledger")[0] == 0
-    told = json.loads(call("drill", "restore", "--json")[1])
+    told = json.loads(call("drill", "restore", "--no-session", "--json")[1])
     assert told["entries_behind"] == 0
     assert [each["tags"] for each in told["backups"]] == [["workspace"], ["ledger"]]
     drill = json.loads(call("audit", "show", "changes", "--json")[1])[-1]
@@ -244,7 +244,7 @@ def test_a_host_that_is_lost_takes_less_than_a_second_of_its_ledger_with_it(
     finally:
         follower.kill()
         follower.wait()
-    code, told, err = call("drill", "restore", "--json")
+    code, told, err = call("drill", "restore", "--no-session", "--json")
     assert code == 0, err
     found = json.loads(told)
     assert found["from_trail"] > 20
@@ -260,6 +260,34 @@ def test_a_host_that_is_lost_takes_less_than_a_second_of_its_ledger_with_it(
     assert back["PA1"]["entries"] == found["found"]["ledger"]["PA1"]["number"]
 
 
+def test_a_drill_goes_on_until_a_session_of_what_was_restored_is_reconciled_on_paper(
+    desk: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(desk / "prod/bear_trap")
+    assert call("new", "strategy", "moods", "--symbols", "COCKLE")[0] == 0
+    (desk / "dev/moods").rename(desk / "prod/moods")
+    # What is meant for the workspace's own sessions reaches none of the drill's: it would refuse to trade on paper.
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("ALPACA_PAPER", "false")
+    assert call("backup", "create")[0] == 0
+    code, out, err = call("drill", "restore", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["session"]["strategy"] == "prod/moods"
+    assert told["session"]["took_s"] < told["rto_s"] <= 60.0
+    drill = json.loads(call("audit", "show", "changes", "--json")[1])[-1]
+    assert "reconciled on paper" in drill["note"]
+    assert "session_s" in {each.split()[0] for each in drill["evidence"]}
+
+    (desk / "prod/moods/strategy.py").write_text(
+        "raise RuntimeError('it reads a file that is in no backup')\n"
+    )
+    assert call("backup", "create")[0] == 0
+    code, _, err = call("drill", "restore")
+    assert code == 1 and "in no backup" in err
+    assert json.loads(call("audit", "show", "changes", "--json")[1])[-1]["result"] == "failed"
+
+
 def test_a_damaged_backup_is_found_by_the_check_and_recorded_by_the_drill(desk: Path, call: Call) -> None:
     assert call("backup", "create")[0] == 0
     packs = [path for path in (desk.parent / "backups/data").rglob("*") if path.is_file()]
@@ -270,7 +298,7 @@ def test_a_damaged_backup_is_found_by_the_check_and_recorded_by_the_drill(desk: 
     largest.write_bytes(content)
     code, _, err = call("backup", "verify")
     assert code == 1 and "restic check failed" in err
-    code, _, err = call("drill", "restore")
+    code, _, err = call("drill", "restore", "--no-session")
     assert code == 1
     shown = json.loads(call("audit", "show", "changes", "--json")[1])
     assert (shown[-1]["action"], shown[-1]["result"]) == ("drill restore", "failed")

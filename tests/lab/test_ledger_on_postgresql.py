@@ -214,6 +214,6 @@ def test_a_backup_holds_the_ledger_of_the_server_and_a_drill_proves_it(
     with ledger.writer("PA1") as writer:
         writer.append([entry(BEGAN)])
     capsys.readouterr()
-    assert run(["drill", "restore", "--json", "--workspace", str(root)]) == 0
+    assert run(["drill", "restore", "--no-session", "--json", "--workspace", str(root)]) == 0
     drilled = json.loads(capsys.readouterr().out)
     assert drilled["entries_behind"] == 1, drilled

@@ -66,11 +66,22 @@ class BackupSources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciledOnPaper:
+    """A session of a restored workspace whose book agreed with a paper exchange."""
+
+    strategy: str  # "prod/bear_trap"
+    took_s: float  # the exchange's start and the session's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
     """What a rehearsal of the restore came to."""
 
     snapshots: tuple[Snapshot, ...]
-    rto_s: float  # from nothing to a workspace that was examined
+    rto_s: (
+        float  # from nothing to a workspace that was examined and, where a session was asked for, reconciled
+    )
+    session: ReconciledOnPaper | None  # None: none was asked for, or there is no strategy
     rpo_s: float  # age of the newest backup that it holds
     ledger_rpo_s: float  # age of the oldest entry of the ledger that it lacks; 0 where it lacks none
     entries_behind: int  # of the ledger, that were written since
@@ -137,9 +148,15 @@ def verify_backups(sources: BackupSources, into: Path) -> Rehearsed:
     return rehearse_restore(sources, into)
 
 
-def rehearse_restore(sources: BackupSources, into: Path) -> Rehearsed:
+def rehearse_restore(
+    sources: BackupSources,
+    into: Path,
+    *,
+    on_paper: Callable[[Path], ReconciledOnPaper | None] | None = None,
+) -> Rehearsed:
     """Restore the newest backup into an empty folder, examine what is there, and record how long it took.
 
+    on_paper: goes on with the restored workspace until a session of it is reconciled; None: not asked for.
     Raises: FixInput where there is no backup; AskOperator for one that does not hold what it should.
     """
     change = _change(sources, "drill restore", "rehearsed")
@@ -152,6 +169,7 @@ def rehearse_restore(sources: BackupSources, into: Path) -> Rehearsed:
         from_trail = sources.catch_up(into)
         sources.stage(into).put_back()
         found = sources.examine(into)
+        session = None if on_paper is None else on_paper(into)
         rto_s = time.perf_counter() - began
         _must_be_ours(found, now_heads)
     except MagellanError as error:
@@ -167,6 +185,7 @@ def rehearse_restore(sources: BackupSources, into: Path) -> Rehearsed:
     rehearsed = Rehearsed(
         snapshots=snapshots,
         rto_s=rto_s,
+        session=session,
         rpo_s=(asked_at - snapshots[-1].at).total_seconds(),
         ledger_rpo_s=max(((asked_at - at).total_seconds() for at in lost), default=0.0),
         entries_behind=behind,
@@ -179,8 +198,10 @@ def rehearse_restore(sources: BackupSources, into: Path) -> Rehearsed:
         f"rpo_s {rehearsed.rpo_s:.1f}",
         f"ledger_rpo_s {rehearsed.ledger_rpo_s:.1f}",
         f"entries_behind {behind}",
+        *(() if session is None else (f"session_s {session.took_s:.1f}",)),
     )
-    done = _ended(change, sources, Result.DONE, found.words)
+    reconciled = "" if session is None else f"; a session of {session.strategy} was reconciled on paper"
+    done = _ended(change, sources, Result.DONE, found.words + reconciled)
     sources.changes.append(replace(done, evidence=evidence))
     return rehearsed
 

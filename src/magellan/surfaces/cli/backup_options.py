@@ -41,7 +41,12 @@ def show_rehearsed(rehearsed: Rehearsed) -> None:
     for each in rehearsed.snapshots:
         say(f"restored {each.snapshot_id} of {each.at:%Y-%m-%d %H:%M:%S} UTC, {', '.join(each.tags)}")
     say(f"  holds  {rehearsed.found.words}")
-    say(f"  took   {rehearsed.rto_s:.1f} s, from nothing to a workspace that was checked")
+    session = rehearsed.session
+    if session is None:
+        say(f"  took   {rehearsed.rto_s:.1f} s, from nothing to a workspace that was checked")
+    else:
+        say(f"  took   {rehearsed.rto_s:.1f} s, from nothing to a session that was reconciled on paper")
+        say(f"         {session.took_s:.1f} s of it for an exchange and a session of {session.strategy}")
     if rehearsed.from_trail:
         say(f"  trail  had {rehearsed.from_trail:,} ledger entries that no backup has")
     say(f"  lost   {rehearsed.rpo_s:,.0f} s of the workspace, were it needed now")
@@ -53,6 +58,7 @@ def rehearsed_document(rehearsed: Rehearsed) -> dict[str, object]:
     return {
         "backups": rehearsed.snapshots,
         "rto_s": rehearsed.rto_s,
+        "session": rehearsed.session,
         "rpo_s": rehearsed.rpo_s,
         "ledger_rpo_s": rehearsed.ledger_rpo_s,
         "entries_behind": rehearsed.entries_behind,

@@ -9,22 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from magellan.errors import AskOperator, TryAgain
 from magellan.surfaces.cli.output import note
+from magellan.surfaces.cli.own_exchange import account_number, free_port, invented_pair, own_exchange
 
 if TYPE_CHECKING:
     from magellan.audit.change_chain import RecordedChange
@@ -38,7 +31,6 @@ _SYMBOLS: Final = ("COCKLE", "LIMPET")
 _SOAK: Final = ("2025-12-16", "2025-12-31")
 _SOAKED_AT: Final = datetime(2025, 12, 16, 21, 1, tzinfo=UTC)  # by its exchange: a session is over
 _PRODUCTION: Final = ("2025-12-30", "2025-12-31")
-_EXCHANGE_UP_S: Final = 60.0
 _SOAK_S: Final = 600.0
 _BY: Final = "demo"
 _WHY: Final = "a rehearsal on generated bars: it shows the way, and no money goes it"
@@ -92,7 +84,7 @@ def voyage(workspace: Workspace) -> Voyage | None:
         folder = _strategy(workspace)
         _gate(workspace, folder)
         note("     two exchanges on this machine: one for staging, as fast as it goes; one for production")
-        ports = {stage: _free_port() for stage in (Stage.TEST, Stage.PROD)}
+        ports = {stage: free_port() for stage in (Stage.TEST, Stage.PROD)}
         running.enter_context(_exchange(workspace, ports[Stage.TEST], _SOAK, "stepped"))
         running.enter_context(_exchange(workspace, ports[Stage.PROD], _PRODUCTION, "paced"))
         workspace = _settled(workspace, ports, environment)
@@ -333,14 +325,14 @@ def _settled(workspace: Workspace, ports: dict[Stage, int], environment: dict[st
 
     key = release_key(environment)
     public = (key.key() or key.make()).public_key
-    pair = (f"PK{secrets.token_hex(9).upper()}", secrets.token_urlsafe(30))
+    pair = invented_pair()
     write_file(
         workspace.root / ".env",
         f"ALPACA_API_KEY={pair[0]}\nALPACA_API_SECRET={pair[1]}\n".encode(),
         kept="the workspace",
     )
     (workspace.root / ".env").chmod(0o600)
-    numbers = {stage: _account_number(port, pair) for stage, port in ports.items()}
+    numbers = {stage: account_number(port, pair) for stage, port in ports.items()}
     sections = [
         "",
         "# What follows was written by `magellan demo`, for its voyage.",
@@ -360,60 +352,17 @@ def _settled(workspace: Workspace, ports: dict[Stage, int], environment: dict[st
     return Workspace.at(workspace.root)
 
 
-def _account_number(port: int, pair: tuple[str, str]) -> str:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/v2/account",
-        headers={"APCA-API-KEY-ID": pair[0], "APCA-API-SECRET-KEY": pair[1]},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        told: dict[str, Any] = json.loads(answer.read())
-    return str(told["account_number"])
-
-
-@contextmanager
-def _exchange(workspace: Workspace, port: int, dates: tuple[str, str], clock: str) -> Iterator[None]:
-    """An exchange over the workspace's archive, in a process of its own, until the block ends."""
+def _exchange(
+    workspace: Workspace, port: int, dates: tuple[str, str], clock: str
+) -> AbstractContextManager[None]:
+    """An exchange over the workspace's archive, on the terms of the strategy's backtest."""
+    words = ["--archive", "--terms-of", f"dev/{NAME}", "--from", dates[0], "--to", dates[1], "--clock", clock]
+    words += ["--speed", "10"] if clock == "paced" else []
     log = workspace.state_folder / "demo" / f"exchange-{port}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        *(sys.executable, "-m", "magellan", "exchange", "--workspace", str(workspace.root)),
-        *("--port", str(port), "--archive", "--terms-of", f"dev/{NAME}"),  # on the terms of its backtest
-        *("--from", dates[0], "--to", dates[1], "--clock", clock),
-        *(("--speed", "10") if clock == "paced" else ()),
-    ]
-    with (
-        open(log, "wb") as out,
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out) as process,
-    ):
-        try:
-            _await_exchange(port, process, log)
-            yield
-        finally:
-            process.terminate()
-
-
-def _await_exchange(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until_s = time.monotonic() + _EXCHANGE_UP_S
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_magellan/clock", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            if process.poll() is not None or time.monotonic() > until_s:
-                raise AskOperator(
-                    f"the demo's exchange did not start on port {port}", next_step=f"see {log}"
-                ) from None
-            time.sleep(0.1)
+    return own_exchange(workspace.root, port, *words, log=log)
 
 
 def _shut_down(workspace: Workspace) -> None:
     from magellan.wiring.hosts import supervisor
 
     supervisor(workspace).shut_down()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
