@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from magellan.engine.deciding import Decider, Outlook
+from magellan.engine.history import History, Taken
 from magellan.errors import FixInput
 from magellan.regime.axes import CLASSES, Axis
 from magellan.regime.config import FilterConfig, RegimeConfig
@@ -56,6 +58,33 @@ def test_a_live_session_decides_on_the_columns_that_a_backtest_sees(made: Made) 
         assert outlook.enter_long == whole["calm"][length - 1]
         for name, column in outlook.features.columns.items():
             np.testing.assert_array_equal(column, whole[name][:length], err_msg=name)
+
+
+def test_what_was_told_of_a_bar_is_not_written_to_again(made: Made) -> None:
+    bars = made("eq3", 9, 700).bars
+    history = History(bars.rows(slice(0, 300)))
+    told = []
+    for at in range(300, len(bars)):
+        history.add(bars.bar(at))
+        found = regime_features(MarketView(history.bars), CONFIG)
+        told.append((found, {name: column.copy() for name, column in found.columns().items()}))
+    for found, as_told in told:
+        for name, column in found.columns().items():
+            np.testing.assert_array_equal(column, as_told[name], err_msg=name)
+    with pytest.raises(ValueError, match="read-only"):
+        found.confidence[Axis.TREND][0] = 1.0
+
+
+def test_a_bar_that_a_history_corrects_changes_what_is_said_from_it_on(made: Made) -> None:
+    bars = made("vol2", 11, 400).bars
+    history = History(bars)
+    before = regime_features(MarketView(history.bars), CONFIG)
+    corrected = replace(bars.bar(350), low=bars.bar(350).low * 0.8)
+    assert history.add(corrected) is Taken.CHANGED
+    after = regime_features(MarketView(history.bars), CONFIG)
+    trusted, doubted = (each.probabilities[Axis.VOLATILITY] for each in (before, after))
+    np.testing.assert_array_equal(trusted[:350], doubted[:350])
+    assert not np.array_equal(trusted[350:], doubted[350:])
 
 
 def test_a_bar_that_was_corrected_is_not_remembered_as_it_was(made: Made) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -307,7 +308,7 @@ class RegimeConfig(Values):
     limits: Limits = Limits()
     components: Components = Components()
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Digest of every value, defaults included."""
         document = {"schema": self.schema_version, **self.model_dump(mode="json")}

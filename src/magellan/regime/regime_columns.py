@@ -77,9 +77,9 @@ class RegimeColumns:
         """Shape (n, classes); rows sum to 1, or are NaN where nothing is known."""
         return self._pooled[axis].values
 
-    def labels(self, axis: Axis) -> Labels:
-        """Shape (n,): place of the label among the axis' classes, -1 where it is unknown."""
-        return self._labels.values[:, AXES.index(axis)].astype(np.int64)
+    def labels(self, axis: Axis, rows: slice = slice(None)) -> Labels:
+        """Of the kept bars or some of them: place of the label among the axis' classes, -1 where it is unknown."""
+        return self._labels.values[rows, AXES.index(axis)].astype(np.int64)
 
     def ages(self, axis: Axis) -> Labels:
         """Shape (n,): bars for which the label has held, this one included."""
@@ -136,11 +136,11 @@ class RegimeColumns:
         """Of the kept bars or some of them: probability of the label, lowered while the alarm rings; NaN where the
         label is unknown.
         """
-        labels = self._labels.values[rows, AXES.index(axis)].astype(np.int64)
+        labels = self.labels(axis, rows)
         shares = self.probabilities(axis)[rows]
         chosen = shares[np.arange(len(labels)), np.maximum(labels, 0)]
         alarm = self.config.alarm
-        rings = (np.nan_to_num(self.alarm[rows]) >= alarm.ring_at) & alarm.enabled
+        rings = (self.alarm[rows] >= alarm.ring_at) & alarm.enabled  # unknown does not ring
         out: Floats = np.where(labels >= 0, np.where(rings, alarm.confidence_factor * chosen, chosen), np.nan)
         return out
 

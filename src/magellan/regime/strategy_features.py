@@ -35,6 +35,8 @@ from magellan.trading.session import SessionColumns
 
 _MODELS_KEPT: Final = 64  # symbols times configs of one process
 _TREND_MIDDLE: Final = 2.0
+_FIRST_ROOM: Final = 512  # bars
+_READ: Final = ("opened_at_ns", *PRICE_COLUMNS, "volume")
 
 
 class SeenBars(Protocol):
@@ -109,54 +111,74 @@ class RegimeFeatures:
 
 
 def regime_features(seen: SeenBars, config: RegimeConfig | None = None) -> RegimeFeatures:
-    """The regime at each of the bars that a strategy sees.
+    """The regime at each of the bars that a strategy sees; arrays that cannot be written to.
 
     Work is kept per symbol and config: a live session, which asks again with every bar, pays for the new one alone.
     """
     config = config if config is not None else RegimeConfig()
+    bars = seen.bars
+    key = (bars.symbol, str(bars.timeframe), int(bars.opened_at_ns[0]) if len(bars) else 0, config)
     with _LOCK:
-        model = _model_of(seen.bars, seen.session, config)
-        return RegimeFeatures(
-            labels={axis: _known(model.labels(axis)) for axis in Axis},
-            confidence={axis: model.confidence(axis) for axis in Axis},
-            probabilities={axis: model.probabilities(axis).copy() for axis in Axis},
-            state=_known(model.states),
-            alarm=model.alarm.copy(),
-        )
+        kept = _KEPT.pop(key, None)
+        if kept is None or not kept.goes_on_with(bars):
+            kept = _Kept(bars.rows(slice(0, 0)), config)
+        kept.take_in(bars, seen.session)
+        _KEPT[key] = kept
+        while len(_KEPT) > _MODELS_KEPT:
+            _KEPT.popitem(last=False)
+        return kept.features()
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class _Kept:
-    """A model with the bars that it has taken in."""
+    """A model with the bars that it has taken in, and what strategies are told of them."""
 
-    model: RegimeModel
-    bars: Bars
+    def __init__(self, bars: Bars, config: RegimeConfig) -> None:
+        self._model = RegimeModel(bars.symbol, config)
+        self._bars = bars  # taken in
+        self._told = np.empty((2 * len(Axis) + 1, _FIRST_ROOM))  # labels, confidence, state; by bar
 
     def goes_on_with(self, bars: Bars) -> bool:
         """Whether those bars begin with the ones taken in, value for value."""
-        n = len(self.bars)
-        return len(bars) >= n and all(
-            np.array_equal(getattr(self.bars, name), getattr(bars, name)[:n])
-            for name in ("opened_at_ns", *PRICE_COLUMNS, "volume")
+        n = len(self._bars)
+        if len(bars) < n:
+            return False
+        pairs = [(getattr(self._bars, name), getattr(bars, name)) for name in _READ]
+        if n and all(was.base is not None and was.base is now.base for was, now in pairs):
+            # A history that grows in its arrays: rows that were handed out are not written to any more.
+            return all(was[n - 1] == now[n - 1] for was, now in pairs)
+        return all(np.array_equal(was, now[:n]) for was, now in pairs)
+
+    def take_in(self, bars: Bars, session: SessionColumns) -> None:
+        """Bars that go on with those taken in."""
+        model, known, n = self._model, len(self._bars), len(bars)
+        new = slice(known, n)
+        model.extend(bars.rows(new), _rows(session, new))
+        self._bars = bars
+        if n > self._told.shape[1]:
+            longer = np.empty((len(self._told), 2 * n))
+            longer[:, :known] = self._told[:, :known]
+            self._told = longer
+        for at, axis in enumerate(Axis):
+            self._told[at, new] = model.labels(axis, new)
+            self._told[len(Axis) + at, new] = model.confidence(axis, new)
+        self._told[-1, new] = model.states[new]
+        for labels in (*self._told[: len(Axis)], self._told[-1]):
+            labels[new][labels[new] < 0] = np.nan
+
+    def features(self) -> RegimeFeatures:
+        """Views of what is kept: no row is written to again, and a longer array is another one."""
+        model, n = self._model, len(self._bars)
+        return RegimeFeatures(
+            labels={axis: _unwritable(self._told[at, :n]) for at, axis in enumerate(Axis)},
+            confidence={axis: _unwritable(self._told[len(Axis) + at, :n]) for at, axis in enumerate(Axis)},
+            probabilities={axis: _unwritable(model.probabilities(axis)) for axis in Axis},
+            state=_unwritable(self._told[-1, :n]),
+            alarm=_unwritable(model.alarm),
         )
 
 
 _LOCK: Final = threading.Lock()
-_KEPT: Final[OrderedDict[tuple[str, str, int, str], _Kept]] = OrderedDict()
-
-
-def _model_of(bars: Bars, session: SessionColumns, config: RegimeConfig) -> RegimeModel:
-    key = (bars.symbol, str(bars.timeframe), int(bars.opened_at_ns[0]) if len(bars) else 0, config.sha256)
-    kept = _KEPT.pop(key, None)
-    if kept is None or not kept.goes_on_with(bars):
-        kept = _Kept(model=RegimeModel(bars.symbol, config), bars=bars.rows(slice(0, 0)))
-    new = slice(len(kept.bars), len(bars))
-    kept.model.extend(bars.rows(new), _rows(session, new))
-    kept.bars = bars
-    _KEPT[key] = kept
-    while len(_KEPT) > _MODELS_KEPT:
-        _KEPT.popitem(last=False)
-    return kept.model
+_KEPT: Final[OrderedDict[tuple[str, str, int, RegimeConfig], _Kept]] = OrderedDict()
 
 
 def _rows(session: SessionColumns, chosen: slice) -> SessionColumns:
@@ -168,8 +190,10 @@ def _rows(session: SessionColumns, chosen: slice) -> SessionColumns:
     )
 
 
-def _known(labels: np.ndarray) -> Floats:
-    return np.where(labels >= 0, labels, np.nan).astype(np.float64)
+def _unwritable(values: Floats) -> Floats:
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 def _place(axis: Axis, name: str) -> int:
