@@ -30,7 +30,7 @@ from magellan.migration.change_set import WrittenFor
 from magellan.migration.mapping import MappedMove, MigrationMapping, mapping_text
 from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.module_contents import ModuleContents
-from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
+from magellan.migration.rewrite.reference import Reference, ReferenceKind, RewriteOptions
 from magellan.surfaces.cli.migrate_options import desk_of, executor_for
 from magellan.usecases.migrate_apply import Prepared, Wishes, apply_recorded, prepare
 from magellan.usecases.migrate_rollback import roll_back, way_back
@@ -204,6 +204,7 @@ def _lines(prepared: Prepared) -> dict[str, Any]:
     """Lines that changed, lines that name something that moved, and those that changed without need.
 
     A statement whose names go to several modules needs a line for each; a name alone on its line of a list names, too.
+    Where a statement's own module stays and only names below it leave, its first line names nothing that moved.
     """
     files = prepared.migration.rewriting.files
     words = prepared.migration.renames.words
@@ -212,9 +213,9 @@ def _lines(prepared: Prepared) -> dict[str, Any]:
     for written in prepared.recorded.changes.written_for(WrittenFor.NAMES):
         file = files[sources.get(written.path, written.path)]
         applied = [each for each in file.references if prepared.migration.rewriting.options.applies_to(each)]
-        naming = {each.line for each in applied}
-        needed += len(naming) + sum(each.new.count(", ") for each in applied)
         assert written.before is not None, "names are written in files that were there"
+        naming = {each.line for each in applied if _changes_its_line(each, written.before)}
+        needed += len(naming) + sum(each.new.count(", ") for each in applied if not _stays_on_its_line(each))
         old, new = written.before.splitlines(), written.after.splitlines()
         for kind, start, end, new_start, new_end in difflib.SequenceMatcher(
             None, old, new, False
@@ -244,6 +245,19 @@ def _lines(prepared: Prepared) -> dict[str, Any]:
         "references": kinds,
         "listed": listed,
     }
+
+
+def _changes_its_line(reference: Reference, before: bytes) -> bool:
+    replaced = [each.span for each in reference.edits if each.span.start < each.span.end]
+    return any(
+        before.count(b"\n", 0, span.start) < reference.line <= before.count(b"\n", 0, span.end) + 1
+        for span in replaced
+    )
+
+
+def _stays_on_its_line(reference: Reference) -> bool:
+    """Whether the statements that it becomes stand behind it, as in a prompt of a docstring."""
+    return any(each.text.startswith(b";") for each in reference.edits)
 
 
 def _look(root: Path) -> dict[str, tuple[int, int, bytes]]:

@@ -9,11 +9,12 @@ from typing import Final
 
 from magellan.migration.source import Source, Span
 
-_WORD: Final = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
-_FEW_WORDS: Final = 200  # up to so many are searched one by one, which is faster than taking a text apart
+_FEW_WORDS: Final = 24  # up to so many are searched one by one, which is faster than taking a text apart
 _WORD_BYTES: Final = frozenset(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 ) | frozenset(range(128, 256))
+_WORDS_ALONE: Final = bytes(byte if byte in _WORD_BYTES else 32 for byte in range(256))
+_BEHIND_ESCAPE: Final = re.compile(rb"\\[A-Za-z]([\w\x80-\xff]+)")
 
 
 class Interest:
@@ -67,7 +68,8 @@ def words_in(utf8: bytes, words: frozenset[bytes]) -> frozenset[bytes]:
     """Those of the words that may stand in the text."""
     if len(words) <= _FEW_WORDS:
         return frozenset(word for word in words if word in utf8)
-    return words.intersection(_WORD.findall(utf8))
+    found = words.intersection(utf8.translate(_WORDS_ALONE).split())
+    return found | words.intersection(_BEHIND_ESCAPE.findall(utf8)) if b"\\" in utf8 else found
 
 
 def _places(utf8: bytes, word: bytes) -> Iterator[int]:

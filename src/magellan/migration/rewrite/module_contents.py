@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Final
 
 from magellan.migration.encoding import python_text
 from magellan.migration.file_imports import read_imports
 from magellan.migration.import_statement import Circumstance, ImportStatement, absolute_name
 from magellan.migration.module_names import ModuleNames
 from magellan.migration.source import Source
+
+_STAR: Final = re.compile(rb"import[ \t\f\\\r\n]*\*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class ModuleContents:
         self._names = names
         self._read = read
         self._bound: dict[str, _Names] = {}
+        self._stars: dict[str, bool] = {}
 
     def is_submodule(self, package: str, name: str) -> bool:
         """Whether `from package import name` gives the module `package.name`, and nothing that the package defines."""
@@ -50,6 +55,8 @@ class ModuleContents:
         """
         if self.is_submodule(package, name):
             return f"{package}.{name}"
+        if not self._may_star(package):
+            return None
         here = self._names_in(package)
         if name in here.bound or name.startswith("_"):
             return None
@@ -63,6 +70,22 @@ class ModuleContents:
         """Names that the module binds to something else than its own submodule of that name."""
         return self._names_in(dotted).bound.keys()
 
+    def _may_star(self, dotted: str) -> bool:
+        """Whether the module may take everything from another. It is not parsed for that."""
+        if dotted in self._bound:
+            return bool(self._bound[dotted].stars)
+        if dotted not in self._stars:
+            path = self._names.file_of(dotted)
+            text = b"" if path is None else self._read_or_nothing(path)
+            self._stars[dotted] = _STAR.search(text) is not None
+        return self._stars[dotted]
+
+    def _read_or_nothing(self, path: str) -> bytes:
+        try:
+            return self._read(path)
+        except OSError:
+            return b""
+
     def _names_in(self, dotted: str) -> _Names:
         if dotted not in self._bound:
             self._bound[dotted] = _Names(bound={}, exported=None)  # a circle of star imports ends here
@@ -72,10 +95,7 @@ class ModuleContents:
         return self._bound[dotted]
 
     def _look(self, dotted: str, path: str) -> _Names:
-        try:
-            text = python_text(self._read(path))
-        except OSError:
-            text = None
+        text = python_text(self._read_or_nothing(path))
         if text is None:
             return _Names(bound={}, exported=None)
         found = read_imports(Source(text.utf8))
