@@ -42,7 +42,7 @@ def test_a_session_goes_on_from_a_bookmark_made_at_any_entry(
     assert session.entries_refused == whole.entries_refused
     put_away(whole)  # it leaves behind what is over, as the other one did
     put_away(session)
-    for name in (each.name for each in fields(whole.state)):
+    for name in (each.name for each in fields(whole.state) if each.compare):
         if name in ("book", "schedule", "entries_sent"):
             continue
         assert getattr(session.state, name) == getattr(whole.state, name), name

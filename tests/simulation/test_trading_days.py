@@ -21,12 +21,14 @@ from simulation.campaign import (
     NO_FAULTS,
     BrokerFaults,
     DayFaults,
+    Watch,
     WireFaults,
     calendar,
     signals,
     simulate,
 )
 from simulation.long_run import usual_minutes
+from simulation.world import World
 
 # Each of these showed a fault of the engine that was mended at its root; the first ones before days had faults.
 FAILED_ONCE = (23, 39, 55, 94, 95, 110, 141, 188, 193, 3108, 3160, 3161, 10_037, 10_405, 10_820)
@@ -118,3 +120,27 @@ def test_events_told_twice_and_bars_told_twice_change_nothing(seed: int) -> None
 def test_the_same_seed_runs_the_same_run(seed: int) -> None:
     first, second = (simulate(seed, minutes=usual_minutes(seed)).world for _ in range(2))
     assert first.ledger == second.ledger
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_known_of_a_plans_orders_is_what_their_records_say(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = Watch.check
+    asked = 0
+
+    def look(watch: Watch, world: World) -> None:
+        nonlocal asked
+        check(watch, world)
+        if world.session is None:
+            return
+        state = world.session.state
+        for plan in state.plans.values():
+            orders = list(state.orders_of(plan))
+            assert state.live(plan) == tuple(each for each in orders if state.may_fill(each))
+            assert state.lacking(plan) == tuple(each for each in orders if state.lacks_fills(each))
+            asked += len(orders)
+
+    monkeypatch.setattr(Watch, "check", look)
+    simulate(seed, minutes=60)
+    assert asked > 1000

@@ -107,6 +107,7 @@ class World:
     _number: int = 0
     _wakes: dict[str, int] = field(default_factory=dict)
     _told: dict[str, list[Bar]] = field(default_factory=dict)  # bars the feed has closed so far
+    _told_of: set[tuple[str, datetime]] = field(default_factory=set)  # of those, symbols and starts
     _generation: int = 0
     _stream_up_ns: int = 0
     _halts: list[tuple[str, int, int]] = field(default_factory=list)  # symbol, from and to, of all
@@ -201,18 +202,26 @@ class World:
                 return
             if not forming:
                 told = self._told[symbol]
-                if bar not in told:
+                if self._is_new(symbol, bar):
                     told.append(bar)
                     told.sort(key=lambda each: each.opened_at)
             self.tell(e.BarClosed(at=self.now, symbol=symbol, bar=bar, source="sim"))
         elif kind == "closed":  # the bar exists from now on for whoever asks the history, told or not
             symbol, bar = payload
-            if bar not in self._told[symbol] and not self._falls_into_a_halt(symbol, bar):
+            if not self._falls_into_a_halt(symbol, bar) and self._is_new(symbol, bar):
                 self._told[symbol].append(bar)
         elif kind == "event":
             generation, event = payload
             if generation == self._generation:
                 self.tell(event(at=self.now))
+
+    def _is_new(self, symbol: str, bar: Bar) -> bool:
+        """Whether the feed closes a bar for the first time, and that it has from now on."""
+        of = symbol, bar.opened_at
+        if of in self._told_of:
+            return False
+        self._told_of.add(of)
+        return True
 
     # --- The session ------------------------------------------------------------------------------------------
 

@@ -210,9 +210,8 @@ class Desk:
         since = self.state.newest_execution_at or book.last_at or self.now
         for symbol in self.state.active:
             for plan in self.state.under_way(symbol):
-                for order in self.state.orders_of(plan):
-                    if self.state.may_fill(order) or self.state.lacks_fills(order):
-                        since = min(since, order.asked_at)
+                for order in (*self.state.live(plan), *self.state.lacking(plan)):
+                    since = min(since, order.asked_at)
         return since - _OVERLAP
 
     def look_up(self, name: str) -> None:

@@ -49,7 +49,7 @@ class Lookups:
         stuck_ns = int(desk.setup.timings.stuck_s * SECOND_NS)
         earliest: int | None = None
         for plan in state.under_way(symbol):
-            for order in state.orders_of(plan):
+            for order in state.live(plan):
                 since = self._waits_since(order, plan)
                 if since is None:
                     continue
@@ -125,9 +125,9 @@ class Lookups:
             desk.alert(Severity.WARNING, f"{name} never reached the broker; it is not sent again")
 
     def _waits_since(self, order: OurOrder, plan: PlanState) -> int | None:
-        """Since when (ns) something about an order has been waited for; None: nothing is."""
+        """Since when (ns) something about a live order has been waited for; None: nothing is."""
         desk, state = self._desk, self._desk.state
-        if order.name in self._open or not state.may_fill(order):
+        if order.name in self._open:
             return None
         if not state.is_known(order):
             record = state.record(order)
@@ -151,9 +151,8 @@ class Lookups:
             each.group == leg.group
             and each.is_leg
             and each.name != leg.name
-            and state.may_fill(each)
             and state.status(each) is not OrderStatus.HELD
-            for each in state.orders_of(plan)
+            for each in state.live(plan)
         )
 
     def _is_settled(self, name: str, inquiry: Inquiry) -> bool:

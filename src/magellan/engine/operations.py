@@ -135,8 +135,8 @@ class Operations:
             for plan in state.under_way(symbol):
                 if desk.ending_flat and (plan.is_open or not state.is_over(plan)):
                     return False
-                for order in state.orders_of(plan):
-                    if state.may_fill(order) and (order.change is not None or not state.is_known(order)):
+                for order in state.live(plan):
+                    if order.change is not None or not state.is_known(order):
                         return False
                 if plan.is_open and plan.marks is not None and plan.marks.leaving is not None:
                     return False

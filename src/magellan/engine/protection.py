@@ -12,7 +12,7 @@ before: an event that was lost, doubled or late changes when a step is taken, an
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from magellan.engine import names
@@ -34,8 +34,18 @@ from magellan.trading.order import (
 )
 from magellan.trading.purpose import OrderPurpose
 from magellan.trading.timeframe import SECOND_NS
+from magellan.trading.trade_terms import TradeMarks
 
 _REFUSALS_MAX = 2  # of protective orders in a row, before the position is left instead
+
+
+@dataclass(slots=True, kw_only=True)
+class _Levels:
+    """Prices of a trade's protection that are the same for as long as its marks and units are these very ones."""
+
+    marks: TradeMarks
+    entered: Decimal
+    prices: dict[int, Decimal | None] = field(default_factory=dict)  # by target; 0: the stop
 
 
 class Protection:
@@ -44,6 +54,7 @@ class Protection:
     def __init__(self, desk: Desk, current: CurrentPlan) -> None:
         self._desk = desk
         self._current = current
+        self._levels: dict[str, _Levels] = {}  # by symbol
 
     def leave(self, plan: PlanState, reason: str, *, keeps: float = 0.0) -> None:
         """Leave a trade at the market, down to `keeps` units."""
@@ -65,7 +76,7 @@ class Protection:
         self._desk.due(f"twin {symbol}", None)
         holder = state.open_plan(symbol)
         for plan in state.under_way(symbol):
-            if any(state.lacks_fills(each) for each in state.orders_of(plan)):
+            if state.lacking(plan):
                 self._desk.ask()
         for plan in state.under_way(symbol):
             if plan is holder:
@@ -87,12 +98,7 @@ class Protection:
             desk.note(TradeMarked(plan_id=plan.plan_id, marks=replace(marks, leaving=None, keeps_units=0.0)))
             marks = plan.marks
             assert marks is not None, "the marks were just set"
-        has_left = any(
-            state.record(each).filled_quantity
-            for each in state.orders_of(plan)
-            if each.role is not Role.ENTRY
-        )
-        if marks.leaving is not None or has_left or desk.entries_end(plan):
+        if marks.leaving is not None or state.has_left(plan) or desk.entries_end(plan):
             self._withdraw(plan, "the trade is being left" if marks.leaving else "no more is entered")
         leaving_now = sum(
             (each.quantity - state.record(each).filled_quantity for each in state.working(plan, Role.LEAVE)),
@@ -342,6 +348,28 @@ class Protection:
     # --- Conditions -------------------------------------------------------------------------------------------
 
     def _stop(self, plan: PlanState) -> Decimal | None:
+        prices = self._lasting(plan)
+        if 0 not in prices:
+            prices[0] = self._stop_now(plan)
+        return prices[0]
+
+    def _target(self, plan: PlanState, target: int) -> Decimal | None:
+        if plan.terms.targets[target - 1].level.follows:
+            return self._target_now(plan, target)
+        prices = self._lasting(plan)
+        if target not in prices:
+            prices[target] = self._target_now(plan, target)
+        return prices[target]
+
+    def _lasting(self, plan: PlanState) -> dict[int, Decimal | None]:
+        """Prices that are known already, as marks and units are now."""
+        assert plan.marks is not None, "it was entered"
+        known = self._levels.get(plan.symbol)
+        if known is None or known.marks is not plan.marks or known.entered is not plan.entered:
+            known = self._levels[plan.symbol] = _Levels(marks=plan.marks, entered=plan.entered)
+        return known.prices
+
+    def _stop_now(self, plan: PlanState) -> Decimal | None:
         price = plan.stop_in_force
         if math.isnan(price) or price <= 0:
             return None
@@ -349,7 +377,7 @@ class Protection:
         tick = setup.config.instrument(plan.symbol).tick_size
         return stop_price(-plan.side, price, tick, setup.price_step_usd)
 
-    def _target(self, plan: PlanState, target: int) -> Decimal | None:
+    def _target_now(self, plan: PlanState, target: int) -> Decimal | None:
         price = target_level(plan, target, self._current)
         if math.isnan(price) or price <= 0:
             return None
@@ -364,11 +392,10 @@ class Protection:
         as this turn lasts.
         """
         desk, state = self._desk, self._desk.state
-        for order in state.orders_of(plan):
-            if state.lacks_fills(order):
-                return False
-            if order.role is not Role.ENTRY and state.may_fill(order) and not state.is_known(order):
-                return False  # its fate is being asked for
+        if state.lacking(plan):
+            return False
+        if any(each.role is not Role.ENTRY and not state.is_known(each) for each in state.live(plan)):
+            return False  # its fate is being asked for
         if not desk.orders_up and desk.told_at != desk.now:
             desk.ask()
             return False

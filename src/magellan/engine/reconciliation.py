@@ -159,9 +159,9 @@ class Reconciler:
         shown = {each.client_order_id for order in facts.orders for each in (order, *order.legs)}
         for symbol in list(state.active):
             for plan in state.under_way(symbol):
-                for ours in state.orders_of(plan):
+                for ours in state.live(plan):
                     # The broker shows every open order: one that it does not show is over, or its answer is older.
-                    if ours.name not in shown and state.is_known(ours) and state.may_fill(ours):
+                    if ours.name not in shown and state.is_known(ours):
                         self._lookups.begin(ours.name)
         desk.held_by_others = {}
         for order in facts.orders:

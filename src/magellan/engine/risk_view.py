@@ -43,8 +43,8 @@ def risk_view(
         order
         for each in state.active
         for plan in state.under_way(each)
-        for order in state.working_entries(plan)
-        if order is not without
+        for order in state.live(plan)
+        if order.role is Role.ENTRY and order is not without
     ]
     here = [order for order in entries if order.symbol == symbol]
     pending: bool | None = unresolved

@@ -319,8 +319,8 @@ class Rounds:
         """Ask the broker when a bar went through the price of an order that nobody told to have filled."""
         state = self._desk.state
         for plan in state.under_way(look.symbol):
-            for order in state.orders_of(plan):
-                if not state.may_fill(order) or order.asked_at > look.bar.opened_at:
+            for order in state.live(plan):
+                if order.asked_at > look.bar.opened_at:
                     continue
                 if state.status(order) is not OrderStatus.HELD and _went_through(order, look.bar):
                     self._desk.ask()

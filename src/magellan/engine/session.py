@@ -391,9 +391,9 @@ class Session:
         name = f"again {symbol}"
         desk.due(name, None)
         for plan in state.under_way(symbol):
-            for order in list(state.orders_of(plan)):
+            for order in state.live(plan):
                 record = state.record(order)
-                if state.is_known(order) or record.answer is not AnswerIs.RATE_LIMITED:
+                if record.status is not None or record.answer is not AnswerIs.RATE_LIMITED:
                     continue
                 if order.name in self._operations.sent_again:
                     again_at = self._operations.sent_again[order.name]

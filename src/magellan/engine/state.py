@@ -54,6 +54,15 @@ _CHANGING: Final = (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
 _MAYBE_LIVE: Final = (None, AnswerIs.UNKNOWN, AnswerIs.ACCEPTED, AnswerIs.RATE_LIMITED)
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How a plan's orders stand; each in the order of their intents."""
+
+    live: tuple[OurOrder, ...]  # may still fill
+    lacking: tuple[OurOrder, ...]  # the broker told of units that no execution has told of
+    has_left: bool  # units were sold, or bought back
+
+
 @dataclass(slots=True, kw_only=True)
 class State:
     """What a session remembers. Read freely; changed by `apply` alone."""
@@ -76,6 +85,9 @@ class State:
         20.0  # an order that shows no trace of a change so long after it was asked for has none
     )
     newest_execution_at: datetime | None = None
+    # Worked out when it is asked for, and good until an entry tells of an order: a plan whose stop trails has dozens of
+    # orders that are over, and most events are about none of them.
+    _standings: dict[str, _Standing] = field(default_factory=dict, repr=False, compare=False)
 
     def apply(self, entry: NewEntry | LedgerEntry) -> None:
         """Take one more entry in."""
@@ -87,6 +99,8 @@ class State:
         fold = _FOLDS.get(type(payload))
         if fold is not None and counts:
             fold(self, entry, payload)
+        if type(payload) in _OF_ORDERS:
+            self._standings.clear()
 
     # --- Questions --------------------------------------------------------------------------------------------
 
@@ -129,19 +143,27 @@ class State:
         for name in plan.orders:
             yield self.orders[name]
 
+    def live(self, plan: PlanState) -> tuple[OurOrder, ...]:
+        """The plan's orders that may still fill, in the order of their intents."""
+        return self._standing(plan).live
+
+    def lacking(self, plan: PlanState) -> tuple[OurOrder, ...]:
+        """The plan's orders that lack fills."""
+        return self._standing(plan).lacking
+
+    def has_left(self, plan: PlanState) -> bool:
+        """Whether units of it have left the position."""
+        return self._standing(plan).has_left
+
     def working(self, plan: PlanState, *roles: Role) -> list[OurOrder]:
         """The plan's orders of these roles that may still fill."""
-        return [each for each in self.orders_of(plan) if each.role in roles and self.may_fill(each)]
-
-    def working_entries(self, plan: PlanState) -> list[OurOrder]:
-        """The plan's entries that may still fill; what is asked about every plan when a limit is checked."""
-        return [each for each in plan.entries if self.may_fill(each)]
+        return [each for each in self.live(plan) if each.role in roles]
 
     def groups(self, plan: PlanState) -> list[Group]:
         """Groups of resting exit orders of which one may still fill, in the order in which they were sent."""
         found: dict[str, Group] = {}
-        for order in self.orders_of(plan):
-            if order.role in (Role.TARGET, Role.STOP) and self.may_fill(order):
+        for order in self.live(plan):
+            if order.role in (Role.TARGET, Role.STOP):
                 group = found.get(order.group)
                 if group is None:
                     group = found[order.group] = Group(root=order.group, portion=order.portion)
@@ -157,8 +179,8 @@ class State:
         root = self.orders[group.root]
         if root.role is not Role.ENTRY:
             return None
-        for order in self.orders_of(self.plans[root.plan_id]):
-            if order.group == group.root and order.role is Role.ENTRY and self.may_fill(order):
+        for order in self.live(self.plans[root.plan_id]):
+            if order.group == group.root and order.role is Role.ENTRY:
                 return order
         return None
 
@@ -186,7 +208,8 @@ class State:
         """Nothing of the plan is held, and nothing of it may fill."""
         if plan.is_open or (not plan.orders and not plan.entered and not plan.dropped):
             return False
-        return not any(self.may_fill(each) or self.lacks_fills(each) for each in self.orders_of(plan))
+        standing = self._standing(plan)
+        return not standing.live and not standing.lacking
 
     def retire(self, symbol: str) -> None:
         """Leave plans behind that are over. Called when an event has been handled; what comes later wakes them."""
@@ -398,6 +421,21 @@ class State:
 
     # --- Details ----------------------------------------------------------------------------------------------
 
+    def _standing(self, plan: PlanState) -> _Standing:
+        known = self._standings.get(plan.plan_id)
+        if known is None:
+            orders = list(self.orders_of(plan))
+            known = self._standings[plan.plan_id] = _Standing(
+                live=tuple([each for each in orders if self.may_fill(each)]),
+                lacking=tuple([each for each in orders if self.lacks_fills(each)]),
+                has_left=any(
+                    self.book.orders[each.name].filled_quantity
+                    for each in orders
+                    if each.role is not Role.ENTRY
+                ),
+            )
+        return known
+
     def _add(self, order: OurOrder) -> None:
         self.orders[order.name] = order
         self.plans[order.plan_id].orders.append(order.name)
@@ -449,6 +487,18 @@ def steps(units: float, step: float) -> Decimal:
 def _target_price(told: OrderIntended) -> Decimal | None:
     return told.request.limit_price or told.request.take_profit_price
 
+
+# Kinds after which an order may stand otherwise. While one is taken in, nothing asks how a plan's orders stand.
+_OF_ORDERS: Final = frozenset(
+    {
+        OrderIntended,
+        ReplaceIntended,
+        CancelIntended,
+        OrderAnswered,
+        OrderEventSeen,
+        ExecutionSeen,
+    }
+)
 
 _Fold = Callable[[State, NewEntry | LedgerEntry, Any], None]
 _FOLDS: Final[dict[type[Payload], _Fold]] = {
