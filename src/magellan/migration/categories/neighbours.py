@@ -16,6 +16,9 @@ Links = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 _MOST_ALIKE: Final = 8  # files
 _TELLING: Final = 160  # features of a file by which others like it are found
 _KNOWN_BY_ALL: Final = 0.5  # share of the files; what more of them say tells nothing
+_HELD_BY_MOST: Final = (
+    1_000  # files; in a large tree, what more of them say leads to nobody: time stays in proportion
+)
 _COUNTS: Final = {
     "name": 3.0, "head": 0.0, "def": 1.0, "base": 2.0, "doc": 0.7, "word": 0.7, "import": 1.5, "form": 0.5
 }  # fmt: skip
@@ -42,23 +45,33 @@ def alike(said: Sequence[frozenset[str]]) -> Links:
     posted = {
         feature: (np.array(numbers, dtype=np.intp), np.array(weights))
         for feature, (numbers, weights) in holders.items()
+        if len(numbers) <= _HELD_BY_MOST
     }
     rows, columns, strengths = [], [], []
     for number, vector in enumerate(vectors):
-        telling = sorted(vector, key=lambda feature: (-vector[feature], feature))[:_TELLING]
+        leading = [feature for feature in vector if feature in posted]
+        telling = sorted(leading, key=lambda feature: (-vector[feature], feature))[:_TELLING]
         if not telling:
             continue
         others = np.concatenate([posted[feature][0] for feature in telling])
         shares = np.concatenate([posted[feature][1] * vector[feature] for feature in telling])
         likeness = np.bincount(others, weights=shares, minlength=count)
         likeness[number] = 0.0
-        nearest = np.argsort(-likeness, kind="stable")[:_MOST_ALIKE]
-        nearest = nearest[likeness[nearest] > 0]
+        nearest = _most(likeness, _MOST_ALIKE)
+        if not len(nearest):
+            continue
         total = likeness[nearest].sum()
         rows.append(np.full(len(nearest), number, dtype=np.intp))
         columns.append(nearest.astype(np.intp))
         strengths.append(likeness[nearest] / total)
     return _joined(rows, columns, strengths)
+
+
+def _most(values: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+    """Where the largest of them above 0 are, the first of equal ones first."""
+    least = np.partition(values, -count)[-count] if len(values) > count else 0.0
+    candidates = np.flatnonzero(values >= least) if least > 0 else np.flatnonzero(values > 0)
+    return candidates[np.argsort(-values[candidates], kind="stable")][:count]
 
 
 def importing(paths: Sequence[str], imports: Mapping[str, frozenset[str]]) -> Links:
