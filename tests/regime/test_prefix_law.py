@@ -96,11 +96,13 @@ def test_one_bar_at_a_time_says_what_all_at_once_say(made: Made, quick: RegimeCo
     assert_same(said(each), said(whole), slice(None))
 
 
+@pytest.mark.parametrize("window", [500, 3_000, 20_000])
 def test_a_model_that_forgets_old_bars_goes_on_as_one_that_keeps_them(
-    made: Made, quick: RegimeConfig
+    made: Made, quick: RegimeConfig, window: int
 ) -> None:
     bars = made("intra4", 4, 9000).bars
-    config = quick.model_copy(update={"filter": quick.filter.model_copy(update={"fit_window_bars": 500})})
+    # Fits that reach over fewer bars than are kept, over more, and over all.
+    config = quick.model_copy(update={"filter": quick.filter.model_copy(update={"fit_window_bars": window})})
     keep = bars_needed(config)
     whole, short = RegimeModel("INTRA4", config), RegimeModel("INTRA4", config, keep_bars=keep)
     for start in range(0, len(bars), 900):
@@ -114,8 +116,8 @@ def test_a_model_that_forgets_old_bars_goes_on_as_one_that_keeps_them(
 class Peeking(RegimeModel):
     """Labels bars by how many are still to come."""
 
-    def labels(self, axis: Axis) -> np.ndarray:
-        labels = super().labels(axis)
+    def labels(self, axis: Axis, rows: slice = slice(None)) -> np.ndarray:
+        labels = super().labels(axis, rows)
         return np.arange(len(labels))[::-1] % 5 if axis is Axis.TREND else labels
 
 

@@ -6,10 +6,9 @@ from magellan.regime.config import RegimeConfig
 
 
 def bars_needed(config: RegimeConfig) -> int:
-    """Bars that the next one may ask about."""
+    """Bars that the next one may ask about. Returns that a fit asks for are kept by the filter itself."""
     parts = config.components
     return max(
-        config.filter.fit_window_bars if config.filter.enabled else 1,
         parts.atr_percentile.window_bars + parts.atr_percentile.atr_bars,
         parts.slope.window_bars + 1,
         parts.squeeze.bars + 1,

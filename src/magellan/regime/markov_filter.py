@@ -30,6 +30,7 @@ class MarkovFilter:
         self.models: list[MarkovModel] = []
         self._searched_at = 0  # bars seen by the newest fit that asked for the number of states
         self._sessions_since = 0  # the newest fit
+        self._older = np.empty(0)  # returns before the first row that is kept, as many as a fit may ask for
         # Memory of the compiled step, by the states of the newest fit.
         self.belief = np.zeros(1)
         self.alarm_belief = np.zeros(1)
@@ -55,13 +56,20 @@ class MarkovFilter:
                 self._fit(returns[:row], row + offset)
         yield at, end
 
+    def forget(self, returns: Floats) -> None:
+        """Rows that the columns are about to forget. A fit looks back farther than all else: it keeps theirs itself."""
+        self._older = np.concatenate([self._older, returns])[-self._config.fit_window_bars :]
+
     def _is_due(self, seen: int) -> bool:
         if not self.models:
             return seen >= self._config.first_fit_bars
         return self._sessions_since >= self._config.refit_every_sessions or seen >= GROWN * self._searched_at
 
     def _fit(self, past: Floats, seen: int) -> None:
-        window = np.ascontiguousarray(past[-self._config.fit_window_bars :])
+        reach = self._config.fit_window_bars
+        missing = max(0, reach - len(past))
+        older = self._older[len(self._older) - min(missing, len(self._older)) :]
+        window = np.concatenate([older, past[-reach:]])
         before = self.models[-1] if self.models else None
         like = None if seen >= GROWN * self._searched_at else before
         model = aligned(fit(window, self._config, like=like), before)

@@ -94,6 +94,24 @@ class RegimeModel(RegimeColumns):
         self._refuse_others(bars, others, chain)
         if self._timeframe is None:
             self._begin(bars.timeframe, 0 if others is None else others.shape[1])
+        if self._keep is None or len(self) + len(bars) <= self._rows.room:
+            self._extend(bars, session, others, chain)
+            return
+        # In portions that there is room for: a longer room would be kept for good.
+        first = 0
+        while first < len(bars):
+            some = slice(first, first + self._rows.room - len(self))
+            self._extend(
+                bars.rows(some),
+                session.rows(some),
+                None if others is None else others[some],
+                None if chain is None else chain.rows(some),
+            )
+            first = some.stop
+
+    def _extend(
+        self, bars: Bars, session: SessionColumns, others: Floats | None, chain: ChainColumns | None
+    ) -> None:
         start = self._rows.add(len(bars))
         end = len(self)
         values = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.opened_at_ns)
@@ -116,6 +134,7 @@ class RegimeModel(RegimeColumns):
             ):
                 self._take_in(first, last)
         if self._keep is not None and self._most is not None and end > self._most:
+            self._filter.forget(self._measured["deflated"].line[: end - self._keep])
             self._rows.forget(end - self._keep)
 
     def _begin(self, timeframe: Timeframe, others: int) -> None:

@@ -152,7 +152,7 @@ class _Kept:
         """Bars that go on with those taken in."""
         model, known, n = self._model, len(self._bars), len(bars)
         new = slice(known, n)
-        model.extend(bars.rows(new), _rows(session, new))
+        model.extend(bars.rows(new), session.rows(new))
         self._bars = bars
         if n > self._told.shape[1]:
             longer = np.empty((len(self._told), 2 * n))
@@ -179,15 +179,6 @@ class _Kept:
 
 _LOCK: Final = threading.Lock()
 _KEPT: Final[OrderedDict[tuple[str, str, int, RegimeConfig], _Kept]] = OrderedDict()
-
-
-def _rows(session: SessionColumns, chosen: slice) -> SessionColumns:
-    return SessionColumns(
-        day=session.day[chosen],
-        minute=session.minute[chosen],
-        first=session.first[chosen],
-        last=session.last[chosen],
-    )
 
 
 def _unwritable(values: Floats) -> Floats:

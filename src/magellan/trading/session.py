@@ -111,6 +111,12 @@ class SessionColumns:
     first: Mask  # the first bar of its day
     last: Mask  # the last bar of its day that these bars hold
 
+    def rows(self, chosen: slice) -> SessionColumns:
+        """The chosen bars; shares memory."""
+        return SessionColumns(
+            day=self.day[chosen], minute=self.minute[chosen], first=self.first[chosen], last=self.last[chosen]
+        )
+
 
 def session_columns(bars: Bars, clock: SessionClock = SessionClock.EXCHANGE) -> SessionColumns:
     """Date and time of day of each bar on the session clock.
