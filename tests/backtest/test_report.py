@@ -29,8 +29,9 @@ from magellan.backtest.report.figures import (
 )
 from magellan.backtest.report.html import Column, element, table
 from magellan.backtest.report.metric_list import METRICS, written
+from magellan.backtest.report.months import heat_map
 from magellan.backtest.report.page import plotly_script, script_json
-from magellan.backtest.report.run_report import heat_map, run_report
+from magellan.backtest.report.run_report import run_report
 from magellan.backtest.report.summary import summary_of
 from magellan.backtest.report.words import many, money, number, percent
 from magellan.backtest.result import Trade
@@ -171,7 +172,7 @@ def test_entries_that_did_not_happen_are_listed(random_run) -> None:
 
 def test_a_page_that_leaves_trades_out_says_so(random_run, monkeypatch) -> None:
     monkeypatch.setattr("magellan.backtest.report.figures.TRADES_MAX", 5)
-    monkeypatch.setattr("magellan.backtest.report.run_report.TRADES_MAX", 5)
+    monkeypatch.setattr("magellan.backtest.report.trade_tables.TRADES_MAX", 5)
     result = random_run(1, trades=20)
     page = page_of(result)
     assert "the 5 trades with the largest profits and losses of 20" in text_of(page)

@@ -7,7 +7,7 @@ from importlib import resources
 import numpy as np
 
 from magellan.backtest.parameter_space import Grid, describe
-from magellan.backtest.report.html import Markup, element, escaped, facts
+from magellan.backtest.report.html import Markup, card, element, escaped, facts
 from magellan.backtest.report.words import DASH, count, many, number, percent
 from magellan.backtest.sweep_result import METRICS, Judgement, SweepResult
 
@@ -37,7 +37,7 @@ def sweep_page(result: SweepResult, judgement: Judgement) -> str:
         ),
         *_banners(result),
         *(
-            element("div", [element("h3", _heading(name)), _map(result, name)], class_="card")
+            card(_heading(name), _map(result, name))
             for name in dict.fromkeys((metric.name, "return_fraction", "drawdown_fraction_max"))
         ),
         element("h2", "How far the best can be believed"),

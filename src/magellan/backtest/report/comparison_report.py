@@ -12,7 +12,7 @@ from magellan.backtest.comparison import AgainstBase, Comparison, Difference
 from magellan.backtest.drawdown import depths
 from magellan.backtest.kept_run import KeptRun
 from magellan.backtest.report.figures import CURVE_POINTS_MAX, Data, telling_rows
-from magellan.backtest.report.html import Column, Content, Markup, element, grouped_table, table, tone
+from magellan.backtest.report.html import Column, Content, Markup, card, element, grouped_table, table, tone
 from magellan.backtest.report.metric_list import METRIC_GROUPS, MetricEntry, written
 from magellan.backtest.report.page import page
 from magellan.backtest.report.words import DASH, count, day, many, money, number, percent, price
@@ -242,7 +242,7 @@ def _range(found: Interval, form: str) -> str:
 
 def _settings(compared: Comparison) -> Markup:
     cards = [
-        element("div", [element("h3", name), _difference_table(compared, rows)], class_="card")
+        card(name, _difference_table(compared, rows))
         for name, rows in (
             ("Config", compared.config),
             ("Data", compared.data),
@@ -277,7 +277,7 @@ def _trades(compared: Comparison) -> Markup:
         for name, trades in (("A", found.only_in_base), (against.name, found.only_here)):
             if trades:
                 parts.append(_trade_list(f"Only in {name}", trades))
-        cards.append(element("div", [element("h3", f"{against.name} against A"), *parts], class_="card"))
+        cards.append(card(f"{against.name} against A", *parts))
     return element("div", cards)
 
 

@@ -104,3 +104,8 @@ def tone(value: float | None, text: str) -> Markup:
     if value is None or value == 0:
         return escaped(text)
     return element("span", text, class_="gain" if value > 0 else "loss")
+
+
+def card(name: str, *content: Markup) -> Markup:
+    """A named part of a page, in a frame of its own."""
+    return element("div", [element("h3", name), *content], class_="card")
