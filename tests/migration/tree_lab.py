@@ -60,6 +60,9 @@ def under_git(root: Path) -> None:
         ("init", "-q", "-b", "main"),
         ("config", "user.name", "ada"),
         ("config", "user.email", "ada@example.org"),
+        # Newer gits tidy up in the background after a commit, while the tree is copied.
+        ("config", "gc.auto", "0"),
+        ("config", "maintenance.auto", "false"),
         ("add", "-A"),
         ("commit", "-q", "-m", "all"),
     ):
