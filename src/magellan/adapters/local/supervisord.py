@@ -13,7 +13,6 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
@@ -28,6 +27,8 @@ from magellan.errors import AskOperator, TryAgain
 from magellan.ports.process_keeper import LINES_KEPT, Kept, ProcessTerms
 
 _UP_WITHIN_S: Final = 10.0
+_DOWN_WITHIN_S: Final = 3.0
+_SOCKET_PATH_BYTES: Final = 90  # a system takes 103 or more, and supervisord binds a longer name first
 _LOG_BYTES: Final = 10_000_000
 _LOGS_KEPT: Final = 5
 _TAIL_BYTES: Final = 16_384
@@ -56,10 +57,11 @@ class Supervisord:
         self._folder = folder
         self._programs = folder / "programs"
         self._config = folder / "supervisord.conf"
-        # A socket's path may be 107 bytes long, and a workspace may lie deep.
-        name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-        base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-        self._socket = base / f"magellan-{os.getuid()}" / f"{name}.sock"
+        # Whoever asks finds the same one: no variable has a say, which a login, cron and SSH set differently.
+        self._socket = folder / "socket"
+        if len(os.fsencode(self._socket)) > _SOCKET_PATH_BYTES:
+            name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+            self._socket = Path("/tmp") / f"magellan-{os.getuid()}" / f"{name}.sock"
 
     def start(self, terms: ProcessTerms) -> None:
         """See the port."""
@@ -141,7 +143,7 @@ class Supervisord:
             return
         self._ask(lambda rpc: rpc.shutdown())
         until_s = time.monotonic() + 60
-        while self.is_up() or self._socket.exists():
+        while self.is_up() or self._running_pid():
             if time.monotonic() > until_s:
                 raise AskOperator(
                     f"the supervisor of {self._folder} has not ended", next_step=f"see {self._folder}/log"
@@ -177,7 +179,13 @@ class Supervisord:
         if self._socket.parent.stat().st_uid != os.getuid():
             raise AskOperator(
                 f"{self._socket.parent} belongs to somebody else, who could then command this workspace's processes",
-                next_step="remove it, or set XDG_RUNTIME_DIR to a folder of yours",
+                next_step=f"remove it, or move the workspace to a shorter path than {self._folder}",
+            )
+        if lost := self._running_still():
+            raise AskOperator(
+                f"this workspace's supervisor runs as process {lost}, and cannot be spoken to: {self._socket} is gone",
+                kept=_KEPT,
+                next_step=f"end it (`kill {lost}`), which ends what it keeps, and run the same command again",
             )
         write_durably(self._config, self._settings().encode(), kept=_KEPT)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
@@ -191,6 +199,24 @@ class Supervisord:
                 kept=_KEPT,
                 next_step=f"see {self._folder}/log",
             )
+
+    def _running_pid(self) -> int | None:
+        """Of a supervisor that lives, although its socket does not answer. A second one would run everything twice."""
+        try:
+            pid = int((self._folder / "pid").read_text())
+            os.kill(pid, 0)
+            command = Path(f"/proc/{pid}/cmdline")
+            known = os.fsencode(self._config) in command.read_bytes() if command.exists() else True
+        except (OSError, ValueError):
+            return None
+        return pid if known else None
+
+    def _running_still(self) -> int | None:
+        """The same, unless it is on its way down: then its socket goes first."""
+        until_s = time.monotonic() + _DOWN_WITHIN_S
+        while (pid := self._running_pid()) and time.monotonic() < until_s:
+            time.sleep(0.02)
+        return pid
 
     def _settings(self) -> str:
         folder = _escaped(str(self._folder))
