@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from magellan.archive.generated.small_market import small_market
 from magellan.backtest import replay
 from magellan.backtest.market import Market
-from magellan.backtest.replay import Replayed, Run, SymbolDecisions, Terms
+from magellan.backtest.masks import SymbolDecisions
+from magellan.backtest.replay import Replayed, Run, Terms
 from magellan.strategy.market_view import MarketView
 from magellan.strategy.trade_plan import CashFraction, EquityFraction, Notional, TradePlan, Units
 from magellan.workspace.config import AccountTerms, ExecutionTerms, InstrumentTerms, Limits

@@ -11,7 +11,8 @@ import numpy as np
 
 from magellan.backtest import records as r
 from magellan.backtest.market import Market
-from magellan.backtest.replay import Replayed, Run, SymbolDecisions, Terms
+from magellan.backtest.masks import SymbolDecisions
+from magellan.backtest.replay import Replayed, Run, Terms
 from magellan.errors import AskOperator
 from magellan.strategy.market_view import MarketView
 from magellan.trading.bar import Bars, Mask, instant

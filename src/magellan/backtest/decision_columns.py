@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from magellan.backtest.replay import SymbolDecisions
+from magellan.backtest.masks import SymbolDecisions
 from magellan.errors import FixInput
 from magellan.strategy.contract import Features, Parameters, Strategy
 from magellan.strategy.market_view import MarketView

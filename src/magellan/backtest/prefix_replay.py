@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from magellan.backtest import records as r
 from magellan.backtest.equity_curve import instants
 from magellan.backtest.market import Market
-from magellan.backtest.replay import Replayed, Run, Terms, session_ends
+from magellan.backtest.masks import session_ends
+from magellan.backtest.replay import Replayed, Run, Terms
 from magellan.backtest.run import replay_strategy, views_of
 from magellan.errors import FixInput
 from magellan.strategy.contract import Parameters, Strategy

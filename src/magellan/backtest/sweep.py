@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from magellan.backtest.decision_columns import DecisionColumns
 from magellan.backtest.equity_curve import hold, instants
 from magellan.backtest.market import Market
-from magellan.backtest.replay import Run, SymbolDecisions, Terms
+from magellan.backtest.masks import SymbolDecisions
+from magellan.backtest.replay import Run, Terms
 from magellan.backtest.sweep_kernel import (
     is_plain_run,
     measure_many,

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from magellan.backtest.decision_columns import DecisionColumns
-from magellan.backtest.replay import SymbolDecisions
+from magellan.backtest.masks import SymbolDecisions
 from magellan.errors import FixInput
 from magellan.ledger.book import Book
 from magellan.ledger.entries import Decision, LedgerEntry, OrderIntended, SessionBegan

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from exchange.venue.trading_floor import OPENS_NS, Floor, bars_of
 from magellan.backtest import records as r
 from magellan.backtest.market import Market
-from magellan.backtest.replay import SymbolDecisions, Terms, replay_columns
+from magellan.backtest.masks import SymbolDecisions
+from magellan.backtest.replay import Terms, replay_columns
 from magellan.exchange.venue.terms import Costs, VenueTerms
 from magellan.strategy.trade_plan import Target, TradePlan, Units, fixed
 from magellan.trading.bar import Bars, nanoseconds
