@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from magellan.errors import AskOperator, FixInput
 from magellan.migration.change_set import ChangeSet, Written, WrittenFor
 from magellan.migration.content_changes import content_changes
+from magellan.migration.merge.merged_tree import MergedTree
 from magellan.migration.merge.review import REPORT, report_text, review_files
-from magellan.migration.merge.tree_merge import BaseOf, MergedTree, merge_trees
+from magellan.migration.merge.tree_merge import BaseOf, merge_trees
 from magellan.migration.source_tree import SourceTree
 
 REVIEWS = "merge_conflicts"

@@ -12,8 +12,9 @@ from journeys.desk import run
 from magellan.adapters.local.common_ancestor import common_ancestor
 from magellan.errors import FixInput
 from magellan.migration.merge.account import Outcome, Side, definitions_of
+from magellan.migration.merge.merged_tree import FileRelation, MergedTree
 from magellan.migration.merge.pieces import cut
-from magellan.migration.merge.tree_merge import FileRelation, MergedTree, merge_trees
+from magellan.migration.merge.tree_merge import merge_trees
 from magellan.migration.source_tree import SourceTree
 from magellan.usecases.migrate_merge import REVIEWS, merge
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from magellan.migration.merge.account import Conflict, Outcome, Side
-from magellan.migration.merge.tree_merge import ACTION, FileRelation, MergedFile, MergedTree, difference
+from magellan.migration.merge.merged_tree import ACTION, FileRelation, MergedFile, MergedTree
 from magellan.migration.scan.file_kind import is_test
 from magellan.migration.source_tree import SourceTree
 
@@ -98,7 +99,7 @@ def _page(file: MergedFile, uses: Mapping[Side, Mapping[str, Sequence[Use]]]) ->
             yield from (
                 "### From the target's to the source's",
                 "",
-                *_fenced(difference(conflict), "diff"),
+                *_fenced(_difference(conflict), "diff"),
                 "",
             )
         yield from _said(conflict, uses)
@@ -152,3 +153,11 @@ def _uses(tree: SourceTree, names: set[str], side: Side) -> Mapping[str, list[Us
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _difference(conflict: Conflict) -> str:
+    """What differs between the two versions, as a unified diff from the target's to the source's."""
+    lines = difflib.unified_diff(
+        conflict.target.splitlines(), conflict.source.splitlines(), "target", "source", lineterm=""
+    )
+    return "\n".join(lines)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from magellan.migration.encoding import Text, plain_text, python_text
 from magellan.migration.merge.account import (
@@ -19,76 +16,11 @@ from magellan.migration.merge.account import (
     unaccounted,
 )
 from magellan.migration.merge.imports_united import unused_imports
+from magellan.migration.merge.merged_tree import FileRelation, MergedFile, MergedTree
 from magellan.migration.merge.module_merge import merge_modules
 from magellan.migration.merge.pieces import cut
 from magellan.migration.source_tree import SourceTree
 from magellan.plan.files.tree import Kind
-
-
-class FileRelation(StrEnum):
-    """How the two sides' files of one path stand to each other."""
-
-    SOURCE_ONLY = "source-only"
-    TARGET_ONLY = "target-only"
-    RENAMED = "renamed"  # the target has the same bytes under another path
-    IDENTICAL = "identical"
-    SAME = "same but for formatting"
-    SOURCE_CONTAINS = "the source's contains the target's"
-    TARGET_CONTAINS = "the target's contains the source's"
-    DISJOINT = "disjoint definitions"
-    UNITED = "definitions of both"
-    CONFLICTING = "conflicting definitions"
-
-
-ACTION = {
-    FileRelation.SOURCE_ONLY: "copied",
-    FileRelation.TARGET_ONLY: "left as it is",
-    FileRelation.RENAMED: "left as it is, under the target's name",
-    FileRelation.IDENTICAL: "left as it is",
-    FileRelation.SAME: "left as the target has it",
-    FileRelation.SOURCE_CONTAINS: "takes what the source has more",
-    FileRelation.TARGET_CONTAINS: "left as it is",
-    FileRelation.DISJOINT: "takes the source's definitions",
-    FileRelation.UNITED: "takes what the source has more",
-    FileRelation.CONFLICTING: "takes what can be taken; the rest waits for a person",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergedFile:
-    """What becomes of one path."""
-
-    path: str
-    relation: FileRelation
-    result: bytes | None = None  # what the target's file shall hold; None: it stays as it is
-    mode: int = 0o644
-    decisions: tuple[Decision, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    notes: tuple[str, ...] = ()
-    other_path: str = ""  # where the target has it, if it is renamed
-    whole_source: bytes | None = None  # the source's file, where all of it waits for a person
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergedTree:
-    """What becomes of everything."""
-
-    files: tuple[MergedFile, ...]  # sorted by path
-    lost: tuple[tuple[str, Lost], ...]  # path and definition; must be empty
-
-    @property
-    def conflicts(self) -> int:
-        """How many decisions are left to a person."""
-        return sum(len(file.conflicts) for file in self.files)
-
-    def outcomes(self) -> dict[tuple[Side, Outcome], int]:
-        """How many definitions of each side came to what."""
-        counts = {(side, outcome): 0 for side in Side for outcome in Outcome}
-        for file in self.files:
-            for decision in file.decisions:
-                counts[decision.side, decision.outcome] += 1
-        return counts
-
 
 BaseOf = Callable[[str], bytes | None]
 """The content of a path in the common ancestor; None where there is none."""
@@ -330,11 +262,3 @@ def _str(text: Text) -> str:
 def _shown(content: bytes) -> str:
     text = plain_text(content)
     return _str(text) if text is not None else f"{len(content):,} bytes that are no text in UTF-8"
-
-
-def difference(conflict: Conflict) -> str:
-    """What differs between the two versions, as a unified diff from the target's to the source's."""
-    lines = difflib.unified_diff(
-        conflict.target.splitlines(), conflict.source.splitlines(), "target", "source", lineterm=""
-    )
-    return "\n".join(lines)

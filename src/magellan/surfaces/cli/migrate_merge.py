@@ -123,8 +123,8 @@ def _summary(found: Merge) -> dict[str, object]:
 def _show(found: Merge) -> None:
     from collections import Counter
 
+    from magellan.migration.merge.merged_tree import ACTION, FileRelation
     from magellan.migration.merge.review import account_rows
-    from magellan.migration.merge.tree_merge import ACTION, FileRelation
     from magellan.surfaces.cli.output import print_table, say
 
     merged = found.merged
