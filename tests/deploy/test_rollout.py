@@ -256,6 +256,62 @@ def test_a_host_that_was_edited_after_it_was_ready_is_found_before_anybody_is_ar
     assert set(trades(world).values()) == {OLD}
 
 
+REGIONS = {"h1": "us-east-2", "h2": "us-west-2", "h3": "us-east-2", "h4": "eu-west-1", "h5": None}
+
+
+def plan_by_region(world: SimulatedWorld) -> Plan[Fleet]:
+    places = [replace(place_of(each), region=REGIONS[name]) for name, each in world.hosts.items()]
+    return rollout(places, incoming(NEW), TERMS, by="jane")
+
+
+def test_regions_go_one_after_the_other_and_each_is_watched_before_the_next_begins() -> None:
+    world = world_with(REGIONS)
+    plan = plan_by_region(world)
+    assert [each.name for each in plan.phases][3:] == [
+        *("hand over us-east-2", "watch us-east-2", "hand over us-west-2", "watch us-west-2"),
+        *("hand over eu-west-1", "watch eu-west-1", "hand over elsewhere", "watch elsewhere"),
+    ]
+    assert isinstance(carried_out(world, plan), Finished)
+    began_s = {
+        name: next(at_s for at_s, key in host.traders if key == instance_of(NEW).key)
+        for name, host in world.hosts.items()
+    }
+    assert began_s["h1"] < began_s["h3"]
+    for before, after in (("h3", "h2"), ("h2", "h4"), ("h4", "h5")):
+        assert began_s[after] - began_s[before] >= TERMS.watch_s
+    assert rollout_of(plan.description).description == plan.description
+
+
+def test_a_region_that_fails_brings_every_region_back_and_the_next_one_never_begins() -> None:
+    world = world_with(REGIONS)
+    plan, failing = plan_by_region(world), world.hosts["h2"]
+
+    class Beside(MemoryJournal):
+        def append(self, records, *, durably):  # type: ignore[no-untyped-def]
+            super().append(records, durably=durably)
+            if failing.arming[LEDGER_ACCOUNT].release_id == NEW and NEW in failing.releases:
+                failing.releases[NEW] = ("config.json was edited",)
+
+    outcome = carried_out(world, plan, Beside(kept=[Head(at=BEGAN, by=SOMEBODY, plan=plan.description)]))
+    assert isinstance(outcome, TakenBack)
+    assert "h2" in outcome.why and "config.json was edited" in outcome.why
+    assert set(trades(world).values()) == {OLD}
+    must_be_whole(world)
+    has_had_new = {
+        name
+        for name, host in world.hosts.items()
+        if any(key == instance_of(NEW).key for _, key in host.traders)
+    }
+    assert has_had_new == {"h1", "h2", "h3"}
+
+
+def test_a_way_back_waits_for_no_region() -> None:
+    world = world_with(REGIONS)
+    places = [replace(place_of(each), region=REGIONS[name]) for name, each in world.hosts.items()]
+    plan = rollout(places, incoming(NEW), replace(TERMS, at_once=True), by="jane")
+    assert [each.name for each in plan.phases][3:] == ["hand over", "health", "watch"]
+
+
 def once_armed(
     world: SimulatedWorld, act: Callable[[SimulatedHost], object]
 ) -> tuple[Plan[Fleet], MemoryJournal]:

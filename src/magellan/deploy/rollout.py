@@ -42,6 +42,7 @@ class Place:
     armed: str | None  # key of the instance that trades it now
     standing: tuple[Standing, ...]  # instances of this account that the host knows
     halted: str  # why entries are off, before anything is changed; "" where they are not
+    region: str | None = None  # of a cloud; None: it is in none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +69,9 @@ class RolloutTerms:
     healthy_within_s: float
     watch_s: float  # 0: nobody stays beside it
     loss_fraction_max: float
-    at_once: (
-        bool  # hand over on all hosts at the same time; otherwise one after the other, each seen to be well
-    )
+    # Hand over on all hosts at the same time; otherwise one after the other, each seen to be well, and a region is
+    # watched before the next one begins.
+    at_once: bool
 
 
 def instance_at(place: Place, incoming: Incoming) -> Instance:
@@ -148,38 +149,7 @@ def rollout(
             label=incoming.label,
         )
         phases.append(Phase(name="source", steps=(source,)))
-    hand_overs: list[Step[Fleet]] = [
-        HandOver(host=place.host, instance=instance, by=by, within_s=float(terms.hand_over_within_s))
-        for place, instance in pairs
-    ]
-    healths: list[Step[Fleet]] = [
-        AwaitHealth(
-            host=place.host,
-            instance=instance,
-            config_sha256=config,
-            halted_before=place.halted,
-            within_s=float(terms.healthy_within_s),
-        )
-        for place, instance in pairs
-    ]
-    if terms.at_once:
-        phases += [_together("hand over", hand_overs), _together("health", healths)]
-    else:
-        each_in_turn = [step for pair in zip(hand_overs, healths, strict=True) for step in pair]
-        phases.append(Phase(name="hand over", steps=tuple(each_in_turn)))
-    if terms.watch_s > 0:
-        watches = [
-            Watch(
-                host=place.host,
-                instance=instance,
-                config_sha256=config,
-                halted_before=place.halted,
-                for_s=float(terms.watch_s),
-                loss_fraction_max=terms.loss_fraction_max,
-            )
-            for place, instance in pairs
-        ]
-        phases.append(_together("watch", watches))
+    phases += _hand_over(pairs, config, terms, by)
     where = f"{incoming.stage}/{incoming.strategy}"
     return Plan(
         name=f"{verb} {incoming.label} to {incoming.stage}",
@@ -189,6 +159,52 @@ def rollout(
         resume_with=f"magellan deploy {incoming.strategy} --to {incoming.stage} --resume",
         undo_with=f"magellan deploy {incoming.strategy} --to {incoming.stage} --undo",
     )
+
+
+def _hand_over(
+    pairs: Sequence[tuple[Place, Instance]], config_sha256: str, terms: RolloutTerms, by: str
+) -> list[Phase[Fleet]]:
+    """Each host its account, seen to be well, and watched: one region after the other where there are several."""
+
+    def hand_over(place: Place, instance: Instance) -> Step[Fleet]:
+        return HandOver(host=place.host, instance=instance, by=by, within_s=float(terms.hand_over_within_s))
+
+    def health(place: Place, instance: Instance) -> Step[Fleet]:
+        return AwaitHealth(
+            host=place.host,
+            instance=instance,
+            config_sha256=config_sha256,
+            halted_before=place.halted,
+            within_s=float(terms.healthy_within_s),
+        )
+
+    def watch(place: Place, instance: Instance) -> Step[Fleet]:
+        return Watch(
+            host=place.host,
+            instance=instance,
+            config_sha256=config_sha256,
+            halted_before=place.halted,
+            for_s=float(terms.watch_s),
+            loss_fraction_max=terms.loss_fraction_max,
+        )
+
+    watched = pairs if terms.watch_s > 0 else ()
+    if terms.at_once:
+        return [
+            _together("hand over", [hand_over(*pair) for pair in pairs]),
+            _together("health", [health(*pair) for pair in pairs]),
+            _together("watch", [watch(*pair) for pair in watched]),
+        ]
+    regions = tuple(dict.fromkeys(place.region for place, _ in pairs))
+    phases = []
+    for number, region in enumerate(regions, 1):
+        name = f" {region or 'elsewhere'}" if len(regions) > 1 else ""
+        steps = [each(*pair) for pair in pairs if pair[0].region == region for each in (hand_over, health)]
+        phases.append(Phase(name=f"hand over{name}", steps=tuple(steps)))
+        # What began before goes on being watched: a region may fail while the next one is looked at.
+        so_far = [watch(*pair) for pair in watched if pair[0].region in regions[:number]]
+        phases.append(_together(f"watch{name}", so_far))
+    return phases
 
 
 def rollout_of(recorded: PlanDescription) -> Plan[Fleet]:

@@ -35,6 +35,8 @@ from magellan.release.stored import StoredRelease
 from magellan.usecases.deploy_history import bad_releases, catch_up
 from magellan.usecases.named_account import ledger_name
 from magellan.usecases.releases import Opened, open_release
+from magellan.workspace.aws_target import AwsTarget
+from magellan.workspace.target import Target
 from magellan.workspace.workspace import Stage, WorkspaceSettings
 
 _FREE_BYTES_MIN: Final = 500_000_000
@@ -234,6 +236,7 @@ async def _look(
         armed=armed.instance,
         standing=standing,
         halted=session.halted,
+        region=_region(sources.settings.targets.get(host.name)),
     )
     instance = instance_at(place, incoming)
     trades = {each.key: look.condition is Condition.TRADING for each, look in zip(ours, looks, strict=True)}
@@ -289,6 +292,10 @@ async def _look(
         findings=tuple(findings),
         is_there=installed.is_whole and armed.instance == instance.key and trades.get(instance.key, False),
     )
+
+
+def _region(target: Target | None) -> str | None:
+    return target.region if isinstance(target, AwsTarget) else None
 
 
 def _of_release(opened: Opened) -> tuple[Finding, ...]:
