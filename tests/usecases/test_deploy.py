@@ -26,6 +26,7 @@ from magellan.usecases.deploy import begin_deploy, go_on
 from magellan.usecases.deploy_history import history, release_before
 from magellan.usecases.drill_rollback import drill_rollback
 from magellan.usecases.prepare_deploy import DeployAsked, DeploySources, Finding, prepare_deploy
+from magellan.workspace.aws_target import AwsTarget
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.workspace import ReleaseTerms, Stage, Stages, StageTerms, WorkspaceSettings
 from plan.memory import Killed
@@ -304,3 +305,34 @@ def test_a_strategy_without_an_account_is_told_where_to_write_it(desk: Desk) -> 
     desk.settings = WorkspaceSettings()
     desk.build("1.0.0")
     assert "nothing says which account moods trades in test" in desk.refusal()
+
+
+def test_machines_of_a_cloud_go_by_the_regions_that_magellan_toml_gives_them(desk: Desk) -> None:
+    regions = {"ohio": "us-east-2", "oregon": "us-west-2", "columbus": "us-east-2"}
+    desk.settings = desk.settings.model_copy(
+        update={
+            "targets": {
+                name: AwsTarget(
+                    kind="aws",
+                    region=region,
+                    account="123456789012",
+                    instance="i-0123456789abcdef0",
+                    bucket="s3://calls",
+                )
+                for name, region in regions.items()
+            },
+            "stages": Stages(test=StageTerms(account="paper", watch_s=5.0, targets=tuple(regions))),
+        }
+    )
+    for name in regions:
+        SimulatedHost(name, desk.world)
+    desk.build("1.0.0")
+    plan = desk.world.run(prepare_deploy(desk.asked(), desk.sources)).plan
+    handed = {phase.name: [step.title for step in phase.steps] for phase in plan.phases}
+    assert [each.split(":")[0] for each in handed["hand over us-east-2"]] == [
+        "ohio",
+        "ohio",
+        "columbus",
+        "columbus",
+    ]
+    assert [each.split(":")[0] for each in handed["hand over us-west-2"]] == ["oregon", "oregon"]
