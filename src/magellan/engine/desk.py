@@ -97,6 +97,7 @@ class Desk:
         self._due: dict[str, int] = {}  # the next instant at which each name has something to do
         self._wake_ns: int | None = None
         self._alerted: dict[str, datetime] = {}
+        self._allowed: tuple[OrderRequest, RiskView] | None = None  # the newest entry that limits allowed
         self._denied_at: dict[tuple[str, OrderPurpose], datetime] = {}  # the newest refusal of our own
 
     # --- A turn -----------------------------------------------------------------------------------------------
@@ -321,8 +322,13 @@ class Desk:
 
     def _denied(self, request: OrderRequest, purpose: OrderPurpose, view: RiskView) -> Deny | None:
         """Ask our limits about an order. A refusal is recorded; of an order that only leaves, a person is told."""
+        entry = purpose is OrderPurpose.ENTRY
+        if entry and self._allowed is not None and self._allowed[1] is view and self._allowed[0] == request:
+            return None  # the same question
         verdict = check_order(request, purpose, view, self.setup.limits)
         if not isinstance(verdict, Deny):
+            if entry:
+                self._allowed = request, view
             return None
         self.note(
             OrderDenied(

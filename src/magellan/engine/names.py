@@ -13,6 +13,7 @@ the scheme
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -28,12 +29,8 @@ ENTRY, PROTECTION, EXIT, FLATTEN, REPLACEMENT = "e", "p", "x", "f", "r"
 
 def plan_id(strategy: str, account: str, symbol: str, bar_ns: int, side: int) -> str:
     """The name of a plan: what the names of all its orders begin with."""
-    run = blake2b(f"{account}\0{strategy}".encode(), digest_size=2).hexdigest()
-    short = re.sub(r"[^A-Za-z0-9.]", "", symbol)
-    if len(short) > 8 or short != symbol:
-        short = short[:4] + blake2b(symbol.encode(), digest_size=2).hexdigest()
     when = _base36(bar_ns // MINUTE_NS)
-    return f"{SCHEME}-{strategy[:10]}-{run}-{short}-{when}{'L' if side > 0 else 'S'}"
+    return f"{_stem(strategy, account, symbol)}-{when}{'L' if side > 0 else 'S'}"
 
 
 def order_name(plan: str, letter: str, portion: int, number: int) -> str:
@@ -49,6 +46,16 @@ def parts(name: str) -> tuple[str, str, int, int] | None:
         return None
     found = _ORDER.fullmatch(name)
     return None if found is None else (found[1], found[2], int(found[3]), int(found[4]))
+
+
+@lru_cache(maxsize=4096)
+def _stem(strategy: str, account: str, symbol: str) -> str:
+    """What the names of all plans of a symbol begin with."""
+    run = blake2b(f"{account}\0{strategy}".encode(), digest_size=2).hexdigest()
+    short = re.sub(r"[^A-Za-z0-9.]", "", symbol)
+    if len(short) > 8 or short != symbol:
+        short = short[:4] + blake2b(symbol.encode(), digest_size=2).hexdigest()
+    return f"{SCHEME}-{strategy[:10]}-{run}-{short}"
 
 
 def _base36(value: int) -> str:

@@ -103,7 +103,7 @@ class Rounds:
         self._calm: set[str] = (
             set()
         )  # of those, the ones that want nothing: the order of another need not wait
-        self._rest: tuple[_Part, list[str]] | None = (
+        self._rest: tuple[_Part, set[str]] | None = (
             None  # what is recorded when the orders of a round have left
         )
         self.failures = 0  # of the strategy's code, in this process
@@ -173,6 +173,8 @@ class Rounds:
     def on_clock(self) -> None:
         """Decide on rounds that have waited long enough, and on bars that were told a little early."""
         desk = self._desk
+        if not self._early and not self._waiting:
+            return
         for symbol in list(self._early):
             if desk.is_due(f"early {symbol}"):
                 desk.due(f"early {symbol}", None)
@@ -219,16 +221,11 @@ class Rounds:
         desk = self._desk
         desk.due(f"round {start_ns}", None)
         day_equity = self._day_equity(start_ns)
-        active, calm = desk.state.active, self._calm
+        active = desk.state.active
         first: list[_Look] = []
         rest: list[_Look] = []
-        quiet: list[str] = []  # not even looked at before the orders have left
-        for symbol in desk.setup.symbols:
-            if symbol not in came:
-                continue
-            if symbol in calm and symbol not in active:
-                quiet.append(symbol)
-                continue
+        quiet = (came & self._calm).difference(active)  # not even looked at before the orders have left
+        for symbol in sorted(came - quiet, key=self._places.__getitem__):
             look = self._look(symbol)
             if symbol in active:
                 self._doubt(look)
@@ -257,9 +254,9 @@ class Rounds:
         else:
             self._conclude_with(others, quiet)
 
-    def _conclude_with(self, part: _Part, symbols: list[str]) -> None:
+    def _conclude_with(self, part: _Part, symbols: set[str]) -> None:
         """As `_conclude`, and symbols that were not looked at yet."""
-        part.looks += [self._look(symbol) for symbol in symbols]
+        part.looks += [self._look(symbol) for symbol in sorted(symbols, key=self._places.__getitem__)]
         part.looks.sort(key=lambda look: self._places[look.symbol])
         self._conclude(part)
 
@@ -279,10 +276,19 @@ class Rounds:
         if self._others.were_read:
             return
         look = self._looked(symbol)
+        if look.now is not None:
+            self._plan_ahead(look.now)
         if not self._others.were_read:
             self._ahead[symbol] = look
             if look.now is not None and not look.asks and not look.wakes:
                 self._calm.add(symbol)
+
+    def _plan_ahead(self, now: _Now) -> None:
+        """Make the plans that the columns ask for; one that raises is asked for again, and counted, in its round."""
+        for side, asks in ((1, now.outlook.enter_long), (-1, now.outlook.enter_short)):
+            plan = self._decider.plan(now.outlook, side) if asks else None
+            if isinstance(plan, TradePlan):
+                now.plans[side] = plan
 
     def _look(self, symbol: str) -> _Look:
         """What the strategy says of a symbol's newest bar, which is its present from now on."""

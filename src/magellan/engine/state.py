@@ -61,6 +61,9 @@ class _Standing:
     live: tuple[OurOrder, ...]  # may still fill
     lacking: tuple[OurOrder, ...]  # the broker told of units that no execution has told of
     has_left: bool  # units were sold, or bought back
+    # By the group's root, as far as they were asked for.
+    entries: dict[str, OurOrder | None] = field(default_factory=dict)
+    open_units: dict[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,8 +88,8 @@ class State:
         20.0  # an order that shows no trace of a change so long after it was asked for has none
     )
     newest_execution_at: datetime | None = None
-    # Worked out when it is asked for, and good until an entry tells of an order: a plan whose stop trails has dozens of
-    # orders that are over, and most events are about none of them.
+    # By plan: worked out when it is asked for, and good until an entry tells of one of its orders. A plan whose stop
+    # trails has dozens of orders that are over, and most events are about none of them.
     _standings: dict[str, _Standing] = field(default_factory=dict, repr=False, compare=False)
 
     def apply(self, entry: NewEntry | LedgerEntry) -> None:
@@ -99,8 +102,8 @@ class State:
         fold = _FOLDS.get(type(payload))
         if fold is not None and counts:
             fold(self, entry, payload)
-        if type(payload) in _OF_ORDERS:
-            self._standings.clear()
+        if self._standings:
+            self._doubt_standings(payload)
 
     # --- Questions --------------------------------------------------------------------------------------------
 
@@ -179,10 +182,11 @@ class State:
         root = self.orders[group.root]
         if root.role is not Role.ENTRY:
             return None
-        for order in self.live(self.plans[root.plan_id]):
-            if order.group == group.root and order.role is Role.ENTRY:
-                return order
-        return None
+        standing = self._standing(self.plans[root.plan_id])
+        if root.name not in standing.entries:
+            working = (each for each in standing.live if each.group == root.name and each.role is Role.ENTRY)
+            standing.entries[root.name] = next(working, None)
+        return standing.entries[root.name]
 
     def entered_units(self, plan: PlanState, root: str) -> Decimal:
         """Units that a group's entry has bought, replacements included."""
@@ -195,6 +199,12 @@ class State:
 
     def open_units(self, plan: PlanState, group: Group) -> Decimal:
         """Units that the group's orders may still take from the position, however many orders they are."""
+        known = self._standing(plan).open_units
+        if group.root not in known:
+            known[group.root] = self._open_units(plan, group)
+        return known[group.root]
+
+    def _open_units(self, plan: PlanState, group: Group) -> Decimal:
         root = self.orders[group.root]
         units = root.quantity
         if root.role is Role.ENTRY:
@@ -421,6 +431,36 @@ class State:
 
     # --- Details ----------------------------------------------------------------------------------------------
 
+    def _doubt_standings(self, payload: Payload) -> None:
+        """Where an entry told of orders, how those of their plan stand is to be worked out again.
+
+        While it is taken in, nothing asks. Of an order that is no plan's, nobody knows whom else it concerns: then it
+        is every plan's.
+        """
+        names: tuple[str, ...]
+        ids = self.book.client_order_ids
+        match payload:
+            case OrderIntended(request=request):
+                names = (request.client_order_id,)
+            case ReplaceIntended(client_order_id=name) | CancelIntended(client_order_id=name):
+                names = (name,)
+            case OrderAnswered(client_order_id=name, order=None):
+                names = (name,)
+            case OrderAnswered(client_order_id=name, order=BrokerOrder(broker_order_id=number)):
+                names = (name, ids.get(number, ""))
+            case OrderEventSeen(order=order):
+                names = (ids.get(order.broker_order_id, ""),)
+            case ExecutionSeen(execution=execution):
+                names = (ids.get(execution.broker_order_id, execution.client_order_id),)
+            case _:
+                return
+        for name in names:
+            ours = self.orders.get(name)
+            if ours is None:
+                self._standings.clear()
+            else:
+                self._standings.pop(ours.plan_id, None)
+
     def _standing(self, plan: PlanState) -> _Standing:
         known = self._standings.get(plan.plan_id)
         if known is None:
@@ -487,18 +527,6 @@ def steps(units: float, step: float) -> Decimal:
 def _target_price(told: OrderIntended) -> Decimal | None:
     return told.request.limit_price or told.request.take_profit_price
 
-
-# Kinds after which an order may stand otherwise. While one is taken in, nothing asks how a plan's orders stand.
-_OF_ORDERS: Final = frozenset(
-    {
-        OrderIntended,
-        ReplaceIntended,
-        CancelIntended,
-        OrderAnswered,
-        OrderEventSeen,
-        ExecutionSeen,
-    }
-)
 
 _Fold = Callable[[State, NewEntry | LedgerEntry, Any], None]
 _FOLDS: Final[dict[type[Payload], _Fold]] = {
