@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from magellan.migration.mapping import FileMove
 from magellan.migration.rewrite.bystanders import Bystanders
-from magellan.migration.rewrite.interest import Interest
+from magellan.migration.rewrite.interest import Interest, words_in
 from magellan.migration.rewrite.reference import Reference
 from magellan.migration.rewrite.renames import Renames
 from magellan.migration.source_tree import SourceTree
@@ -106,3 +106,20 @@ def test_a_word_is_a_bystander_where_nothing_leads_from_it_to_what_moves(source:
     moves = [FileMove(source=source, target=target) for source, target in MOVES.items()]
     bystanders = Bystanders(Renames(tree, moves, ("",)))
     assert bystanders.are_all(source.encode(), Interest(source.encode(), [b"regime"]), ["table"]) is is_one
+
+
+@given(
+    text=st.lists(st.sampled_from(["shop", "regime", ".", "\\n", "\\", "\n", " ", '"', "é", "_", "x9"])).map(
+        "".join
+    ),
+    others=st.sampled_from([0, 100]),
+)
+def test_every_word_that_stands_in_a_text_is_found_however_many_are_looked_for(
+    text: str, others: int
+) -> None:
+    utf8 = text.encode()
+    words = frozenset({b"shop", b"regime", *(f"other{number}".encode() for number in range(others))})
+
+    found = words_in(utf8, words)
+
+    assert {word for word in words if Interest(utf8, {word})} <= found
