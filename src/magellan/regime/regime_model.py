@@ -41,13 +41,22 @@ _REVERSAL: Final = ((0, 1), (3, 4))  # of the trend axis: down, and up
 class RegimeModel(RegimeColumns):
     """The model of one symbol. `extend` takes bars in; what it says of them are its columns."""
 
-    def __init__(self, symbol: str, config: RegimeConfig, *, keep_bars: int | None = None) -> None:
-        """keep_bars: how many bars to keep when more have come, at least; None keeps all.
+    def __init__(
+        self,
+        symbol: str,
+        config: RegimeConfig,
+        *,
+        keep_bars: int | None = None,
+        spare_bars: int | None = None,
+    ) -> None:
+        """keep_bars:  how many bars to keep when more have come, at least; None keeps all.
+        spare_bars: how many more may come before the oldest are dropped; None: a quarter of those kept, since fifty
+                    markets are fifty such rooms.
 
         Raises: FixInput for a view with holes or overlaps; for keep_bars below what the config's windows need.
         """
-        # Fifty markets are fifty such rooms: a quarter more than is kept, so that bars are seldom dropped.
-        self._most = None if keep_bars is None else keep_bars + keep_bars // 4
+        spare = (keep_bars or 0) // 4 if spare_bars is None else spare_bars
+        self._most = None if keep_bars is None else keep_bars + spare
         super().__init__(symbol, config, Rows() if self._most is None else Rows(self._most + 1))
         needed = bars_needed(config)
         if keep_bars is not None and keep_bars < needed:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magellan.regime.axes import CLASSES, UNKNOWN, Axis
+from magellan.regime.bars_needed import bars_needed
 from magellan.regime.config import RegimeConfig
 from magellan.regime.option_chain import ChainColumns
 from magellan.regime.quality.dial import POSITIONS, DialPrice, dial_prices
@@ -19,6 +22,10 @@ from magellan.trading.bar import Floats, Instants
 from magellan.usecases.regime_bars import RegimeBars
 
 Progress = Callable[[str, float, float], None]
+_PORTION_BARS: Final = 4_000  # that are labelled at once
+_SPARE_BARS: Final = (
+    8_000  # of a model that labels a history: memory that is touched first costs more than a bar
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +76,20 @@ class RegimeAnalysis:
     stability: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelledHistory:
+    """What the model said of every bar. Its other columns, a hundred times as much, are of the newest bars alone."""
+
+    model: RegimeModel
+    labels: dict[Axis, NDArray[np.int8]]  # (n,): place among the axis' classes; -1 where it is unknown
+    states: NDArray[np.int8]  # (n,): of the fit in force at each bar; -1 before the first
+
+    @property
+    def regimes(self) -> Instants:
+        """Shape (n,): place of the regime among the view's names; -1 where it is unknown."""
+        return self.model.view.places(*(self.labels[axis].astype(np.int64) for axis in Axis))
+
+
 def run_model(
     data: RegimeBars, config: RegimeConfig, *, others: Floats | None = None, chain: ChainColumns | None = None
 ) -> RegimeModel:
@@ -76,6 +97,30 @@ def run_model(
     model = RegimeModel(data.bars.symbol, config)
     model.extend(data.bars, data.session, others=others, chain=chain)
     return model
+
+
+def label_history(
+    data: RegimeBars, config: RegimeConfig, *, others: Floats | None = None, chain: ChainColumns | None = None
+) -> LabelledHistory:
+    """The same with the labels of all bars, in memory that does not grow with them."""
+    bars = data.bars
+    keep = max(bars_needed(config), _PORTION_BARS)
+    model = RegimeModel(bars.symbol, config, keep_bars=keep, spare_bars=_SPARE_BARS)
+    labels = {axis: np.empty(len(bars), dtype=np.int8) for axis in Axis}
+    states = np.empty(len(bars), dtype=np.int8)
+    for first in range(0, len(bars), _PORTION_BARS):
+        some = slice(first, first + _PORTION_BARS)
+        model.extend(
+            bars.rows(some),
+            data.session.rows(some),
+            others=None if others is None else others[some],
+            chain=None if chain is None else chain.rows(some),
+        )
+        newest = slice(first - model.offset, None)
+        for axis in Axis:
+            labels[axis][some] = model.labels(axis, newest)
+        states[some] = model.states[newest]
+    return LabelledHistory(model=model, labels=labels, states=states)
 
 
 def analyse_regime(
@@ -92,14 +137,15 @@ def analyse_regime(
     chain:  option chains as known at each bar's close.
     """
     progress("label", 0, 1)
-    model = run_model(data, config, others=others, chain=chain)
+    history = label_history(data, config, others=others, chain=chain)
+    model = history.model
     progress("label", 1, 1)
     newest = model.models[-1] if model.models else None
     progress("price the dial", 0, 1)
     prices = dial_prices(newest, (*POSITIONS, config.decision.stability)) if newest is not None else ()
     progress("price the dial", 1, 1)
-    switches = {axis.value: _switches(model.labels(axis)) for axis in Axis}
-    switches["state"] = _switches(model.states)
+    switches = {axis.value: _switches(history.labels[axis]) for axis in Axis}
+    switches["state"] = _switches(history.states)
     return RegimeAnalysis(
         symbol=data.bars.symbol,
         timeframe=str(data.bars.timeframe),
@@ -114,8 +160,8 @@ def analyse_regime(
         evidence_for_regimes=_finite(newest.evidence_for_regimes) if newest is not None else None,
         degrees_of_freedom=newest.freedom if newest is not None else None,
         level_half_life_bars=_finite(newest.level.half_life_bars) if newest is not None else None,
-        regimes=_times(model.regimes, model.view.names),
-        axes={axis.value: _times(model.labels(axis), CLASSES[axis]) for axis in Axis},
+        regimes=_times(history.regimes, model.view.names),
+        axes={axis.value: _times(history.labels[axis], CLASSES[axis]) for axis in Axis},
         switches=switches,
         dial=prices,
         stability=config.decision.stability,
@@ -147,24 +193,23 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _switches(labels: Instants) -> float:
+def _switches(labels: NDArray[np.integer[Any]]) -> float:
     return 1000.0 * float((np.diff(labels) != 0).sum()) / max(len(labels), 1)
 
 
-def _times(labels: Instants, names: tuple[str, ...]) -> tuple[TimeIn, ...]:
+def _times(labels: NDArray[np.integer[Any]], names: tuple[str, ...]) -> tuple[TimeIn, ...]:
     begins = np.append(True, np.diff(labels) != 0)
-    found = []
-    for place in range(-1, len(names)):
-        bars = int((labels == place).sum())
-        if bars:
-            spells = int((begins & (labels == place)).sum())
-            found.append(
-                TimeIn(
-                    name=UNKNOWN if place < 0 else names[place],
-                    bars=bars,
-                    share=bars / len(labels),
-                    spells=spells,
-                    mean_bars=bars / spells,
-                )
-            )
+    places = labels + 1  # from 0, which is unknown
+    bars, spells = (np.bincount(each, minlength=len(names) + 1) for each in (places, places[begins]))
+    found = [
+        TimeIn(
+            name=name,
+            bars=int(bars[place]),
+            share=int(bars[place]) / len(labels),
+            spells=int(spells[place]),
+            mean_bars=int(bars[place]) / int(spells[place]),
+        )
+        for place, name in enumerate((UNKNOWN, *names))
+        if bars[place]
+    ]
     return tuple(sorted(found, key=lambda each: -each.bars))

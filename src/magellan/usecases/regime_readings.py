@@ -20,7 +20,7 @@ from magellan.regime.config import RegimeConfig
 from magellan.regime.reading import RegimeReading
 from magellan.trading.bar import Instants, instant
 from magellan.trading.timeframe import Timeframe
-from magellan.usecases.analyse_regime import run_model
+from magellan.usecases.analyse_regime import label_history
 from magellan.usecases.regime_bars import RegimeBars
 
 KEPT_MAX: Final = 50  # models
@@ -134,15 +134,15 @@ class RegimeReadings:
             if kept is None or kept.of.sha256 != of.sha256 or self._is_of_another_config(kept):
                 config = self._config()
                 data = self._bars_of(symbol, timeframe)
-                model = run_model(data, config)
+                history = label_history(data, config)
                 kept = _Kept(
                     of=of,
                     config=config,
-                    reading=model.reading(),
+                    reading=history.model.reading(),
                     opened_at_ns=data.bars.opened_at_ns.copy(),  # it may be a part of all columns
-                    names=model.view.names,
-                    regimes=model.regimes.astype(np.int16),
-                    classes={axis: model.labels(axis).astype(np.int8) for axis in Axis},
+                    names=history.model.view.names,
+                    regimes=history.regimes.astype(np.int16),
+                    classes=history.labels,
                 )
             self._kept[key] = kept
             self._kept.move_to_end(key)

@@ -33,23 +33,23 @@ def path_score(labels: Labels, truth: Labels) -> PathScore:
     states = np.unique(truth)
     begins = np.flatnonzero(np.diff(truth)) + 1
     ends = np.append(begins[1:], n)[: len(begins)]
-    delays, missed = [], 0
-    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
-        if end - begin < _SHORTEST:
-            continue
-        right = np.flatnonzero(labels[begin:end] == truth[begin])
-        missed += len(right) == 0
-        delays.append(int(right[0]) if len(right) else end - begin)
+    long = ends - begins >= _SHORTEST
+    begins, ends = begins[long], ends[long]
+    # The next right bar at or after each; a segment's own, or there is none in it.
+    right = np.where(labels == truth, np.arange(n), n)
+    found = np.minimum.accumulate(right[::-1])[::-1][begins]
+    delays = np.minimum(found, ends) - begins
+    missed = int((found >= ends).sum())
     switched = np.flatnonzero(np.diff(labels)) + 1
     return PathScore(
         accuracy=float((labels == truth).mean()),
         balanced_accuracy=float(np.mean([(labels[truth == state] == state).mean() for state in states])),
-        delay_median_bars=float(np.median(delays)) if delays else float("nan"),
-        delay_p90_bars=float(np.percentile(delays, 90)) if delays else float("nan"),
-        missed=missed / len(delays) if delays else 0.0,
+        delay_median_bars=float(np.median(delays)) if len(delays) else float("nan"),
+        delay_p90_bars=float(np.percentile(delays, 90)) if len(delays) else float("nan"),
+        missed=missed / len(delays) if len(delays) else 0.0,
         wrong_switches=1000.0 * float((labels[switched] != truth[switched]).sum()) / n,
         switches=1000.0 * len(switched) / n,
-        true_switches=1000.0 * len(begins) / n,
+        true_switches=1000.0 * len(long) / n,
     )
 
 
