@@ -149,11 +149,15 @@ def test_the_ledger_alone_is_put_over_the_newest_whole_backup(desk: Path, call: 
     assert call("backup", "create", "--only-ledger")[0] == 0
     told = json.loads(call("drill", "restore", "--no-session", "--json")[1])
     assert told["entries_behind"] == 0
+    assert told["changes_behind"] == 0, "the record of the whole backup is in the ledger's"
+    assert told["audit_rpo_s"] == 0.0
     assert [each["tags"] for each in told["backups"]] == [["workspace"], ["ledger"]]
     drill = json.loads(call("audit", "show", "changes", "--json")[1])[-1]
     assert (drill["action"], drill["result"]) == ("drill restore", "done")
     told_of = {each.split()[0] for each in drill["evidence"]}
-    assert told_of == {"snapshot", "rto_s", "rpo_s", "ledger_rpo_s", "entries_behind"}
+    assert told_of == {
+        *("snapshot", "rto_s", "rpo_s", "ledger_rpo_s", "entries_behind", "audit_rpo_s", "changes_behind")
+    }
     assert call("restore", "--into", str(tmp_path / "back"))[0] == 0
     assert contents(tmp_path / "back")["prod/bear_trap/strategy.py"] == b"# a strategy\n"
 
@@ -278,6 +282,8 @@ def test_a_drill_goes_on_until_a_session_of_what_was_restored_is_reconciled_on_p
     drill = json.loads(call("audit", "show", "changes", "--json")[1])[-1]
     assert "reconciled on paper" in drill["note"]
     assert "session_s" in {each.split()[0] for each in drill["evidence"]}
+    assert told["changes_behind"] == 1, "the backup's own record, which is written after it"
+    assert 0.0 < told["audit_rpo_s"] < 60.0
 
     (desk / "prod/moods/strategy.py").write_text(
         "raise RuntimeError('it reads a file that is in no backup')\n"

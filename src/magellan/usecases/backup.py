@@ -86,6 +86,8 @@ class Rehearsed:
     ledger_rpo_s: float  # age of the oldest entry of the ledger that it lacks; 0 where it lacks none
     entries_behind: int  # of the ledger, that were written since
     from_trail: int  # entries that no backup had, and the trail did
+    audit_rpo_s: float  # age of the oldest record of the audit log that it lacks; 0 where it lacks none
+    changes_behind: int  # of the audit log; a backup's own record is written after it, and is one
     found: RestoredState
 
 
@@ -162,7 +164,7 @@ def rehearse_restore(
     change = _change(sources, "drill restore", "rehearsed")
     try:
         snapshots = to_restore(sources.store.snapshots())
-        now_heads, asked_at = sources.heads(), sources.clock()
+        now_heads, now_changes, asked_at = sources.heads(), sources.changes.head, sources.clock()
         began = time.perf_counter()
         for each in snapshots:
             sources.store.restore(each.snapshot_id, into)
@@ -182,6 +184,11 @@ def rehearse_restore(
     }
     behind = sum(now_heads[each].number + 1 - first for each, first in lacking.items())
     lost = [at for each, first in lacking.items() if (at := sources.written_at(each, first)) is not None]
+    changes_lost = [
+        each.change.at
+        for each in sources.changes.changes(after=found.changes.number)
+        if each.number <= now_changes.number
+    ]
     rehearsed = Rehearsed(
         snapshots=snapshots,
         rto_s=rto_s,
@@ -190,6 +197,8 @@ def rehearse_restore(
         ledger_rpo_s=max(((asked_at - at).total_seconds() for at in lost), default=0.0),
         entries_behind=behind,
         from_trail=from_trail,
+        audit_rpo_s=(asked_at - changes_lost[0]).total_seconds() if changes_lost else 0.0,
+        changes_behind=len(changes_lost),
         found=found,
     )
     evidence = (
@@ -198,6 +207,8 @@ def rehearse_restore(
         f"rpo_s {rehearsed.rpo_s:.1f}",
         f"ledger_rpo_s {rehearsed.ledger_rpo_s:.1f}",
         f"entries_behind {behind}",
+        f"audit_rpo_s {rehearsed.audit_rpo_s:.1f}",
+        f"changes_behind {rehearsed.changes_behind}",
         *(() if session is None else (f"session_s {session.took_s:.1f}",)),
     )
     reconciled = "" if session is None else f"; a session of {session.strategy} was reconciled on paper"

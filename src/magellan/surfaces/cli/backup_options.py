@@ -51,6 +51,7 @@ def show_rehearsed(rehearsed: Rehearsed) -> None:
         say(f"  trail  had {rehearsed.from_trail:,} ledger entries that no backup has")
     say(f"  lost   {rehearsed.rpo_s:,.0f} s of the workspace, were it needed now")
     say(f"         {rehearsed.ledger_rpo_s:,.1f} s of the ledger, {rehearsed.entries_behind:,} entries")
+    say(f"         {rehearsed.audit_rpo_s:,.1f} s of the audit log, {rehearsed.changes_behind:,} records")
 
 
 def rehearsed_document(rehearsed: Rehearsed) -> dict[str, object]:
@@ -62,6 +63,8 @@ def rehearsed_document(rehearsed: Rehearsed) -> dict[str, object]:
         "rpo_s": rehearsed.rpo_s,
         "ledger_rpo_s": rehearsed.ledger_rpo_s,
         "entries_behind": rehearsed.entries_behind,
+        "audit_rpo_s": rehearsed.audit_rpo_s,
+        "changes_behind": rehearsed.changes_behind,
         "from_trail": rehearsed.from_trail,
         "found": rehearsed.found,
     }
