@@ -1,5 +1,6 @@
 """What the API answers."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from magellan.adapters.excel.workbook_files import ExcelWorkbookFiles
 from magellan.ports.api_tokens import Scope
 from magellan.regime.workbook.document import as_document
 from magellan.regime.workbook.reading import template_values
+from magellan.surfaces.http.app import create_app
 from magellan.usecases.regime_settings import REGIME_FILE
 
 CONFIG = "/api/market-regime/config"
@@ -300,7 +302,6 @@ def test_a_stream_tells_the_reading_at_once(server: Any) -> None:
 
 def in_a_socket(server: Any, first: Any) -> tuple[Any, int | None]:
     """The first message of a WebSocket, or with what it was closed."""
-    import asyncio
 
     async def talk() -> tuple[Any, int | None]:
         async with (
@@ -322,6 +323,32 @@ def test_a_socket_tells_the_reading_to_whoever_has_a_token(server: Any) -> None:
     assert in_a_socket(server, {"token": "wrong", "symbol": "ANCHOR"}) == (None, 1008)
     assert in_a_socket(server, {"symbol": "ANCHOR"}) == (None, 1008)
     assert in_a_socket(server, {"token": server.token, "symbol": "NOTHING"}) == (None, 1011)
+
+
+def test_a_socket_whose_client_has_gone_is_asked_about_no_longer(server: Any) -> None:
+    first = json.dumps({"token": server.token, "symbol": "ANCHOR"})
+    said = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": first},
+        {"type": "websocket.disconnect", "code": 1006},
+    ]
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        return said.pop(0)
+
+    async def send(message: Any) -> None:
+        told.append(message)  # which never fails: a client that has gone is not noticed by sending
+
+    async def talk() -> None:
+        scope = {
+            "type": "websocket", "path": "/api/market-regime/ws", "query_string": b"", "subprotocols": [],
+            "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1),
+        }  # fmt: skip
+        await asyncio.wait_for(create_app(server.desk)(scope, receive, send), timeout=60)
+
+    asyncio.run(talk())
+    assert [each["type"] for each in told] == ["websocket.accept", "websocket.send"]
 
 
 def test_a_new_config_is_told_in_the_stream(workspace: Any, serve: Callable[..., Any]) -> None:

@@ -81,8 +81,12 @@ async def socket(websocket: WebSocket) -> None:
         asked = await asyncio.wait_for(websocket.receive_json(), timeout=10.0)
         caller(desk, str(asked["token"]), Scope.READ, address_of(websocket))
         wanted = timeframe_of(str(asked.get("timeframe", "1Day")))
-        async for event in _changes(desk, str(asked["symbol"]), wanted):
-            await websocket.send_text('{"alive": true}' if event is None else event)
+        gone = asyncio.create_task(_gone(websocket))
+        try:
+            async for event in _changes(desk, str(asked["symbol"]), wanted, gone):
+                await websocket.send_text('{"alive": true}' if event is None else event)
+        finally:
+            gone.cancel()
     except WebSocketDisconnect:
         return
     except (KeyError, TypeError, ValueError, AttributeError, TimeoutError):
@@ -93,8 +97,19 @@ async def socket(websocket: WebSocket) -> None:
         await websocket.close(code=1011, reason=error.message[:120])
 
 
-async def _changes(desk: ApiDesk, symbol: str, timeframe: Timeframe) -> AsyncIterator[str | None]:
-    """The reading as JSON, now and whenever it changes; None now and then, to show that the stream lives."""
+async def _gone(websocket: WebSocket) -> None:
+    """Ends when the client has gone, or the server ends. What a client says after its first message is not heard."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _changes(
+    desk: ApiDesk, symbol: str, timeframe: Timeframe, gone: asyncio.Task[None] | None = None
+) -> AsyncIterator[str | None]:
+    """The reading as JSON, now and whenever it changes; None now and then, to show that the stream lives.
+
+    gone: done when nobody listens any more, which ends it; None where whoever reads it finds that out.
+    """
     last: RegimeReading | None = None
     quiet_s = 0.0
     while True:
@@ -108,5 +123,8 @@ async def _changes(desk: ApiDesk, symbol: str, timeframe: Timeframe) -> AsyncIte
         elif quiet_s >= _ALIVE_EVERY_S:
             quiet_s = 0.0
             yield None
-        await asyncio.sleep(desk.stream_every_s)
+        if gone is None:
+            await asyncio.sleep(desk.stream_every_s)
+        elif (await asyncio.wait({gone}, timeout=desk.stream_every_s))[0]:
+            return
         quiet_s += desk.stream_every_s
