@@ -63,6 +63,7 @@ def test_what_could_not_be_resolved_before_is_not_held_against_it(root: Path) ->
     found = verified(root).verification
     assert {check.name: str(check.answer) for check in found.checks} == {
         "imports": "same",
+        "imports of nothing": "same",
         "modules that can be imported": "not known",
         "public names": "same",
         "old names": "same",
@@ -92,6 +93,26 @@ def test_an_import_that_no_longer_resolves_and_a_name_that_is_gone_are_named(roo
     checks = {check.name: check for check in verified(root).verification.checks}
     assert checks["imports"].details == ("core/bot.py:2: bot does not resolve",)
     assert checks["public names"].details == ("core/bot.py no longer defines run",)
+
+
+def test_an_import_of_nothing_that_finds_a_file_of_that_name_in_its_new_folder_is_told(
+    tmp_path: Path,
+) -> None:
+    files = {
+        "reader.py": b"try:\n    from .config import LIMIT\nexcept ImportError:\n    LIMIT = 1\n",
+        "other/__init__.py": b"",
+        "other/config.py": b"LIMIT = 2\n",
+    }
+    make_tree(tmp_path, files)
+    moves = {"reader.py": "core/reader.py", "other/config.py": "core/config.py"}
+    apply_recorded(prepared_at(tmp_path, moves).recorded, desk_at(tmp_path))
+
+    found = verified(tmp_path).verification
+
+    told = {check.name: check for check in found.checks}["imports of nothing"]
+    assert str(told.answer) == "changed"
+    assert told.details == ("core/reader.py:2: core.config was nothing, and is core/config.py now",)
+    assert found.is_sound
 
 
 def test_a_new_circle_is_named(root: Path) -> None:

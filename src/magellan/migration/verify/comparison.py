@@ -21,6 +21,7 @@ class Answer(StrEnum):
     """What a check found."""
 
     SAME = "same"
+    CHANGED = "changed"  # for better or worse; a person looks
     WORSE = "worse"
     NOT_KNOWN = "not known"  # it was not looked at
 
@@ -32,7 +33,7 @@ class Check:
     name: str
     answer: Answer
     summary: str
-    details: tuple[str, ...] = ()  # what is worse, a line each; or why it is not known
+    details: tuple[str, ...] = ()  # what is worse or changed, a line each; or why it is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ def compare(
     own = _without(after, {shim.path for shim in shims})
     return (
         _imports(before, own, renames),
+        _missing_ones(before, own, renames),
         _modules(before, own, renames),
         _names(before, own, renames),
         _old_names(renames, shims),
@@ -115,6 +117,20 @@ def _imports(before: Structure, after: Structure, renames: Renames) -> Check:
     counts = [sum(scan.origins.values()) - scan.origins[Origin.MISSING] for scan in (before, after)]
     missing = after.origins[Origin.MISSING]
     return _check("imports", worse, f"{counts[0]} resolved before, {counts[1]} after; {missing} do not")
+
+
+def _missing_ones(before: Structure, after: Structure, renames: Renames) -> Check:
+    """Imports that led to nothing. Beside other files, one may find a module that only has the name it asks for."""
+    missing = {(renames.new_path(path), name.rpartition(".")[2]) for path, name, _ in _missing(before)}
+    found = tuple(
+        f"{file.path}:{target.line}: {target.name} was nothing, and is {target.path} now"
+        for file in after.files
+        for target in file.imports
+        if target.path is not None and (file.path, target.name.rpartition(".")[2]) in missing
+    )
+    answer = Answer.CHANGED if found else Answer.SAME
+    summary = f"{len(missing)} names led to nothing; {len(found) or 'none'} of them leads to a file now"
+    return Check(name="imports of nothing", answer=answer, summary=summary, details=found)
 
 
 def _missing(scan: Structure) -> Iterator[tuple[str, str, int]]:
