@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from magellan.errors import FixInput
-from magellan.wiring.market import live_bars
 
 if TYPE_CHECKING:
     from magellan.adapters.local.control_folder import ControlFolder
@@ -136,6 +135,7 @@ async def open_market(
     from magellan.adapters.local.real_time import RealTime
     from magellan.settings import Mode
     from magellan.usecases.trade import Market
+    from magellan.wiring.market import live_bars
     from magellan.workspace.broker_account import LiveData
 
     account = decided.account
