@@ -2,6 +2,7 @@
 
     sudo .venv/bin/python benchmarks/roll_back_hosts.py --times 1000
     sudo .venv/bin/python benchmarks/roll_back_hosts.py --times 1000 --round-trip-ms 100
+    sudo .venv/bin/python benchmarks/roll_back_hosts.py --times 100 --kept FILE   a slice; what all in FILE come to
 
 Two releases take turns. Measured in one process that stays connected, from the question to the last host's health:
 `look` is everything that is looked at before, `roll back` is the plan itself, from its first record to its last.
@@ -65,6 +66,9 @@ def main() -> None:
     )
     parser.add_argument("--times", type=int, default=1000)
     parser.add_argument("--round-trip-ms", type=float, default=0)
+    parser.add_argument(
+        "--kept", type=Path, metavar="FILE", help="where slices are kept, a line for each roll-back"
+    )
     parser.add_argument("--steps", action="store_true", help="show the steps of the slowest one")
     asked = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests"))
@@ -90,12 +94,22 @@ def main() -> None:
             if asked.round_trip_ms:
                 host.delay(asked.round_trip_ms / 2)
         command = [*lab.in_ctl, sys.executable, "-c", DRIVER, str(asked.times + 2)]
-        ran = subprocess.run(
+        measured = []
+        with subprocess.Popen(
             [*command, fleet.releases["old"], fleet.releases["well"]],
-            cwd=fleet.root, env={**os.environ}, stdout=subprocess.PIPE, text=True, check=True,
-        )  # fmt: skip
-    # The first one of each release finds connections to make and caches to fill; people meet that once.
-    measured = [json.loads(line) for line in ran.stdout.splitlines()][2:]
+            cwd=fleet.root, env={**os.environ}, stdout=subprocess.PIPE, text=True,
+        ) as ran:  # fmt: skip
+            assert ran.stdout is not None
+            for number, line in enumerate(ran.stdout):
+                # The first one of each release finds connections to make and caches to fill; people meet that once.
+                if number >= 2:
+                    measured.append(json.loads(line))
+                    if asked.kept is not None:
+                        with open(asked.kept, "a") as kept:
+                            kept.write(line)
+        assert ran.returncode == 0, "a roll-back did not come to its end"
+    if asked.kept is not None:
+        measured = [json.loads(line) for line in asked.kept.read_text().splitlines()]
     for name, values in (
         ("look", [each[0] for each in measured]),
         ("roll back", [each[1] for each in measured]),
