@@ -55,7 +55,7 @@ def alike(said: Sequence[frozenset[str]]) -> Links:
             continue
         others = np.concatenate([posted[feature][0] for feature in telling])
         shares = np.concatenate([posted[feature][1] * vector[feature] for feature in telling])
-        likeness = np.bincount(others, weights=shares, minlength=count)
+        likeness = np.bincount(others, weights=shares, minlength=count).astype(np.float64, copy=False)
         likeness[number] = 0.0
         nearest = _most(likeness, _MOST_ALIKE)
         if not len(nearest):
