@@ -10,6 +10,10 @@ online         100,000 bars, one at a time, with all features: the same 20,000 f
 service        50 symbols with 20,000 bars each: memory of the process
 
 Machine code is on disk already: the first run of a version compiles it. Bars are generated.
+
+Last known, of 2026-11-22, two cores that had much else to do (a load of 10 to 25): a bar costs 13 us, 29 at the 99th
+percentile (the machine made 331 of it, and 80 of the plain loop's 25); the service had 152 MiB; the analysis of the minute
+year 78 MiB at most, of which 65 were there before it.
 """
 
 from __future__ import annotations
@@ -65,6 +69,7 @@ def minute_year() -> dict[str, float]:
     made = time.perf_counter()
     analyse_regime(data, RegimeConfig())
     analysed = time.perf_counter()
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     model = run_model(data, RegimeConfig())
     config = RegimeConfig().filter
     window = np.ascontiguousarray(model.deflated_returns[-config.fit_window_bars :])
@@ -75,6 +80,7 @@ def minute_year() -> dict[str, float]:
         "imports_s": imported - began,
         "analysis_s": analysed - made,
         "cold_s": imported - began + analysed - made,
+        "peak_mib": peak_mib,
         "refit_s": time.perf_counter() - again,
     }
 
