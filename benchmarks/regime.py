@@ -12,8 +12,8 @@ service        50 symbols with 20,000 bars each: memory of the process
 Machine code is on disk already: the first run of a version compiles it. Bars are generated.
 
 Last known, of 2026-11-22, two cores that had much else to do (a load of 10 to 25): a bar costs 13 us, 29 at the 99th
-percentile (the machine made 331 of it, and 80 of the plain loop's 25); the service had 152 MiB; the analysis of the minute
-year 78 MiB at most, of which 65 were there before it.
+percentile (the machine made 331 of it, and 80 of the plain loop's 25); the service had 152 MiB; the analysis of the
+minute year 78 MiB at most, of which 65 were there before it.
 """
 
 from __future__ import annotations
