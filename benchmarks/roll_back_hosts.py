@@ -17,6 +17,7 @@ import argparse
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,8 @@ def main() -> None:
     )
     parser.add_argument("--steps", action="store_true", help="show the steps of the slowest one")
     asked = parser.parse_args()
+    # The hosts that it has made are taken down all the same.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     sys.path.insert(0, str(ROOT / "tests"))
     from lab.hosts.base_tree import why_not
     from lab.hosts.fleet import Fleet
@@ -100,13 +103,17 @@ def main() -> None:
             cwd=fleet.root, env={**os.environ}, stdout=subprocess.PIPE, text=True,
         ) as ran:  # fmt: skip
             assert ran.stdout is not None
-            for number, line in enumerate(ran.stdout):
-                # The first one of each release finds connections to make and caches to fill; people meet that once.
-                if number >= 2:
-                    measured.append(json.loads(line))
-                    if asked.kept is not None:
-                        with open(asked.kept, "a") as kept:
-                            kept.write(line)
+            try:
+                for number, line in enumerate(ran.stdout):
+                    # The first one of each release finds connections to make and caches to fill; people meet that once.
+                    if number >= 2:
+                        measured.append(json.loads(line))
+                        if asked.kept is not None:
+                            with open(asked.kept, "a") as kept:
+                                kept.write(line)
+            except BaseException:  # SIGTERM and Ctrl-C too: nobody else ends it
+                ran.terminate()
+                raise
         assert ran.returncode == 0, "a roll-back did not come to its end"
     if asked.kept is not None:
         measured = [json.loads(line) for line in asked.kept.read_text().splitlines()]
