@@ -141,9 +141,14 @@ def share(right: list[bool]) -> float | None:
 def mean(name: str, scores: list[Score]) -> Score:
     """The mean over projects, each counting once; of shares of nothing, those are left out."""
 
+    def shares(field: str) -> list[float]:
+        return [getattr(score, field) for score in scores if getattr(score, field) is not None]
+
     def of(field: str) -> float:
-        values = [getattr(score, field) for score in scores if getattr(score, field) is not None]
-        return float(sum(values) / len(values))
+        return sum(shares(field)) / len(scores)
+
+    def of_some(field: str) -> float | None:
+        return sum(shares(field)) / len(shares(field)) if shares(field) else None
 
     return Score(
         name=name,
@@ -152,11 +157,11 @@ def mean(name: str, scores: list[Score]) -> Score:
         right=of("right"),
         right_by_folder=of("right_by_folder"),
         sure=of("sure"),
-        right_of_sure=of("right_of_sure"),
+        right_of_sure=of_some("right_of_sure"),
         high=of("high"),
         high_files=sum(score.high_files for score in scores),
         right_high_files=sum(score.right_high_files for score in scores),
-        right_of_high=of("right_of_high"),
+        right_of_high=of_some("right_of_high"),
         took_s=sum(score.took_s for score in scores),
     )
 

@@ -14,7 +14,7 @@ _WORD_BYTES: Final = frozenset(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 ) | frozenset(range(128, 256))
 _WORDS_ALONE: Final = bytes(byte if byte in _WORD_BYTES else 32 for byte in range(256))
-_BEHIND_ESCAPE: Final = re.compile(rb"\\[A-Za-z]([\w\x80-\xff]+)")
+_BEHIND_ESCAPE: Final = re.compile(rb"\\[\w\x80-\xff]([\w\x80-\xff]+)")
 
 
 class Interest:
