@@ -78,6 +78,14 @@ def test_taken_back_every_byte_bit_time_link_and_folder_is_as_before(root: Path,
     assert look_at(root) == before
 
 
+def test_a_file_whose_name_begins_with_a_dot_is_moved_and_named_anew(tmp_path: Path) -> None:
+    make_tree(tmp_path, {".env": b"LIMIT=1\n", "notes.md": b"Settings are in `.env`.\n"})
+    outcome = apply_recorded(prepared_at(tmp_path, {".env": "settings/.env"}).recorded, desk_at(tmp_path))
+    assert isinstance(outcome, Finished)
+    assert (tmp_path / "settings/.env").read_bytes() == b"LIMIT=1\n"
+    assert (tmp_path / "notes.md").read_bytes() == b"Settings are in `settings/.env`.\n"
+
+
 @pytest.mark.parametrize("commits", [Commits.STAGED, Commits.ONE, Commits.PHASES])
 def test_git_follows_and_its_index_and_branch_come_back(root: Path, commits: Commits) -> None:
     under_git(root)

@@ -110,7 +110,7 @@ def test_a_word_is_a_bystander_where_nothing_leads_from_it_to_what_moves(source:
 
 @given(
     text=st.lists(
-        st.sampled_from(["shop", "\\nshop", "regime", ".", "\\n", "\\", "\n", " ", '"', "é", "_", "x9"])
+        st.sampled_from(["shop", "\\nshop", "regime", ".", "\\n", "\\", "\n", " ", '"', "é", "_", "x9", "-"])
     ).map("".join),
     others=st.sampled_from([0, 100]),
 )
@@ -118,7 +118,9 @@ def test_every_word_that_stands_in_a_text_is_found_however_many_are_looked_for(
     text: str, others: int
 ) -> None:
     utf8 = text.encode()
-    words = frozenset({b"shop", b"regime", *(f"other{number}".encode() for number in range(others))})
+    words = frozenset(
+        {b"shop", b"regime", b"shop-regime", *(f"other{number}".encode() for number in range(others))}
+    )
 
     found = words_in(utf8, words)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from magellan.migration.source import Source, Span
@@ -68,8 +69,17 @@ def words_in(utf8: bytes, words: frozenset[bytes]) -> frozenset[bytes]:
     """Those of the words that may stand in the text."""
     if len(words) <= _FEW_WORDS:
         return frozenset(word for word in words if word in utf8)
-    found = words.intersection(utf8.translate(_WORDS_ALONE).split())
-    return found | words.intersection(_BEHIND_ESCAPE.findall(utf8)) if b"\\" in utf8 else found
+    found = set(words.intersection(utf8.translate(_WORDS_ALONE).split()))
+    if b"\\" in utf8:
+        found |= words.intersection(_BEHIND_ESCAPE.findall(utf8))
+    found.update(word for word in _of_several(words) if word in utf8)
+    return frozenset(found)
+
+
+@lru_cache(maxsize=8)
+def _of_several(words: frozenset[bytes]) -> tuple[bytes, ...]:
+    """Those that are no single word, as `price-list` is not."""
+    return tuple(sorted(word for word in words if not _WORD_BYTES.issuperset(word)))
 
 
 def _places(utf8: bytes, word: bytes) -> Iterator[int]:

@@ -15,7 +15,7 @@ from magellan.migration.source_tree import SourceTree
 from magellan.plan.files.tree import folder_of
 
 _PATH: Final = re.compile(
-    rb"(?<![\w/.$%{}~@\x80-\xff-])(?:\.{1,2}/)*[\w\x80-\xff-][\w.\x80-\xff-]*(?:/[\w.\x80-\xff-]+)*"
+    rb"(?<![\w/.$%{}~@\x80-\xff-])(?:\.{1,2}/)*\.?[\w\x80-\xff-][\w.\x80-\xff-]*(?:/[\w.\x80-\xff-]+)*"
 )
 
 _ELSEWHERE: Final = re.compile(

@@ -70,7 +70,8 @@ class Renames:
     def words(self) -> frozenset[bytes]:
         """Words of which every text has at least one that names anything that moves."""
         leaves = {name.rpartition(".")[2] for name in self._new_names}
-        files = {path.rpartition("/")[2].partition(".")[0] for path in self.paths if not is_init(path)}
+        names = {path.rpartition("/")[2] for path in self.paths if not is_init(path)}
+        files = {name.lstrip(".").partition(".")[0] or name for name in names}  # of `.env` it is env
         folders = {path.rpartition("/")[2] for path in self.folders}
         return frozenset(word.encode() for word in leaves | files | folders)
 
