@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magellan.backtest.decision_columns import DecisionColumns
-from magellan.backtest.equity_curve import hold, instants
+from magellan.backtest.equity_curve import instants
 from magellan.backtest.market import Market
 from magellan.backtest.masks import SymbolDecisions
 from magellan.backtest.replay import Run, Terms
@@ -64,6 +64,7 @@ class Sweep:
         ]
         self._run: Run | None = None
         self._times: NDArray[np.int64] | None = None
+        self._room = np.zeros((3, 0))  # a number per instant: position value, exposure, cash moved
         self._trade_pnl = np.zeros(1024)
         self._measuring = np.zeros(1, dtype=measuring_t)
 
@@ -137,48 +138,14 @@ class Sweep:
         if len(self._trade_pnl) < replayed.trades:
             self._trade_pnl = np.zeros(2 * replayed.trades)
         pnl = self._trade_pnl[: replayed.trades]
-        equity, held = self._equity(replayed.fills)
-        measure_many(
-            equity,
-            held,
-            replayed.fills,
-            replayed.positions,
-            market.close,
-            market.offsets,
-            self._points,
-            pnl,
-            into,
-        )
+        if self._times is None:
+            self._times = instants(market)
+            self._room = np.zeros((3, len(self._times)))
+        value, gross, flow = self._room
+        measure_many(self._run.located, self._times, cash_usd, self._points, value, gross, flow, pnl, into)
 
     def _decisions(self, parameters: Sequence[Parameters]) -> list[SymbolDecisions]:
         return [columns.decisions(own) for columns, own in zip(self._columns, parameters, strict=True)]
-
-    def _equity(self, fills: NDArray[np.void]) -> tuple[Floats, Floats]:
-        assert self._run is not None, "a run is made before it is measured"
-        if self._times is None:
-            self._times = instants(self._market)
-        value, gross, flow = (np.zeros(len(self._times)) for _ in range(3))
-        actions = self._run.actions
-        for s, bars in enumerate(self._market.bars):
-            ours = fills[fills["symbol"] == s]
-            if len(ours):
-                first, last = actions.offsets[s], actions.offsets[s + 1]
-                hold(
-                    self._times,
-                    bars.opened_at_ns,
-                    bars.close,
-                    int(self._market.offsets[s]),
-                    ours["row"].copy(),
-                    ours["units"].copy(),
-                    ours["amount"].copy(),
-                    actions.row[first:last],
-                    actions.share_factor[first:last],
-                    self._points[s],
-                    value,
-                    gross,
-                    flow,
-                )
-        return self._terms.account.cash_usd + np.cumsum(flow) + value, gross
 
 
 def sharpe(summaries: NDArray[np.void], periods_per_year: float) -> Floats:

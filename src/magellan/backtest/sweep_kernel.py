@@ -12,7 +12,7 @@ import numpy as np
 
 from magellan.backtest import records as r
 from magellan.backtest.replay_parts.plain_run import is_plain, replay_plain
-from magellan.backtest.run_memory import account_of, f8, fill_at, i8
+from magellan.backtest.run_memory import account_of, f8, fill_at, i8, position_of
 from magellan.compiled import kernel, kernel_part
 
 summary_t: Final = np.dtype(
@@ -88,7 +88,7 @@ def replay_each(
     """Replay and measure one set after the other on one symbol; all of them are done that are plain runs.
 
     run:   addresses that this call may change.
-    masks: addresses of each set's masks, in the order of `replay.DECLARED`; shape (sets, 6).
+    masks: addresses of each set's masks, in the order of `masks.DECLARED`; shape (sets, 6).
     into:  their measures, shape (sets,) of `summary_t`.
     Returns how many sets were done: all, or those before the first whose run is not plain.
     """
@@ -239,49 +239,57 @@ def finish_measures(m: Any, out: Any, cash: float, returns: int) -> None:
 
 @kernel
 def measure_many(
-    equity: Any,
-    gross: Any,
-    fills: Any,
-    positions: Any,
-    close: Any,
-    offsets: Any,
+    run: Any,
+    times: Any,
+    cash: float,
     point_values: Any,
+    value: Any,
+    gross: Any,
+    flow: Any,
     trade_pnl: Any,
     into: Any,
 ) -> None:
-    """Measures of a run on several symbols, from its equity at every instant."""
+    """Measures of a run on several symbols, from its equity at every instant.
+
+    times:              every instant, in order.
+    value, gross, flow: room for a number per instant.
+    trade_pnl:          room for a number per trade, and no more.
+    """
+    x = run[0]
     out = into[0]
-    trade_pnl[:] = 0.0
-    for at in range(len(fills)):
-        trade_pnl[fills[at].trade] += fills[at].amount
-    for s in range(len(positions)):
-        if positions[s].units != 0.0:
-            worth = positions[s].units * close[offsets[s + 1] - 1] * point_values[s]
-            trade_pnl[positions[s].trade] += worth
-    peak = equity[0]
+    for t in range(len(times)):
+        value[t] = 0.0
+        gross[t] = 0.0
+        flow[t] = 0.0
+    for trade in range(len(trade_pnl)):
+        trade_pnl[trade] = 0.0
+    for at in range(account_of(x, 0).fills):
+        fill = fill_at(x, at)
+        trade_pnl[fill.trade] += fill.amount
+    for s in range(x.symbols):
+        hold_symbol(x, s, times, point_values[s], value, gross, flow)
+        p = position_of(x, s)
+        if p.units != 0.0:
+            trade_pnl[p.trade] += p.units * f8(x.close, i8(x.offsets, s + 1) - 1) * point_values[s]
+    moved = 0.0
+    before = cash
+    peak = cash
     drawdown = 0.0
     total = 0.0
     squares = 0.0
     in_market = 0
-    for i in range(len(equity)):
-        if gross[i] != 0.0:
+    for t in range(len(times)):
+        moved += flow[t]
+        equity = cash + moved + value[t]
+        if gross[t] != 0.0:
             in_market += 1
-        if i > 0:
-            change = equity[i] / equity[i - 1] - 1.0
+        if t > 0:
+            change = equity / before - 1.0
             total += change
             squares += change * change
-        peak = max(peak, equity[i])
-        drawdown = max(drawdown, 1.0 - equity[i] / peak)
-    finish_equity(
-        out,
-        equity[0],
-        equity[len(equity) - 1],
-        total,
-        squares,
-        len(equity) - 1,
-        drawdown,
-        in_market,
-    )
+        peak = max(peak, equity)
+        drawdown = max(drawdown, 1.0 - equity / peak)
+        before = equity
     wins = 0
     profit = 0.0
     loss = 0.0
@@ -295,6 +303,44 @@ def measure_many(
     out.wins = wins
     out.profit_usd = profit
     out.loss_usd = loss
+    finish_equity(out, cash, before, total, squares, len(times) - 1, drawdown, in_market)
+
+
+@kernel_part
+def hold_symbol(x: Any, s: int, times: Any, point_value: float, value: Any, gross: Any, flow: Any) -> None:
+    """Add one symbol's position value, and the cash its fills moved, to the columns of the run."""
+    count = account_of(x, 0).fills
+    end = i8(x.offsets, s + 1)
+    row = i8(x.offsets, s) - 1
+    fill = next_fill(x, s, 0, count)
+    if fill == count:
+        return
+    action = i8(x.action_offsets, s)
+    actions = i8(x.action_offsets, s + 1)
+    units = 0.0
+    for t in range(len(times)):
+        while row + 1 < end and i8(x.times, row + 1) <= times[t]:
+            row += 1
+            while action < actions and i8(x.action_rows, action) <= row:
+                # Fills of the split's own row come after it, except cash in lieu, which is a fill like any other.
+                units *= f8(x.share_factors, action)
+                action += 1
+            while fill < count and fill_at(x, fill).row <= row:
+                units += fill_at(x, fill).units
+                flow[t] += fill_at(x, fill).amount
+                fill = next_fill(x, s, fill + 1, count)
+        if units != 0.0:
+            held = units * f8(x.close, row) * point_value
+            value[t] += held
+            gross[t] += abs(held)
+
+
+@kernel_part
+def next_fill(x: Any, s: int, at: int, count: int) -> int:
+    """The symbol's first fill from that one on; `count` when there is none."""
+    while at < count and fill_at(x, at).symbol != s:
+        at += 1
+    return at
 
 
 @kernel_part
