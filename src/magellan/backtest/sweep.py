@@ -31,7 +31,7 @@ from magellan.strategy.market_view import MarketView
 from magellan.trading.bar import Floats, Mask
 from magellan.trading.corporate_action import CorporateAction
 
-_TOGETHER: Final = 32  # sets in one call: their masks are held all at once
+_TOGETHER: Final = 64  # sets in one call: their masks are held all at once
 
 
 class Sweep:
@@ -50,7 +50,7 @@ class Sweep:
         breaks: Sequence[Mask | None] | None = None,
         actions: Sequence[CorporateAction] = (),
         point_values: Floats | None = None,
-        keep: int = 64,
+        keep: int = 32,
     ) -> None:
         self._strategy = strategy
         self._market = market
@@ -77,10 +77,10 @@ class Sweep:
         found = np.zeros(len(sets), dtype=summary_t)
         at = 0
         while at < len(sets):
-            at += self._measure_together(sets[at : at + _TOGETHER], found[at:])
-            if at < len(sets):
+            done = self._measure_together(sets[at : at + _TOGETHER], found[at:])
+            if done == 0:
                 self._measure(sets[at], found[at : at + 1])
-                at += 1
+            at += max(done, 1)
         return found
 
     def _measure_together(self, sets: Sequence[Sequence[Parameters]], into: NDArray[np.void]) -> int:

@@ -38,7 +38,6 @@ measuring_t: Final = np.dtype(
         ("money", "f8"),
         ("equity", "f8"),
         ("peak", "f8"),
-        ("deepest", "f8"),  # equity below this is a deeper drawdown
         ("drawdown", "f8"),
         ("total", "f8"),  # of bar returns
         ("squares", "f8"),
@@ -125,7 +124,6 @@ def begin_measures(m: Any, cash: float) -> None:
     m.money = cash
     m.equity = cash
     m.peak = cash
-    m.deepest = cash
     m.drawdown = 0.0
     m.total = 0.0
     m.squares = 0.0
@@ -149,8 +147,8 @@ def measure_on(x: Any, m: Any, point_value: float, last: int) -> None:
     money = m.money
     equity = m.equity
     peak = m.peak
-    deepest = m.deepest
     drawdown = m.drawdown
+    kept = 1.0 - drawdown
     total = m.total
     squares = m.squares
     in_market = m.in_market
@@ -191,13 +189,11 @@ def measure_on(x: Any, m: Any, point_value: float, last: int) -> None:
             total += change
             squares += change * change
             equity = now
+            peak = now if now > peak else peak
             # Divided only where it is deeper than ever: a division a bar would be most of the work.
-            if now > peak:
-                peak = now
-                deepest = peak * (1.0 - drawdown)
-            elif now < deepest:
-                drawdown = 1.0 - now / peak
-                deepest = now
+            if now < peak * kept:
+                drawdown = max(drawdown, 1.0 - now / peak)
+                kept = 1.0 - drawdown
         row = end
     if last == n and units != 0.0:
         m.pnl += units * point_value * f8(x.close, n - 1)
@@ -207,7 +203,6 @@ def measure_on(x: Any, m: Any, point_value: float, last: int) -> None:
     m.money = money
     m.equity = equity
     m.peak = peak
-    m.deepest = deepest
     m.drawdown = drawdown
     m.total = total
     m.squares = squares
