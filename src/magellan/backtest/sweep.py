@@ -50,7 +50,7 @@ class Sweep:
         breaks: Sequence[Mask | None] | None = None,
         actions: Sequence[CorporateAction] = (),
         point_values: Floats | None = None,
-        keep: int = 32,
+        keep: int = 16,
     ) -> None:
         self._strategy = strategy
         self._market = market

@@ -158,7 +158,8 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
     units = min(left, room)
     if units <= 0.0:
         return
-    paid = entry_paid(x, s, slot, row, units, price, slips)
+    if c.impact > 0.0:
+        paid = entry_paid(x, s, slot, row, units, price, slips)
     start_day(x, row)
     if held == 0.0:
         if rules_of(x, 0).count_trades_at_exit == 0:

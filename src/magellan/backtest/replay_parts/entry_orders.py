@@ -167,6 +167,8 @@ def enter_on_request(x: Any, s: int, row: int) -> None:
 def engaged_elsewhere(x: Any, s: int, with_positions: bool) -> int:
     """Other symbols that may become an open position by an order that works; on request those that are one, too."""
     count = 0
+    if x.symbols == 1:
+        return count
     for other in range(x.symbols):
         if other == s:
             continue
