@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from decimal import Decimal
 from functools import wraps
 from typing import Any, TypeVar
 
+from jumping_loop import JumpingLoop
 from magellan.deploy.arming import NOBODY, Armed
 from magellan.deploy.health import SessionLook
 from magellan.deploy.host import HostFacts, Installed
@@ -107,7 +107,7 @@ class SimulatedWorld:
 
     def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Run to the end on a clock that jumps to where something is due."""
-        with asyncio.Runner(loop_factory=lambda: _JumpingLoop(self)) as runner:
+        with asyncio.Runner(loop_factory=lambda: JumpingLoop(self)) as runner:
             return runner.run(work)
 
     def now(self) -> datetime:
@@ -395,26 +395,3 @@ TERMS = RolloutTerms(
     loss_fraction_max=0.02,
     at_once=False,
 )
-
-
-class _JumpingLoop(asyncio.SelectorEventLoop):
-    """Time passes only where everybody waits for it, and then at once."""
-
-    def __init__(self, world: SimulatedWorld) -> None:
-        self._world = world
-        super().__init__(_JumpingSelector(world))
-
-    def time(self) -> float:
-        return self._world.now_s
-
-
-class _JumpingSelector(selectors.SelectSelector):
-    def __init__(self, world: SimulatedWorld) -> None:
-        super().__init__()
-        self._world = world
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        found = super().select(0 if timeout is not None else None)
-        if not found and timeout:
-            self._world.let_pass(timeout)
-        return found
