@@ -141,7 +141,7 @@ def test_what_imports_a_module_that_never_ends_is_tried_last(tmp_path: Path) -> 
     assert [next(answers).path for _ in range(2)] == ["slow.py", "fine.py"]
     begun = time.monotonic()
     answers.close()  # nobody wants to hear of the others
-    assert time.monotonic() - begun < 1.9  # the two that are left would take a second each
+    assert time.monotonic() - begun < 1.0
 
 
 @pytest.mark.parametrize("namespaces", [True, False])
