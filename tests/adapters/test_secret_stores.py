@@ -17,7 +17,7 @@ from magellan.adapters.env_file import EnvFile
 from magellan.adapters.keyring_secrets import KeyringSecrets
 from magellan.errors import FixInput
 from magellan.ports.secrets import SecretStore
-from magellan.settings import KeyState, find_keys
+from magellan.settings.keys import KeyState, find_keys
 from magellan.workspace.broker_account import BrokerAccount
 
 

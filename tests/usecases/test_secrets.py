@@ -18,7 +18,7 @@ from magellan.adapters.local.secret_ages import SecretAgeFile
 from magellan.errors import FixInput
 from magellan.plan.actor import Actor
 from magellan.plan.carry_out import Finished, Outcome, TakenBack
-from magellan.settings import KEY_SCHEMES
+from magellan.settings.keys import KEY_SCHEMES
 from magellan.usecases.recorded_plan import Records, carry_out_recorded, unfinished
 from magellan.usecases.rotate_secrets import SecretChange, forgetting, rotation, rotation_begun
 from magellan.usecases.secret_inventory import SecretLine, SecretState, inventory, needed_secrets

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from magellan.engine.setup import AtTheEnd, Differing, SessionSetup
 from magellan.errors import FixInput
 from magellan.ledger.book import RunningSession
-from magellan.settings import KeyPair, find_keys
+from magellan.settings.keys import KeyPair, find_keys
 from magellan.usecases.load_strategy import LoadedStrategy, load_strategy
 from magellan.usecases.named_account import NamedAccount, ledger_name
 from magellan.usecases.start_session import Trades, history_from, new_session

@@ -37,7 +37,7 @@ from magellan.surfaces.cli.run_options import (
 )
 
 if TYPE_CHECKING:
-    from magellan.settings import Asked
+    from magellan.settings.mode import Asked
 
 
 def main(file: str, arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +60,8 @@ def main(file: str, arguments: Sequence[str] | None = None) -> int:
         watchdog: WatchdogOption = True,
         as_json: JsonOption = False,
     ) -> None:
-        from magellan.settings import Asked, run_settings
+        from magellan.settings.environment import run_settings
+        from magellan.settings.mode import Asked
 
         said = run_settings()  # first of all: a contradiction is refused whatever was asked for
         asked = _Asked(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from magellan.ports.secrets import SecretProvider
     from magellan.ports.vendor import BarVendor
     from magellan.ports.workbook_files import WorkbookFiles
-    from magellan.settings import KeyPair
+    from magellan.settings.keys import KeyPair
     from magellan.trading.session import ExchangeCalendar
     from magellan.trading.timeframe import Timeframe
     from magellan.usecases.regime_bars import RegimeBars

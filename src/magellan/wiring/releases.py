@@ -95,7 +95,7 @@ def release_sources(
     from magellan.adapters.env_file import EnvFile
     from magellan.adapters.local.gate_records import GateRecordFiles
     from magellan.adapters.local.release_inputs import ThisInstallation
-    from magellan.settings import named_like_secrets
+    from magellan.settings.keys import named_like_secrets
     from magellan.usecases.build_release import ReleaseSources
 
     file = EnvFile(workspace.root / ".env")

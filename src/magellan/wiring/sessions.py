@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from magellan.ports.broker import Broker
     from magellan.ports.ledger import Ledger
     from magellan.ports.pace import Pace
-    from magellan.settings import Decided, KeyPair
+    from magellan.settings.keys import KeyPair
+    from magellan.settings.mode import Decided
     from magellan.trading.session import ExchangeCalendar
     from magellan.usecases.feed_watchdog import Supervisor
     from magellan.usecases.trade import Market
@@ -133,7 +134,7 @@ async def open_market(
     from magellan.adapters.local.exchange_time import exchange_time
     from magellan.adapters.local.no_broker import NoBroker
     from magellan.adapters.local.real_time import RealTime
-    from magellan.settings import Mode
+    from magellan.settings.mode import Mode
     from magellan.usecases.trade import Market
     from magellan.wiring.market import live_bars
     from magellan.workspace.broker_account import LiveData

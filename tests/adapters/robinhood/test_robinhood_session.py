@@ -23,7 +23,9 @@ from magellan.adapters.robinhood.broker import RobinhoodBroker
 from magellan.errors import AskOperator, FixInput
 from magellan.ledger.entries import AnswerIs, AnswerTo, NewEntry, OrderAnswered, OrderIntended, Payload
 from magellan.ports.broker import Accepted
-from magellan.settings import Asked, Decided, Mode, Refusal, Rule, decide_mode, run_settings
+from magellan.settings.decide_mode import decide_mode
+from magellan.settings.environment import run_settings
+from magellan.settings.mode import Asked, Decided, Mode, Refusal, Rule
 from magellan.surfaces.cli.broker_login import broker_login
 from magellan.surfaces.cli.broker_logout import broker_logout
 from magellan.trading.order import OrderRequest

@@ -62,7 +62,7 @@ def _folder(given: Path | None) -> Path | None:
 
 def _environment_problem() -> str:
     from magellan.errors import FixInput
-    from magellan.settings import run_settings
+    from magellan.settings.environment import run_settings
 
     try:
         run_settings()

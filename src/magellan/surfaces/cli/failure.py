@@ -129,7 +129,7 @@ def _known_secrets() -> "KnownSecrets":
     """What the environment and the workspace's .env hold: a library's error may quote an address with a key in it."""
     from magellan.adapters.env_file import EnvFile
     from magellan.ledger.known_secrets import KnownSecrets
-    from magellan.settings import named_like_secrets
+    from magellan.settings.keys import named_like_secrets
 
     known = dict(os.environ)
     workspace = enclosing_workspace(Path.cwd())

@@ -106,7 +106,7 @@ def _stand_by(
     from magellan.errors import MagellanError, TryAgain
     from magellan.ports.heartbeat import HeartbeatSink
     from magellan.ports.operator import OperatorRequests
-    from magellan.settings import Asked
+    from magellan.settings.mode import Asked
     from magellan.surfaces.cli.output import note
     from magellan.surfaces.cli.session_run import prepared_session, start_watch
     from magellan.usecases.feed_watchdog import Watchdog

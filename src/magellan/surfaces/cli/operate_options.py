@@ -16,7 +16,7 @@ from magellan.surfaces.cli.options import workspace_folder
 
 if TYPE_CHECKING:
     from magellan.ports.ledger import Holder, Ledger
-    from magellan.settings import KeyPair
+    from magellan.settings.keys import KeyPair
     from magellan.usecases.named_account import NamedAccount
     from magellan.usecases.operate_session import Around, Operated
     from magellan.workspace.broker_account import Watchdog
@@ -77,7 +77,7 @@ def opened_desk(workspace: Path | None, account: str | None) -> Generator[Desk]:
 def keys_of(workspace: Workspace, account: NamedAccount) -> KeyPair | None:
     """An account's keys. Raises FixInput for half a pair, or one that contradicts itself."""
     from magellan.errors import FixInput
-    from magellan.settings import KeyState, find_keys
+    from magellan.settings.keys import KeyState, find_keys
     from magellan.wiring.secrets import secret_providers
 
     if account.terms is None or not account.terms.has_keys:

@@ -32,7 +32,7 @@ def run(
     The mode follows from the strategy's stage, the account and the environment; what contradicts itself is refused.
     Ctrl-C or `magellan halt` stop it in order; after a kill, the same command goes on where the ledger stands.
     """
-    from magellan.settings import Asked
+    from magellan.settings.mode import Asked
     from magellan.surfaces.cli.run_options import chosen_strategy
     from magellan.surfaces.cli.session_run import run_session_and_show
     from magellan.workspace.workspace import Workspace

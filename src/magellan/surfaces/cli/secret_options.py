@@ -40,7 +40,7 @@ class Safe:
 
     def needed(self) -> tuple[NeededSecret, ...]:
         """Every secret that magellan.toml names."""
-        from magellan.settings import KEY_SCHEMES
+        from magellan.settings.keys import KEY_SCHEMES
         from magellan.usecases.secret_inventory import needed_secrets
 
         return needed_secrets(self.workspace.settings, schemes=KEY_SCHEMES, is_known=self._is_known)

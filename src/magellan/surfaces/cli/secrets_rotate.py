@@ -183,7 +183,7 @@ def _trial(
         return None
     from magellan.errors import FixInput, MagellanError
     from magellan.ledger.known_secrets import KnownSecrets
-    from magellan.settings import KeyPair
+    from magellan.settings.keys import KeyPair
     from magellan.wiring.sessions import keyed_broker
 
     account = safe.workspace.settings.accounts[chosen[0].account]

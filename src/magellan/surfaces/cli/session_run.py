@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from magellan.ports.heartbeat import HeartbeatSink
     from magellan.ports.ledger import Ledger
     from magellan.ports.operator import OperatorRequests
-    from magellan.settings import Asked, Decided, KeyPair
+    from magellan.settings.keys import KeyPair
+    from magellan.settings.mode import Asked, Decided
     from magellan.usecases.kept_history import KeptHistory
     from magellan.usecases.load_strategy import LoadedStrategy
     from magellan.usecases.start_session import Trades
@@ -77,7 +78,7 @@ class PreparedSession:
 
         opened: called once the account is ours, before the broker is spoken to.
         """
-        from magellan.settings import named_like_secrets
+        from magellan.settings.keys import named_like_secrets
         from magellan.usecases.trade import trade
         from magellan.wiring.market import calendar_of, corporate_actions, vendor_environment
         from magellan.wiring.secrets import secret_providers
@@ -124,15 +125,10 @@ def prepared_session(
     workspace: Workspace, loaded: LoadedStrategy, asked: Asked, environment: Mapping[str, str]
 ) -> PreparedSession:
     """Decide what the session trades, and with which keys. Raises FixInput for every contradiction."""
-    from magellan.settings import (
-        KeysFound,
-        Mode,
-        Refusal,
-        decide_mode,
-        find_keys,
-        named_like_secrets,
-        run_settings,
-    )
+    from magellan.settings.decide_mode import decide_mode
+    from magellan.settings.environment import run_settings
+    from magellan.settings.keys import KeysFound, find_keys, named_like_secrets
+    from magellan.settings.mode import Mode, Refusal
     from magellan.usecases.kept_history import KeptHistory
     from magellan.usecases.start_session import Trades, ledger_account
     from magellan.wiring.market import vendor_environment

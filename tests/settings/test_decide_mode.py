@@ -12,19 +12,10 @@ from pydantic import SecretStr
 
 from magellan.adapters.environment_secrets import EnvironmentSecrets
 from magellan.errors import FixInput
-from magellan.settings import (
-    Asked,
-    Decided,
-    KeyPair,
-    KeysFound,
-    KeyState,
-    Mode,
-    Refusal,
-    Rule,
-    decide_mode,
-    find_keys,
-    run_settings,
-)
+from magellan.settings.decide_mode import decide_mode
+from magellan.settings.environment import RunSettings, run_settings
+from magellan.settings.keys import KeyPair, KeysFound, KeyState, find_keys
+from magellan.settings.mode import Asked, Decided, Mode, Refusal, Rule
 from magellan.workspace.broker_account import KeyNames
 from magellan.workspace.config_file import validated
 from magellan.workspace.workspace import Stage, WorkspaceSettings
@@ -78,8 +69,6 @@ def decided(
 
 
 def _unchecked(variables: dict[str, str]) -> Any:
-    from magellan.settings import RunSettings
-
     return RunSettings.model_validate({name.lower(): value for name, value in variables.items()})
 
 
@@ -322,86 +311,9 @@ def test_nothing_but_the_full_set_gives_live():
         assert case["keys"] is FOUND
 
 
-# --- What the environment says -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("variables", "why"),
-    [
-        ({"USE_ARCHIVED_DATA": "true", "ENVIRONMENT": "production"}, "production never reads the archive"),
-        ({"USE_ARCHIVED_DATA": "true", "ALPACA_PAPER": "false"}, "never reach a live account"),
-        ({"ENVIRONMENT": "prod", "ALPACA_PAPER": "true"}, "one of them is wrong"),
-        ({"PAPER_TRADING": "true", "ALPACA_PAPER": "false"}, "one of them is wrong"),
-        ({"USE_ARCHIVED_DATA": "maybe"}, "USE_ARCHIVED_DATA is 'maybe': it should be true or false"),
-        ({"ENVIRONMENT": "moon"}, "ENVIRONMENT is 'moon'"),
-    ],
-)
-def test_an_environment_that_contradicts_itself_is_refused_with_its_reason(variables, why):
-    with pytest.raises(FixInput, match=why):
-        run_settings(variables)
-
-
-def test_an_empty_variable_is_one_that_is_not_set():
-    assert run_settings({"ALPACA_PAPER": "", "ENVIRONMENT": " ", "USE_ARCHIVED_DATA": ""}) == run_settings({})
-
-
-def test_the_environment_of_the_process_is_read_where_none_is_handed_in(monkeypatch):
-    monkeypatch.setenv("ENVIRONMENT", "staging")
-    assert run_settings().stage is Stage.TEST
-
-
-# --- Keys ----------------------------------------------------------------------------------------------------
+# --- Keys in what is shown ------------------------------------------------------------------------------------
 
 CANARY = "canary-7f3a-do-not-print"
-
-
-@pytest.mark.parametrize(
-    ("variables", "state"),
-    [
-        ({}, KeyState.NONE),
-        ({"ALPACA_API_KEY": "a", "ALPACA_API_SECRET": "b"}, KeyState.WHOLE),
-        ({"ALPACA_API_KEY": "a", "ALPACA_SECRET_KEY": "b"}, KeyState.WHOLE),
-        ({"APCA_API_KEY_ID": "a", "APCA_API_SECRET_KEY": "b"}, KeyState.WHOLE),
-        ({"ALPACA_API_KEY": "a"}, KeyState.HALF),
-        ({"ALPACA_SECRET_KEY": "b"}, KeyState.HALF),
-        ({"ALPACA_API_KEY": "a", "ALPACA_API_SECRET": " "}, KeyState.HALF),
-        ({"APCA_API_KEY_ID": "a", "ALPACA_API_SECRET": "b"}, KeyState.HALF),  # two halves of two schemes
-        (
-            {"ALPACA_API_KEY": "a", "ALPACA_API_SECRET": "b", "ALPACA_SECRET_KEY": "b",
-             "APCA_API_KEY_ID": "a", "APCA_API_SECRET_KEY": "b"},
-            KeyState.WHOLE,
-        ),
-        ({"ALPACA_API_KEY": "a", "ALPACA_API_SECRET": "b", "ALPACA_SECRET_KEY": "c"}, KeyState.CONTRADICTING),
-        (
-            {"ALPACA_API_KEY": "a", "ALPACA_API_SECRET": "b", "APCA_API_KEY_ID": "x", "APCA_API_SECRET_KEY": "b"},
-            KeyState.CONTRADICTING,
-        ),
-    ],
-)  # fmt: skip
-def test_a_pair_of_keys_is_found_by_any_of_the_three_naming_schemes(variables, state):
-    found = find_keys(KeyNames(), [EnvironmentSecrets(variables)])
-    assert found.state is state
-    if found.pair is not None:
-        assert (found.pair.key_id.get_secret_value(), found.pair.secret.get_secret_value()) == ("a", "b")
-    else:
-        assert found.reason
-
-
-def test_both_keys_come_from_one_place_and_never_half_from_each():
-    shell = EnvironmentSecrets({"ALPACA_API_KEY": "live-id"})
-    file = EnvironmentSecrets({"ALPACA_API_KEY": "paper-id", "ALPACA_API_SECRET": "paper-secret"})
-    assert find_keys(KeyNames(), [shell, file]).state is KeyState.HALF
-    found = find_keys(KeyNames(), [EnvironmentSecrets({}), file])
-    assert found.pair is not None
-    assert found.pair.key_id.get_secret_value() == "paper-id"
-
-
-def test_an_account_that_names_its_variables_reads_those_alone():
-    variables = {"ALPACA_API_KEY": "a", "ALPACA_API_SECRET": "b", "TWO_KEY": "c", "TWO_SECRET": "d"}
-    names = KeyNames(key_id="TWO_KEY", secret="TWO_SECRET")
-    found = find_keys(names, [EnvironmentSecrets(variables)])
-    assert found.pair is not None
-    assert found.pair.key_id.get_secret_value() == "c"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Settings: which mode a run is in, and with which keys."""
