@@ -249,6 +249,58 @@ def test_a_replacement_that_comes_after_the_fill_is_rejected() -> None:
     assert floor.look(old)["replaced_by"] is None
 
 
+def test_the_cancel_of_a_replacement_on_its_way_follows_it_and_leaves_nothing_open() -> None:
+    floor = Floor()
+    old = floor.order(type="limit", limit_price="90")
+    new = floor.patch(old, limit_price="91").body
+    floor.updates()
+    answer = floor.call("DELETE", "/orders").body
+    assert [(each["id"], each["status"]) for each in answer] == [(old["id"], 422), (new["id"], 200)]
+    floor.wait(1)
+    assert floor.told() == [
+        ("replaced", "limit"),
+        ("new", "limit"),
+        ("pending_cancel", "limit"),
+        ("canceled", "limit"),
+    ]
+    assert (floor.status(old), floor.status(new), floor.get("/orders")) == ("replaced", "canceled", [])
+
+
+@pytest.mark.parametrize("happening", [CancelNow, RejectAfterAccept])
+def test_an_order_goes_on_when_its_replacement_ends_on_its_way(happening: Any) -> None:
+    floor = Floor()
+    old = floor.order(type="limit", limit_price="90")
+    new = floor.patch(old, limit_price="91").body
+    floor.venue.external(floor.account_id, happening(order_id=new["id"]))
+    floor.wait(1)
+    assert (floor.status(old), floor.look(old)["replaced_by"]) == ("new", None)
+    assert floor.cancel(old).status == 204
+    floor.wait(1)
+    assert floor.get("/orders") == []
+
+
+def test_the_target_of_a_bracket_goes_on_with_its_stop_when_its_replacement_ends_on_its_way() -> None:
+    floor = Floor()
+    order = floor.order(**BRACKET)
+    floor.wait(1)
+    target, stop = floor.look(order, nested=True)["legs"]
+    new = floor.patch(target, limit_price="111").body
+    floor.venue.external(floor.account_id, RejectAfterAccept(order_id=new["id"]))
+    floor.wait(1)
+    assert (floor.status(target), floor.status(stop)) == ("new", "held")
+
+
+@pytest.mark.parametrize("tif", ["day", "gtc"])
+def test_a_replacement_on_its_way_when_the_day_ends_is_rejected(tif: str) -> None:
+    floor = Floor()
+    old = floor.order(type="limit", limit_price="90", time_in_force=tif)
+    floor.at(1, 389, 59.999)
+    new = floor.patch(old, limit_price="91", time_in_force="day").body
+    floor.wait(minutes=60)
+    assert floor.status(new) == "rejected"
+    assert floor.status(old) == {"day": "expired", "gtc": "new"}[tif]
+
+
 def test_a_replacement_works_for_what_the_old_order_has_not_filled() -> None:
     floor = Floor()
     old = floor.order(type="limit", limit_price="90")

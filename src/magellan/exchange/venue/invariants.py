@@ -34,6 +34,8 @@ def _faults(book: Book, account: Account) -> Iterator[str]:
             order.id in book.working.get(order.symbol, {})
         ):
             yield f"order {order.id} is {order.state} and among the wrong orders"
+        if order.state is State.PENDING_REPLACE and not (order.replaced_by and order.replaced_by.on_its_way):
+            yield f"order {order.id} waits for a replacement that is not on its way"
         if order.state is State.FILLED and order.filled_qty and order.notional is None and order.left != 0:
             yield f"order {order.id} is filled with {order.left} left"
     for symbol, position in account.positions.items():

@@ -114,6 +114,11 @@ class Order:
         return self.state in ENDED
 
     @property
+    def on_its_way(self) -> bool:
+        """Whether it is a replacement that has not reached the exchange."""
+        return self.replaces is not None and self.state is State.PENDING_NEW
+
+    @property
     def matchable(self) -> bool:
         """Whether a price may fill it. A held stop watches the market once its group is armed."""
         if self.state is State.HELD:

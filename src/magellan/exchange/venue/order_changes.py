@@ -39,6 +39,10 @@ def ask_cancel(book: Book, order: Order) -> Refusal | None:
         return refusal("cancel_while_replacing")
     if order.state is State.PENDING_CANCEL:
         return None
+    if order.on_its_way:
+        # A replacement: the cancel goes the same way behind it, and meets what the replacement has come to.
+        book.at(book.now_ns + book.terms.change_latency_ns, Task.CANCEL, order)
+        return None
     if order.state not in _AT_THE_EXCHANGE or not book.terms.change_latency_ns:
         end(book, order, Happening.CANCEL)
         return None
@@ -49,7 +53,9 @@ def ask_cancel(book: Book, order: Order) -> Refusal | None:
 
 
 def do_cancel(book: Book, order: Order) -> None:
-    """The cancel has reached the exchange."""
+    """The cancel has reached the exchange, perhaps right behind the replacement that it was asked for."""
+    if order.state in _AT_THE_EXCHANGE:
+        book.move(order, Happening.ASK_CANCEL)
     if order.state is not State.PENDING_CANCEL:
         return
     if order.id in book.refusing_cancel:
@@ -106,12 +112,9 @@ def do_replace(book: Book, new: Order) -> None:
     assert old is not None, "a replacement replaces an order"
     if new.state is not State.PENDING_NEW:
         return
-    if old.id in book.refusing_replace or old.ended or old.filled_qty >= (new.qty or old.filled_qty + 1):
-        book.refusing_replace.discard(old.id)
-        old.replaced_by = None
-        if old.state in (State.PENDING_REPLACE, State.FILLED):
-            book.move(old, Happening.REFUSE_REPLACE)
-        book.move(new, Happening.REJECT)
+    outfilled = old.filled_qty >= (new.qty or old.filled_qty + 1)
+    if old.id in book.refusing_replace or old.ended or outfilled or book.now_ns >= new.expires_ns:
+        end(book, new, Happening.REJECT)
         return
     was_held = old.state is State.HELD
     if old.state in MATCHABLE and old.state is not State.PENDING_REPLACE:
