@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from amazon.cloud import KEYS
+from amazon.server import amazon
 from contracts.ssh_server import ssh_server
 from ledger.samples import BEGAN, entry, one_of_every_kind
+from magellan.adapters.aws.client import aws_client
 from magellan.adapters.ledger_rows import SqlRows
 from magellan.adapters.sql_ledger import SqlLedger
 from magellan.adapters.sqlite_ledger import SqliteDatabase
 from magellan.adapters.trail.place import FilePlace, TrailPlace
+from magellan.adapters.trail.s3_place import S3Place
 from magellan.adapters.trail.sealed_trail import SealedTrail
 from magellan.adapters.trail.sftp_place import SftpPlace
 from magellan.errors import AskOperator, FixInput, TryAgain
@@ -38,11 +42,20 @@ def rows(tmp_path: Path) -> Iterator[SqlRows]:
     opened.close()
 
 
-@pytest.fixture(params=["a file", "over SFTP"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TrailPlace]:
+@pytest.fixture(params=["a file", "over SFTP", "in S3"])
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TrailPlace]:
     file = tmp_path / "elsewhere" / "ledger.trail"
     if request.param == "a file":
         yield FilePlace(file)
+        return
+    if request.param == "in S3":
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
+        with amazon() as address:
+            aws_client("s3", "us-east-1", address=address).create_bucket(Bucket="backups")
+            yield S3Place("backups", "ledger.trail", region="us-east-1", address=address)
         return
     file.parent.mkdir()
     with ssh_server(tmp_path) as door:

@@ -14,6 +14,7 @@ from magellan.errors import FixInput
 from magellan.wiring.records import change_log, checkpoints, ledger
 from magellan.wiring.releases import release_key, release_store
 from magellan.wiring.secrets import named_secret
+from magellan.workspace.aws_names import bucket_on_server
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -206,9 +207,14 @@ def _copied_ledger(environment: Mapping[str, str]) -> Callable[[Path], None] | N
 def ledger_trail(follow_to: str, passphrase: SecretStr) -> Generator[LedgerTrail]:
     """The second copy of the ledger that backup.follow_to names."""
     from magellan.adapters.trail.place import FilePlace
+    from magellan.adapters.trail.s3_place import S3Place
     from magellan.adapters.trail.sealed_trail import SealedTrail
     from magellan.adapters.trail.sftp_place import SftpPlace
 
+    if follow_to.startswith("s3:"):
+        server, bucket, prefix, region = bucket_on_server(follow_to)
+        yield SealedTrail(S3Place(bucket, prefix, region=region, address=server), passphrase)
+        return
     if not follow_to.startswith("sftp:"):
         yield SealedTrail(FilePlace(Path(follow_to)), passphrase)
         return
@@ -234,7 +240,7 @@ def followed_ledger(
     if terms.follow_to is None:
         raise FixInput(
             "magellan.toml does not say where the ledger is followed to",
-            next_step="write `follow_to` into the section [backup]; docs/guides/backup.md shows both kinds of place",
+            next_step="write `follow_to` into the section [backup]; docs/guides/backup.md shows each kind of place",
         )
     address = environment.get("MAGELLAN_LEDGER_URL")
     database = (

@@ -28,9 +28,10 @@ class BackupTerms(Section):
     )
     follow_to: str | None = Field(
         None,
-        pattern=r"^(/.+|sftp:[^\s:]+:.+)$",
-        description="a file to which `magellan backup follow` adds every entry of the ledger within a second: on "
-        "another disk (/mnt/nas/ledger.trail) or another machine (sftp:user@host:/path/ledger.trail)",
+        pattern=r"^(/.+|sftp:[^\s:]+:.+|s3:https?://[^\s/]+/[^\s/]+/[^\s]*[^\s/])$",
+        description="where `magellan backup follow` adds every entry of the ledger within a second: a file on another "
+        "disk (/mnt/nas/ledger.trail) or another machine (sftp:user@host:/path/ledger.trail), or a folder in S3 "
+        "(s3:https://s3.us-east-2.amazonaws.com/bucket/ledger.trail)",
     )
     keep_daily: int = Field(14, ge=1, description="days of which the newest backup stays")
     keep_weekly: int = Field(8, ge=0)

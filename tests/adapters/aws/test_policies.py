@@ -30,6 +30,7 @@ from magellan.adapters.aws.policy import (
 from magellan.adapters.aws.release_bucket import ReleaseBucket
 from magellan.adapters.aws.run_command import Pace, RunCommand
 from magellan.adapters.aws.transfer import Transfer
+from magellan.adapters.trail.s3_place import S3Place
 from magellan.errors import AskOperator, TryAgain
 from magellan.workspace.aws_target import AwsTarget
 
@@ -127,6 +128,36 @@ def keeps_releases(desk: Desk) -> None:
     store.remove(kept)
 
 
+def follows_the_ledger(desk: Desk) -> None:
+    place = S3Place(
+        "magellan-releases",
+        f"trails/{next(COUNT)}",
+        region=REGION,
+        address=desk.cloud.address,
+        joined_at=2,
+    )
+    place.append(b"one")
+    place.append(b"two")
+    place.append(b"three")
+    assert place.read() == b"onetwothree"
+
+
+# What docs/guides/backup.md asks for; a backup has no command that writes policies.
+TRAIL_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": ["arn:aws:s3:::magellan-releases"],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            "Resource": ["arn:aws:s3:::magellan-releases/trails/*"],
+        },
+    ],
+}
 TARGET = AwsTarget(
     kind="aws",
     region=REGION,
@@ -140,6 +171,7 @@ ROLES: dict[str, tuple[dict[str, Any], Callable[[Desk], None]]] = {
     "machine": (machine_policy(TARGET), is_the_machine),
     "preparer": (preparer_policy(TARGET, "Magellan-new"), prepares),
     "releases": (release_store_policy(STORE), keeps_releases),
+    "trail": (TRAIL_POLICY, follows_the_ledger),
 }
 EVERY_ACTION = [(role, action) for role, (policy, _) in ROLES.items() for action in actions_of(policy)]
 

@@ -98,7 +98,7 @@ class ParameterStore:
             except NoRegionError as error:
                 raise FixInput(
                     f"{self.place} cannot be asked: {error}",
-                    next_step="set secrets.aws_region in magellan.toml, or AWS_REGION",
+                    next_step="set secrets.aws_region in magellan.toml, or AWS_DEFAULT_REGION",
                 ) from None
         return self._opened
 

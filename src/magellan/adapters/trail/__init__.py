@@ -1,1 +1,1 @@
-"""A second copy of the ledger that follows within a second: encrypted, in a file here or on another machine."""
+"""A second copy of the ledger that follows within a second: encrypted, in a file here, on another machine or in S3."""

@@ -23,10 +23,11 @@ def backup_follow(
 ) -> None:
     """Add every entry of the ledger to a second copy elsewhere, within a second, until Ctrl-C.
 
-    backup.follow_to names the file: on another disk, or on another machine
-    over SFTP. It is encrypted with the backups' passphrase. A restore and
-    `magellan drill restore` bring the ledger up to its end. A place that
-    cannot be reached is tried again, and told; trading never waits for it.
+    backup.follow_to names the place: a file on another disk, or on another
+    machine over SFTP, or a folder in S3. It is encrypted with the backups'
+    passphrase. A restore and `magellan drill restore` bring the ledger up to
+    its end. A place that cannot be reached is tried again, and told; trading
+    never waits for it.
     """
     from magellan.adapters.local.only_one import only_one
     from magellan.errors import FixInput
