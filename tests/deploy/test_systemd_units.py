@@ -26,8 +26,8 @@ def units(tmp_path: Path) -> list[Path]:
 
 
 @needs_systemd
-def test_systemd_finds_nothing_to_say_about_the_units(units: list[Path]) -> None:
-    """incident 43. It ends with 0 for a key that it does not know: whatever it says is a defect."""
+def test_systemd_finds_nothing_to_say_about_the_units_incident_43(units: list[Path]) -> None:
+    """It ends with 0 for a key that it does not know: whatever it says is a defect."""
     for path in units:
         instance = path.with_name(path.name.replace("@", "@test-moods-1"))
         instance.write_text(path.read_text())

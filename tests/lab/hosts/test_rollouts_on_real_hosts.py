@@ -32,8 +32,10 @@ def whole(fleet: Fleet) -> None:
     assert fleet.audit()[-1]["result"] in ("taken back", "refused")
 
 
-def test_a_prepared_host_is_found_ready_and_preparing_it_again_changes_nothing(prepared: Fleet) -> None:
-    """incident 43: units are looked at where they will run, before anything relies on them."""
+def test_a_prepared_host_is_found_ready_and_preparing_it_again_changes_nothing_incident_43(
+    prepared: Fleet,
+) -> None:
+    """Units are looked at where they will run, before anything relies on them."""
     checked = prepared.run("host", "check", "h1")
     findings = {each["what"]: each for each in checked.told["findings"]}
     for what in ("prepared", "serves", "disk", "clock", "SSH", "sudo", "units of test", "units of prod"):
