@@ -48,6 +48,14 @@ def test_an_exchange_with_fixed_accounts_refuses_all_others(
             assert answer.json()["message"] == "forbidden."
 
 
+@pytest.mark.parametrize("path", ["/v1/locates", "/v2beta1/events/activities", "/v2/wallets"])
+def test_whatever_version_a_feature_has_that_is_not_lent_here_the_account_is_not_enabled_for_it(
+    client, path: str
+) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (403, 40310000)
+
+
 def test_every_key_pair_has_an_account_of_its_own(client) -> None:
     other = {"APCA-API-KEY-ID": "PKOTHER", "APCA-API-SECRET-KEY": "secret"}
     client.buy()

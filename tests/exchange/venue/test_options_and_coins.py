@@ -31,6 +31,14 @@ def test_contracts_are_listed_in_pages_and_parse_in_alpaca_py() -> None:
     assert floor.get(f"/options/contracts/{one['symbol']}") == floor.get(f"/options/contracts/{one['id']}")
 
 
+@pytest.mark.parametrize("days_after_friday", [1, 2])
+def test_on_a_weekend_the_contracts_of_the_week_that_comes_are_listed(days_after_friday: int) -> None:
+    floor = Floor()
+    floor.to(OPENS_NS[4] + days_after_friday * 24 * 60 * MINUTE_NS)
+    found = floor.get("/options/contracts", underlying_symbols="AAPL")["option_contracts"]
+    assert {each["expiration_date"] for each in found} == {"2026-11-20"}
+
+
 def test_a_contract_is_bought_for_a_hundred_times_its_price() -> None:
     floor = Floor()
     order = floor.filled(symbol=CALL, qty="2")

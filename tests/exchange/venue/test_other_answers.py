@@ -131,6 +131,32 @@ def test_the_history_of_equity_by_day_and_by_minute() -> None:
     )
 
 
+def test_within_days_profit_begins_anew_each_day_unless_asked_otherwise() -> None:
+    floor = Floor(bars_of("AAPL", {0: flat(100.0), 1: flat(100.0), 2: flat(110.0), 3: flat(120.0)}))
+    floor.filled()
+    floor.at(3, 60)
+    asked = {"start": "2026-11-10", "timeframe": "1H"}
+    path = "/account/portfolio/history"
+    by_day = floor.get(path, **asked)
+    in_all = floor.get(path, **asked, pnl_reset="no_reset")
+    assert by_day["equity"] == in_all["equity"]
+    assert sorted(set(by_day["profit_loss"])) == [0, 100]
+    assert by_day["profit_loss"][-1] == 100
+    assert by_day["profit_loss_pct"][-1] == round(100 / 100_100, 6)
+    assert in_all["profit_loss"][-1] == 200
+    assert (in_all["base_value"], in_all["base_value_asof"]) == (100_000, "2026-11-09")
+
+
+def test_a_week_comes_in_quarter_hours_and_more_than_a_month_only_in_days() -> None:
+    floor = Floor()
+    path = "/account/portfolio/history"
+    assert floor.get(path, period="6D")["timeframe"] == "1Min"
+    assert floor.get(path, period="1W")["timeframe"] == "15Min"
+    assert floor.get(path, period="1M")["timeframe"] == "1D"
+    assert floor.call("GET", path, period="1M", timeframe="1H").status == 200
+    assert floor.call("GET", path, period="2M", timeframe="1H").status == 422
+
+
 def test_watchlists_are_made_changed_and_deleted_by_id_and_by_name() -> None:
     floor = Floor()
     made = floor.call("POST", "/watchlists", {"name": "mine", "symbols": ["AAPL"]}).body
@@ -162,6 +188,7 @@ QUERIES: list[tuple[dict[str, Any], list[int]]] = [
     ({"symbols": "MSFT"}, [2]),
     ({"symbols": "MSFT,AAPL", "side": "buy"}, [2, 1]),
     ({"asset_class": "us_option"}, []),
+    ({"asset_class": "all"}, [3, 2, 1]),
     ({"after": "2026-11-10T14:36:00Z"}, [3, 2]),
     ({"until": "2026-11-10T14:36:00Z", "status": "all"}, [1, 0]),
 ]
@@ -184,6 +211,54 @@ def test_orders_before_and_after_another() -> None:
     orders = [floor.order(type="limit", limit_price=str(90 + at))["id"] for at in range(4)]
     assert [each["id"] for each in floor.get("/orders", after_order_id=orders[1])] == orders[:1:-1]
     assert [each["id"] for each in floor.get("/orders", before_order_id=orders[1])] == orders[:1]
+
+
+def test_a_list_cut_at_the_instant_of_an_order_does_not_show_that_order_again() -> None:
+    floor = Floor()
+    orders = []
+    for _ in range(3):
+        floor.to(floor.now_ns + 1_000_999)  # clients are shown microseconds
+        orders.append(floor.filled())
+    shown = orders[1]["submitted_at"]
+    found = floor.get("/orders", status="all", after=shown)
+    assert [each["id"] for each in found] == [orders[2]["id"]]
+    fills = floor.get("/account/activities")
+    found = floor.get("/account/activities", after=fills[1]["transaction_time"])
+    assert [each["id"] for each in found] == [fills[0]["id"]]
+
+
+REFUSED_QUERIES: list[tuple[str, dict[str, Any]]] = [
+    ("/orders", {"side": "long"}),
+    ("/orders", {"asset_class": "shares"}),
+    ("/account/portfolio/history", {"pnl_reset": "never"}),
+    ("/account/portfolio/history", {"intraday_reporting": "all"}),
+    ("/account/portfolio/history", {"timeframe": "2Min"}),
+]
+
+
+@pytest.mark.parametrize(("path", "query"), REFUSED_QUERIES)
+def test_a_choice_that_does_not_exist_is_refused_and_not_taken_for_nothing(
+    path: str, query: dict[str, Any]
+) -> None:
+    reply = Floor().call("GET", path, **query)
+    ((name, value),) = query.items()
+    assert (reply.status, reply.body["message"]) == (422, f"invalid {name}: {value}")
+
+
+def test_orders_are_cut_before_or_after_another_and_not_both() -> None:
+    floor = Floor()
+    order_id = floor.order(type="limit", limit_price="90")["id"]
+    assert floor.call("GET", "/orders", after_order_id=order_id, before_order_id=order_id).status == 422
+
+
+UNAVAILABLE = ["/wallets", "/tokenization/requests", "/v1/locates", "/v2beta1/events/activities"]
+
+
+@pytest.mark.parametrize("path", [*UNAVAILABLE, "/perpetuals/leverage", "/assets/fixed_income/us_treasuries"])
+def test_what_this_exchange_does_not_lend_is_answered_as_for_an_account_without_it(path: str) -> None:
+    reply = Floor().call("GET", path)
+    assert (reply.status, reply.body["code"]) == (403, 40310000)
+    assert reply.body["message"].startswith("account is not enabled for")
 
 
 def test_nested_lists_show_legs_below_their_parents_and_flat_ones_beside_them() -> None:

@@ -386,7 +386,7 @@ def _venue_request(call: _Call) -> Request | None:
     """The call as the venue takes it; None for a path that is not the trading API's."""
     if call.path.startswith("/v2/"):
         path = call.path.removeprefix("/v2")
-    elif call.path.startswith("/v3/"):
+    elif call.path.startswith(("/v3/", "/v1/", "/v2beta1/")):
         path = call.path
     else:
         return None

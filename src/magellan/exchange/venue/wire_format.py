@@ -46,6 +46,12 @@ def instant_text(at_ns: int) -> str:
     return f"{_to_the_second(seconds)}{fraction}Z"
 
 
+def shown_ns(at_ns: int) -> int:
+    """The instant that clients read in `instant_text`. Lists are cut at it: a client that asks for what is after an
+    instant it was shown does not get the same again."""
+    return at_ns - at_ns % 1000
+
+
 @lru_cache(maxsize=1024)
 def _to_the_second(at_s: int) -> str:
     return instant(at_s * SECOND_NS).isoformat()[:19]

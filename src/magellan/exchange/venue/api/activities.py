@@ -9,7 +9,7 @@ from magellan.exchange.error_catalogue import Refusal, refusal
 from magellan.exchange.market.trading_hours import day_of
 from magellan.exchange.venue.account import Activity
 from magellan.exchange.venue.api.call import Answer, Call, ok
-from magellan.exchange.venue.wire_format import date_of, instant_of
+from magellan.exchange.venue.wire_format import date_of, instant_of, shown_ns
 
 _PAGE, _PAGE_MAX = 100, 100
 
@@ -68,8 +68,8 @@ def _filtered(call: Call, kinds: set[str], category: str | None) -> list[Activit
         for activity in call.account.activities
         if (not kinds or activity.kind in kinds)
         and (category is None or (activity.kind == "FILL") == (category == "trade_activity"))
-        and (after_ns is None or activity.at_ns > after_ns)
-        and (until_ns is None or activity.at_ns < until_ns)
+        and (after_ns is None or shown_ns(activity.at_ns) > after_ns)
+        and (until_ns is None or shown_ns(activity.at_ns) < until_ns)
         and (on is None or _day_of(activity) == on)
         and (order_id is None or activity.order_id == order_id)
     ]

@@ -139,7 +139,7 @@ def list_contracts(call: Call) -> Answer:
         if written is not None and bounds[name] is None:
             return refusal("invalid_parameter", name=name, value=written)
     if all(bound is None for bound in bounds.values()):
-        bounds["expiration_date_lte"] = today + timedelta(days=6 - today.weekday())
+        bounds["expiration_date_lte"] = _next_weekend(today)
     strikes: dict[str, Decimal | None] = {}
     for name in ("strike_price_gte", "strike_price_lte"):
         written = call.value(name)
@@ -163,6 +163,12 @@ def list_contracts(call: Call) -> Answer:
     page = chosen[: int(limit)]
     more = page[-1].symbol if len(chosen) > len(page) else None
     return ok({"option_contracts": [contract_body(call, each) for each in page], "next_page_token": more})
+
+
+def _next_weekend(today: date) -> date:
+    """The Sunday that ends the week; on a weekend, the one after it, since the week's own contracts have expired."""
+    in_week = today if today.weekday() < 5 else today + timedelta(days=2)
+    return in_week + timedelta(days=6 - in_week.weekday())
 
 
 def _within(

@@ -13,9 +13,15 @@ from magellan.exchange.venue.order import Order, order_body
 from magellan.exchange.venue.order_changes import ask_cancel, ask_replace, cancel_all
 from magellan.exchange.venue.order_entry import submit
 from magellan.exchange.venue.wire import Reply
-from magellan.exchange.venue.wire_format import instant_of, is_true
+from magellan.exchange.venue.wire_format import instant_of, is_true, shown_ns
 
 _LIMIT, _LIMIT_MAX = 50, 500
+_ALL_CLASSES = "all"
+_CLASSES = frozenset(AssetClass) | {
+    _ALL_CLASSES,
+    # Alpaca's other classes, of which nothing trades here.
+    *("crypto_perp", "treasury", "corporate", "global_equity", "us_index", "us_equity_chain", "ipo"),
+}
 
 
 def post_order(call: Call) -> Answer:
@@ -67,6 +73,8 @@ def _filtered(call: Call, status: str, *, nested: bool) -> list[Order] | Refusal
             after_ns = found
         else:
             until_ns = found
+    if call.value("after_order_id") is not None and call.value("before_order_id") is not None:
+        return refusal("invalid_parameter", name="before_order_id", value="not together with after_order_id")
     from_number, to_number = 0, None
     for name in ("after_order_id", "before_order_id"):
         written = call.value(name)
@@ -81,7 +89,13 @@ def _filtered(call: Call, status: str, *, nested: bool) -> list[Order] | Refusal
             to_number = mark.number
     symbols = set(call.values("symbols"))
     classes = set(call.values("asset_class"))
+    for unknown in classes - _CLASSES:
+        return refusal("invalid_parameter", name="asset_class", value=unknown)
+    if _ALL_CLASSES in classes:
+        classes = set()
     side = call.value("side")
+    if side not in (None, "buy", "sell"):
+        return refusal("invalid_parameter", name="side", value=side)
     source = call.account.live if status == "open" and not nested else call.account.orders
     chosen = []
     for order in source.values():
@@ -90,9 +104,9 @@ def _filtered(call: Call, status: str, *, nested: bool) -> list[Order] | Refusal
         is_open = not order.ended or (nested and any(not leg.ended for leg in order.legs))
         if status != "all" and is_open != (status == "open"):
             continue
-        if after_ns is not None and order.submitted_ns <= after_ns:
+        if after_ns is not None and shown_ns(order.submitted_ns) <= after_ns:
             continue
-        if until_ns is not None and order.submitted_ns >= until_ns:
+        if until_ns is not None and shown_ns(order.submitted_ns) >= until_ns:
             continue
         if order.number <= from_number or (to_number is not None and order.number >= to_number):
             continue

@@ -22,6 +22,12 @@ _STEPS = {
     "1D": DAY_NS,
 }
 _UNITS = {"D": 1, "W": 7, "M": 31, "A": 366}
+_INTRADAY_DAYS_MAX = 31  # Alpaca says thirty days, and answers a month
+_CHOICES = {
+    "timeframe": tuple(_STEPS),
+    "intraday_reporting": ("market_hours", "extended_hours", "continuous"),
+    "pnl_reset": ("per_day", "no_reset"),
+}
 _PERIOD = re.compile(r"(\d+)([DWMA])")
 
 
@@ -33,11 +39,16 @@ class _Range:
 
 
 def get_portfolio_history(call: Call) -> Answer:
-    """One value per time window, labelled with its beginning; profit against the value before the first."""
+    """One value per time window, labelled with its beginning.
+
+    Profit is against the closing equity of the session before the first window; within days, against that of the
+    session before each window's own day, unless `pnl_reset` is no_reset.
+    """
     asked = _range(call)
     if isinstance(asked, Refusal):
         return asked
-    stamps = _daily(call, asked) if asked.timeframe == "1D" else _intraday(call, asked)
+    is_daily = asked.timeframe == "1D"
+    stamps = _daily(call, asked) if is_daily else _intraday(call, asked)
     history = call.account.equity_history
     times = [at_ns for at_ns, _ in history]
 
@@ -45,17 +56,25 @@ def get_portfolio_history(call: Call) -> Answer:
         place = bisect_right(times, at_ns)
         return history[place - 1][1] if place else call.account.deposits_usd
 
+    starts = [starts_ns for starts_ns, _ in stamps]
     values = [equity_at(ends_ns) for _, ends_ns in stamps]
-    base = equity_at(stamps[0][0] - 1) if stamps else equity_at(asked.start_ns)
+    base_ns = _closed_before(call, starts[0] if starts else asked.start_ns)
+    base = equity_at(base_ns)
+    bases = [base] * len(stamps)
+    if not is_daily and call.value("pnl_reset") != "no_reset":
+        days = {starts_ns: day_of(starts_ns) for starts_ns in starts}
+        closes = {day: equity_at(_closed_before(call, day_start_ns(day))) for day in {*days.values()}}
+        bases = [closes[days[starts_ns]] for starts_ns in starts]
+    gains = [(value - against, against) for value, against in zip(values, bases, strict=True)]
     body: dict[str, Any] = {
-        "timestamp": [starts_ns // SECOND_NS for starts_ns, _ in stamps],
+        "timestamp": [starts_ns // SECOND_NS for starts_ns in starts],
         "equity": [float(value.quantize(CENT)) for value in values],
-        "profit_loss": [float((value - base).quantize(CENT)) for value in values],
+        "profit_loss": [float(gain.quantize(CENT)) for gain, _ in gains],
         "profit_loss_pct": [
-            float((value / base - 1).quantize(CENT**3)) if base else None for value in values
+            float((gain / against).quantize(CENT**3)) if against else None for gain, against in gains
         ],
         "base_value": float(base.quantize(CENT)),
-        "base_value_asof": day_of(asked.start_ns).isoformat(),
+        "base_value_asof": day_of(base_ns).isoformat(),
         "timeframe": asked.timeframe,
         "cashflow": {},
     }
@@ -65,10 +84,18 @@ def get_portfolio_history(call: Call) -> Answer:
     return ok(body)
 
 
+def _closed_before(call: Call, at_ns: int) -> int:
+    """The newest session's close before an instant's day; the day's own beginning where there was none."""
+    starts_ns = day_start_ns(day_of(at_ns))
+    closed_ns = call.book.hours.previous_close_ns(starts_ns)
+    return starts_ns - 1 if closed_ns is None else closed_ns
+
+
 def _range(call: Call) -> _Range | Refusal:
-    timeframe = call.value("timeframe")
-    if timeframe is not None and timeframe not in _STEPS:
-        return refusal("invalid_parameter", name="timeframe", value=timeframe)
+    for name, choices in _CHOICES.items():
+        chosen = call.value(name)
+        if chosen is not None and chosen not in choices:
+            return refusal("invalid_parameter", name=name, value=chosen)
     period = call.value("period")
     days = None
     if period is not None:
@@ -94,9 +121,12 @@ def _range(call: Call) -> _Range | Refusal:
         start_ns = day_start_ns(day_of(end_ns - (days - 1) * DAY_NS))
     if start_ns > end_ns:
         return refusal("history_range", why="start must be before end")
+    span_days = (end_ns - start_ns) / DAY_NS if days is None else days
+    timeframe = call.value("timeframe")
     if timeframe is None:
-        span_days = (end_ns - start_ns) / DAY_NS
         timeframe = "1Min" if span_days < 7 else "15Min" if span_days < 30 else "1D"
+    if timeframe != "1D" and span_days > _INTRADAY_DAYS_MAX:
+        return refusal("history_range", why=f"{timeframe} is only available for 30 days or less")
     return _Range(start_ns=start_ns, end_ns=end_ns, timeframe=timeframe)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magellan.exchange.error_catalogue import Refusal, refusal
+from magellan.exchange.error_catalogue import refusal
 from magellan.exchange.venue.api import (
     accounts,
     activities,
@@ -70,6 +70,8 @@ UNAVAILABLE = {
     "/tokenization": "tokenization",
     "/v1/locates": "locates",
     "/v2beta1": "activity events",
+    "/perpetuals": "perpetual futures",
+    "/assets/fixed_income": "fixed income",
 }
 
 
@@ -96,19 +98,15 @@ def answer(call: Call) -> Answer:
     methods = _FIXED.get(path)
     places: tuple[str, ...] = ()
     if methods is None:
+        for prefix, feature in UNAVAILABLE.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                return refusal("feature_unavailable", feature=feature)
         for pattern in _PATTERNS:
             match = pattern.path.fullmatch(path)
             if match is not None:
                 methods, places = pattern.methods, match.groups()
                 break
     if methods is None:
-        return _unknown(path)
+        return refusal("endpoint_not_found")
     endpoint = methods.get(method)
     return refusal("method_not_allowed") if endpoint is None else endpoint(call, *places)
-
-
-def _unknown(path: str) -> Refusal:
-    for prefix, feature in UNAVAILABLE.items():
-        if path == prefix or path.startswith(f"{prefix}/"):
-            return refusal("feature_unavailable", feature=feature)
-    return refusal("endpoint_not_found")
