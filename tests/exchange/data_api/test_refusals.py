@@ -8,10 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.data_api.asking import CALL, NOW_NS, api, ask, body
+from exchange.market.sample_market import new_york
 from magellan.exchange.data_api import stocks
+from magellan.exchange.data_api.data_api import DataApi
 from magellan.exchange.data_api.entitlement import BASIC, SIP_DELAY_NS, Feed, volume_share
 from magellan.exchange.data_api.reply import error_catalogue
 from magellan.exchange.data_api.wire_time import parse_instant, rfc3339
+from magellan.exchange.market.generated_bars import GeneratedBars
+from magellan.exchange.market.market import Market
 from magellan.trading.timeframe import MINUTE_NS
 
 BARS = {"symbols": "AAA", "timeframe": "1Min"}
@@ -74,6 +78,15 @@ BARS = {"symbols": "AAA", "timeframe": "1Min"}
 def test_a_refusal_says_what_is_wrong(path, query, status, message):
     reply = ask(path, query)
     assert (reply.status, reply.body["message"]) == (status, message)
+
+
+@pytest.mark.parametrize("symbol", ["S001", "SYMBOLS", "A-B"])
+def test_what_trades_here_has_bars_however_it_is_called(symbol):
+    served = DataApi(Market(GeneratedBars([symbol], new_york(), seed=7), new_york(), seed=7))
+    listed = body("/v2/stocks/bars/latest", {"symbols": symbol}, over=served)["bars"]
+    assert listed == {symbol: body(f"/v2/stocks/{symbol}/bars/latest", over=served)["bar"]}
+    assert body(f"/v2/stocks/{symbol}/bars", {"timeframe": "1Min", "limit": 3}, over=served)["bars"]
+    assert ask(f"/v2/stocks/{symbol}/bars/latest").status == 400
 
 
 def test_a_parameter_given_twice_is_refused():

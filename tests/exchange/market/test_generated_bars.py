@@ -92,7 +92,12 @@ def test_days_on_which_clocks_change_stay_open_to_their_end():
 
 @pytest.mark.parametrize(
     ("symbols", "seed", "match"),
-    [(["DOGE/USD"], 0, "cannot be generated"), (["AAA"], -1, "0 or more"), ([], 0, "at least one symbol")],
+    [
+        (["DOGE/USD"], 0, "cannot be generated"),
+        (["AAA"], -1, "0 or more"),
+        ([], 0, "at least one symbol"),
+        (["AA PL"], 0, "'AA PL' is no symbol"),
+    ],
 )
 def test_what_cannot_be_generated_is_refused(symbols, seed, match):
     with pytest.raises(FixInput, match=match):

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from magellan.exchange.data_api.entitlement import Entitlement
 from magellan.exchange.data_api.page import Row, Series, paged
-from magellan.exchange.data_api.query import Query, Window, check_stock
+from magellan.exchange.data_api.query import Query, Window
 from magellan.exchange.data_api.reply import Refused, Reply
 from magellan.exchange.data_api.series import (
     bar_series,
@@ -76,7 +76,7 @@ def snapshots(market: Market, query: Query, now_ns: int, entitlement: Entitlemen
 
 def chain(market: Market, query: Query, now_ns: int, entitlement: Entitlement, underlying: str) -> Reply:
     """The same for every listed contract of one share, filtered by right, strike and expiry."""
-    price = market.price(check_stock(underlying), now_ns) if market.asset(underlying) else None
+    price = market.price(underlying, now_ns) if market.asset(underlying) else None
     listed = () if price is None else market.options.chain(underlying, price, day_of(now_ns))
     kept = _Filter(query)
     symbols = sorted(contract.symbol for contract in listed if kept.admits(contract))

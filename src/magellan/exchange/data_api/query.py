@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -65,9 +65,11 @@ class Query:
             raise Refused("missing parameter", name=name)
         return value
 
-    def stock_symbols(self) -> tuple[str, ...]:
-        """The `symbols` of shares, sorted, each once."""
-        return self._symbols(_STOCK, None)
+    def stock_symbols(self, trades_here: Callable[[str], bool]) -> tuple[str, ...]:
+        """The `symbols` of shares, sorted, each once. What trades here may be called as nothing at Alpaca is."""
+        return tuple(
+            each if trades_here(each) else check_symbol(each, _STOCK) for each in self._listed("symbols")
+        )
 
     def crypto_symbols(self) -> tuple[str, ...]:
         """The `symbols` of crypto pairs, sorted, each once."""
@@ -211,15 +213,19 @@ class Query:
         return feed
 
     def _symbols(self, shape: re.Pattern[str], most: int | None) -> tuple[str, ...]:
-        symbols = [symbol.strip() for symbol in self.required("symbols").split(",")]
-        symbols = sorted({symbol for symbol in symbols if symbol})
-        if not symbols:
-            raise Refused("missing parameter", name="symbols")
+        symbols = self._listed("symbols")
         for symbol in symbols:
             check_symbol(symbol, shape)
         if most is not None and len(symbols) > most:
             raise Refused("too many symbols", limit=most)
-        return tuple(symbols)
+        return symbols
+
+    def _listed(self, name: str) -> tuple[str, ...]:
+        """The values of a list that must be there, sorted, each once."""
+        values = sorted({value.strip() for value in self.required(name).split(",")} - {""})
+        if not values:
+            raise Refused("missing parameter", name=name)
+        return tuple(values)
 
 
 def check_stock(symbol: str) -> str:

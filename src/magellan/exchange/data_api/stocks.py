@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from magellan.exchange.data_api.entitlement import EMPTY_FEEDS, SIP_DELAY_NS, Entitlement, Feed
 from magellan.exchange.data_api.page import Row, Series, paged
@@ -93,11 +94,13 @@ def snapshots(
     feed, currency = query.latest_feed(entitlement), query.currency()
     at_ns = _seen_at(feed, now_ns)
     if symbol is not None:
-        found = _snapshot(market, check_stock(symbol), at_ns, feed)
+        found = _snapshot(market, _named(market, symbol), at_ns, feed)
         if not found:
             return error_reply("no snapshot", symbol=symbol)
         return Reply(status=200, body={"symbol": symbol, **found} | _currency(currency))
-    body = {each: _snapshot(market, each, at_ns, feed) for each in query.stock_symbols()}
+    body = {
+        each: _snapshot(market, each, at_ns, feed) for each in query.stock_symbols(partial(is_share, market))
+    }
     return Reply(status=200, body={each: found for each, found in body.items() if found})
 
 
@@ -105,6 +108,11 @@ def is_share(market: Market, symbol: str) -> bool:
     """Whether the market knows the symbol as a share."""
     asset = market.asset(symbol)
     return asset is not None and asset.asset_class is AssetClass.US_EQUITY
+
+
+def _named(market: Market, symbol: str) -> str:
+    """The symbol in a path, if it trades here or is shaped like a share's."""
+    return symbol if is_share(market, symbol) else check_stock(symbol)
 
 
 def _historical(query: Query, now_ns: int, entitlement: Entitlement) -> tuple[Feed, Window]:
@@ -117,7 +125,7 @@ def _history(
     market: Market, query: Query, what: str, symbol: str | None, feed: Feed, window: Window, series: Series
 ) -> Reply:
     currency = query.currency()
-    asked = query.stock_symbols() if symbol is None else (check_stock(symbol),)
+    asked = query.stock_symbols(partial(is_share, market)) if symbol is None else (_named(market, symbol),)
     known = tuple(each for each in asked if is_share(market, each) and feed not in EMPTY_FEEDS)
     rows, token = paged(known, window, series)
     body: Row = {"next_page_token": token} | _currency(currency)
@@ -132,11 +140,14 @@ def _latest(
     feed, currency = query.latest_feed(entitlement), query.currency()
     at_ns = _seen_at(feed, now_ns)
     if symbol is not None:
-        row = _newest(market, check_stock(symbol), at_ns, feed, what)
+        row = _newest(market, _named(market, symbol), at_ns, feed, what)
         if row is None:
             return error_reply(f"no {what}", symbol=symbol)
         return Reply(status=200, body={"symbol": symbol, what: row} | _currency(currency))
-    rows = {each: _newest(market, each, at_ns, feed, what) for each in query.stock_symbols()}
+    rows = {
+        each: _newest(market, each, at_ns, feed, what)
+        for each in query.stock_symbols(partial(is_share, market))
+    }
     found = {each: row for each, row in rows.items() if row is not None}
     return Reply(status=200, body={f"{what}s": found} | _currency(currency))
 

@@ -6,6 +6,7 @@ the same yesterday. Prices move as `archive/generated` tells; nothing here is hi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -29,6 +30,8 @@ from magellan.trading.session import ExchangeCalendar, Hours, day_date, day_numb
 from magellan.trading.timeframe import DAY, DAY_NS, MINUTE, MINUTE_NS, Timeframe
 
 LISTED_ON = date(2024, 1, 2)  # every generated symbol's first day
+
+_NAME = re.compile(r"[A-Z0-9][A-Z0-9._-]*")  # what can stand in a list and in an address
 
 _BLOCK = 8  # sessions that are made at once
 _BLOCKS_KEPT = 64  # per symbol: two years of sessions
@@ -76,7 +79,7 @@ class GeneratedBars:
 
         hours:  ALL generates minutes before and after the sessions too, where they leave room.
         styles: by symbol; the others are as `style_of` says.
-        Raises: FixInput for a pair that cannot be generated, a seed below 0, or no symbol at all.
+        Raises: FixInput for a pair that cannot be generated, what is no symbol, a seed below 0, or no symbol at all.
         """
         self.symbols = tuple(dict.fromkeys(symbols))
         if not self.symbols:
@@ -91,6 +94,11 @@ class GeneratedBars:
         for symbol in self.symbols:
             if "/" in symbol:
                 self._minutes[symbol] = _Minutes(seed, symbol, _coin(symbol), always, coin=True)
+            elif not _NAME.fullmatch(symbol):
+                raise FixInput(
+                    f"'{symbol}' is no symbol",
+                    next_step="name it in capitals and digits, with a point or a dash inside: BRK.B",
+                )
             else:
                 numbers = NUMBERS[(styles or {}).get(symbol, style_of(symbol))]
                 extended = hours is Hours.ALL and _leaves_room(calendar)
