@@ -120,3 +120,40 @@ def test_a_form_that_nobody_knows_is_refused(tmp_path: Path) -> None:
 def test_a_broken_document_is_refused_in_words(name: str, content: bytes) -> None:
     with pytest.raises(FixInput, match=name):
         read_document(content, file=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", b'{"StabilityConfiguration": {"stability": 0.1, "stability": 0.9}}', "'stability' stands twice"),
+        ("a.json", b'{"\\ud800": 1}', "half a letter"),
+        ("a.json", b'{"StabilityConfiguration": {"stability": ' + b"9" * 5000 + b"}}", "thousands of digits"),
+        ("a.toml", b"[StabilityConfiguration]\nstability = " + b"9" * 5000, "thousands of digits"),
+        ("a.json", b"[" * 100_000, "nested deeper"),
+        ("a.toml", b"a = " + b"[" * 100_000, "nested deeper"),
+        # A parser of TOML takes the square of their number: for these half an hour.
+        ("a.toml", b"a." * 400_000 + b"b = 1", "more than 8 parts"),
+        ("a.toml", b"[" + b"'a' . " * 100_000 + b"b]", "more than 8 parts"),
+        ("a.toml", b"x = {" + b'"a".' * 100_000 + b"b = 1}", "more than 8 parts"),
+        ("a.toml", b"# " + b"a" * 1_000_000, "1,000,000 at most"),
+        ("a.json", b" " * 4_000_001, "4,000,000 at most"),
+    ],
+)  # fmt: skip
+def test_a_hostile_document_is_refused_before_it_costs_anything(
+    name: str, content: bytes, words: str
+) -> None:
+    with pytest.raises(FixInput, match=words):
+        read_document(content, file=name)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'[Summary]\ntitle = "a.b.c.d.e.f.g.h.i.j"  # k.l.m.n.o.p.q.r.s.t\n',
+        b'[Summary]\ntitle = """\na.b.c.d.e.f.g.h.i.j"""\n',
+        b"[Summary]\ntitle = 'a.b.c.d.e.f.g.h.i.j'\n",
+    ],
+)
+def test_dots_in_words_are_no_parts_of_a_name(content: bytes) -> None:
+    found = read_document(content, file="a.toml")
+    assert str(found.sheets["Summary"].settings["title"].value.value).strip() == "a.b.c.d.e.f.g.h.i.j"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any
@@ -15,6 +16,16 @@ from magellan.regime.workbook.sheets import SHEET_OF, SHEETS
 
 DOCUMENT_ENDINGS = (".toml", ".json")
 _BYTES_MAX = 4_000_000
+_TOML_BYTES_MAX = 1_000_000  # a parser of TOML takes twenty times as long
+_PARTS_MAX = (
+    8  # of a name with dots: a workbook's have two, and each costs a parser of TOML all those before it
+)
+# Comments and strings, also those without an end: a dot in them is no part of a name.
+_QUIET = re.compile(
+    r'''"""(?:[^\\]|\\.)*?(?:"""|\Z)|\'{3}.*?(?:\'{3}|\Z)|"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|\#[^\n]*+''',
+    re.S,
+)
+_LONG_NAME = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{_PARTS_MAX}}}")
 
 
 def as_document(values: WorkbookValues) -> dict[str, Any]:
@@ -53,16 +64,19 @@ def as_toml(values: WorkbookValues) -> str:
 
 def read_document(content: bytes, *, file: str) -> FoundWorkbook:
     """What a TOML or JSON form says. Raises FixInput for text that is neither, and for one that is too large."""
-    import tomllib  # spreadsheets are read without it
-
-    if len(content) > _BYTES_MAX:
-        raise FixInput(f"{file} has {len(content):,} bytes; a workbook has {_BYTES_MAX:,} at most")
+    is_json = file.lower().endswith(".json")
+    bytes_max = _BYTES_MAX if is_json else _TOML_BYTES_MAX
+    if len(content) > bytes_max:
+        raise FixInput(
+            f"{file} has {len(content):,} bytes; a workbook has {bytes_max:,} at most",
+            next_step="leave out what keeps its default: a fresh workbook has some 30,000",
+        )
     try:
         text = content.decode("utf-8-sig")
-        document = json.loads(text) if file.lower().endswith(".json") else tomllib.loads(text)
-    except (UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        document = _json(text) if is_json else _parsed_toml(text)
+    except (ValueError, RecursionError) as error:
         raise FixInput(
-            f"{file}: {error}", next_step="correct the file, then run the same command again"
+            f"{file}: {_words(error)}", next_step="correct the file, then run the same command again"
         ) from None
     if not isinstance(document, dict):
         raise FixInput(
@@ -75,6 +89,48 @@ def read_document(content: bytes, *, file: str) -> FoundWorkbook:
         if name in SHEET_OF:
             found.sheets[name] = _sheet(name, said if isinstance(said, dict) else {"": said})
     return found
+
+
+def _json(text: str) -> Any:
+    """Raises ValueError, also for what JSON lets pass: a name that stands twice, and half a letter."""
+    document = json.loads(text, object_pairs_hook=_object)
+    if "\\u" in text:
+        json.dumps(
+            document, ensure_ascii=False
+        ).encode()  # only an escape can be a letter of which half is missing
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in said:
+            raise ValueError(f"'{name}' stands twice in one object, and nobody knows which one is meant")
+        said[name] = value
+    return said
+
+
+def _parsed_toml(text: str) -> Any:
+    import tomllib  # spreadsheets are read without it
+
+    long = _LONG_NAME.search(_QUIET.sub("q", text))
+    if long is not None:
+        raise ValueError(f"a name has more than {_PARTS_MAX} parts: {long[0][:40]!r}")
+    return tomllib.loads(text)
+
+
+def _words(error: Exception) -> str:
+    match error:
+        case RecursionError():
+            return "it is nested deeper than any workbook"
+        case UnicodeDecodeError():
+            return f"it is not text in UTF-8: byte {error.start} is none"
+        case UnicodeEncodeError():
+            return "it holds half a letter, an escape from \\ud800 to \\udfff by itself"
+        case _ if "integer string conversion" in str(error):
+            return "a number in it has thousands of digits"
+        case _:
+            return str(error)
 
 
 def _sheet(name: str, said: Mapping[str, Any]) -> FoundSheet:
