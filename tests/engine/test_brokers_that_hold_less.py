@@ -26,8 +26,8 @@ TARGET_ALONE = replace(
 def test_a_stop_alone_is_sent_when_the_entry_has_filled() -> None:
     told = world(plan=STOP_ALONE, capabilities=ROBINHOOD)
     told.run(after_bar(1, 10))
-    assert told.core.positions == {"A": Decimal(100)}
-    (stop,) = told.core._live.values()
+    assert told.core.holdings.positions == {"A": Decimal(100)}
+    (stop,) = told.core.orders.open()
     assert (stop.type, stop.side, stop.quantity) == (OrderType.STOP, OrderSide.SELL, 100)
     assert stop.order_class is OrderClass.SIMPLE
 
@@ -35,14 +35,14 @@ def test_a_stop_alone_is_sent_when_the_entry_has_filled() -> None:
 def test_a_target_alone_rests_too() -> None:
     told = world(plan=TARGET_ALONE, capabilities=ROBINHOOD)
     told.run(after_bar(1, 10))
-    (target,) = told.core._live.values()
+    (target,) = told.core.orders.open()
     assert (target.type, target.quantity) == (OrderType.LIMIT, 100)
 
 
 def test_a_stop_and_a_target_that_cannot_rest_together_are_not_entered_and_the_reason_is_kept() -> None:
     told = world(capabilities=ROBINHOOD)
     told.run(after_bar(3))
-    assert told.core.positions == {} and not told.sent
+    assert told.core.holdings.positions == {} and not told.sent
     reasons = [entry.payload.reasoning for entry in told.ledger if entry.kind == "decision"]  # type: ignore[union-attr]
     assert any("robinhood cannot hold a stop and a target for the same units" in each for each in reasons)
 

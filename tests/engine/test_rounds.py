@@ -90,7 +90,7 @@ def test_a_decision_says_when_its_round_was_decided() -> None:
 def test_what_a_bar_did_to_a_trade_stands_in_one_record_with_its_decision() -> None:
     told = world(A=1, C=3)
     told.run(after_bar(2))
-    assert told.core.positions
+    assert told.core.holdings.positions
     first = close(told, 3)
     assert told.session is not None
     rest = told.session.handle(e.OrdersUp(at=instant(after_bar(3, 0.06))))
@@ -121,7 +121,7 @@ def test_a_kill_in_the_middle_of_a_round_enters_nothing_twice_and_leaves_nothing
     ]
     assert sorted(decisions) == list(SYMBOLS)
     assert set(told.sent.values()) == {1}
-    assert told.core.positions.get("C", 0) == units
+    assert told.core.holdings.positions.get("C", 0) == units
     marks = [
         (each.payload.plan_id, each.payload.marks.bar_ns, each.payload.marks.bars_held)
         for each in told.ledger

@@ -18,15 +18,15 @@ from magellan.engine.setup import AtTheEnd, Differing, Timings
 from magellan.ledger.entries import AnswerTo
 from magellan.strategy import trade_plan as tp
 from magellan.strategy.contract import Features, Parameters
-from magellan.trading.answer import Unknown
+from magellan.trading.answer import Answer, Refused, Unknown
 from magellan.trading.bar import Bars, instant
 from magellan.trading.corporate_action import Split
-from magellan.trading.order import OrderClass, OrderEventKind, OrderStatus, OrderType
+from magellan.trading.order import OrderClass, OrderEventKind, OrderRequest, OrderStatus, OrderType
 from magellan.trading.purpose import OrderPurpose
 from magellan.trading.timeframe import MINUTE_NS, SECOND_NS, Timeframe
 from magellan.workspace.config import AccountTerms, DataTerms, Identity, StrategyConfig
 from simulation.campaign import calendar
-from simulation.world import World
+from simulation.world import WireFaults, World
 
 SPAN = Timeframe(15 * MINUTE_NS)
 CALENDAR = calendar(3)
@@ -112,8 +112,8 @@ def test_an_intent_is_durable_before_its_order_is_sent() -> None:
 def test_every_share_is_protected_at_the_broker_from_the_instant_it_is_bought() -> None:  # incidents 27, 41
     told = world()
     told.run(after_bar(1, 10))
-    assert told.core.positions == {"A": Decimal(100)}
-    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    assert told.core.holdings.positions == {"A": Decimal(100)}
+    stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP]
     assert sum(order.quantity for order in stops) == 100
     assert {order.stop for order in stops} == {Decimal("98.0")}
     assert all(order.status is OrderStatus.NEW for order in stops)
@@ -122,7 +122,7 @@ def test_every_share_is_protected_at_the_broker_from_the_instant_it_is_bought() 
 def test_orders_to_sell_never_add_up_to_more_than_is_held() -> None:  # incident 38
     told = world()
     told.run(after_bar(3))
-    assert told.core._held_by_orders("A") == 100
+    assert told.core.held_by_orders("A") == 100
 
 
 def test_positions_come_from_executions_alone() -> None:  # incident 28
@@ -140,9 +140,34 @@ def test_an_order_without_an_answer_is_looked_up_and_never_sent_again() -> None:
     told.core.submit = lambda request: real(request) and Unknown(why="timed out")  # type: ignore[method-assign]
     told.run(after_bar(2))
     assert set(told.sent.values()) == {1}
-    assert told.core.positions == {"A": Decimal(10)}
+    assert told.core.holdings.positions == {"A": Decimal(10)}
     assert told.session is not None
     assert not told.session.state.book.unresolved_intents
+
+
+@pytest.mark.parametrize("answered", ["late", "never"])
+@pytest.mark.parametrize("holds_brackets", [True, False])
+def test_a_fill_that_overtakes_the_answer_leaves_the_protection_that_is_there_alone(
+    answered: str, holds_brackets: bool
+) -> None:
+    wire = WireFaults(answer_late=1.0) if answered == "late" else WireFaults(answer_lost=1.0)
+    entry_types = EVERYTHING.bracket_entry_types if holds_brackets else frozenset()
+    told = world(capabilities=replace(EVERYTHING, bracket_entry_types=entry_types))
+    told.wire = wire
+    refused: list[OrderRequest] = []
+    real = told.core.submit
+
+    def submit(request: OrderRequest) -> Answer:
+        answer = real(request)
+        refused.extend([request] if isinstance(answer, Refused) else [])
+        return answer
+
+    told.core.submit = submit  # type: ignore[method-assign]
+    told.run(after_bar(1, 90))
+    assert told.core.holdings.positions == {"A": Decimal(100)}
+    assert told.core.held_by_orders("A") == 100
+    assert (refused, [entry.kind for entry in told.ledger if entry.kind == "cancel_intended"]) == ([], [])
+    assert {name.rsplit("-", 1)[1][0] for name in told.sent} == ({"e"} if holds_brackets else {"e", "p"})
 
 
 def test_an_order_that_never_arrived_is_given_up_after_a_while() -> None:
@@ -157,7 +182,7 @@ def test_an_order_that_never_arrived_is_given_up_after_a_while() -> None:
 def test_a_broker_that_cannot_hold_a_bracket_gets_the_protection_with_the_first_fill() -> None:
     told = world(capabilities=replace(EVERYTHING, bracket_entry_types=frozenset()))
     told.run(after_bar(1, 10))
-    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP]
     assert sum(order.quantity for order in stops) == 100
     assert any(order.order_class is OrderClass.OCO for order in stops)
 
@@ -166,8 +191,8 @@ def test_a_partly_filled_entry_is_not_left_with_sleeping_protection() -> None:
     told = world(plan=replace(PLAN, targets=()), timings=Timings(reconcile_every_s=3600, partial_entry_s=30))
     told.core.faults = replace(told.core.faults, partial=1.0)
     told.run(after_bar(1, 40))
-    held = told.core.positions["A"]
-    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP and order.works]
+    held = told.core.holdings.positions["A"]
+    stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP and order.works]
     assert held == 50
     assert sum(order.quantity for order in stops) == 50
 
@@ -220,8 +245,8 @@ STOPPED = flat_bars(r3=(100.0, 100.0, 97.0, 97.5))  # through the stop at 98
 def test_the_twin_of_a_filled_stop_is_left_to_the_broker() -> None:
     told = world(STOPPED)
     told.run(after_bar(4))
-    assert told.core.positions == {}
-    assert told.core._live == {}
+    assert told.core.holdings.positions == {}
+    assert told.core.orders.open() == []
     assert "cancel_intended" not in kinds(told)
 
 
@@ -235,7 +260,7 @@ def test_a_twin_of_which_nobody_tells_is_cancelled_after_a_while() -> None:
 
     told.core.take_events = events_but_cancels  # type: ignore[method-assign]
     told.run(after_bar(2, 450 + 15))  # the stop was reached half-way through the bar
-    assert told.core.positions == {}
+    assert told.core.holdings.positions == {}
     assert "cancel_intended" not in kinds(told)
     told.run(after_bar(3))
     assert "cancel_intended" in kinds(told)
@@ -264,7 +289,7 @@ def test_exceptions_of_a_strategy_are_counted_told_and_leave_protection_alone() 
     told.run(after_bar(8))
     assert kinds(told).count("failure") >= 3
     assert any("nothing is entered any more" in alert.text for alert in told.alerts)
-    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP]
     assert sum(order.quantity for order in stops) == 100
 
 
@@ -276,7 +301,7 @@ def test_a_halt_keeps_entries_back_and_protection_in_place() -> None:  # inciden
     told.run(after_bar(2))
     ask(told, e.OperatorAsks.HALT)
     told.run(after_bar(6))
-    assert told.core._held_by_orders("A") == 100
+    assert told.core.held_by_orders("A") == 100
     assert sum(told.sent.values()) == 2
 
 
@@ -285,8 +310,8 @@ def test_a_flatten_sells_everything_and_stays_halted() -> None:
     told.run(after_bar(2))
     ask(told, e.OperatorAsks.FLATTEN)
     told.run(after_bar(8))
-    assert told.core.positions == {}
-    assert told.core._live == {}
+    assert told.core.holdings.positions == {}
+    assert told.core.orders.open() == []
     assert told.session is not None
     assert told.session.state.book.is_halted
 
@@ -299,8 +324,8 @@ def test_a_stop_does_what_its_policy_says(policy: AtTheEnd, held: int) -> None: 
     told.run(after_bar(3))
     assert told.stopped is not None
     assert told.stopped.in_order
-    assert told.core.positions.get("A", Decimal(0)) == held
-    assert told.core._held_by_orders("A") == held
+    assert told.core.holdings.positions.get("A", Decimal(0)) == held
+    assert told.core.held_by_orders("A") == held
 
 
 # --- The broker's book ----------------------------------------------------------------------------------------
@@ -314,7 +339,7 @@ def test_a_restart_knows_its_position_and_goes_on() -> None:  # incident 22
     assert told.session is not None
     assert told.session.state.book.quantity("A") == 100
     assert told.starts == 2
-    assert told.core._held_by_orders("A") == 100
+    assert told.core.held_by_orders("A") == 100
 
 
 def test_a_session_refuses_to_begin_when_the_broker_holds_what_nobody_bought() -> None:
@@ -336,7 +361,7 @@ def test_what_the_broker_holds_is_taken_over_or_sold_by_policy(policy: Differing
     told.start_ns = after_bar(2)
     told.run(after_bar(6))
     assert told.stopped is None
-    assert told.core.positions.get("A", Decimal(0)) == left
+    assert told.core.holdings.positions.get("A", Decimal(0)) == left
 
 
 def test_a_position_that_a_person_sold_by_hand_is_not_sold_again() -> None:
@@ -345,7 +370,7 @@ def test_a_position_that_a_person_sold_by_hand_is_not_sold_again() -> None:
     told.core.trade_by_hand("A", Decimal(-100))
     told._broker_events()
     told.run(after_bar(5))
-    assert told.core.positions == {}
+    assert told.core.holdings.positions == {}
     assert told.session is not None
     assert told.session.state.book.is_flat
 
@@ -364,8 +389,8 @@ def test_a_split_over_night_carries_the_position_and_its_stop() -> None:
     told._broker_events()
     told.tell(e.ActionsTold(at=told.now + timedelta(seconds=1), actions=(split,)))
     told.run(int(CALENDAR.opens_at_ns[1]) + 1200 * SECOND_NS)
-    assert told.core.positions == {"A": Decimal(200)}
-    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    assert told.core.holdings.positions == {"A": Decimal(200)}
+    stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP]
     assert sum(order.quantity for order in stops) == 200
     assert {order.stop for order in stops} == {Decimal("49.0")}
 
@@ -383,7 +408,7 @@ def test_a_split_is_applied_at_its_instant_and_not_with_the_next_bar() -> None:
     assert told.session.state.book.quantity("A") == 200
     assert told.session.entries_refused is None
     assert kinds(told).count("reconciliation") == 1
-    stops = [order for order in told.core._live.values() if order.type is OrderType.STOP]
+    stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP]
     assert sum(order.quantity for order in stops) == 200
     assert {order.stop for order in stops} == {Decimal("49.0")}
 
@@ -401,7 +426,7 @@ def test_a_half_day_ends_a_trade_that_leaves_with_its_session() -> None:
     script = Script(enter_long=frozenset((1,)), plan_long=plan, plan_short=plan)
     told = world_for(Scripted({"A": script}), CONFIG, cal, {"A": bars})
     told.run(int(cal.closes_at_ns[3]) + 10 * SECOND_NS)
-    assert told.core.positions == {}
+    assert told.core.holdings.positions == {}
     assert told.core.executions[-1].at < instant(int(cal.closes_at_ns[3]))
 
 
@@ -430,4 +455,4 @@ def test_exits_carry_their_purpose() -> None:
     purposes = [entry.payload.purpose for entry in told.ledger if entry.kind == "order_intended"]  # type: ignore[union-attr]
     assert purposes[:2] == [OrderPurpose.ENTRY, OrderPurpose.ENTRY]
     assert purposes[-1] is OrderPurpose.EXIT
-    assert told.core.positions == {}
+    assert told.core.holdings.positions == {}

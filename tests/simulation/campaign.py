@@ -353,10 +353,10 @@ def _plan_the_operator(
 
     def by_hand(symbol: str) -> Any:
         def act() -> None:
-            held = world.core.positions.get(symbol, ZERO)
+            held = world.core.holdings.positions.get(symbol, ZERO)
             if held > 1 and symbol not in world.core.halted and world.tape.running(symbol, world.now_ns):
                 world.core.advance(world.now_ns)
-                held = world.core.positions.get(symbol, ZERO)
+                held = world.core.holdings.positions.get(symbol, ZERO)
                 if held > 1:
                     world.core.trade_by_hand(symbol, -(held // 2))
                     world._broker_events()
@@ -445,7 +445,7 @@ def _plan_the_days(
         paid = Decimal(chance.randrange(1, 50)) / 100
 
         def dividend(symbol: str = symbol, paid: Decimal = paid) -> None:
-            world.pay(world.core.positions.get(symbol, ZERO) * paid, "dividend")
+            world.pay(world.core.holdings.positions.get(symbol, ZERO) * paid, "dividend")
 
         strikes(faults.dividend, dividend, opens - 3 * HOUR_NS, opens)
 
@@ -495,15 +495,15 @@ class Watch:
             self.wrong_since = None
         elif self.wrong_since is None:
             self.wrong_since = world.now_ns
-        for symbol, held in core.positions.items():
+        for symbol, held in core.holdings.positions.items():
             if held < 0:
                 raise Broken(f"{symbol}: {held} units in an account that never sells short")
-            on_sale = core._held_by_orders(symbol)
+            on_sale = core.held_by_orders(symbol)
             if on_sale > held:
                 raise Broken(f"{symbol}: orders to sell {on_sale} of {held}")
         if len(world.ledger) > self.seen:
             self._entries(world)
-        if self.protects and (core.positions or self.bare_since):
+        if self.protects and (core.holdings.positions or self.bare_since):
             self._protection(world)
 
     def _entries(self, world: World) -> None:
@@ -531,12 +531,12 @@ class Watch:
     def _protection(self, world: World) -> None:
         """What is held is covered by stops at the broker, or it is being left, but for a bounded time."""
         core, session = world.core, world.session
-        for symbol, there in core.positions.items():
+        for symbol, there in core.holdings.positions.items():
             if session is None or world.now_ns < world.still_until_ns or not world.trades(symbol):
                 self.bare_since.pop(symbol, None)
                 continue
             held = min(there, session.state.book.quantity(symbol))
-            covered = core.stopped_units(symbol)
+            covered = core.orders.stopped_units(symbol)
             if covered >= held:
                 self.bare_since.pop(symbol, None)
                 continue
@@ -546,7 +546,7 @@ class Watch:
             clocks = world.host_was_ahead_ns
             if bare_s > UNPROTECTED_S_MAX + (max(clocks) - min(clocks)) / SECOND_NS:
                 raise Broken(f"{symbol}: {held - covered} of {held} units unprotected for {bare_s:.0f} s")
-        for symbol in self.bare_since.keys() - core.positions.keys():
+        for symbol in self.bare_since.keys() - core.holdings.positions.keys():
             del self.bare_since[symbol]
 
     def at_the_end(self, world: World) -> None:
@@ -565,21 +565,21 @@ class Watch:
                 raise Broken(f"{name} was sent {count} times")
         book, core = session.state.book, world.core
         ours = {symbol: position.quantity for symbol, position in book.positions.items()}
-        if ours != core.positions:
-            raise Broken(f"the book has {ours}, the broker {core.positions}")
+        if ours != core.holdings.positions:
+            raise Broken(f"the book has {ours}, the broker {core.holdings.positions}")
         if book.unresolved_intents:
             raise Broken(f"nobody knows what became of {book.unresolved_intents[0].client_order_id}")
         executed = sum(
             (-each.signed_quantity * each.price - each.commission_usd for each in core.executions), ZERO
         )
-        if core.cash != Decimal("100000.0") + executed + world.money_moved_usd:
+        if core.holdings.cash != Decimal("100000.0") + executed + world.money_moved_usd:
             raise Broken("the broker's cash is not conserved")
         flow = sum(book.cash_flow_usd.values(), ZERO) - book.commission_usd
         if abs(flow - executed) > Decimal("0.000001"):
             raise Broken(f"our cash flow is {flow}, the broker's {executed}")
         ours_usd = book.cash_moved_usd + flow
-        if session.reconciled_at is not None and abs(ours_usd - core.cash) >= Decimal("0.01"):
-            raise Broken(f"the book has {ours_usd} USD, the broker {core.cash}")
+        if session.reconciled_at is not None and abs(ours_usd - core.holdings.cash) >= Decimal("0.01"):
+            raise Broken(f"the book has {ours_usd} USD, the broker {core.holdings.cash}")
         self._rebuilt(world, session)
 
     def _rebuilt(self, world: World, session: Session) -> None:

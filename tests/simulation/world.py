@@ -431,7 +431,7 @@ class World:
         """Money comes into the account, or leaves it."""
         if amount_usd:
             self.struck[fault] += 1
-            self.core.cash += amount_usd
+            self.core.holdings.cash += amount_usd
             self.money_moved_usd += amount_usd
 
     def stream_down(self, for_ns: int) -> None:

@@ -29,6 +29,7 @@ from magellan.strategy.trade_plan import (
 from magellan.trading.bar import Floats
 from magellan.trading.timeframe import MINUTE_NS
 from magellan.workspace.config import AccountTerms, ExecutionTerms, InstrumentTerms, Limits
+from magellan.workspace.fill_costs import FillCosts
 
 _TIF = {
     TimeInForce.DAY: r.DAY,
@@ -39,7 +40,6 @@ _TIF = {
     TimeInForce.CLS: r.CLS,
 }
 _READING = {Reading.SIGNAL: r.READ_SIGNAL, Reading.PRIOR: r.READ_PRIOR, Reading.SAME: r.READ_SAME}
-_BPS = 1e-4
 
 
 class PlanTable:
@@ -204,15 +204,16 @@ def rules_array(
 def cost_array(
     symbols: Sequence[str], execution: ExecutionTerms, instruments: Mapping[str, InstrumentTerms]
 ) -> NDArray[np.void]:
-    """Costs and steps per symbol; shape (symbols,). An instrument's own cost takes the place of the run's."""
+    """Costs and steps per symbol; shape (symbols,)."""
     costs = np.zeros(len(symbols), dtype=r.cost_t)
     for row, symbol in zip(costs, symbols, strict=True):
         terms = instruments.get(symbol, InstrumentTerms())
-        row["commission_per_unit"] = _or(terms.commission_per_unit_usd, execution.commission_per_unit_usd)
-        row["commission_rate"] = _or(terms.commission_bps, execution.commission_bps) * _BPS
-        row["commission_min"] = _or(terms.commission_min_usd, execution.commission_min_usd)
-        row["half_spread_rate"] = _or(terms.half_spread_bps, execution.half_spread_bps) * _BPS
-        row["slippage_rate"] = _or(terms.slippage_bps, execution.slippage_bps) * _BPS
+        fill = FillCosts.of(execution, terms)
+        row["commission_per_unit"] = fill.commission_per_unit_usd
+        row["commission_rate"] = fill.commission_rate
+        row["commission_min"] = fill.commission_min_usd
+        row["half_spread_rate"] = fill.half_spread_rate
+        row["slippage_rate"] = fill.slippage_rate
         row["impact"] = execution.impact
         row["volume_share_max"] = _or(execution.volume_share_max, math.inf)
         row["borrow_rate"] = execution.borrow_rate

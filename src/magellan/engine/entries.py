@@ -37,8 +37,8 @@ from magellan.trading.bar import instant
 from magellan.trading.order import OrderClass, OrderRequest, OrderSide, OrderType, TimeInForce
 from magellan.trading.timeframe import SECOND_NS
 from magellan.trading.trade_terms import LevelTerms, TradeTerms
+from magellan.workspace.fill_costs import FillCosts
 
-_BPS = 1e-4
 _CAN_CARRY = (TimeInForce.DAY, TimeInForce.GTC)  # times in force that allow orders to hang together
 
 
@@ -209,16 +209,7 @@ class Entries:
         kind, value, cap = size_rule(wish.plan, wish.row)
         most = config.limits.position_usd_max
         cash, equity = float(purse.cash(desk)), purse.equity(desk)
-        costs = (
-            (execution.commission_bps if instrument.commission_bps is None else instrument.commission_bps)
-            * _BPS,
-            execution.commission_per_unit_usd
-            if instrument.commission_per_unit_usd is None
-            else instrument.commission_per_unit_usd,
-            execution.commission_min_usd
-            if instrument.commission_min_usd is None
-            else instrument.commission_min_usd,
-        )
+        costs = FillCosts.of(execution, instrument)
         units = float(
             wanted_units(
                 kind,
@@ -230,7 +221,9 @@ class Entries:
                 instrument.point_value,
                 cash,
                 equity,
-                *costs,
+                costs.commission_rate,
+                costs.commission_per_unit_usd,
+                costs.commission_min_usd,
             )
         )
         if units < 0:
@@ -252,7 +245,9 @@ class Entries:
                         math.inf if borrowed is None else borrowed,
                         math.inf if most is None else most,
                         instrument.point_value,
-                        *costs,
+                        costs.commission_rate,
+                        costs.commission_per_unit_usd,
+                        costs.commission_min_usd,
                     )
                 ),
             )

@@ -87,6 +87,11 @@ class BarTape:
             return None
         return self.bars[symbol][row]
 
+    def begins_session(self, bar: TapeBar) -> bool:
+        """Whether it is the first bar of its symbol in a session."""
+        row = bisect_right(self._ends[bar.symbol], bar.start_ns)
+        return row == 0 or self.bars[bar.symbol][row - 1].ends_session
+
     def last_price(self, symbol: str, at_ns: int) -> float | None:
         """The newest price: of the bar that runs, else the last close; None before the first bar."""
         bar = self.running(symbol, at_ns)

@@ -7,15 +7,16 @@ one of two linked orders cancels the other, shares that orders hold cannot be so
 from __future__ import annotations
 
 import random
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from magellan.adapters.simulated.account_orders import AccountOrders, shown, siblings
 from magellan.adapters.simulated.bar_tape import MILLISECOND_NS, BarTape, Phase, TapeBar, Tick
 from magellan.adapters.simulated.faults import NO_FAULTS, BrokerFaults
-from magellan.adapters.simulated.matching import Match, match
+from magellan.adapters.simulated.holdings import Holdings
+from magellan.adapters.simulated.matching import Match, match, match_now
 from magellan.adapters.simulated.sim_order import ZERO, Entered, SimOrder
 from magellan.backtest.fill_model import commission, on_tick, slipped
 from magellan.errors import FixInput
@@ -36,6 +37,7 @@ from magellan.trading.order import (
 )
 from magellan.trading.timeframe import SECOND_NS
 from magellan.workspace.config import StrategyConfig
+from magellan.workspace.fill_costs import FillCosts
 
 _LATENCY_NS = 5 * MILLISECOND_NS  # from an order's arrival to its fill, when it can fill at once
 _OPEN_GRACE_NS = 15 * SECOND_NS  # after a bar's start, at most a quarter of it: what comes then gets the open
@@ -64,21 +66,15 @@ class BrokerCore:
         self.faults = faults
         self.account_id = account_id
         self.now_ns = 0
-        self.cash = Decimal(repr(config.account.cash_usd))
-        self.positions: dict[str, Decimal] = {}
-        self.costs: dict[str, Decimal] = {}  # signed, of the units held
-        self.orders: dict[str, SimOrder] = {}  # all, by the broker's id, in the order of arrival
-        self.by_name: dict[str, SimOrder] = {}
+        self.holdings = Holdings(Decimal(repr(config.account.cash_usd)))
+        self.orders = AccountOrders()
         self.executions: list[Execution] = []
         self.halted: set[str] = set()
         self.struck: Counter[str] = Counter()  # faults, by name
-        self._live: dict[str, SimOrder] = {}  # those that are not over, in the order of arrival
-        self._arrived: list[SimOrder] = []  # all, in the order of arrival
+        self._costs = {each: FillCosts.of(config.execution, config.instrument(each)) for each in tape.bars}
         self._at_once: list[tuple[int, SimOrder, Match]] = []  # when each fills, the soonest first
-        self._events: list[tuple[int, OrderEvent]] = []
-        self._number = 0
         self._next_tick = 0
-        self._last_equity = self.cash
+        self._last_equity = self.holdings.cash
 
     # --- Time -------------------------------------------------------------------------------------------------
 
@@ -109,58 +105,57 @@ class BrokerCore:
 
     def take_events(self) -> list[tuple[int, OrderEvent]]:
         """What happened since the last call, with its instants."""
-        events, self._events = self._events, []
-        return events
+        return self.orders.take_events()
 
     # --- Questions --------------------------------------------------------------------------------------------
 
     def account(self, *, as_of: datetime | None = None) -> AccountSnapshot:
         """What the account is worth now. as_of: when it was told, by the clock of whoever asked."""
-        equity = self.cash + sum(
-            (quantity * self._price(symbol) for symbol, quantity in self.positions.items()), ZERO
+        equity = self.holdings.cash + sum(
+            (quantity * self._price(symbol) for symbol, quantity in self.holdings.positions.items()), ZERO
         )
         margin = self._config.account.kind == "margin"
         leverage = Decimal(repr(self._config.account.leverage)) if margin else Decimal(1)
         return AccountSnapshot(
             account_id=self.account_id,
             as_of=instant(self.now_ns) if as_of is None else as_of,
-            cash_usd=self.cash,
+            cash_usd=self.holdings.cash,
             equity_usd=equity,
             last_equity_usd=self._last_equity,
-            buying_power_usd=max(equity * leverage, ZERO) if margin else max(self.cash, ZERO),
+            buying_power_usd=max(equity * leverage, ZERO) if margin else max(self.holdings.cash, ZERO),
             multiplier=leverage,
             shorting_enabled=margin,
             trading_blocked=False,
         )
 
     def positions_told(self) -> tuple[BrokerPosition, ...]:
-        if not self.positions:
+        if not self.holdings.positions:
             return ()
         at = instant(self.now_ns)
         return tuple(
             BrokerPosition(
                 symbol=symbol,
                 quantity=quantity,
-                available=abs(quantity) - self._held_by_orders(symbol),
-                average_entry_price=self.costs[symbol] / quantity,
+                available=abs(quantity) - self.held_by_orders(symbol),
+                average_entry_price=self.holdings.average_entry_price(symbol),
                 market_price=self._price(symbol),
                 as_of=at,
             )
-            for symbol, quantity in self.positions.items()
+            for symbol, quantity in self.holdings.positions.items()
         )
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
-        return _roots(self._live.values())
+        return shown(self.orders.open())
 
     def orders_since(self, at_ns: int) -> tuple[BrokerOrder, ...]:
-        return _roots(self._since(at_ns))
+        return shown(self.orders.since(at_ns))
 
     def open_orders_and_since(self, at_ns: int) -> tuple[BrokerOrder, ...]:
         """Orders since an instant, and then those that are older and open."""
-        return _roots((*self._since(at_ns), *self._live.values()))
+        return shown((*self.orders.since(at_ns), *self.orders.open()))
 
     def order(self, client_order_id: str) -> BrokerOrder | None:
-        found = self.by_name.get(client_order_id)
+        found = self.orders.by_name.get(client_order_id)
         return None if found is None else found.shown()
 
     def asset(self, symbol: str) -> TradableAsset | None:
@@ -192,7 +187,7 @@ class BrokerCore:
 
     def submit(self, request: OrderRequest) -> Answer:
         """Take an order, or say why not."""
-        if request.client_order_id in self.by_name:
+        if request.client_order_id in self.orders.by_name:
             return Refused(code="40010001", message="client_order_id must be unique")
         if self._strikes("rate_limited"):
             return Refused(code="42910000", message="rate limit exceeded", rate_limited=True)
@@ -201,15 +196,14 @@ class BrokerCore:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        order = self._made(request)
-        self._take_in(order)
-        for leg in order.legs:
-            self._take_in(leg)
+        order = self.orders.made(request, self.now_ns)
+        for each in (order, *order.legs):
+            self.orders.take_in(each)
         self._tell(OrderEventKind.NEW, order)
         if self._strikes("rejected_later"):
-            self._end(order, OrderStatus.REJECTED, OrderEventKind.REJECTED)
+            self.orders.end(order, OrderStatus.REJECTED, OrderEventKind.REJECTED, self.now_ns)
             for leg in order.legs:
-                self._end(leg, OrderStatus.CANCELED, OrderEventKind.CANCELED)
+                self._cancel(leg)
         else:
             for each in (order, *(leg for leg in order.legs if leg.works)):
                 self._arrive(each)
@@ -217,18 +211,17 @@ class BrokerCore:
 
     def replace(self, broker_order_id: str, change: Replacement) -> Answer:
         """Put an order with other prices in the place of one that works."""
-        order = self.orders.get(broker_order_id)
+        order = self.orders.by_id.get(broker_order_id)
         if order is None:
             return Refused(code="40410000", message="order not found")
-        if change.client_order_id in self.by_name:
+        if change.client_order_id in self.orders.by_name:
             return Refused(code="40010001", message="client_order_id must be unique")
         if not order.works:
             return Refused(code="42210000", message=f'order is already in "{order.status}" state')
         if self._strikes("replace_refused"):
             return Refused(code="42210000", message="cannot replace order")
-        self._number += 1
         after = SimOrder(
-            broker_order_id=f"b{self._number}",
+            broker_order_id=f"b{self.orders.next_number()}",
             client_order_id=change.client_order_id,
             symbol=order.symbol,
             side=order.side,
@@ -251,15 +244,15 @@ class BrokerCore:
             order.parent.legs = [after if leg is order else leg for leg in order.parent.legs]
         order.replaced_by = after.broker_order_id
         order.legs = []
-        self._take_in(after)
-        self._end(order, OrderStatus.REPLACED, OrderEventKind.REPLACED)
+        self.orders.take_in(after)
+        self.orders.end(order, OrderStatus.REPLACED, OrderEventKind.REPLACED, self.now_ns)
         self._tell(OrderEventKind.NEW, after)
         self._arrive(after)
         return Accepted(order=after.shown())
 
     def cancel(self, broker_order_id: str) -> Requested | Refused:
         """Ask for a cancel; linked orders go with it."""
-        order = self.orders.get(broker_order_id)
+        order = self.orders.by_id.get(broker_order_id)
         if order is None:
             return Refused(code="40410000", message="order not found")
         if order.status.is_terminal:
@@ -268,7 +261,7 @@ class BrokerCore:
             order.status = OrderStatus.PENDING_CANCEL
             self._tell(OrderEventKind.PENDING_CANCEL, order)
             return Requested()
-        self._cancel_with_linked(order)
+        self.orders.cancel_with_linked(order, self.now_ns)
         return Requested()
 
     # --- What happens at the broker without us ----------------------------------------------------------------
@@ -281,15 +274,14 @@ class BrokerCore:
         price = self._tape.last_price(symbol, self.now_ns)
         if price is None or quantity == 0:
             raise FixInput(f"{symbol} cannot be traded by hand: {quantity} units at {price}")
-        held = self.positions.get(symbol, ZERO)
-        if held * quantity < 0:
-            for order in list(self._live.values()):
-                if order.symbol == symbol and (order.side is OrderSide.BUY) == (quantity > 0):
-                    self._end(order, OrderStatus.CANCELED, OrderEventKind.CANCELED)
-        self._number += 1
+        if self._held(symbol) * quantity < 0:
+            for order in self.orders.open_in(symbol):
+                if (order.side is OrderSide.BUY) == (quantity > 0):
+                    self._cancel(order)
+        number = self.orders.next_number()
         order = SimOrder(
-            broker_order_id=f"b{self._number}",
-            client_order_id=f"by-hand-{self._number}",
+            broker_order_id=f"b{number}",
+            client_order_id=f"by-hand-{number}",
             symbol=symbol,
             side=OrderSide.BUY if quantity > 0 else OrderSide.SELL,
             type=OrderType.MARKET,
@@ -300,16 +292,14 @@ class BrokerCore:
             stop=None,
             submitted_ns=self.now_ns,
         )
-        self._take_in(order)
+        self.orders.take_in(order)
         self._fill(order, Match(price, slips=False), None)
 
     def split(self, symbol: str, new_shares: int, old_shares: int) -> None:
         """Change the share basis: positions follow, open orders in the symbol are cancelled."""
-        for order in list(self._live.values()):
-            if order.symbol == symbol:
-                self._end(order, OrderStatus.CANCELED, OrderEventKind.CANCELED)
-        if symbol in self.positions:
-            self.positions[symbol] = self.positions[symbol] * new_shares / old_shares
+        for order in self.orders.open_in(symbol):
+            self._cancel(order)
+        self.holdings.split(symbol, new_shares, old_shares)
 
     # --- Matching ---------------------------------------------------------------------------------------------
 
@@ -318,23 +308,20 @@ class BrokerCore:
             if bar.symbol in self.halted:
                 self._pass_by(bar, tick.phase)
                 continue
-            orders = [order for order in self._live.values() if order.symbol == bar.symbol]
+            orders = self.orders.open_in(bar.symbol)
             if not orders:
                 self._pass_by(bar, tick.phase)
                 continue
             if tick.phase is Phase.OPEN:
                 orders = [order for order in orders if not self._lost(order)]
-            held = self.positions.get(bar.symbol, ZERO)
-            reducing = sorted((each for each in orders if self._reduces(each, held)), key=_exit_rank)
+            reducing = self._reducing(orders, bar.symbol)
             # Legs that sleep now take part after their entry, in their own order.
             entering = [each for each in orders if each.works and each not in reducing]
             if tick.phase is Phase.RANGE:
                 self._try(entering, bar, tick.phase)
                 # Legs that the entry has just woken take part.
-                orders = [order for order in self._live.values() if order.symbol == bar.symbol]
-                held = self.positions.get(bar.symbol, ZERO)
-                reducing = sorted((each for each in orders if self._reduces(each, held)), key=_exit_rank)
-                self._try(reducing, bar, tick.phase)
+                orders = self.orders.open_in(bar.symbol)
+                self._try(self._reducing(orders, bar.symbol), bar, tick.phase)
             else:
                 self._try(reducing, bar, tick.phase)
                 self._try(entering, bar, tick.phase)
@@ -362,14 +349,7 @@ class BrokerCore:
         """An opening order waits for the first bar of a session that begins after it came."""
         if order.time_in_force is not TimeInForce.OPG:
             return False
-        return order.submitted_ns > bar.start_ns or not self._begins_session(bar)
-
-    def _begins_session(self, bar: TapeBar) -> bool:
-        rows = self._tape.bars[bar.symbol]
-        row = bisect_right([each.start_ns for each in rows], bar.start_ns) - 1
-        if row == 0:
-            return True
-        return rows[row - 1].ends_session
+        return order.submitted_ns > bar.start_ns or not self._tape.begins_session(bar)
 
     def _arrive(self, order: SimOrder) -> None:
         """An order came while the market may be open: it fills at once if it can."""
@@ -385,17 +365,7 @@ class BrokerCore:
             order.at_close = order.type is OrderType.MARKET
             return
         price = bar.open if since_ns <= grace_ns else bar.price_at(self.now_ns)
-        found = None
-        if order.type is OrderType.MARKET:
-            found = Match(price, slips=True, at_open=True)
-        elif order.type is OrderType.LIMIT and order.sign * (price - float(order.limit or 0)) <= 0:
-            found = Match(price, slips=False, at_open=True)
-        elif order.type is OrderType.STOP and order.sign * (price - float(order.stop or 0)) >= 0:
-            found = Match(price, slips=True, at_open=True)
-        elif order.type is OrderType.STOP_LIMIT and order.sign * (price - float(order.stop or 0)) >= 0:
-            order.triggered = True
-            if order.sign * (price - float(order.limit or 0)) <= 0:
-                found = Match(price, slips=True, at_open=True)
+        found = match_now(order, price)
         if found is not None:
             self._at_once.append((self.now_ns + _LATENCY_NS, order, found))
 
@@ -412,36 +382,24 @@ class BrokerCore:
         if order.part is None and quantity >= 2 and self._strikes("partial"):
             order.part = quantity // 2
             quantity = order.part
-        terms, execution = self._config.instrument(order.symbol), self._config.execution
         price = found.price
         if found.slips:
-            half_spread = (
-                terms.half_spread_bps if terms.half_spread_bps is not None else execution.half_spread_bps
-            )
-            slippage = terms.slippage_bps if terms.slippage_bps is not None else execution.slippage_bps
-            worse = slipped(order.sign, price, half_spread * 1e-4, slippage * 1e-4, 0.0, 0.0)
-            price = float(on_tick(order.sign, worse, terms.tick_size))
+            costs, tick_size = self._costs[order.symbol], self._config.instrument(order.symbol).tick_size
+            worse = slipped(order.sign, price, costs.half_spread_rate, costs.slippage_rate, 0.0, 0.0)
+            price = float(on_tick(order.sign, worse, tick_size))
             if order.type is OrderType.STOP_LIMIT and order.limit is not None:
                 price = min(price, float(order.limit)) if order.sign > 0 else max(price, float(order.limit))
         self._book(order, quantity, price)
         if order.status is not OrderStatus.FILLED:
-            for other in self._siblings(order):
+            for other in siblings(order):
                 other.quantity -= quantity
             return
         # What hangs on it: legs wake, or the sibling goes.
         for leg in order.legs:
             if leg.status is OrderStatus.HELD:
                 self._wake(leg, found, bar)
-        for other in self._siblings(order):
-            self._end(other, OrderStatus.CANCELED, OrderEventKind.CANCELED)
-
-    def _siblings(self, order: SimOrder) -> list[SimOrder]:
-        """Orders that share their quantity with this one, and have not ended."""
-        if order.parent is not None:
-            linked = [order.parent, *order.parent.legs]
-        else:
-            linked = order.legs if order.order_class is OrderClass.OCO else []
-        return [each for each in linked if each is not order and each.works and each.side is order.side]
+        for other in siblings(order):
+            self._cancel(other)
 
     def _wake(self, leg: SimOrder, found: Match, bar: TapeBar | None) -> None:
         leg.status = OrderStatus.NEW
@@ -455,41 +413,22 @@ class BrokerCore:
                 self._at_once.append((self.now_ns + _LATENCY_NS, leg, Match(price, slips=False)))
 
     def _book(self, order: SimOrder, quantity: Decimal, price: float) -> None:
-        terms, execution = self._config.instrument(order.symbol), self._config.execution
-        paid = Decimal(repr(price))
+        costs, paid = self._costs[order.symbol], Decimal(repr(price))
         fee = Decimal(
             repr(
                 float(
                     commission(
                         float(quantity),
                         price,
-                        terms.commission_per_unit_usd
-                        if terms.commission_per_unit_usd is not None
-                        else execution.commission_per_unit_usd,
-                        (
-                            terms.commission_bps
-                            if terms.commission_bps is not None
-                            else execution.commission_bps
-                        )
-                        * 1e-4,
-                        terms.commission_min_usd
-                        if terms.commission_min_usd is not None
-                        else execution.commission_min_usd,
-                        terms.point_value,
+                        costs.commission_per_unit_usd,
+                        costs.commission_rate,
+                        costs.commission_min_usd,
+                        self._config.instrument(order.symbol).point_value,
                     )
                 )
             )
         )
-        signed = quantity if order.side is OrderSide.BUY else -quantity
-        order.filled += quantity
-        order.paid += quantity * paid
-        order.updated_ns = self.now_ns
-        self.cash -= signed * paid + fee
-        self._move(order.symbol, signed, paid)
-        done = order.open_quantity == 0
-        order.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
-        if done:
-            self._live.pop(order.broker_order_id, None)
+        self.holdings.trade(order.symbol, quantity if order.side is OrderSide.BUY else -quantity, paid, fee)
         made = Execution(
             execution_id=f"x{len(self.executions) + 1}",
             broker_order_id=order.broker_order_id,
@@ -502,119 +441,50 @@ class BrokerCore:
             commission_usd=fee,
         )
         self.executions.append(made)
-        self._tell(OrderEventKind.FILL if done else OrderEventKind.PARTIAL_FILL, order, made)
-
-    def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
-        held, cost = self.positions.get(symbol, ZERO), self.costs.get(symbol, ZERO)
-        after = held + signed
-        if held * signed >= 0:
-            cost += signed * price
-        elif after * held > 0:
-            cost = cost * after / held
-        else:
-            cost = after * price
-        if after == 0:
-            self.positions.pop(symbol, None)
-            self.costs.pop(symbol, None)
-        else:
-            self.positions[symbol], self.costs[symbol] = after, cost
+        self.orders.filled(order, made, self.now_ns, self._held(order.symbol))
 
     def _expire(self, bar: TapeBar) -> None:
-        for order in list(self._live.values()):
-            if order.symbol != bar.symbol or order.status.is_terminal:
+        for order in self.orders.open_in(bar.symbol):
+            if order.status.is_terminal:  # it went with one before it
                 continue
             tif = order.time_in_force
             order.at_close = False
             sleeps = order.status is OrderStatus.HELD
             seen = order.seen_bar_ns >= 0
             if tif in _FIRST_BAR_ONLY and seen and not sleeps:
-                self._end(order, OrderStatus.CANCELED, OrderEventKind.CANCELED)
+                self._cancel(order)
             elif tif is TimeInForce.OPG and seen:
-                self._end(order, OrderStatus.EXPIRED, OrderEventKind.EXPIRED)
+                self._expired(order)
             elif (
                 tif is TimeInForce.DAY
                 and bar.ends_session
                 and not sleeps
                 and (seen or order.arrived_ns < bar.end_ns - _CLOSE_LEAD_NS)
             ):
-                self._end(order, OrderStatus.EXPIRED, OrderEventKind.EXPIRED)
+                self._expired(order)
                 for leg in order.legs:
                     if not leg.status.is_terminal:
-                        self._end(leg, OrderStatus.CANCELED, OrderEventKind.CANCELED)
+                        self._cancel(leg)
 
     def _lost(self, order: SimOrder) -> bool:
         """A fault: the broker cancels a resting order by itself."""
         resting = order.works and order.type is not OrderType.MARKET
         if not resting or not self._strikes("cancelled_alone"):
             return False
-        self._cancel_with_linked(order)
+        self.orders.cancel_with_linked(order, self.now_ns)
         return True
 
     # --- Details ----------------------------------------------------------------------------------------------
-
-    def _made(self, request: OrderRequest) -> SimOrder:
-        oco = request.order_class is OrderClass.OCO
-        order = self._new(
-            request,
-            request.client_order_id,
-            request.side,
-            request.type,
-            request.limit_price if not oco else request.take_profit_price,
-            request.stop_price,
-        )
-        sides = (request.take_profit_price if not oco else None, request.stop_loss_price)
-        for price, type_ in zip(sides, (OrderType.LIMIT, OrderType.STOP), strict=True):
-            if price is None:
-                continue
-            self._number += 1
-            leg = self._new(
-                request,
-                f"leg-{self._number}",
-                request.side if oco else request.side.opposite,
-                type_,
-                price if type_ is OrderType.LIMIT else None,
-                price if type_ is OrderType.STOP else None,
-            )
-            leg.parent = order
-            leg.status = OrderStatus.NEW if oco else OrderStatus.HELD
-            order.legs.append(leg)
-        return order
-
-    def _new(
-        self,
-        request: OrderRequest,
-        name: str,
-        side: OrderSide,
-        type_: OrderType,
-        limit: Decimal | None,
-        stop: Decimal | None,
-    ) -> SimOrder:
-        assert request.quantity is not None, "checked before"
-        self._number += 1
-        return SimOrder(
-            broker_order_id=f"b{self._number}",
-            client_order_id=name,
-            symbol=request.symbol,
-            side=side,
-            type=type_,
-            order_class=request.order_class,
-            time_in_force=request.time_in_force,
-            quantity=request.quantity,
-            limit=limit,
-            stop=stop,
-            submitted_ns=self.now_ns,
-            updated_ns=self.now_ns,
-        )
 
     def _refusal(self, request: OrderRequest) -> Refused | None:
         if request.symbol not in self._tape.bars:
             return Refused(code="42210000", message=f'asset "{request.symbol}" not found')
         if request.quantity is None:
             return Refused(code="40010001", message="qty is required")
-        held = self.positions.get(request.symbol, ZERO)
+        held = self._held(request.symbol)
         signed = request.signed_quantity or ZERO
         if held * signed < 0:
-            available = abs(held) - self._held_by_orders(request.symbol)
+            available = abs(held) - self.held_by_orders(request.symbol)
             if request.quantity > available:
                 return Refused(
                     code="40310000",
@@ -630,77 +500,26 @@ class BrokerCore:
             return Refused(code="40310000", message="insufficient buying power")
         return None
 
-    def _held_by_orders(self, symbol: str) -> Decimal:
-        """Units that orders to leave hold; linked orders hold them once."""
-        total = ZERO
-        held = self.positions.get(symbol, ZERO)
-        if not held:
-            return total
-        leaves = OrderSide.SELL if held > 0 else OrderSide.BUY
-        counted: set[int] = set()
-        for order in self._live.values():
-            if order.side is not leaves or order.symbol != symbol or not order.works:
-                continue
-            root = order.parent or order
-            if id(root) not in counted:
-                counted.add(id(root))
-                total += order.open_quantity
-        return total
+    def held_by_orders(self, symbol: str) -> Decimal:
+        """Units of the position that orders to leave it hold; linked orders hold them once."""
+        return self.orders.held_by_orders(symbol, self._held(symbol))
 
-    def stopped_units(self, symbol: str) -> Decimal:
-        """Units that stops and market orders at work would sell."""
-        return sum(
-            (
-                order.open_quantity
-                for order in self._live.values()
-                if order.side is OrderSide.SELL
-                and order.symbol == symbol
-                and order.type in (OrderType.STOP, OrderType.MARKET)
-                and order.works
-            ),
-            ZERO,
-        )
+    def _held(self, symbol: str) -> Decimal:
+        return self.holdings.positions.get(symbol, ZERO)
 
-    def _reduces(self, order: SimOrder, held: Decimal) -> bool:
-        return order.sign * float(held) < 0
+    def _reducing(self, orders: list[SimOrder], symbol: str) -> list[SimOrder]:
+        """Those that make the position smaller, in the order in which they take their turn."""
+        held = float(self._held(symbol))
+        return sorted((each for each in orders if each.sign * held < 0), key=_exit_rank)
 
-    def _take_in(self, order: SimOrder) -> None:
-        self.orders[order.broker_order_id] = order
-        self.by_name[order.client_order_id] = order
-        self._live[order.broker_order_id] = order
-        self._arrived.append(order)
+    def _cancel(self, order: SimOrder) -> None:
+        self.orders.cancel(order, self.now_ns)
 
-    def _cancel_with_linked(self, order: SimOrder) -> None:
-        root = order.parent or order
-        linked = [order, *root.legs, *([root] if order.parent is not None else [])]
-        for each in linked:
-            if not each.status.is_terminal:
-                self._end(each, OrderStatus.CANCELED, OrderEventKind.CANCELED)
+    def _expired(self, order: SimOrder) -> None:
+        self.orders.end(order, OrderStatus.EXPIRED, OrderEventKind.EXPIRED, self.now_ns)
 
-    def _end(self, order: SimOrder, status: OrderStatus, kind: OrderEventKind) -> None:
-        order.status = status
-        order.updated_ns = self.now_ns
-        self._live.pop(order.broker_order_id, None)
-        self._tell(kind, order)
-
-    def _tell(self, kind: OrderEventKind, order: SimOrder, execution: Execution | None = None) -> None:
-        order.updated_ns = self.now_ns
-        position = None if execution is None else self.positions.get(order.symbol, ZERO)
-        self._events.append(
-            (
-                self.now_ns,
-                OrderEvent(
-                    kind=kind,
-                    order=order.shown(),
-                    at=instant(self.now_ns),
-                    execution=execution,
-                    position_quantity=position,
-                ),
-            )
-        )
-
-    def _since(self, at_ns: int) -> list[SimOrder]:
-        return self._arrived[bisect_left(self._arrived, at_ns, key=_submitted_ns) :]
+    def _tell(self, kind: OrderEventKind, order: SimOrder) -> None:
+        self.orders.tell(kind, order, self.now_ns)
 
     def _price(self, symbol: str) -> Decimal:
         price = self._tape.last_price(symbol, self.now_ns)
@@ -714,16 +533,6 @@ class BrokerCore:
         if struck:
             self.struck[fault] += 1
         return struck
-
-
-def _roots(orders: Iterable[SimOrder]) -> tuple[BrokerOrder, ...]:
-    """The orders that these are or hang on, each once, as the broker tells them."""
-    found = {id(root): root for root in (order.parent or order for order in orders)}
-    return tuple([root.shown() for root in found.values()])
-
-
-def _submitted_ns(order: SimOrder) -> int:
-    return order.submitted_ns
 
 
 def _exit_rank(order: SimOrder) -> int:

@@ -38,6 +38,22 @@ def match(order: SimOrder, bar: TapeBar, phase: Phase) -> Match | None:
     return _limit(order, bar, phase)
 
 
+def match_now(order: SimOrder, price: float) -> Match | None:
+    """What the price of the moment does to an order that has just come; None: it rests."""
+    match order.type:
+        case OrderType.MARKET:
+            return Match(price, slips=True, at_open=True)
+        case OrderType.LIMIT if order.sign * (price - float(order.limit or 0)) <= 0:
+            return Match(price, slips=False, at_open=True)
+        case OrderType.STOP if order.sign * (price - float(order.stop or 0)) >= 0:
+            return Match(price, slips=True, at_open=True)
+        case OrderType.STOP_LIMIT if order.sign * (price - float(order.stop or 0)) >= 0:
+            order.triggered = True
+            if order.sign * (price - float(order.limit or 0)) <= 0:
+                return Match(price, slips=True, at_open=True)
+    return None
+
+
 def _stop(order: SimOrder, bar: TapeBar, phase: Phase) -> Match | None:
     stop = float(order.stop or 0)
     here = order.entered is not None and order.entered.bar_start_ns == bar.start_ns
