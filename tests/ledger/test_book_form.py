@@ -57,7 +57,9 @@ def assert_same(book: Book, wanted: Book) -> None:
 def test_a_book_put_away_at_any_entry_goes_on_to_the_same_book(
     entries: Sequence[NewEntry], cuts: list[float]
 ) -> None:
-    entries = [*some_orders(), *entries, *one_of_every_kind()]
+    # Among every kind is a split that sells a fraction of BRK.B, so that some of it is held by then.
+    held = seen(execution("x-held", "10", "300", symbol="BRK.B"))
+    entries = [*some_orders(), *held, *one_of_every_kind(), *entries]
     book, done = Book(account="PA1"), 0
     for cut in sorted(int(each * len(entries)) for each in cuts):
         for each in entries[done:cut]:
