@@ -10,6 +10,10 @@ from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.workspace import WorkspaceSettings
 
 
+class AccountNotFound(FixInput):
+    """No account has that name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedAccount:
     """An account, whether or not it has been traded yet."""
@@ -38,13 +42,17 @@ def known_accounts(settings: WorkspaceSettings, ledger: Ledger) -> tuple[NamedAc
 def named_account(settings: WorkspaceSettings, ledger: Ledger, named: str | None) -> NamedAccount:
     """The account that is meant; unnamed, the one whose session runs, or the only one there is. Raises FixInput."""
     accounts = known_accounts(settings, ledger)
+    if named in settings.accounts:
+        terms = settings.accounts[named]  # two names may be those of one account
+        return NamedAccount(ledger=ledger_name(terms), name=named, terms=terms)
     known = ", ".join(each.name or each.ledger for each in accounts)
     if named is not None:
         for account in accounts:
-            if named in (account.name, account.ledger):
+            if named == account.ledger:
                 return account
-        raise FixInput(
-            f"there is no account '{named}'; there are: {known or 'none'}",
+        names = [*settings.accounts, *(each.ledger for each in accounts if each.name is None)]
+        raise AccountNotFound(
+            f"there is no account '{named}'; there are: {', '.join(names) or 'none'}",
             next_step="name one of magellan.toml, or one that `magellan audit list` shows",
         )
     running = [each for each in accounts if ledger.holder(each.ledger) is not None]

@@ -148,6 +148,7 @@ class SessionStatus:
     reconciled: str | None  # the newest comparison's result; None: there was none
     differences: tuple[str, ...]
     health: Health
+    recorded_age_s: float | None  # since the ledger's newest entry; None: it has none
     decisions: tuple[Decision, ...]  # the newest, newest first
     trades: tuple[TradeRecord, ...]
     broker: str  # "told", "not asked", or why it did not tell
@@ -194,6 +195,7 @@ def session_status(
             for each in _refused(book)
         ),
         health=_health(seen, now, failures, tuple(silent)),
+        recorded_age_s=_age_s(now, book.last_at),
         decisions=decisions[: -_NEWEST - 1 : -1],
         trades=(
             *(trade.record() for trade in book.open_trades.values()),

@@ -1,20 +1,11 @@
 """What the API answers."""
 
-import asyncio
-import json
 import time
-from collections.abc import Callable
 from typing import Any
 
-import aiohttp
 import pytest
 
-from magellan.adapters.excel.workbook_files import ExcelWorkbookFiles
 from magellan.ports.api_tokens import Scope
-from magellan.regime.workbook.document import as_document
-from magellan.regime.workbook.reading import template_values
-from magellan.surfaces.http.app import create_app
-from magellan.usecases.regime_settings import REGIME_FILE
 
 CONFIG = "/api/market-regime/config"
 READS = [
@@ -58,7 +49,11 @@ def test_incident_24_every_answer_says_where_it_is_from_and_how_old_it_is(path: 
         ("/api/market-regime/status?symbol=NOTHING", 404, "set-not-found"),
         ("/api/market-regime/status", 422, "malformed-request"),
         ("/api/market-regime/status?symbol=ANCHOR&timeframe=7Parsecs", 422, "malformed-request"),
-        ("/api/account?account=nobody", 422, "fix-input"),
+        ("/api/account?account=nobody", 404, "account-not-found"),
+        ("/api/runs?lst=5", 422, "malformed-request"),
+        ("/api/strategies?stage=prod", 422, "malformed-request"),
+        ("/api/runs?last=5&last=6", 422, "malformed-request"),
+        (f"{CONFIG}?nothing=1", 422, "malformed-request"),
         ("/api/runs?last=0", 422, "malformed-request"),
     ],
 )
@@ -67,6 +62,38 @@ def test_a_failure_says_what_happened_and_what_to_do(path: str, status: int, cod
     assert (told.status, told.json["code"]) == (status, code)
     assert told.headers["Content-Type"] == "application/problem+json"
     assert told.json["status"] == status and told.json["detail"] and told.json["fix"]
+
+
+def test_a_misspelt_parameter_is_answered_with_the_one_that_is_meant(server: Any) -> None:
+    told = server.ask("/api/market-regime/status?symbol=ANCHOR&timefame=1Hour")
+    (error,) = told.json["errors"]
+    assert error == {"place": "query.timefame", "wrong": "there is no such parameter; is timeframe meant?"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "words"),
+    [
+        (b"reason=x", "application/x-www-form-urlencoded", 415, "Content-Type: application/json"),
+        (b'{"reason": "x"}', "text/plain", 415, "Content-Type: application/json"),
+        (b'{"reason": "x"', "application/json", 422, "it is no JSON: Expecting"),
+        (b"[" * 100_000, "application/json", 422, "no JSON that can be read"),
+        (b'{"reason": "\\u001b[2J all is well"}', "application/json", 422, "one line of plain letters"),
+        (
+            b'{"reason": "x", "by": "jane\\nresumed by joe"}',
+            "application/json",
+            422,
+            "one line of plain letters",
+        ),
+        (b'{"reason": "\\u202exyz"}', "application/json", 422, "one line of plain letters"),
+        (b'{"reason": " "}', "application/json", 422, "it is blank"),
+    ],
+)
+def test_a_body_that_says_nothing_or_hides_something_is_refused_in_words(
+    body: bytes, kind: str, status: int, words: str, server: Any
+) -> None:
+    told = server.ask("/api/halt", method="POST", body=body, headers={"Content-Type": kind})
+    assert told.status == status, told.body
+    assert words in told.json["detail"] + told.json["fix"], told.json
 
 
 def test_a_strategy_is_one_of_the_workspaces_and_never_a_path(server: Any) -> None:
@@ -110,7 +137,6 @@ def test_a_regime_is_read_with_its_reasons_and_its_history_ends_with_it(server: 
     [
         ("/api/market-regime/status?symbol=ANCHOR", "/api/market-regime/status?timeframe=1Day&symbol=ANCHOR"),
         (CONFIG, f"{CONFIG}?"),
-        (CONFIG, f"{CONFIG}?nothing=1"),
     ],
 )
 def test_the_quick_way_and_the_ordinary_one_answer_the_same(quick: str, ordinary: str, server: Any) -> None:
@@ -181,179 +207,3 @@ def test_an_account_is_halted_and_resumed_with_person_and_reason(workspace: Any,
     assert "is halted" in server.data("/api/summary")["needs_attention"][0]
     server.data("/api/resume", method="POST", body=asked)
     assert server.data("/api/breakers?account=desk")["switch"] == "running"
-
-
-# The config of the regime model
-
-
-def changed(stability: float) -> Any:
-    document = json.loads(json.dumps(as_document(template_values())))
-    document["StabilityConfiguration"]["stability"] = stability
-    return document
-
-
-def etag(server: Any) -> str:
-    tag: str = server.ask(CONFIG).headers["ETag"]
-    return tag
-
-
-def test_a_config_that_has_not_changed_is_not_sent_again(server: Any) -> None:
-    told = server.ask(CONFIG, headers={"If-None-Match": etag(server)})
-    assert (told.status, told.body) == (304, b"")
-
-
-def test_a_mistake_in_an_uploaded_workbook_is_answered_with_its_cell(server: Any) -> None:
-    body = json.dumps(changed(7)).encode()
-    found = server.data(f"{CONFIG}/check", method="POST", body=body)
-    assert found["usable"] is False
-    assert (found["findings"][0]["sheet"], found["findings"][0]["cell"]) == (
-        "StabilityConfiguration",
-        "stability",
-    )
-
-
-def test_the_template_that_is_downloaded_passes_the_check(server: Any) -> None:
-    told = server.ask(f"{CONFIG}/template.xlsx")
-    checked = server.data(
-        f"{CONFIG}/check",
-        method="POST",
-        body=told.body,
-        headers={"Content-Type": told.headers["Content-Type"]},
-    )
-    assert checked["usable"] is True and checked["findings"] == []
-
-
-@pytest.mark.parametrize(
-    ("content", "kind", "status"),
-    [
-        (b"not a workbook", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", 422),
-        (b"{", "application/json", 422),
-        (b"<xml/>", "text/xml", 415),
-        (b"", "application/json", 422),
-    ],
-)
-def test_what_is_no_workbook_is_refused(content: bytes, kind: str, status: int, server: Any) -> None:
-    told = server.ask(f"{CONFIG}/check", method="POST", body=content, headers={"Content-Type": kind})
-    assert told.status == status and told.json["fix"]
-
-
-def test_a_change_of_the_config_is_shown_tried_made_and_taken_back(server: Any) -> None:
-    file = server.desk.workspace.root / REGIME_FILE
-    before = etag(server)
-    plan = server.data(CONFIG, method="POST", body=changed(0.9))
-    assert [(each["what"], each["after"]) for each in plan["differences"]] == [("stability", "0.9")]
-    assert "would be done" in plan["steps"] and not file.exists()
-    done = server.data(
-        f"{CONFIG}?dry_run=false",
-        method="POST",
-        body=changed(0.9),
-        headers={"If-Match": before, "X-Reason": "calmer"},
-    )
-    assert file.exists() and etag(server) == f'"{done["would_be"]}"' != before
-    assert server.data(CONFIG)["StabilityConfiguration"]["stability"] == 0.9
-    assert server.desk.regime_config().decision.stability == 0.9
-    undone = server.data(f"{CONFIG}/undo/{done['journal']}", method="POST")
-    assert not file.exists() and etag(server) == before == f'"{undone["would_be"]}"'
-    kept = [each for each in server.data("/api/audit?last=1000") if each["action"] == "regime config"]
-    assert kept[-4]["why"] == "calmer" and [each["result"] for each in kept[-2:]] == ["begun", "taken back"]
-
-
-def test_a_file_that_was_there_comes_back_byte_for_byte(workspace: Any, serve: Any) -> None:
-    mine = b"# mine\n[decision]\nstability = 0.25\n"
-    (workspace / REGIME_FILE).write_bytes(mine)
-    server = serve(workspace)
-    assert server.data(CONFIG)["StabilityConfiguration"]["stability"] == 0.25
-    done = server.data(
-        f"{CONFIG}?dry_run=false", method="POST", body=changed(0.9), headers={"If-Match": etag(server)}
-    )
-    assert (workspace / REGIME_FILE).read_bytes() != mine
-    server.data(f"{CONFIG}/undo/{done['journal']}", method="POST")
-    assert (workspace / REGIME_FILE).read_bytes() == mine
-
-
-def test_a_change_of_a_config_that_somebody_else_has_changed_is_refused(server: Any) -> None:
-    told = server.ask(f"{CONFIG}?dry_run=false", method="POST", body=changed(0.9))
-    assert (told.status, told.json["code"]) == (428, "no-etag")
-    told = server.ask(
-        f"{CONFIG}?dry_run=false", method="POST", body=changed(0.9), headers={"If-Match": '"old"'}
-    )
-    assert (told.status, told.json["code"]) == (412, "old-etag")
-    assert not (server.desk.workspace.root / REGIME_FILE).exists()
-
-
-def test_a_config_that_cannot_be_used_is_never_put_in_force(server: Any) -> None:
-    told = server.ask(
-        f"{CONFIG}?dry_run=false", method="POST", body=changed(7), headers={"If-Match": etag(server)}
-    )
-    assert told.status == 422 and "StabilityConfiguration!stability" in told.json["detail"]
-    assert told.json["kept"] == "the config in force"
-
-
-# The live stream
-
-
-def test_a_stream_tells_the_reading_at_once(server: Any) -> None:
-    told = server.ask("/api/market-regime/stream?symbol=ANCHOR&count=1")
-    assert told.headers["Content-Type"].startswith("text/event-stream")
-    event, data = told.body.decode().strip().split("\n")
-    assert event == "event: reading"
-    assert json.loads(data.removeprefix("data: "))["data"]["symbol"] == "ANCHOR"
-
-
-def in_a_socket(server: Any, first: Any) -> tuple[Any, int | None]:
-    """The first message of a WebSocket, or with what it was closed."""
-
-    async def talk() -> tuple[Any, int | None]:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(f"{server.url}/api/market-regime/ws") as ws,
-        ):
-            await ws.send_json(first)
-            message = await ws.receive(timeout=30)
-            if message.type is aiohttp.WSMsgType.TEXT:
-                return json.loads(message.data), None
-            return None, ws.close_code
-
-    return asyncio.run(talk())
-
-
-def test_a_socket_tells_the_reading_to_whoever_has_a_token(server: Any) -> None:
-    told, _ = in_a_socket(server, {"token": server.token, "symbol": "ANCHOR"})
-    assert told["source"] == "archive" and told["data"]["symbol"] == "ANCHOR"
-    assert in_a_socket(server, {"token": "wrong", "symbol": "ANCHOR"}) == (None, 1008)
-    assert in_a_socket(server, {"symbol": "ANCHOR"}) == (None, 1008)
-    assert in_a_socket(server, {"token": server.token, "symbol": "NOTHING"}) == (None, 1011)
-
-
-def test_a_socket_whose_client_has_gone_is_asked_about_no_longer(server: Any) -> None:
-    first = json.dumps({"token": server.token, "symbol": "ANCHOR"})
-    said = [
-        {"type": "websocket.connect"},
-        {"type": "websocket.receive", "text": first},
-        {"type": "websocket.disconnect", "code": 1006},
-    ]
-    told: list[Any] = []
-
-    async def receive() -> Any:
-        return said.pop(0)
-
-    async def send(message: Any) -> None:
-        told.append(message)  # which never fails: a client that has gone is not noticed by sending
-
-    async def talk() -> None:
-        scope = {
-            "type": "websocket", "path": "/api/market-regime/ws", "query_string": b"", "subprotocols": [],
-            "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1),
-        }  # fmt: skip
-        await asyncio.wait_for(create_app(server.desk)(scope, receive, send), timeout=60)
-
-    asyncio.run(talk())
-    assert [each["type"] for each in told] == ["websocket.accept", "websocket.send"]
-
-
-def test_a_new_config_is_told_in_the_stream(workspace: Any, serve: Callable[..., Any]) -> None:
-    server = serve(workspace)
-    first, _ = in_a_socket(server, {"token": server.token, "symbol": "ANCHOR"})
-    ExcelWorkbookFiles().write(workspace / REGIME_FILE, template_values())
-    again, _ = in_a_socket(server, {"token": server.token, "symbol": "ANCHOR"})
-    assert first["data"]["config_sha256"] != again["data"]["config_sha256"]

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
+from starlette.types import Scope as HttpScope
 
 from magellan.audit.change import Change, Result
 from magellan.errors import MagellanError
 from magellan.ports.api_tokens import Scope
+from magellan.surfaces.http import words
 from magellan.surfaces.http.desk import ApiDesk
-from magellan.surfaces.http.problem import Refused
+from magellan.surfaces.http.problem import Refused, refusal
 from magellan.usecases.api_access import Caller, caller_of
+
+OPEN: Final = frozenset({"/api/health", "/api/ready", "/api/openapi.json"})
+"""What is answered without a token. The page is, too, which lies outside of /api."""
 
 BEARER = HTTPBearer(
     auto_error=False,
@@ -35,8 +42,8 @@ Desk = Annotated[ApiDesk, Depends(desk_of)]
 Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 
 
-def caller(desk: ApiDesk, shown: str, scope: Scope, address: str) -> Caller:
-    """Whoever shows that token, if it has the scope. Raises Refused.
+def known_caller(desk: ApiDesk, shown: str, address: str) -> Caller:
+    """Whoever shows that token. Raises Refused.
 
     address: that it is shown from. Wrong tokens are counted by it, so that nobody guesses on and on.
     """
@@ -52,12 +59,36 @@ def caller(desk: ApiDesk, shown: str, scope: Scope, address: str) -> Caller:
             HTTPStatus.UNAUTHORIZED, "no-token", "no token, or one that opens nothing",
             fix="send a header: Authorization: Bearer TOKEN",
         )  # fmt: skip
+    return found
+
+
+def caller(desk: ApiDesk, shown: str, scope: Scope, address: str) -> Caller:
+    """Whoever shows that token, if it has the scope. Raises Refused."""
+    found = known_caller(desk, shown, address)
     if scope not in found.scopes:
         raise Refused(
             HTTPStatus.FORBIDDEN, "no-scope", f"the token of {found.name} has not the scope {scope}",
             fix=f"issue one with it: magellan token issue {found.name} --scopes {scope},...",
         )  # fmt: skip
     return found
+
+
+def door(desk: ApiDesk) -> Callable[[HttpScope, Headers], Response | None]:
+    """What stops a request at the door, before anything of its body is read: no token that opens anything."""
+
+    def let_in(scope: HttpScope, headers: Headers) -> Response | None:
+        if scope["path"] in OPEN or not scope["path"].startswith("/api/"):
+            return None
+        kind, shown = get_authorization_scheme_param(headers.get("authorization"))
+        try:
+            known_caller(desk, shown if kind.lower() == "bearer" else "", address_of(HTTPConnection(scope)))
+        except Refused as error:
+            return refusal(error)
+        except MagellanError:
+            return None  # the route meets it again, and says so
+        return None
+
+    return let_in
 
 
 async def reading(request: Request, desk: Desk, shown: Shown) -> Caller:
@@ -81,7 +112,7 @@ def writing(scope: Scope, action: str) -> Callable[..., AsyncIterator[Caller]]:
             action=f"api {action}",
             subject=request.url.path,
             where="api",
-            why=request.headers.get("x-reason", "")[:200],
+            why=words.shown(words.as_sent(request.headers.get("x-reason", "")))[:200],
             result=Result.BEGUN,
         )
         await run_in_threadpool(desk.changes.append, change)

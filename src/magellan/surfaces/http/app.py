@@ -6,12 +6,14 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 import magellan
+from magellan.surfaces.http.access import OPEN, door
 from magellan.surfaces.http.desk import ApiDesk
 from magellan.surfaces.http.limits import Limiting
+from magellan.surfaces.http.parameters import only_known_parameters
 from magellan.surfaces.http.problem import PROBLEM_JSON, Problem, answer_problems
 from magellan.surfaces.http.quick import Quick
 from magellan.surfaces.http.routes import (
@@ -68,6 +70,7 @@ def create_app(desk: ApiDesk) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        dependencies=[Depends(only_known_parameters)],
     )
     app.state.desk = desk
     for router in _ROUTERS:
@@ -75,7 +78,7 @@ def create_app(desk: ApiDesk) -> FastAPI:
     answer_problems(app)
     app.add_middleware(Quick, desk=desk)
     # No CORS: a page of another origin is told nothing by a browser.
-    app.add_middleware(Limiting, limits=desk.limits)
+    app.add_middleware(Limiting, limits=desk.limits, let_in=door(desk))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 
@@ -92,7 +95,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         for path, operations in document["paths"].items():
             for operation in operations.values():
-                is_open = path in ("/api/health", "/api/ready")
+                is_open = path in OPEN
                 for status, description in _PROBLEMS.items():
                     if not (is_open and status in ("401", "403")):
                         operation["responses"][status] = {

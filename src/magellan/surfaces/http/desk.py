@@ -128,12 +128,14 @@ class ApiDesk:
             opened.close()
 
     def strategy(self, named: str) -> StrategyFolder:
-        """One of the workspace's own, by name; never one at a path that somebody sends. Raises Refused."""
+        """One of the workspace's own, by name; never one at a path that somebody sends. Raises Refused, FixInput."""
         fitting = [each for each in self.workspace.strategies() if named in (each.name, each.label)]
-        if len(fitting) != 1:
+        if len(fitting) > 1:
+            labels = ", ".join(each.label for each in fitting)
+            raise FixInput(f"several strategies are called '{named}'", next_step=f"name one of {labels}")
+        if not fitting:
             known = ", ".join(each.label for each in self.workspace.strategies()) or "none"
-            several = "several strategies are" if fitting else "no strategy is"
-            raise not_found(f"{several} called '{named}'", fix=f"there are: {known}")
+            raise not_found(f"no strategy is called '{named}'", fix=f"there are: {known}")
         return fitting[0]
 
     def bars_of(self, symbol: str, timeframe: Timeframe) -> RegimeBars:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from magellan.surfaces.http.problem import problem_response
@@ -50,8 +51,15 @@ class Buckets:
 class Limiting:
     """The door of the app: what is refused here reaches no route."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
-        self._app, self._limits = app, limits
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        let_in: Callable[[Scope, Headers], Response | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """let_in: the answer to a request of which nothing more is to be read; None: it may go on."""
+        self._app, self._limits, self._let_in = app, limits, let_in
         self._buckets = Buckets(per_second=limits.per_second, burst=limits.burst, clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,20 +81,27 @@ class Limiting:
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "wrong-host",
                 f"'{host}' is not this server",
+                f"call it by one of {', '.join(sorted(self._limits.hosts))}, or start it with --name {host or 'HOST'}",
             )
             return
         wait_s = self._buckets.wait_s(_caller(scope, headers))
         if wait_s:
             await self._refuse(scope, receive, send, HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests",
-                               f"more than {self._limits.per_second:g} requests a second", wait_s)  # fmt: skip
+                               f"more than {self._limits.per_second:g} requests a second", "ask less often",
+                               wait_s)  # fmt: skip
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
+        refused = self._let_in(scope, headers)
+        if refused is not None:
+            await refused(scope, receive, _with_headers(send))
+            return
         body = await self._body(headers, receive)
         if body is None:
             await self._refuse(scope, receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large",
-                               f"a body has {self._limits.body_bytes_max:,} bytes at most")  # fmt: skip
+                               f"a body has {self._limits.body_bytes_max:,} bytes at most",
+                               "send less; a workbook with every table filled has a few 100,000")  # fmt: skip
             return
         await self._app(scope, _replay(body, receive), _with_headers(send))
 
@@ -117,15 +132,14 @@ class Limiting:
         status: HTTPStatus,
         code: str,
         detail: str,
+        fix: str,
         wait_s: float = 0,
     ) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": detail})
             return
         headers = {"Retry-After": str(max(1, round(wait_s)))} if wait_s else None
-        response = problem_response(
-            status, code, detail, fix="ask less often" if wait_s else "", headers=headers
-        )
+        response = problem_response(status, code, detail, fix=fix, headers=headers)
         await response(scope, receive, _with_headers(send))
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from http import HTTPStatus
 from typing import Final
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from magellan.errors import FixInput
+from magellan.surfaces.http.problem import PROBLEM_JSON, Refused, problem_of
 
 HEAD_BYTES_MAX: Final = 65_536  # of a request before its body, and behind it
 
@@ -31,6 +33,21 @@ class BoundedHttp(HttpToolsProtocol):
     """uvicorn's over httptools, which takes 0.6 of what its own parser takes, and by itself heads without an end."""
 
     _head_bytes = 0  # since the last of a body, about
+
+    def send_400_response(self, msg: str) -> None:
+        """See uvicorn. What is no request is told as every other failure is."""
+        problem = problem_of(
+            Refused(
+                HTTPStatus.BAD_REQUEST, "no-http", msg,
+                fix="send a request of HTTP/1.1, with a length or in chunks, as curl and every library do",
+            )
+        )  # fmt: skip
+        body = problem.model_dump_json().encode()
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (PROBLEM_JSON.encode(), len(body), body)
+        )
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""

@@ -20,6 +20,7 @@ from magellan.surfaces.http.answer import Answer, answer, example
 from magellan.surfaces.http.desk import ApiDesk
 from magellan.surfaces.http.problem import Refused
 from magellan.surfaces.http.routes.trading import Account, account_status
+from magellan.surfaces.http.words import Said
 from magellan.usecases.named_account import named_account
 from magellan.usecases.operate_session import Operated, halt, must_name, outcome_of, resume
 
@@ -43,10 +44,8 @@ class Asked(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"reason": "the feed looks wrong", "by": "jane"}]}
     )
 
-    reason: str = Field(min_length=1, max_length=500, pattern=r"\S", description="Why. It is recorded.")
-    by: str | None = Field(
-        None, min_length=1, max_length=100, pattern=r"\S", description="Who; the token's name if left out."
-    )
+    reason: Said = Field(max_length=500, description="Why, in one line. It is recorded.")
+    by: Said | None = Field(None, max_length=100, description="Who; the token's name if left out.")
     account: str | None = Field(None, max_length=100, description="As in `GET /api/account`.")
 
 

@@ -22,8 +22,10 @@ router = APIRouter(prefix=PREFIX, tags=["market regime"])
 
 _SYMBOL: Final = r"^[A-Za-z0-9._/-]+$"
 _TIMEFRAME: Final = r"^[0-9]{1,3}(Min|Hour|Day|Week|Month)$"
-Symbol = Annotated[str, Query(min_length=1, max_length=40, pattern=_SYMBOL, examples=["SPY"])]
-TimeframeName = Annotated[str, Query(pattern=_TIMEFRAME, examples=["1Day"])]
+SYMBOL: Final = Field(min_length=1, max_length=40, pattern=_SYMBOL)
+TIMEFRAME: Final = Field(pattern=_TIMEFRAME)
+Symbol = Annotated[str, SYMBOL, Query(examples=["SPY"])]
+TimeframeName = Annotated[str, TIMEFRAME, Query(examples=["1Day"])]
 
 _READING = {
     "symbol": "SPY",
@@ -53,9 +55,9 @@ class WantedAnalysis(BaseModel):
         json_schema_extra={"examples": [{"symbol": "SPY", "timeframe": "1Day", "others": ["QQQ", "IWM"]}]},
     )
 
-    symbol: str = Field(min_length=1, max_length=40, pattern=_SYMBOL)
-    timeframe: str = Field("1Day", pattern=_TIMEFRAME)
-    others: list[Annotated[str, Field(min_length=1, max_length=40, pattern=_SYMBOL)]] = Field(
+    symbol: Annotated[str, SYMBOL]
+    timeframe: Annotated[str, TIMEFRAME] = "1Day"
+    others: list[Annotated[str, SYMBOL]] = Field(
         [],
         max_length=20,
         description="Symbols whose correlation with this one is a component of volatility.",
@@ -70,10 +72,8 @@ class WantedEvaluation(BaseModel):
         json_schema_extra={"examples": [{"symbol": "SPY"}, {"scenarios": ["eq3", "null"], "seeds": 3}]},
     )
 
-    symbol: str | None = Field(
-        None, min_length=1, max_length=40, pattern=_SYMBOL, description="Without one: scenarios."
-    )
-    timeframe: str = Field("1Day", pattern=_TIMEFRAME)
+    symbol: Annotated[str, SYMBOL] | None = Field(None, description="Without one: scenarios.")
+    timeframe: Annotated[str, TIMEFRAME] = "1Day"
     scenarios: list[Literal["vol2", "eq3", "eq3drift", "intra4", "null"]] = Field(
         ["vol2", "eq3", "eq3drift", "intra4", "null"], min_length=1, max_length=5
     )

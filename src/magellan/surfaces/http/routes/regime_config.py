@@ -16,9 +16,17 @@ from magellan.regime.workbook.reading import WorkbookValues, template_values
 from magellan.surfaces.http.access import Configurer, Desk, Reader
 from magellan.surfaces.http.answer import Answer, answer, answer_of_json, example
 from magellan.surfaces.http.desk import ApiDesk
+from magellan.surfaces.http.etag import etag_matches
 from magellan.surfaces.http.problem import Refused
 from magellan.surfaces.http.routes.regime import PREFIX
-from magellan.usecases.configure_regime import ConfigPlan, apply_config, try_config, undo_config
+from magellan.surfaces.http.words import Reason
+from magellan.usecases.configure_regime import (
+    ConfigPlan,
+    apply_config,
+    settle_config,
+    try_config,
+    undo_config,
+)
 from magellan.usecases.regime_workbooks import check_content
 
 router = APIRouter(prefix=f"{PREFIX}/config", tags=["market regime: config"])
@@ -78,7 +86,7 @@ async def config(
 ) -> Response:
     """Show the config in force: all sheets, as JSON."""
     headers = {"ETag": desk.regime_etag()}
-    if if_none_match == headers["ETag"]:
+    if if_none_match is not None and etag_matches(if_none_match, headers["ETag"], weakly=True):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     now = desk.now()
     return answer_of_json(desk.regime_document(), source="workspace", as_of=now, now=now, headers=headers)
@@ -151,7 +159,7 @@ async def change(
     if_match: Annotated[
         str | None, Header(max_length=200, description="The ETag of the config that is changed.")
     ] = None,
-    x_reason: Annotated[str, Header(max_length=200, description="Why. It is recorded.")] = "",
+    x_reason: Reason = "",
 ) -> Answer[ConfigPlan]:
     """Change the config, or, as it is without `dry_run=false`, only show what would be changed.
 
@@ -165,13 +173,14 @@ async def change(
         return answer(
             await try_config(wanted, configuring), source="workspace", as_of=desk.now(), now=desk.now()
         )
+    await settle_config(configuring)
     in_force = desk.regime_etag()
     if if_match is None:
         raise Refused(
             HTTPStatus.PRECONDITION_REQUIRED, "no-etag", "a change names the config that it changes",
             fix=f"send a header: If-Match: {in_force}",
         )  # fmt: skip
-    if if_match != in_force:
+    if not etag_matches(if_match, in_force, weakly=False):
         raise Refused(
             HTTPStatus.PRECONDITION_FAILED, "old-etag", "the config in force is another one by now",
             fix="read it again with GET, and make the change anew",
@@ -190,10 +199,12 @@ async def undo(
     journal: Annotated[
         str, Path(max_length=200, pattern=r"^[\w.-]+$", examples=["20260120T143100000000Z-regime-config"])
     ],
-    x_reason: Annotated[str, Header(max_length=200, description="Why. It is recorded.")] = "",
+    x_reason: Reason = "",
 ) -> Answer[ConfigPlan]:
-    """Take a change of the config back: the file is again what it was, byte for byte."""
-    taken_back = await undo_config(journal, desk.configuring(caller.name), why=x_reason or "by the API")
+    """Take the newest change of the config back: the file is again what it was, byte for byte. Then the one before."""
+    configuring = desk.configuring(caller.name)
+    await settle_config(configuring, but=journal)
+    taken_back = await undo_config(journal, configuring, why=x_reason or "by the API")
     return answer(taken_back, source="workspace", as_of=desk.now(), now=desk.now())
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Query, Request, WebSocket, WebSocketDisconnect, status
 from fastapi.responses import StreamingResponse
-from pydantic import TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 
 from magellan.errors import MagellanError
 from magellan.ports.api_tokens import Scope
@@ -17,14 +20,15 @@ from magellan.regime.reading import RegimeReading
 from magellan.surfaces.http.access import Desk, Reader, address_of, caller
 from magellan.surfaces.http.answer import Answer, answer
 from magellan.surfaces.http.desk import ApiDesk, timeframe_of
-from magellan.surfaces.http.problem import Refused
-from magellan.surfaces.http.routes.regime import PREFIX, Symbol, TimeframeName
+from magellan.surfaces.http.problem import Refused, problem_of
+from magellan.surfaces.http.routes.regime import PREFIX, SYMBOL, TIMEFRAME, Symbol, TimeframeName
 from magellan.trading.timeframe import Timeframe
 
 router = APIRouter(prefix=PREFIX, tags=["market regime"])
 
 _EVENT: TypeAdapter[Answer[RegimeReading]] = TypeAdapter(Answer[RegimeReading])
-_ALIVE_EVERY_S = 15.0
+_ALIVE_EVERY_S: Final = 15.0
+_FIRST_WITHIN_S: Final = 10.0  # a socket's first message
 
 
 @router.get(
@@ -55,18 +59,30 @@ async def events(
     await run_in_threadpool(
         desk.readings.reading, symbol, wanted
     )  # what cannot be read is told before the stream begins
+    token = request.headers["authorization"].partition(" ")[2]
 
     async def lines() -> AsyncIterator[str]:
         told = 0
-        async for event in _changes(desk, symbol, wanted):
-            if await request.is_disconnected():
-                return
-            yield ": alive\n\n" if event is None else f"event: reading\ndata: {event}\n\n"
-            told += event is not None
-            if count is not None and told >= count:
-                return
+        try:
+            async for event in _changes(desk, symbol, wanted, partial(_must_read, desk, token, request)):
+                if await request.is_disconnected():
+                    return
+                yield ": alive\n\n" if event is None else f"event: reading\ndata: {event}\n\n"
+                told += event is not None
+                if count is not None and told >= count:
+                    return
+        except (Refused, MagellanError) as error:
+            yield f"event: problem\ndata: {problem_of(error).model_dump_json()}\n\n"
 
     return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+class _Asked(BaseModel):
+    """The first message of a socket."""
+
+    token: str = Field(max_length=1000)
+    symbol: Annotated[str, SYMBOL]
+    timeframe: Annotated[str, TIMEFRAME] = "1Day"
 
 
 @router.websocket("/ws")
@@ -74,27 +90,48 @@ async def socket(websocket: WebSocket) -> None:
     """Follow markets: send {"token": ..., "symbol": ..., "timeframe": ...} first; every message after it is a reading.
 
     Browsers cannot set a header here, so the token is in the first message and never in the address, which is logged.
+    Before it is closed, the last message is a problem as every failure is answered with.
     """
     desk: ApiDesk = websocket.app.state.desk
     await websocket.accept()
     try:
-        asked = await asyncio.wait_for(websocket.receive_json(), timeout=10.0)
-        caller(desk, str(asked["token"]), Scope.READ, address_of(websocket))
-        wanted = timeframe_of(str(asked.get("timeframe", "1Day")))
+        said = await asyncio.wait_for(websocket.receive_text(), timeout=_FIRST_WITHIN_S)
+        asked = _Asked.model_validate_json(said)
+        _must_read(desk, asked.token, websocket)
+        wanted = timeframe_of(asked.timeframe)
         gone = asyncio.create_task(_gone(websocket))
         try:
-            async for event in _changes(desk, str(asked["symbol"]), wanted, gone):
+            still = partial(_must_read, desk, asked.token, websocket)
+            async for event in _changes(desk, asked.symbol, wanted, still, gone):
                 await websocket.send_text('{"alive": true}' if event is None else event)
         finally:
             gone.cancel()
     except WebSocketDisconnect:
         return
-    except (KeyError, TypeError, ValueError, AttributeError, TimeoutError):
-        await websocket.close(code=1008, reason="the first message names token, symbol and timeframe")
-    except Refused as error:
-        await websocket.close(code=1008, reason=error.detail[:120])
-    except MagellanError as error:
-        await websocket.close(code=1011, reason=error.message[:120])
+    except (ValidationError, KeyError, TimeoutError):  # KeyError: a message of bytes
+        await _close(
+            websocket,
+            Refused(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "malformed-request",
+                "the first message names token, symbol and timeframe",
+                fix='send {"token": "...", "symbol": "SPY", "timeframe": "1Day"} at once',
+            ),
+        )  # fmt: skip
+    except (Refused, MagellanError) as error:
+        await _close(websocket, error)
+
+
+def _must_read(desk: ApiDesk, token: str, connection: HTTPConnection) -> None:
+    """Raises Refused where the token may not read, also once it is revoked or over."""
+    caller(desk, token, Scope.READ, address_of(connection))
+
+
+async def _close(websocket: WebSocket, error: Refused | MagellanError) -> None:
+    problem = problem_of(error)
+    code = status.WS_1008_POLICY_VIOLATION if problem.status < 500 else status.WS_1013_TRY_AGAIN_LATER
+    await websocket.send_text(problem.model_dump_json())
+    # A reason has 123 bytes at most, and half a letter is none.
+    await websocket.close(code=code, reason=problem.detail.encode()[:120].decode(errors="ignore"))
 
 
 async def _gone(websocket: WebSocket) -> None:
@@ -104,15 +141,21 @@ async def _gone(websocket: WebSocket) -> None:
 
 
 async def _changes(
-    desk: ApiDesk, symbol: str, timeframe: Timeframe, gone: asyncio.Task[None] | None = None
+    desk: ApiDesk,
+    symbol: str,
+    timeframe: Timeframe,
+    still: Callable[[], None],
+    gone: asyncio.Task[None] | None = None,
 ) -> AsyncIterator[str | None]:
     """The reading as JSON, now and whenever it changes; None now and then, to show that the stream lives.
 
+    still: raises Refused once nothing more may be told; asked before every look.
     gone: done when nobody listens any more, which ends it; None where whoever reads it finds that out.
     """
     last: RegimeReading | None = None
     quiet_s = 0.0
     while True:
+        still()
         reading = desk.readings.kept_reading(symbol, timeframe)
         if reading is None:
             reading = await run_in_threadpool(desk.readings.reading, symbol, timeframe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -53,7 +54,7 @@ def accounts(desk: Desk, caller: Reader) -> Answer[tuple[AccountLine, ...]]:
 def account(desk: Desk, caller: Reader, account: Account = None) -> Answer[SessionStatus]:
     """Show an account whole: session, positions, orders, today's profit, breakers, health, each with its age."""
     status = account_status(desk, account)
-    return answer(status, source="ledger and heartbeat", as_of=status.asked_at, now=desk.now())
+    return answer(status, source="ledger and heartbeat", as_of=told_at(status), now=desk.now())
 
 
 @router.get(
@@ -63,7 +64,7 @@ def account(desk: Desk, caller: Reader, account: Account = None) -> Answer[Sessi
 def positions(desk: Desk, caller: Reader, account: Account = None) -> Answer[tuple[Held, ...]]:
     """List what is held, with prices and the profit at them."""
     status = account_status(desk, account)
-    return answer(status.positions, source="ledger and heartbeat", as_of=status.asked_at, now=desk.now())
+    return answer(status.positions, source="ledger and heartbeat", as_of=told_at(status), now=desk.now())
 
 
 @router.get(
@@ -73,7 +74,7 @@ def positions(desk: Desk, caller: Reader, account: Account = None) -> Answer[tup
 def orders(desk: Desk, caller: Reader, account: Account = None) -> Answer[tuple[Working, ...]]:
     """List orders that may still fill."""
     status = account_status(desk, account)
-    return answer(status.orders, source="ledger and heartbeat", as_of=status.asked_at, now=desk.now())
+    return answer(status.orders, source="ledger and heartbeat", as_of=told_at(status), now=desk.now())
 
 
 @router.get(
@@ -115,3 +116,12 @@ def account_status(desk: ApiDesk, named: str | None) -> SessionStatus:
             calendar = session_calendar(desk.workspace, seen.session.began)
             silent = tuple(findings(seen, terms, calendar, reconcile_every_s=reconcile_every_s).values())
         return session_status(account, ledger, seen, silent=silent, look=None)
+
+
+def told_at(status: SessionStatus) -> datetime | None:
+    """Of what instant a status tells: the newest sign of its session, or entry of its ledger; None: there is none.
+
+    A session that has ended, or hangs, tells nothing of now, however soon the question is answered.
+    """
+    ages_s = [each for each in (status.health.beat_age_s, status.recorded_age_s) if each is not None]
+    return status.asked_at - timedelta(seconds=max(0.0, min(ages_s))) if ages_s else None
