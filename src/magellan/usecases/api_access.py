@@ -16,6 +16,7 @@ from magellan.ports.api_tokens import ApiToken, ApiTokens, Scope
 
 ENVIRONMENT_TOKEN: Final = "BOT_API_AUTH_TOKEN"
 TOKEN_BYTES: Final = 32
+LONGEST: Final = timedelta(days=36_500)
 SHORTEST_TOKEN: Final = 24
 """Letters of a token that somebody made up: with fewer it could be guessed."""
 
@@ -61,7 +62,13 @@ def issue_token(
     unknown = [each for each in wanted if each not in known]
     if unknown or not wanted:
         raise FixInput(
-            f"a token has one or more of the scopes {', '.join(known)}, and not {', '.join(unknown) or 'none'}"
+            f"a token has one or more of the scopes {', '.join(known)}, and not {', '.join(unknown) or 'none'}",
+            next_step="name them with commas between, for example --scopes read,operate",
+        )
+    if overlap > LONGEST or (days or 0) > LONGEST.days:
+        raise FixInput(
+            f"a token is good for {LONGEST.days:,} days at most, and so is one that is rotated out",
+            next_step="leave --days out for one that is good until it is revoked",
         )
     token = secrets.token_urlsafe(TOKEN_BYTES)
     new = ApiToken(

@@ -17,10 +17,14 @@ def token_issue(
         typer.Option("--scopes", metavar="A,B", help="Of read, research, operate, flatten and configure."),
     ] = "read",
     days: Annotated[
-        int | None, typer.Option("--days", min=1, help="For which it is good; default: until it is revoked.")
+        int | None,
+        typer.Option("--days", min=1, max=36_500, help="For which it is good; default: until it is revoked."),
     ] = None,
     overlap_hours: Annotated[
-        float, typer.Option("--overlap-hours", min=0, help="For which an older one of that name stays good.")
+        float,
+        typer.Option(
+            "--overlap-hours", min=0, max=876_000, help="For which an older one of that name stays good."
+        ),
     ] = 24.0,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
