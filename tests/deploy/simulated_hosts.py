@@ -134,6 +134,7 @@ class SimulatedHost:
         self.holder: str | None = None
         self.traders: list[tuple[float, str | None]] = []  # who held the account, from when
         self.halted = ""
+        self.positions: tuple[str, ...] = ()
         self.leases: list[tuple[float, float]] = []  # when one was renewed, and for how long
         self.ledger_account = LEDGER_ACCOUNT  # the one that its instances trade
         world.hosts[name] = self
@@ -345,7 +346,7 @@ class SimulatedHost:
             halted=self.halted,
             breakers=("loss per day",) if what.trips_s is not None and since_s >= what.trips_s else (),
             unresolved=0,
-            positions=(),
+            positions=self.positions,
             result_usd=Decimal(-300 if lost else 0),
             equity_usd=Decimal(10_000),
         )

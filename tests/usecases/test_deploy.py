@@ -301,6 +301,25 @@ def test_there_is_nothing_to_go_on_with_where_nothing_was_stopped(desk: Desk) ->
         asyncio.run(go_on("moods", Stage.TEST, desk.sources, undo=False, why=""))
 
 
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ("hold", "AMC 100, GME -20; a hand-over keeps it, with its protection (on_stop = hold)"),
+        ("flatten", "AMC 100, GME -20; a hand-over closes it (on_stop = flatten)"),
+    ],
+)
+def test_what_the_account_holds_is_told_with_what_a_hand_over_does_with_it(
+    desk: Desk, policy: str, told: str
+) -> None:
+    account = desk.settings.accounts["paper"].model_copy(update={"on_stop": policy})
+    desk.settings = desk.settings.model_copy(update={"accounts": {"paper": account}})
+    desk.build("1.0.0")
+    desk.host.positions = ("AMC 100", "GME -20")
+    prepared = desk.world.run(prepare_deploy(desk.asked(), desk.sources))
+    (finding,) = [each for each in prepared.findings if each.what == "local: orders"]
+    assert finding.is_well and finding.found == f"all are accounted for; held: {told}"
+
+
 def test_a_strategy_without_an_account_is_told_where_to_write_it(desk: Desk) -> None:
     desk.settings = WorkspaceSettings()
     desk.build("1.0.0")

@@ -36,6 +36,7 @@ from magellan.usecases.deploy_history import bad_releases, catch_up
 from magellan.usecases.named_account import ledger_name
 from magellan.usecases.releases import Opened, open_release
 from magellan.workspace.aws_target import AwsTarget
+from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.target import Target
 from magellan.workspace.workspace import Stage, WorkspaceSettings
 
@@ -271,7 +272,7 @@ async def _look(
             is_well=session.unresolved == 0,
             found=f"of {session.unresolved} nobody knows whether the broker has them"
             if session.unresolved
-            else f"all are accounted for; held: {', '.join(session.positions) or 'nothing'}",
+            else f"all are accounted for; held: {_held(session.positions, account)}",
         ),
         Finding(
             what=f"{host.name}: release",
@@ -292,6 +293,15 @@ async def _look(
         findings=tuple(findings),
         is_there=installed.is_whole and armed.instance == instance.key and trades.get(instance.key, False),
     )
+
+
+def _held(positions: tuple[str, ...], account: BrokerAccount) -> str:
+    """What the account holds, and what a hand-over does with it."""
+    if not positions:
+        return "nothing"
+    kept = account.on_stop == "hold"
+    policy = "a hand-over keeps it, with its protection" if kept else "a hand-over closes it"
+    return f"{', '.join(positions)}; {policy} (on_stop = {account.on_stop})"
 
 
 def _region(target: Target | None) -> str | None:
