@@ -39,7 +39,7 @@ def base_image(
         [*docker, "image", "inspect", "--format", "{{.Id}}", tag], capture_output=True, text=True
     )
     if found.returncode == 0:
-        return found.stdout.strip()
+        return f"sha256:{found.stdout.strip().removeprefix('sha256:')}"  # Podman leaves it out
     prefix = sys.base_prefix
     change = [f"ENV PATH={prefix}/bin:/usr/bin:/bin LD_LIBRARY_PATH={prefix}/lib", 'CMD ["python"]']
     command = [*docker, "import", *(word for each in change for word in ("--change", each)), "-", tag]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -22,6 +23,8 @@ class OwnEngine:
 
     folder: Path
     _daemon: subprocess.Popen[bytes] | None = None
+    # Whoever ends it may have given up waiting when somebody begins it again: that one waits until it has ended.
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -34,6 +37,18 @@ class OwnEngine:
 
     def begin(self) -> bool:
         """Start it unless it runs; whether it answers."""
+        with self._turn:
+            return self._begin()
+
+    def end(self) -> None:
+        """End it in order, and what it runs with it."""
+        with self._turn:
+            if self._daemon is not None:
+                self._daemon.terminate()
+                self._daemon.wait(timeout=60)
+                self._daemon = None
+
+    def _begin(self) -> bool:
         if self._daemon is not None and self._daemon.poll() is None:
             return True
         command = [
@@ -54,13 +69,6 @@ class OwnEngine:
                 return True
             time.sleep(0.05)
         return False
-
-    def end(self) -> None:
-        """End it in order, and what it runs with it."""
-        if self._daemon is not None:
-            self._daemon.terminate()
-            self._daemon.wait(timeout=60)
-            self._daemon = None
 
     def last_words(self) -> str:
         """What it printed last."""

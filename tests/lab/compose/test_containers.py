@@ -1,6 +1,6 @@
-"""Instances as real containers, by the Docker engine in a network of its own.
+"""Instances as real containers: by the Docker engine in a network of its own, and by Podman.
 
-Needs root, dockerd and ip; nothing is fetched, and nothing of it is left.
+Needs root, and dockerd and ip, or podman and runc. No image is fetched, and nothing of them is left.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from lab.compose import own_engine as docker
+from lab.compose import own_podman as podman
 from lab.compose.base_image import base_image
-from lab.compose.own_engine import LACKS, own_engine
 from magellan.adapters.compose.engine import ContainerEngine
 from magellan.adapters.compose.keeper import ComposeKeeper, ComposeTerms, ImageEnvironments
 from magellan.adapters.compose.service import Confines
@@ -34,19 +36,30 @@ ENGINE = (Path(__file__).parent / "tiny_engine.py").read_bytes()
 CANARY = "canary-of-the-env-file"
 UP_WITHIN_S = 120.0
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root"),
-    pytest.mark.skipif(bool(LACKS), reason=f"not installed: {', '.join(LACKS)}"),
-]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root")
 
 
-@pytest.fixture(scope="module")
-def engine_environment() -> Iterator[dict[str, str]]:
-    """A Docker engine that reaches nothing and leaves nothing; what its client needs to find it."""
-    with own_engine() as engine:
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """One that reaches nothing and leaves nothing."""
+
+    program: str
+    environment: dict[str, str]  # what its client needs to find it
+
+
+@pytest.fixture(scope="module", params=["docker", "podman"])
+def running(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    lacks = docker.LACKS if request.param == "docker" else podman.LACKS
+    if lacks:
+        pytest.skip(f"not installed: {', '.join(lacks)}")
+    if request.param == "podman":
+        with podman.own_podman() as environment:
+            yield Engine(program="podman", environment=environment)
+        return
+    with docker.own_engine() as engine:
         if not engine.begin():
             pytest.skip(f"dockerd does not start here: {engine.last_words()}")
-        yield engine.environment
+        yield Engine(program="docker", environment=engine.environment)
 
 
 @dataclass(kw_only=True)
@@ -59,7 +72,7 @@ class Desk:
     engine: ContainerEngine
     keeper: ComposeKeeper
     host: LocalHost
-    environment: dict[str, str]
+    running: Engine
 
     def installed(self, behaviour: str) -> Instance:
         """A release that behaves so, installed."""
@@ -89,20 +102,31 @@ class Desk:
         look = self.look(instance)
         return look.process is Process.RUNNING and look.condition is Condition.READY
 
-    def docker(self, *words: str) -> str:
-        done = subprocess.run(["docker", *words], env=self.environment, capture_output=True, text=True)
+    def told(self, *words: str) -> str:
+        """By the engine's own command."""
+        done = subprocess.run(
+            [self.running.program, *words], env=self.running.environment, capture_output=True, text=True
+        )
         return done.stdout + done.stderr
+
+    def base(self) -> str:
+        return base_of(self.running)
+
+
+def base_of(running: Engine) -> str:
+    with mock.patch.dict(os.environ, running.environment):
+        return base_image([running.program], with_packages=False)
 
 
 @pytest.fixture
-def desk(engine_environment: dict[str, str], tmp_path: Path) -> Iterator[Desk]:
-    base = base_image(["docker", "--host", engine_environment["DOCKER_HOST"]], with_packages=False)
+def desk(running: Engine, tmp_path: Path) -> Iterator[Desk]:
+    base = base_of(running)
     bench = Bench()
     (tmp_path / "magellan.toml").write_text("")
     (tmp_path / ".env").write_text(f"ALPACA_API_SECRET={CANARY}\n")
     files = HostFolder(tmp_path / ".magellan/host")
     releases = InstalledReleases(files.folder, trusted_keys={"ada": bench.key.public_key})
-    engine = ContainerEngine("docker", engine_environment)
+    engine = ContainerEngine(running.program, running.environment)
     keeper = ComposeKeeper(
         workspace=tmp_path,
         files=files,
@@ -137,7 +161,7 @@ def desk(engine_environment: dict[str, str], tmp_path: Path) -> Iterator[Desk]:
         engine=engine,
         keeper=keeper,
         host=host,
-        environment=engine_environment,
+        running=running,
     )
     yield made
     for key in files.instance_keys():
@@ -167,10 +191,10 @@ def test_incident_42_each_release_runs_in_its_own_image_and_the_way_back_is_the_
         container = desk.engine.container(instance.key)
         assert container is not None
         images.append(container.image_id)
-        told = desk.docker("inspect", "--format", "{{json .Config.Env}}", container.id)
+        told = desk.told("inspect", "--format", "{{json .Config.Env}}", container.id)
         engine = InstalledReleases(desk.files.folder, trusted_keys={}).engine_folder(instance.release_id)
         assert f"PYTHONPATH=/opt/magellan/engines/{engine.name}" in told
-        assert desk.docker("exec", container.id, *health_of(desk, instance)) == ""
+        assert desk.told("exec", container.id, *health_of(desk, instance)) == ""
         asyncio.run(desk.host.stop(instance.key))
         assert desk.look(instance).process is Process.ABSENT
         assert desk.engine.container(instance.key) is None
@@ -197,7 +221,7 @@ def test_an_instance_that_runs_is_left_alone_and_one_of_another_image_is_made_an
     desk.started(instance)
     anew = desk.engine.container(instance.key)
     assert anew is not None and anew.id != before.id
-    assert "TZ=UTC" in desk.docker("inspect", "--format", "{{json .Config.Env}}", anew.id)
+    assert "TZ=UTC" in desk.told("inspect", "--format", "{{json .Config.Env}}", anew.id)
 
 
 def test_a_killed_instance_is_started_again_and_its_old_report_is_not_believed(desk: Desk) -> None:
@@ -243,19 +267,22 @@ def test_no_secret_of_the_workspace_is_in_the_image_the_files_or_the_environment
     container = desk.engine.container(instance.key)
     assert container is not None
     saved = subprocess.run(
-        ["docker", "save", container.image_id], env=desk.environment, capture_output=True, check=True
+        [desk.running.program, "save", container.image_id],
+        env=desk.running.environment,
+        capture_output=True,
+        check=True,
     )
     assert CANARY.encode() not in saved.stdout
     assert b"tide" in saved.stdout  # the engine is: what is looked for would be seen
-    assert CANARY not in desk.docker("inspect", container.id)
+    assert CANARY not in desk.told("inspect", container.id)
     for file in (desk.files.folder / "compose" / instance.key).iterdir():
         assert CANARY not in file.read_text()
 
 
 def test_an_image_that_somebody_else_gave_the_releases_name_is_not_taken_for_it(desk: Desk) -> None:
     instance = desk.installed("first")
-    other = base_image(["docker", "--host", desk.environment["DOCKER_HOST"]], with_packages=False)
-    desk.docker("tag", other, f"magellan/moods:{instance.release_id}")
+    other = desk.base()
+    desk.told("tag", other, f"magellan/moods:{instance.release_id}")
     desk.started(instance)
     container = desk.engine.container(instance.key)
     assert container is not None and container.image_id != other

@@ -18,6 +18,7 @@ _ANSWER_S: Final = 60.0
 _BUILD_S: Final = 1800.0
 _INSTANCE_LABEL: Final = "io.magellan.instance"
 _KEPT: Final = "everything that runs"
+_NOT_THERE: Final = ("no such", "image not known")  # Docker and Podman, of an image
 # What a client needs to find its engine and its own settings; a key in a shell is nobody's business there.
 _PASSED_ON: Final = (
     "PATH",
@@ -26,6 +27,7 @@ _PASSED_ON: Final = (
     "DOCKER_HOST",
     "CONTAINER_HOST",
     "CONTAINERS_CONF",
+    "CONTAINERS_STORAGE_CONF",
     "TMPDIR",
 )
 
@@ -132,7 +134,7 @@ class ContainerEngine:
 
     def _inspected(self, kind: str, named: str) -> dict[str, Any] | None:
         done = self._done([self._program, "inspect", "--type", kind, named], _ANSWER_S)
-        if done.returncode and "no such" in done.stderr.lower():
+        if done.returncode and any(words in done.stderr.lower() for words in _NOT_THERE):
             return None
         self._checked(done, [self._program, "inspect", named])
         found: list[dict[str, Any]] = json.loads(done.stdout)
