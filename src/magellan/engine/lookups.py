@@ -49,7 +49,8 @@ class Lookups:
         stuck_ns = int(desk.setup.timings.stuck_s * SECOND_NS)
         earliest: int | None = None
         for plan in state.under_way(symbol):
-            for order in state.live(plan):
+            live = state.live(plan)
+            for order in (*live, *(each for each in state.unshown(plan) if each not in live)):
                 since = self._waits_since(order, plan)
                 if since is None:
                     continue
@@ -98,7 +99,8 @@ class Lookups:
         desk.touched.add(ours.symbol)
         inquiry = self._open.get(name)
         if order is not None:
-            if ours.change is not None or state.book.orders[name].told != order:
+            unseen = ours.change is not None or state.is_unshown(ours)
+            if unseen or state.book.orders[name].told != order:
                 desk.note(
                     OrderAnswered(
                         client_order_id=name, to=AnswerTo.LOOK_UP, answer=AnswerIs.ACCEPTED, order=order
@@ -129,7 +131,7 @@ class Lookups:
         desk, state = self._desk, self._desk.state
         if order.name in self._open:
             return None
-        if not state.is_known(order):
+        if not state.is_known(order) or state.is_unshown(order):
             record = state.record(order)
             if record.answer is AnswerIs.UNKNOWN:
                 return desk.ns(order.asked_at) - int(desk.setup.timings.stuck_s * SECOND_NS)
@@ -158,7 +160,12 @@ class Lookups:
     def _is_settled(self, name: str, inquiry: Inquiry) -> bool:
         state = self._desk.state
         order = state.orders.get(name)
-        if order is None or not state.may_fill(order):
+        if order is None:
+            return True
+        if state.is_unshown(order):
+            ends_at = inquiry.since + timedelta(seconds=self._desk.setup.timings.absent_after_s)
+            return self._desk.now >= ends_at
+        if not state.may_fill(order):
             return True
         if not state.is_known(order):
             return False

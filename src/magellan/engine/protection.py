@@ -6,7 +6,8 @@ before: an event that was lost, doubled or late changes when a step is taken, an
 - what is held and not being left is covered by an order at the broker, as far as the plan has a stop or targets;
 - orders that reduce a position never add up to more than the position: what covers units is cancelled, and the cancel
   confirmed, before those units are sold in another way;
-- nothing is sent for units whose executions are missing, or while an order of the symbol is neither known nor denied.
+- nothing is sent for units whose executions are missing, while an order of the symbol is neither known nor denied, or
+  while one that was sent with its protection has not been shown with it.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ class Protection:
         self._desk.due(f"retry {symbol}", None)
         self._desk.due(f"partial {symbol}", None)
         self._desk.due(f"twin {symbol}", None)
+        self._desk.due(f"legs {symbol}", None)
         holder = state.open_plan(symbol)
         for plan in state.under_way(symbol):
             if state.lacking(plan):
@@ -300,6 +302,8 @@ class Protection:
                 continue
             if not all(self._desk.state.is_known(order) for order in group.orders):
                 continue
+            if any(self._waits_for_legs(order) for order in group.orders):
+                continue
             target = self._target(plan, group.portion) if group.portion else None
             has_stop = any(order.role is Role.STOP for order in group.orders)
             if stop is not None and not has_stop:
@@ -396,9 +400,22 @@ class Protection:
             return False
         if any(each.role is not Role.ENTRY and not state.is_known(each) for each in state.live(plan)):
             return False  # its fate is being asked for
+        if any(self._waits_for_legs(each) for each in state.unshown(plan)):
+            return False
         if not desk.orders_up and desk.told_at != desk.now:
             desk.ask()
             return False
+        return True
+
+    def _waits_for_legs(self, order: OurOrder) -> bool:
+        """Whether an order may have legs of which nobody has told yet. They are asked for; the wait ends by itself."""
+        desk = self._desk
+        if not desk.state.is_unshown(order):
+            return False
+        ends_ns = desk.ns(order.asked_at) + int(desk.setup.timings.absent_after_s * SECOND_NS)
+        if desk.now_ns >= ends_ns:
+            return False
+        desk.due(f"legs {order.symbol}", ends_ns)
         return True
 
     def _may_try(self, plan: PlanState, *roles: Role) -> bool:

@@ -51,6 +51,7 @@ from magellan.trading.order import (
 ZERO: Final = Decimal(0)
 DAY_START: Final = "day start"  # work of a session: its detail is our equity before its first bar
 _CHANGING: Final = (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE)
+_WITH_LEGS: Final = (OrderClass.BRACKET, OrderClass.OCO, OrderClass.OTO)
 _MAYBE_LIVE: Final = (None, AnswerIs.UNKNOWN, AnswerIs.ACCEPTED, AnswerIs.RATE_LIMITED)
 
 
@@ -60,6 +61,7 @@ class _Standing:
 
     live: tuple[OurOrder, ...]  # may still fill
     lacking: tuple[OurOrder, ...]  # the broker told of units that no execution has told of
+    unshown: tuple[OurOrder, ...]  # only events have told of them, and those show no legs
     has_left: bool  # units were sold, or bought back
     # By the group's root, as far as they were asked for.
     entries: dict[str, OurOrder | None] = field(default_factory=dict)
@@ -137,6 +139,20 @@ class State:
         """Whether the broker has told of it."""
         return self.book.orders[order.name].status is not None
 
+    def is_unshown(self, order: OurOrder) -> bool:
+        """Whether the broker has it with orders hanging on it, and has not shown it with them yet.
+
+        An event may overtake the answer to the order that it tells of. It shows no legs: what protects the units that
+        were bought is at the broker, and we do not know it.
+        """
+        record = self.book.orders[order.name]
+        return (
+            record.request is not None
+            and record.request.order_class in _WITH_LEGS
+            and record.status is not None
+            and record.answer is not AnswerIs.ACCEPTED
+        )
+
     def lacks_fills(self, order: OurOrder) -> bool:
         """Whether the broker told of units that no execution has told of."""
         record = self.book.orders[order.name]
@@ -153,6 +169,10 @@ class State:
     def lacking(self, plan: PlanState) -> tuple[OurOrder, ...]:
         """The plan's orders that lack fills."""
         return self._standing(plan).lacking
+
+    def unshown(self, plan: PlanState) -> tuple[OurOrder, ...]:
+        """The plan's orders that the broker has not shown with their legs yet."""
+        return self._standing(plan).unshown
 
     def has_left(self, plan: PlanState) -> bool:
         """Whether units of it have left the position."""
@@ -468,6 +488,7 @@ class State:
             known = self._standings[plan.plan_id] = _Standing(
                 live=tuple([each for each in orders if self.may_fill(each)]),
                 lacking=tuple([each for each in orders if self.lacks_fills(each)]),
+                unshown=tuple([each for each in orders if self.is_unshown(each)]),
                 has_left=any(
                     self.book.orders[each.name].filled_quantity
                     for each in orders

@@ -185,7 +185,7 @@ class AccountOrders:
         order.updated_ns = at_ns
         event = OrderEvent(
             kind=kind,
-            order=order.shown(),
+            order=order.shown_alone(),
             at=instant(at_ns),
             execution=execution,
             position_quantity=position,

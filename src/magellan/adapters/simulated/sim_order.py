@@ -82,6 +82,10 @@ class SimOrder:
             self._told, self._told_of = self._made(legs), of
         return self._told
 
+    def shown_alone(self) -> BrokerOrder:
+        """The order as events tell it: without its legs, which have events of their own."""
+        return self._made(()) if self.legs else self.shown()
+
     def _made(self, legs: tuple[BrokerOrder, ...]) -> BrokerOrder:
         return BrokerOrder(
             broker_order_id=self.broker_order_id,
