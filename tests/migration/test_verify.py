@@ -115,6 +115,31 @@ def test_an_import_of_nothing_that_finds_a_file_of_that_name_in_its_new_folder_i
     assert found.is_sound
 
 
+NAMESAKES: dict[str, bytes] = {
+    "reader.py": b"import gone.config\nimport shop.config\n",
+    "shop/__init__.py": b"",
+    "shop/config.py": b"LIMIT = 2\n",
+}
+
+
+def test_an_import_beside_one_of_nothing_with_its_last_word_is_no_news(tmp_path: Path) -> None:
+    make_tree(tmp_path, NAMESAKES)
+    moves = {"shop/config.py": "shop/settings/config.py"}
+    apply_recorded(prepared_at(tmp_path, moves).recorded, desk_at(tmp_path))
+    told = {check.name: check for check in verified(tmp_path).verification.checks}
+    assert told["imports of nothing"].details == ()
+    assert told["imports"].details == ()
+
+
+def test_an_import_that_no_longer_resolves_is_not_taken_for_one_that_never_did(tmp_path: Path) -> None:
+    make_tree(tmp_path, NAMESAKES)
+    moves = {"shop/config.py": "shop/settings/config.py"}
+    apply_recorded(prepared_at(tmp_path, moves).recorded, desk_at(tmp_path))
+    (tmp_path / "reader.py").write_bytes(b"import gone.config\nimport lost.config\n")
+    told = {check.name: check for check in verified(tmp_path).verification.checks}
+    assert told["imports"].details == ("reader.py:2: lost.config does not resolve",)
+
+
 def test_a_new_circle_is_named(root: Path) -> None:
     (root / "shop/labels/regime.py").write_bytes(b"import core.bot\n\ndef label(): ...\n")
     checks = {check.name: check for check in verified(root).verification.checks}

@@ -97,7 +97,21 @@ def rewritten(
             "import shop.strategies.regime\ndef f(shop):\n    return shop.regime",
         ),
         ("x = import_module('shop.regime')", "x = import_module('shop.strategies.regime')"),
-        ("x = __import__('bot')", "x = __import__('core.bot')"),
+        ("x = __import__('bot')", "x = __import__('core.bot', fromlist=[\"__name__\"])"),
+        ("x = __import__('bot', fromlist=['run'])", "x = __import__('core.bot', fromlist=['run'])"),
+        (
+            "sys.modules['bot'], sys.modules.get('bot')",
+            "sys.modules['core.bot'], sys.modules.get('core.bot')",
+        ),
+        ("'bot' in sys.modules, 'bot' in x", "'core.bot' in sys.modules, 'bot' in x"),
+        (
+            "patch.dict('sys.modules', {'bot': 'bot'}); m.setitem(sys.modules, 'bot', 'bot')",
+            "patch.dict('sys.modules', {'core.bot': 'bot'}); m.setitem(sys.modules, 'core.bot', 'bot')",
+        ),
+        (
+            "import shop\nx = (shop  # its\n     .regime\n     .label())",
+            "import shop\nx = (shop  # its\n     .strategies.regime\n     .label())",
+        ),
         ("@patch('bot.run')\ndef f(): ...", "@patch('core.bot.run')\ndef f(): ..."),
         ("@mock.patch.object(a, 'bot')\ndef f(): ...", "@mock.patch.object(a, 'bot')\ndef f(): ..."),
         (
@@ -330,6 +344,15 @@ TEXTS = {
     ".github/workflows/ci.yml": (
         "  - run: pytest --cov=shop.regime && python bot.py\n",
         "  - run: pytest --cov=shop.strategies.regime && python core/bot.py\n",
+    ),
+    "mypy.ini": (
+        "[mypy-shop.regime]\n[mypy-bot,shop.regime.*]\n[mypy-shop-bot]\n",
+        "[mypy-shop.strategies.regime]\n[mypy-core.bot,shop.strategies.regime.*]\n[mypy-shop-bot]\n",
+    ),
+    "tox.ini": ("commands = pytest --cov bot\n", "commands = pytest --cov core.bot\n"),
+    "docs/api.rst": (
+        ".. automodule:: bot\n\n:mod:`bot` and :class:`it <bot.run>`, not bot.\n",
+        ".. automodule:: core.bot\n\n:mod:`core.bot` and :class:`it <core.bot.run>`, not bot.\n",
     ),
     "Makefile": ("run:\n\tpython ./bot.py\n", "run:\n\tpython ./core/bot.py\n"),
     "logging.yaml": (

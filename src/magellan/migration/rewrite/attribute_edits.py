@@ -181,15 +181,22 @@ def _said(binding: Binding, new: str, renames: Renames) -> str | None:
 
 
 def _edits(chain: _Chain, length: int, source: Source, said: str) -> tuple[Edit, ...]:
-    """The chain's first parts, whatever blanks and line ends are between them; nothing where they do not stand there.
+    """The parts of the chain that are other ones then; blanks, line ends and comments before them stay.
 
-    Before Python 3.12 what stands in an f-string of several lines is given wrong places.
+    Nothing where the parts do not stand there: before Python 3.12 what stands in an f-string of several lines is
+    given wrong places.
     """
-    between = rb"[\s\\)]*\.[\s\\]*"
-    found = re.compile(between.join(re.escape(part.encode()) for part in chain.parts[:length])).match(
-        source.utf8, chain.span.start
-    )
-    return () if found is None else (Edit(span=Span(*found.span()), text=said.encode()),)
+    old, new = chain.parts[:length], said.split(".")
+    between = rb"(?:[\s\\)]|#[^\r\n]*)*\.(?:[\s\\]|#[^\r\n]*)*"
+    pattern = between.join(b"(" + re.escape(part.encode()) + b")" for part in old)
+    found = re.compile(pattern).match(source.utf8, chain.span.start)
+    if found is None:
+        return ()
+    same = 0
+    while same < min(length, len(new)) - 1 and old[same] == new[same]:
+        same += 1
+    span = Span(found.start(same + 1), found.end(length))
+    return (Edit(span=span, text=".".join(new[same:]).encode()),)
 
 
 def _import_of(module: str, binding: Binding, source: Source) -> Reference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from magellan.migration.rewrite.interest import Interest
@@ -27,7 +27,9 @@ class CodeString:
     is_docstring: bool = False
     is_annotation: bool = False
     is_in_f_string: bool = False
-    names_module: bool = False  # it is an argument of a function that takes a module's name, or follows "-m"
+    names_module: bool = False  # a function or a table takes it for a module's name, or it follows "-m"
+    gives_top: bool = False  # of `__import__`, which imports the whole name and gives its first part
+    is_alone: bool = False  # it is the only thing that the call says
     is_in_all: bool = False
     package: str = ""  # that the call counts a relative name from, where it says so
 
@@ -39,7 +41,14 @@ class _Around:
     annotation: bool = False
     all_names: bool = False
     names_module: bool = False
+    gives_top: bool = False
+    is_alone: bool = False
     package: str = ""
+
+    @property
+    def inherited(self) -> _Around:
+        """What holds for all that is further in, and not for the one string alone."""
+        return _Around(annotation=self.annotation, all_names=self.all_names)
 
 
 _NOTHING: Final = _Around()
@@ -62,6 +71,8 @@ def code_strings(tree: ast.Module, source: Source, interest: Interest) -> Iterat
                     span=source.span_of(node),
                     is_annotation=around.annotation,
                     names_module=around.names_module,
+                    gives_top=around.gives_top,
+                    is_alone=around.is_alone,
                     is_in_all=around.all_names,
                     package=around.package,
                 )
@@ -77,16 +88,18 @@ def code_strings(tree: ast.Module, source: Source, interest: Interest) -> Iterat
 
 
 def _inside(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]:
-    inherited = around
-    if around.names_module or around.package:
-        inherited = _Around(annotation=around.annotation, all_names=around.all_names)
+    inherited = around.inherited if around.names_module or around.package else around
     for name in node._fields:
         value = getattr(node, name, None)
         inner = inherited
         if name in ("annotation", "returns"):
-            inner = _Around(annotation=True, all_names=around.all_names)
+            inner = replace(inherited.inherited, annotation=True)
         elif name == "value" and isinstance(node, ast.Assign | ast.AugAssign) and _is_all(node):
-            inner = _Around(annotation=around.annotation, all_names=True)
+            inner = replace(inherited, all_names=True)
+        elif (name == "slice" and isinstance(node, ast.Subscript) and _is_loaded_modules(node.value)) or (
+            name == "left" and isinstance(node, ast.Compare) and _is_loaded_modules(node.comparators[0])
+        ):
+            inner = replace(inherited, names_module=True)
         if isinstance(value, ast.AST):
             yield value, inner
         elif isinstance(value, list):
@@ -98,14 +111,29 @@ def _inside(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]
 
 def _arguments(call: ast.Call, around: _Around) -> Iterator[tuple[ast.AST, _Around]]:
     """The first one may name a module, and may be counted from a package that another one names."""
-    package, takes_module = _package_said_by(call), _callee(call.func) in NAMES_A_MODULE
+    if len(call.args) > 1 and _is_loaded_modules(call.args[0]):  # setitem(sys.modules, "bot", fake)
+        names = call.args[1]
+        keys = names.keys if isinstance(names, ast.Dict) else [names]
+        yield from ((key, replace(around, names_module=True)) for key in keys if key is not None)
+        yield from _commands([*(names.values if isinstance(names, ast.Dict) else []), *call.args[2:]], around)
+        return
+    callee, package = _callee(call.func), _package_said_by(call)
+    takes_module = callee in NAMES_A_MODULE or (
+        isinstance(call.func, ast.Attribute) and _is_loaded_modules(call.func.value)
+    )
     if not call.args or not (package or takes_module):
         yield from _commands(call.args, around)
         return
-    first = _Around(
-        annotation=around.annotation, all_names=around.all_names, names_module=True, package=package
+    yield (
+        call.args[0],
+        replace(
+            around,
+            names_module=True,
+            gives_top=callee == "__import__" and not _says_fromlist(call),
+            is_alone=len(call.args) == 1 and not call.keywords,
+            package=package,
+        ),
     )
-    yield call.args[0], first
     yield from _commands(call.args[1:], around)
 
 
@@ -115,11 +143,21 @@ def _commands(nodes: Sequence[object], around: _Around) -> Iterator[tuple[ast.AS
     for node in nodes:
         if not isinstance(node, ast.AST):
             continue
-        if follows:
-            yield node, _Around(annotation=around.annotation, all_names=around.all_names, names_module=True)
-        else:
-            yield node, around
+        yield node, replace(around, names_module=True) if follows else around
         follows = isinstance(node, ast.Constant) and node.value == "-m"
+
+
+def _is_loaded_modules(node: ast.AST) -> bool:
+    """`sys.modules`; and its name, as `patch.dict` takes it."""
+    match node:
+        case ast.Attribute(value=ast.Name(id="sys"), attr="modules") | ast.Constant(value="sys.modules"):
+            return True
+        case _:
+            return False
+
+
+def _says_fromlist(call: ast.Call) -> bool:
+    return len(call.args) > 3 or any(each.arg in ("fromlist", None) for each in call.keywords)
 
 
 def _package_said_by(call: ast.Call) -> str:

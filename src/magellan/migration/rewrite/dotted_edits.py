@@ -9,10 +9,11 @@ from typing import Final
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind, spliced
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.rewrite.single_names import IN_ROLE, ROLE_REACH
 from magellan.migration.source import Source, Span
 
 # Not within a path, a host's name or a longer name. After a backslash, the letter of an escape is no letter.
-_BEGIN: Final = rb"(?:(?<=\\[nrtfv])|(?<![\w./\\\x80-\xff-]))"
+_BEGIN: Final = rb"(?:(?<=\\[nrtfv])|(?<=\[mypy-)|(?<![\w./\\\x80-\xff-]))"
 # In a regular expression the dot is escaped, and in a plain string its backslash is, too.
 _DOT: Final = re.compile(rb"\\{0,2}\.")
 _PART: Final = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
@@ -112,7 +113,7 @@ class DottedNames:
                     line=source.line_of(found.start()),
                     old=old,
                     new=new,
-                    certain=certain and "." in old,
+                    certain=certain and ("." in old or _is_in_role(utf8, found.start())),
                     edits=(Edit(span=Span(found.start(), found.start() + length), text=said),),
                 )
 
@@ -149,3 +150,7 @@ class DottedNames:
             certain=certain,
             edits=(Edit(span=Span(start, start + len(old.encode())), text=new.encode()),),
         )
+
+
+def _is_in_role(utf8: bytes, start: int) -> bool:
+    return IN_ROLE.search(utf8, max(0, start - ROLE_REACH), start) is not None

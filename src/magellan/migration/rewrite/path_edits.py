@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Final
 
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
@@ -19,10 +20,13 @@ _PATH: Final = re.compile(
 )
 
 _ELSEWHERE: Final = re.compile(
-    rb"(?<![\w/.$%{}~@:\x80-\xff-])(?:[~$%][\w{}]*|\$\([\w]+\))?(?:/[\w.\x80-\xff-]+)+"
+    rb"(?<![\w/.$%{}~@\x80-\xff-])(?!//)(?:[~$%][\w{}]*|\$\([\w]+\))?(?:/[\w.\x80-\xff-]+)+"
 )
 """A path that begins outside of the tree: "/opt/bot/run.py", "~/bot/run.py", "$HOME/bot/run.py", "%h/bot/run.py"."""
 _ELSEWHERE_NOTE: Final = "on another machine, perhaps: its end is the path of a file that moves"
+
+_PATTERN: Final = re.compile(rb"(?<![\w/.*?-])(?:[\w.*?-]+/)*[\w.*?-]+")
+_PATTERN_NOTE: Final = "a pattern that finds it where it is, and not where it goes"
 
 
 class Paths:
@@ -51,6 +55,31 @@ class Paths:
         for found in _ELSEWHERE.finditer(utf8, span.start, span.end):
             if found[0].rstrip(b".").rpartition(b"/")[2] in self._leaves:
                 yield from self._elsewhere(found[0].rstrip(b".").decode(), found.start(), source, kind)
+        if utf8.find(b"*/", span.start, span.end) >= 0:
+            yield from self._patterns(utf8, span, source, kind)
+
+    def _patterns(self, utf8: bytes, span: Span, source: Source, kind: ReferenceKind) -> Iterator[Reference]:
+        """`*/regime.py`: nobody can say what it shall be then."""
+        for found in _PATTERN.finditer(utf8, span.start, span.end):
+            parts = found[0].split(b"/")
+            if b"*" not in found[0] or not any(part in self._leaves for part in parts):
+                continue
+            said = found[0].decode()
+            if self._moved(said.partition("*")[0].rpartition("/")[0]):
+                continue  # its folder is rewritten as a path
+            inner = said.removeprefix("**/")  # any folders, and none
+            meant = [
+                path for path in self._renames.paths if fnmatchcase(path, said) or fnmatchcase(path, inner)
+            ]
+            if any(not fnmatchcase(self._renames.paths[path], said) for path in meant):
+                yield Reference(
+                    kind=kind,
+                    line=source.line_of(found.start()),
+                    old=said,
+                    new="",
+                    certain=False,
+                    note=_PATTERN_NOTE,
+                )
 
     def _elsewhere(self, said: str, start: int, source: Source, kind: ReferenceKind) -> Iterator[Reference]:
         """The longest end of the path that is a file of the tree, or a folder of two parts and more, that moves."""

@@ -18,10 +18,12 @@ from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.import_edits import Importer, import_references, relative_name
 from magellan.migration.rewrite.imports_only import ImportsOnly
 from magellan.migration.rewrite.interest import Interest
+from magellan.migration.rewrite.joined_paths import joined_paths
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.path_edits import Paths
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.rewrite.single_names import SingleNames
 from magellan.migration.source import Source, Span
 
 _RELATIVE_NAME: Final = re.compile(r"\.+[^\W\d]\w*(?:\.\w+)*(?::[\w.]+)?")
@@ -40,6 +42,7 @@ class PythonFiles:
         self._names = names
         self._paths = paths
         self._code = code
+        self._single = SingleNames(renames)
         self._imports_only = ImportsOnly(renames, contents)
 
     def references(self, path: str, text: Text, interest: Interest) -> tuple[list[Reference], str]:
@@ -62,6 +65,7 @@ class PythonFiles:
                 for string in strings:
                     found += self._in_string(string, text.utf8, source, importer, rest)
                 spans = [string.span for string in strings]
+                found += joined_paths(imports.tree, source, self._renames, rest)
                 found += self._in_comments(text.utf8, source, path, rest.outside(spans))
         if path in self._renames.paths:
             found += _file_arithmetic(text.utf8, source, path, self._renames.paths[path])
@@ -94,23 +98,14 @@ class PythonFiles:
             for span in interest.lines_in(string.span):
                 yield from self._names.in_text(utf8, span, source, kind, certain=not string.is_in_f_string)
                 yield from self._names.in_commands(utf8, span, source)
+                yield from self._single.in_document(utf8, span, source, kind)
                 yield from self._paths.in_text(
                     utf8, span, source, importer.path, ReferenceKind.PATH_IN_CODE, bare=False
                 )
             return
         whole = self._names.whole(plain)
         if whole is not None:
-            old, new, certain = whole
-            at = utf8.find(old.encode(), string.span.start, string.span.end)
-            kind = ReferenceKind.ANNOTATION if string.is_annotation else ReferenceKind.STRING
-            yield Reference(
-                kind=kind,
-                line=source.line_of(max(at, string.span.start)),
-                old=old,
-                new=new,
-                certain=certain or string.names_module,
-                edits=() if at < 0 else (Edit(span=Span(at, at + len(old.encode())), text=new.encode()),),
-            )
+            yield _dotted(string, *whole, utf8, source)
             return
         if _RELATIVE_NAME.fullmatch(plain):
             yield from self._relative(string, plain, utf8, importer)
@@ -161,7 +156,33 @@ class PythonFiles:
                 continue
             for span in interest.lines_in(Span(found.start(), line.end)):
                 yield from self._names.in_text(utf8, span, source, ReferenceKind.COMMENT)
+                yield from self._single.in_document(utf8, span, source, ReferenceKind.COMMENT)
                 yield from self._paths.in_text(utf8, span, source, path, ReferenceKind.PATH, bare=True)
+
+
+def _dotted(string: CodeString, old: str, new: str, certain: bool, utf8: bytes, source: Source) -> Reference:
+    """A string that is the name of a module, or of something in one."""
+    at = utf8.find(old.encode(), string.span.start, string.span.end)
+    edits: tuple[Edit, ...] = ()
+    if at >= 0:
+        edits = (Edit(span=Span(at, at + len(old.encode())), text=new.encode()),)
+    certain, note = certain or string.names_module, ""
+    if string.gives_top and old.partition(".")[0] != new.partition(".")[0]:
+        if string.is_alone and "." not in old:
+            end = Span(string.span.end, string.span.end)
+            # A name that every module has: so nothing further is imported for it.
+            edits += (Edit(span=end, text=b', fromlist=["__name__"]'),)
+        else:
+            certain, note = False, "`__import__` gives the first part of the name, which is another one then"
+    return Reference(
+        kind=ReferenceKind.ANNOTATION if string.is_annotation else ReferenceKind.STRING,
+        line=source.line_of(max(at, string.span.start)),
+        old=old,
+        new=new,
+        certain=certain,
+        edits=edits,
+        note=note,
+    )
 
 
 def _from_package(relative: str, package: str) -> str | None:

@@ -15,6 +15,7 @@ from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.path_edits import Paths
 from magellan.migration.rewrite.reference import Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
+from magellan.migration.rewrite.single_names import SingleNames
 from magellan.migration.source import Source, Span
 
 
@@ -94,6 +95,7 @@ class TextFiles:
         self._names = names
         self._paths = paths
         self._code = code
+        self._single = SingleNames(renames)
 
     def references(self, path: str, text: Text, interest: Interest) -> list[Reference]:
         """Every reference in the file. Of histories and of files of no known kind they are only probable."""
@@ -110,6 +112,10 @@ class TextFiles:
         for line in interest.lines_in(everything):
             yield from self._names.in_text(utf8, line, source, ReferenceKind.TEXT)
             yield from self._names.in_commands(utf8, line, source)
+            if kind is TextKind.SETTINGS and not path.endswith(".ipynb"):
+                yield from self._single.in_settings(utf8, line, source)
+            else:
+                yield from self._single.in_document(utf8, line, source, ReferenceKind.TEXT)
             if path not in self._renames.paths:
                 yield from self._paths.in_text(utf8, line, source, path, ReferenceKind.PATH, bare=True)
         if path in self._renames.paths:  # what it says of its own surroundings changes too

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -108,12 +108,14 @@ def _without(structure: Structure, paths: Collection[str]) -> Structure:
 
 
 def _imports(before: Structure, after: Structure, renames: Renames) -> Check:
-    missing_before = {(renames.new_path(path), name.rpartition(".")[2]) for path, name, _ in _missing(before)}
-    worse = [
-        f"{path}:{line}: {name} does not resolve"
-        for path, name, line in _missing(after)
-        if (path, name.rpartition(".")[2]) not in missing_before
-    ]
+    # By its last word, since what was nothing may be said otherwise afterwards; as often as it was said before.
+    allowed = Counter((renames.new_path(path), _last(name)) for path, name, _ in _missing(before))
+    worse = []
+    for path, name, line in _missing(after):
+        if allowed[path, _last(name)]:
+            allowed[path, _last(name)] -= 1
+        else:
+            worse.append(f"{path}:{line}: {name} does not resolve")
     counts = [sum(scan.origins.values()) - scan.origins[Origin.MISSING] for scan in (before, after)]
     missing = after.origins[Origin.MISSING]
     return _check("imports", worse, f"{counts[0]} resolved before, {counts[1]} after; {missing} do not")
@@ -121,16 +123,28 @@ def _imports(before: Structure, after: Structure, renames: Renames) -> Check:
 
 def _missing_ones(before: Structure, after: Structure, renames: Renames) -> Check:
     """Imports that led to nothing. Beside other files, one may find a module that only has the name it asks for."""
-    missing = {(renames.new_path(path), name.rpartition(".")[2]) for path, name, _ in _missing(before)}
+    missing = {(renames.new_path(path), _last(name)) for path, name, _ in _missing(before)}
+    led_there = {
+        (renames.new_path(file.path), renames.new_path(target.path))
+        for file in before.files
+        for target in file.imports
+        if target.path is not None
+    }
     found = tuple(
         f"{file.path}:{target.line}: {target.name} was nothing, and is {target.path} now"
         for file in after.files
         for target in file.imports
-        if target.path is not None and (file.path, target.name.rpartition(".")[2]) in missing
+        if target.path is not None
+        and (file.path, _last(target.name)) in missing
+        and (file.path, target.path) not in led_there
     )
     answer = Answer.CHANGED if found else Answer.SAME
     summary = f"{len(missing)} names led to nothing; {len(found) or 'none'} of them leads to a file now"
     return Check(name="imports of nothing", answer=answer, summary=summary, details=found)
+
+
+def _last(dotted: str) -> str:
+    return dotted.rpartition(".")[2]
 
 
 def _missing(scan: Structure) -> Iterator[tuple[str, str, int]]:

@@ -1,0 +1,101 @@
+"""What is only probably a reference: it is listed with its line, and changed where somebody asks for that."""
+
+from __future__ import annotations
+
+import pytest
+
+from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
+from migration.rewrite.test_python import MOVES, SHOP, rewriting
+
+WORDS = {
+    ".coveragerc": ("[run]\nsource = shop\n  bot\n", "[run]\nsource = shop\n  core.bot\n", 3),
+    "app.toml": ('module = "bot"\nname = "bot"\n', 'module = "core.bot"\nname = "bot"\n', 1),
+    "ruff.toml": ("first-party = [\n  'bot',\n]\n", "first-party = [\n  'core.bot',\n]\n", 2),
+    "app.yaml": ("plugins:\n  - bot\nuser: bot\n", "plugins:\n  - core.bot\nuser: bot\n", 2),
+    "ci.yml": ("run: python -c 'import bot, os'\n", "run: python -c 'import core.bot, os'\n", 1),
+}
+
+
+def places(path: str, content: str) -> list[int]:
+    """Lines of the file at which something is listed and left as it is."""
+    found = rewriting({**SHOP, path: content}, MOVES)
+    named = found.files.get(path)
+    assert named is None or named.after == named.before
+    return [each.line for where, each in found.left() if where == path]
+
+
+@pytest.mark.parametrize(("path", "case"), WORDS.items())
+def test_one_word_is_a_module_where_its_place_speaks_of_modules(
+    path: str, case: tuple[str, str, int]
+) -> None:
+    before, after, line = case
+    assert places(path, before) == [line]
+    asked = RewriteOptions(probable=frozenset({ReferenceKind.TEXT}))
+    assert rewriting({**SHOP, path: before}, MOVES, asked).files[path].after.decode() == after
+
+
+def test_the_end_of_a_modules_name_is_listed_where_the_module_ends_otherwise_then() -> None:
+    assert places("a.rst", "See :class:`.regime.Label`.\n") == []  # it ends so in its new place, too
+    moves = {"shop/regime.py": "shop/labels/market.py"}
+    asked = RewriteOptions(probable=frozenset({ReferenceKind.TEXT}))
+    found = rewriting({**SHOP, "a.rst": "See :class:`.regime.Label`, :class:`.Label`.\n"}, moves, asked)
+    assert found.files["a.rst"].after == b"See :class:`.market.Label`, :class:`.Label`.\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("os.path.join(HERE, 'config', 'x.json')", "os.path.join(HERE, 'settings', 'x.json')"),
+        ("Path('config') / 'x.json'", "Path('settings') / 'x.json'"),
+        ("HERE.parent / 'config' / 'x.json'", "HERE.parent / 'settings' / 'x.json'"),
+        ("HERE.joinpath('..', 'config', 'x.json')", "HERE.joinpath('..', 'settings', 'x.json')"),
+        (
+            "sys.path.append(join('shop', 'api', 'v1'))",
+            "sys.path.append(join('shop', 'web/api', 'v1'))",
+        ),
+        ("join('config', 'y.json'), ','.join(('config', 'x.json'))", None),
+    ],
+)
+def test_a_path_put_together_of_words_is_listed(before: str, after: str | None) -> None:
+    files = {**SHOP, "config/x.json": "{}", "config/z.json": "{}", "shop/api/v1/a.py": ""}
+    moves = {
+        "config/x.json": "settings/x.json",
+        "shop/api/v1/a.py": "shop/web/api/v1/a.py",
+        "shop/api/__init__.py": "shop/web/api/__init__.py",
+        "shop/api/routes.py": "shop/web/api/routes.py",
+    }
+    plain = rewriting({**files, "run.py": before}, moves)
+    assert "run.py" not in {each.path for each in plain.changed}
+    assert [each.line for path, each in plain.left() if path == "run.py"] == ([1] if after else [])
+    asked = RewriteOptions(probable=frozenset({ReferenceKind.PATH_IN_CODE}))
+    changed = rewriting({**files, "run.py": before}, moves, asked).files.get("run.py")
+    assert (before if changed is None else changed.after.decode()) == (after or before)
+
+
+@pytest.mark.parametrize(
+    ("said", "target", "is_listed"),
+    [
+        ("*/regime.py", "shop/labels/market.py", True),
+        ("**/regime.py", "shop/labels/regime.py", False),
+        ("s*/regime.py", "core/regime.py", True),
+        ("a*/regime.py", "core/regime.py", False),
+    ],
+)
+def test_a_pattern_that_finds_a_file_only_where_it_was_is_listed(
+    said: str, target: str, *, is_listed: bool
+) -> None:
+    found = rewriting({**SHOP, "ruff.toml": f'omit = ["{said}"]\n'}, {"shop/regime.py": target})
+    assert [(path, each.new) for path, each in found.left()] == ([("ruff.toml", "")] if is_listed else [])
+
+
+def test_a_path_behind_a_colon_is_listed_and_a_hosts_name_is_none() -> None:
+    content = "volumes:\n  - ./x:/app/shop/regime.py\n  - http://shop/regime.py\n"
+    assert places("compose.yml", content) == [2]
+
+
+def test_an_import_that_gives_the_first_part_of_a_name_is_listed_where_that_changes() -> None:
+    moves = {"shop/regime.py": "core/regime.py"}
+    files = {**SHOP, "a.py": "x = __import__('shop.regime')\ny = __import__('shop.regime', fromlist=['x'])\n"}
+    found = rewriting(files, moves)
+    assert [each.line for path, each in found.left() if path == "a.py"] == [1]
+    assert b"'core.regime', fromlist" in found.files["a.py"].after
