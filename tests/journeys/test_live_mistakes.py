@@ -33,6 +33,7 @@ def refused(desk: LiveDesk, *told: str, options: tuple[str, ...] = (), **env: st
 def plain(said: str, *told: str) -> None:
     assert "Traceback" not in said
     assert "defect of Magellan" not in said
+    assert "Unclosed" not in said  # what a library says of connections that nobody closed
     missing = [each for each in told if each not in said]
     assert not missing, f"{missing} not in:\n{said}"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -32,16 +33,23 @@ async def exchange_time(base_url: str, *, key_id: str, symbols: frozenset[str]) 
     Raises: AskOperator when it cannot be reached; FixInput for a clock that no session can follow.
     """
     control = _Control(base_url)
-    clock = await control.ask("GET", "clock")
-    at = datetime.fromisoformat(clock["now"]).astimezone(UTC)
-    end = None if clock["end"] is None else datetime.fromisoformat(clock["end"]).astimezone(UTC)
-    match clock["mode"]:
+    try:
+        pace = await _by_its_clock(control, base_url, key_id=key_id, symbols=symbols)
+    except BaseException:  # Ctrl-C too: nobody else closes it
+        await control.close()
+        raise
+    if not isinstance(pace, SteppedExchange):
+        await control.close()
+    return pace
+
+
+async def _by_its_clock(control: _Control, base_url: str, *, key_id: str, symbols: frozenset[str]) -> Pace:
+    clock = await control.clock()
+    match clock.mode:
         case "shifted":
-            await control.close()
             return RealTime()
         case "paced":
-            await control.close()
-            return PacedExchange(at, speed=float(clock["speed"]), end=end)
+            return PacedExchange(clock.now, speed=clock.speed, end=clock.end)
         case "stepped":
             overview = await control.ask("GET", "overview")
             served = frozenset(overview["symbols"])
@@ -53,10 +61,10 @@ async def exchange_time(base_url: str, *, key_id: str, symbols: frozenset[str]) 
                 )
             newest = max((line["n"] for line in overview["events"]), default=0)
             return SteppedExchange(
-                control, at, end=end, key_id=key_id, streams_bars=bool(symbols), since=newest
+                control, clock.now, end=clock.end, key_id=key_id, streams_bars=bool(symbols), since=newest
             )
     raise FixInput(
-        f"the exchange at {base_url} has a {clock['mode']} clock, which no session can follow",
+        f"the exchange at {base_url} has a {clock.mode} clock, which no session can follow",
         next_step="start it with --clock shifted, paced or stepped",
     )
 
@@ -165,6 +173,16 @@ class SteppedExchange:
                 self._published.order_events += 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clock:
+    """An exchange's clock: instants are UTC; end None: without end."""
+
+    mode: str
+    now: datetime
+    end: datetime | None
+    speed: float
+
+
 class _Control:
     """The exchange's control API."""
 
@@ -186,14 +204,29 @@ class _Control:
                 next_step="start the exchange, then start the session again",
             ) from error
         except ValueError as error:
-            raise AskOperator(
-                f"{self._url} answers, but not like a paper exchange: {error}",
-                kept="nothing was sent",
-                next_step="correct the account's address in magellan.toml, or start `magellan exchange` there",
-            ) from error
+            raise self._no_exchange(str(error)) from error
         if "message" in answer:
             raise AskOperator(f"the exchange refuses {method} {self._url}{path}: {answer['message']}")
         return answer
+
+    async def clock(self) -> _Clock:
+        told = await self.ask("GET", "clock")
+        try:
+            return _Clock(
+                mode=told["mode"],
+                now=datetime.fromisoformat(told["now"]).astimezone(UTC),
+                end=None if told["end"] is None else datetime.fromisoformat(told["end"]).astimezone(UTC),
+                speed=float(told["speed"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._no_exchange("it tells no clock") from error
+
+    def _no_exchange(self, why: str) -> AskOperator:
+        return AskOperator(
+            f"{self._url} answers, but not like a paper exchange: {why}",
+            kept="nothing was sent",
+            next_step="correct the account's address in magellan.toml, or start `magellan exchange` there",
+        )
 
     async def close(self) -> None:
         await self._http.close()
