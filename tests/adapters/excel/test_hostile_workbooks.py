@@ -175,13 +175,6 @@ def test_a_workbook_of_the_largest_extent_is_read(template: bytes) -> None:
     assert guarded(cells(template), name="large.xlsx").content
 
 
-def test_a_formula_is_named_with_its_cell(template: bytes) -> None:
-    archive = guarded(
-        with_cells('<row r="1"><c r="B1"><f>1+1</f><v>2</v></c></row>')(template), name="a.xlsx"
-    )
-    assert archive.formulas == ((SHEET, "B1"),)
-
-
 def test_a_refusal_says_what_to_do(template: bytes) -> None:
     with pytest.raises(FixInput) as refused:
         guarded(with_part("xl/vbaProject.bin", b"\x00")(template), name="a.xlsx")

@@ -293,7 +293,8 @@ def test_a_workbook_with_warnings_alone_can_be_used(
 
 # In spreadsheets alone: test_version_4.py and tests/adapters/excel.
 OF_SPREADSHEETS = {
-    "missing-sheet", "missing-column", "repeated-parameter", "formula", "text-outside", "older-layout",
+    "missing-sheet", "missing-header", "missing-column", "repeated-parameter", "formula", "hidden",
+    "edited-default", "text-outside", "older-layout",
     "missing-workbook", "durations-differ", "said-twice", "greek-weights-differ", "timeframe-counts-differ",
     "trends-overlap", "slope-without-unit", "boolean-with-range", "options-in-range", "count-contradicts",
     "forced-switch",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -39,7 +40,6 @@ _NOT_NEEDED: Final = ("xl/worksheets/_rels/",)
 _OTHER_CELL = re.compile(rb'<c(?=[\s>/])(?! r="(?:[A-Z]|A[A-Z]|B[A-L])(?:[1-9][0-9]{0,2}|1[0-9]{3})")')
 _OTHER_ROW = re.compile(rb'<row(?=[\s>/])(?! r="(?:[1-9][0-9]{0,2}|1[0-9]{3})")')
 _OTHER_PREFIX = re.compile(rb":(?:c|row)[\s>/]")
-_FORMULA = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"[^>]*><f[\s>/]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class GuardedArchive:
     """A spreadsheet that is safe to be read."""
 
     content: bytes  # an archive of the parts that were looked at, not compressed
-    formulas: tuple[tuple[str, str], ...]  # (path of the sheet's part, cell)
+    parts: Mapping[str, bytes]  # the same, by path
 
 
 def guarded(content: bytes, *, name: str) -> GuardedArchive:
@@ -82,7 +82,7 @@ def guarded(content: bytes, *, name: str) -> GuardedArchive:
             raise _refused(name, f"{path} declares entities, which no spreadsheet needs")
     for path in sheets:
         _look_at_extent(parts[path], path, name)
-    return GuardedArchive(content=_packed(parts), formulas=_formulas(parts, sheets))
+    return GuardedArchive(content=_packed(parts), parts=parts)
 
 
 def _unpacked(content: bytes, name: str) -> dict[str, bytes]:
@@ -180,15 +180,6 @@ def _column_number(letters: str) -> int:
     for letter in letters.upper():
         number = 26 * number + ord(letter) - ord("A") + 1
     return number
-
-
-def _formulas(parts: dict[str, bytes], sheets: list[str]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (path, match.decode())
-        for path in sheets
-        if b"<f" in parts[path]
-        for match in _FORMULA.findall(parts[path])
-    )
 
 
 def _packed(parts: dict[str, bytes]) -> bytes:

@@ -87,7 +87,7 @@ def read_document(content: bytes, *, file: str) -> FoundWorkbook:
     )
     for name, said in document.items():
         if name in SHEET_OF:
-            found.sheets[name] = _sheet(name, said if isinstance(said, dict) else {"": said})
+            found.sheets[name] = _sheet(name, said if isinstance(said, dict) else {f"{said}"[:40]: said})
     return found
 
 

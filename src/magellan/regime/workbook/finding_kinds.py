@@ -77,6 +77,18 @@ KINDS: Final[dict[str, Kind]] = {
         "choose one of the options",
     ),
     "blank": _kind(_R, "nothing stands there", "a value is needed", "write what is expected"),
+    "missing-header": _kind(
+        _R,
+        "settings without a header",
+        "none of them was read",
+        "write Parameter and Value into the first two cells of the row above them",
+    ),
+    "edited-default": _kind(
+        _W, "a default that was changed", "nobody reads that column", "write it into the column Value"
+    ),
+    "hidden": _kind(
+        _W, "hidden cells", "what they say counts, and nobody sees it", "show them, or take out what they say"
+    ),
     "formula": _kind(
         _W, "a formula", "only its last result is read, and that may be old", "write the value itself"
     ),

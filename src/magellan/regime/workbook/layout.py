@@ -23,21 +23,26 @@ _BESIDE = frozenset({"Default", "Min", "Max", "Options"})  # what version 4.0.0 
 
 
 def lay_out(
-    grids: Mapping[str, Grid], *, file: str, formulas: Sequence[tuple[str, str]] = ()
+    grids: Mapping[str, Grid],
+    *,
+    file: str,
+    formulas: Sequence[tuple[str, str]] = (),
+    hidden: Sequence[tuple[str, str]] = (),
 ) -> FoundWorkbook:
-    """What stands in the sheets of a spreadsheet. grids: {sheet: cells}."""
+    """What stands in the sheets of a spreadsheet. grids: {sheet: cells}; formulas, hidden: see `FoundWorkbook`."""
     return FoundWorkbook(
         file=file,
         sheets={sheet.name: _found(sheet, grids[sheet.name]) for sheet in SHEETS if sheet.name in grids},
         unknown_sheets=tuple(name for name in grids if name not in SHEET_OF),
         grids=grids,
         formulas=tuple(formulas),
+        hidden=tuple(hidden),
     )
 
 
 def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
     """grid: every row as long as the longest."""
-    found = FoundSheet(name=sheet.name)
+    found = FoundSheet(name=sheet.name, has_header=False)
     headings: dict[int, str] | None = None  # {column: heading} of what is being read; None between tables
     table: FoundTable | None = None  # None while settings are read
     known = [(each, _names(each)) for each in sheet.tables]
@@ -54,6 +59,7 @@ def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
             texts = {column: str(value).strip() for column, value in enumerate(cells) if value != ""}
             if texts.get(0) in _NAME_HEADINGS and texts.get(1) == _VALUE_HEADING:
                 headings, table = {at: text for at, text in texts.items() if text in _BESIDE}, None
+                found.has_header = True
                 continue
             header = _header(texts, known)
             if header is not None:

@@ -82,6 +82,7 @@ class FoundSheet:
     settings: dict[str, Setting] = field(default_factory=dict)
     repeated: list[Setting] = field(default_factory=list)  # of names that stood there before
     tables: dict[str, FoundTable] = field(default_factory=dict)
+    has_header: bool = True  # above its settings; in TOML and JSON none is needed
     outside: list[Located] = field(default_factory=list)  # first cells of rows that belong to neither
 
     def value(self, name: str) -> Located:
@@ -104,6 +105,9 @@ class FoundWorkbook:
     unknown_sheets: tuple[str, ...] = ()
     grids: Mapping[str, Grid] = field(default_factory=dict)  # empty where it was not a spreadsheet
     formulas: tuple[tuple[str, str], ...] = ()  # (sheet, cell)
+    hidden: tuple[
+        tuple[str, str], ...
+    ] = ()  # (sheet, "4:4" or "B:B"; "" for all of it), where something stands
 
     def sheet(self, name: str) -> FoundSheet:
         """The sheet of that name; an empty one where it is not there."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from magellan.regime.workbook.finding import Finding, finding
-from magellan.regime.workbook.located import FoundSheet, FoundTable, FoundWorkbook, Located
+from magellan.regime.workbook.located import NOTHING, FoundSheet, FoundTable, FoundWorkbook, Located
 from magellan.regime.workbook.schema import Field, Kind, Sheet, Table, Value
 from magellan.regime.workbook.sheets import SHEETS
-from magellan.regime.workbook.values import Refused, read_value, shown
+from magellan.regime.workbook.values import Refused, how_to_write, read_value, shown
 
+HEADINGS = ("Parameter", "Value")
 _NEAR_NAMES_MAX = 50  # for which is looked; whoever writes more unknown names is not misspelling
 
 
@@ -60,7 +61,8 @@ class _Reader:
         self.findings: list[Finding] = []
 
     def values(self) -> WorkbookValues:
-        known = [sheet.name for sheet in SHEETS]
+        # One that is there as well cannot be meant.
+        known = [sheet.name for sheet in SHEETS if sheet.name not in self._found.sheets]
         for name in self._found.unknown_sheets:
             self._add(
                 "unknown-sheet",
@@ -71,6 +73,8 @@ class _Reader:
             )
         for where, cell in self._found.formulas:
             self._add("formula", where, Located("a formula", cell), "a value")
+        for where, cells in self._found.hidden:
+            self._add("hidden", where, Located("hidden", cells), "what counts can be seen")
         settings: dict[str, dict[str, Value]] = {}
         tables: dict[str, dict[str, tuple[Mapping[str, Value], ...]]] = {}
         for sheet in SHEETS:
@@ -84,11 +88,15 @@ class _Reader:
                 table.name: self._rows(sheet, table, there.tables.get(table.name)) for table in sheet.tables
             }
             for text in there.outside:
-                if not _is_title(sheet, text):
+                if self._has_header(sheet, there) and not _is_title(sheet, text):
                     self._add("text-outside", sheet.name, text, "settings, tables and their titles")
         return WorkbookValues(settings=settings, tables=tables)
 
     def _settings(self, sheet: Sheet, there: FoundSheet) -> dict[str, Value]:
+        if not self._has_header(sheet, there):
+            at = next((each for each in there.outside if str(each) in HEADINGS), Located("no header", "A1"))
+            self._add("missing-header", sheet.name, at, " and ".join(HEADINGS))
+            return {field.name: _as_kind(field, field.default) for field in sheet.parameters}
         names = [each.name for each in sheet.parameters]
         known, moved = frozenset(names), _elsewhere(sheet)
         for name, setting in there.settings.items():
@@ -100,7 +108,11 @@ class _Reader:
         values: dict[str, Value] = {}
         for field in sheet.parameters:
             if field.name in there.settings:
-                values[field.name] = self._value(sheet, field, there.settings[field.name].value)
+                setting = there.settings[field.name]
+                values[field.name] = self._value(sheet, field, setting.value)
+                default = setting.beside.get("Default", NOTHING)
+                if not default.is_blank and str(default) != shown(field.default) != "blank":
+                    self._add("edited-default", sheet.name, default, f"{field.name}: {shown(field.default)}")
             else:
                 values[field.name] = _as_kind(field, field.default)
                 if self._found.sheets.get(sheet.name) is not None:
@@ -158,9 +170,14 @@ class _Reader:
                 self._add("number-as-text", sheet.name, cell, "a number")
         value = read_value(field, cell)
         if isinstance(value, Refused):
-            self._add(value.kind, sheet.name, cell, f"{field.name}: {field.allowed}")
+            self._add(
+                value.kind, sheet.name, cell, f"{field.name}: {field.allowed}", how_to_write(field, cell)
+            )
             return _as_kind(field, field.default)
         return value
+
+    def _has_header(self, sheet: Sheet, there: FoundSheet) -> bool:
+        return there.has_header or not sheet.parameters
 
     def _meant(self, name: str, known: list[str]) -> str:
         """Which name is meant, in words. Looking takes long, and is given up at some time."""
@@ -169,7 +186,10 @@ class _Reader:
         self._near_names_left -= 1
         from difflib import get_close_matches  # only where something is misspelt
 
-        near = get_close_matches(name[:100], known, n=1)
+        word = name.strip().lower()
+        near = [each for each in known if word and word in each.lower()] or get_close_matches(
+            name[:100], known, n=1
+        )
         return f"is {near[0]} meant?" if near else ""
 
     def _add(self, kind: str, sheet: str, cell: Located, expected: str, fix: str = "") -> None:

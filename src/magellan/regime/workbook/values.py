@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 
 from magellan.regime.workbook.located import Located
 from magellan.regime.workbook.schema import Field, Kind, Scalar, Value
 
+_COMMA = re.compile(r"(-?[0-9]+),([0-9]+)")
+_PERCENT = re.compile(r"(-?[0-9]+(?:[.,][0-9]+)?)\s*%")
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::00)?")
 
 
@@ -44,6 +46,22 @@ def read_value(field: Field, cell: Located) -> Value | Refused:
             return (
                 Refused("too-long") if field.most is not None and len(str(cell)) > field.most else str(cell)
             )
+
+
+def how_to_write(field: Field, cell: Located) -> str:
+    """What to do about a number that nearly is one; "" where nothing better is known than what may stand there."""
+    if field.kind not in (Kind.INTEGER, Kind.NUMBER):
+        return ""
+    if isinstance(cell.value, datetime | date | time):
+        return "it was taken for a date: give the cell the format of a number, and write the number again"
+    if match := _COMMA.fullmatch(str(cell)):
+        return f"write {match[1]}.{match[2]}, with a point"
+    if match := _PERCENT.fullmatch(str(cell)):
+        return f"write {float(match[1].replace(',', '.')) / 100:g}: 1 is 100 %"
+    number = cell.number
+    if field.most == 1 and number is not None and 1 < number <= 100:
+        return f"is {number / 100:g} meant? 1 is 100 %"
+    return ""
 
 
 def written(value: Value) -> Scalar:
