@@ -70,9 +70,9 @@ def find_keys(names: KeyNames, providers: Sequence[SecretProvider]) -> KeysFound
         known = {name: value for name in _once(schemes) if (value := provider.secret(name)) is not None}
         if known:
             return _pair(schemes, known, provider.place)
-    wanted = " or ".join(f"{key_id} and {secret}" for key_id, secret in schemes)
-    places = " and ".join(provider.place for provider in providers) or "no place"
-    return KeysFound(state=KeyState.NONE, reason=f"there are no keys: {places} has neither {wanted}")
+    wanted = ", or ".join(f"{key_id} with {secret}" for key_id, secret in schemes)
+    places = ", ".join(provider.place for provider in providers) or "nowhere"
+    return KeysFound(state=KeyState.NONE, reason=f"there are no keys: looked for {wanted}; in {places}")
 
 
 def _pair(schemes: Sequence[tuple[str, str]], known: Mapping[str, SecretStr], place: str) -> KeysFound:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 
 import magellan
+from magellan.ledger.known_secrets import KnownSecrets
 from magellan.ports.broker import Refused, Unknown
 
 if TYPE_CHECKING:
@@ -122,9 +123,7 @@ class AlpacaRest:
         return Unknown(why=f"status {status}: {message}")
 
     def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        text = " ".join(text.split())
+        text = " ".join(KnownSecrets(self._secrets).hidden_in(text).split())
         return text if len(text) <= _SHOWN_LETTERS else text[:_SHOWN_LETTERS] + "…"
 
 
