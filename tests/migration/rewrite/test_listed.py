@@ -12,6 +12,9 @@ WORDS = {
     "app.toml": ('module = "bot"\nname = "bot"\n', 'module = "core.bot"\nname = "bot"\n', 1),
     "ruff.toml": ("first-party = [\n  'bot',\n]\n", "first-party = [\n  'core.bot',\n]\n", 2),
     "app.yaml": ("plugins:\n  - bot\nuser: bot\n", "plugins:\n  - core.bot\nuser: bot\n", 2),
+    "work.yml": ("run: celery -A bot worker -A x\n", "run: celery -A core.bot worker -A x\n", 1),
+    "index.md": ("Say `import bot`, not bot.\n", "Say `import core.bot`, not bot.\n", 1),
+    "a.rst": (".. autosummary::\n\n   bot\n   os\n", ".. autosummary::\n\n   core.bot\n   os\n", 3),
     "ci.yml": ("run: python -c 'import bot, os'\n", "run: python -c 'import core.bot, os'\n", 1),
 }
 
@@ -86,6 +89,50 @@ def test_a_pattern_that_finds_a_file_only_where_it_was_is_listed(
 ) -> None:
     found = rewriting({**SHOP, "ruff.toml": f'omit = ["{said}"]\n'}, {"shop/regime.py": target})
     assert [(path, each.new) for path, each in found.left()] == ([("ruff.toml", "")] if is_listed else [])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "import shop\ngetattr(shop, 'regime')",
+        "import shop as s\nmonkeypatch.setattr(s, 'regime', 1)",
+        "import shop.api\nmock.patch.object(shop, 'regime')",
+        "from x import shop\nimport shop\nhasattr(shop, 'regime')",
+    ],
+)
+def test_a_module_that_its_package_is_asked_for_by_a_word_is_listed(asked: str) -> None:
+    *_, line = range(len(asked.splitlines()))
+    assert places("run.py", asked) == [line + 1]
+
+
+def test_other_things_that_are_asked_for_by_that_word_are_not() -> None:
+    assert places("run.py", "import shop\ngetattr(other, 'regime'), getattr(shop, 'rules')\n") == []
+    assert places("run.py", "import shop.tables\ngetattr(shop.tables, 'regime')\n") == []
+
+
+def test_a_table_of_a_packages_own_lazy_modules_is_listed() -> None:
+    lazy = "_TABLE = {'regime': ['Label'], 'rules': []}\ndef __getattr__(name): ...\n"
+    files = {**SHOP, "shop/__init__.py": lazy}
+    found = rewriting(files, MOVES)
+    assert [(path, each.line) for path, each in found.left()] == [("shop/__init__.py", 1)]
+    asked = RewriteOptions(probable=frozenset({ReferenceKind.STRING}))
+    after = rewriting(files, MOVES, asked).files["shop/__init__.py"].after.decode()
+    assert after == lazy.replace("'regime'", "'strategies.regime'")
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("run.bat", "python shop\\regime.py", "python shop\\strategies\\regime.py"),
+        ("a.json", '{"f": "shop\\\\regime.py"}', '{"f": "shop\\\\strategies\\\\regime.py"}'),
+        ("tox.ini", "python {toxinidir}/bot.py", "python {toxinidir}/core/bot.py"),
+        ("hooks.yaml", "exclude: bot\\.py", "exclude: core/bot\\.py"),
+    ],
+)
+def test_paths_of_other_forms_are_listed_and_changed_on_request(path: str, before: str, after: str) -> None:
+    assert places(path, before) == [1]
+    asked = RewriteOptions(probable=frozenset({ReferenceKind.PATH}))
+    assert rewriting({**SHOP, path: before}, MOVES, asked).files[path].after.decode() == after
 
 
 def test_a_path_behind_a_colon_is_listed_and_a_hosts_name_is_none() -> None:

@@ -71,6 +71,22 @@ def rewritten(
             "from shop import (\n    rules,  # b\n)\nfrom shop.strategies import regime  # a\n",
         ),
         (
+            "from shop import rules, \\\n    regime\nx = 1\n",
+            "from shop import rules\nfrom shop.strategies import regime\nx = 1\n",
+        ),
+        (
+            "from shop import (rules, # a\n   # b\n   regime)  # c\n",
+            "from shop import (rules, # a\n   # b\n   )  # c\nfrom shop.strategies import regime\n",
+        ),
+        (
+            "from shop import (regime, # a\n   rules)\n",
+            "from shop import ( # a\n   rules)\nfrom shop.strategies import regime\n",
+        ),
+        (
+            "from shop import (rules, regime, # a\n  regime as r, # b\n)\n",
+            "from shop import (rules,  # a\n)\nfrom shop.strategies import (\n    regime,\n    regime as r,  # b\n)\n",
+        ),
+        (
             "def f():\r\n\tfrom shop import rules, regime\r\n",
             "def f():\r\n\tfrom shop import rules\r\n\tfrom shop.strategies import regime\r\n",
         ),
@@ -348,6 +364,16 @@ TEXTS = {
     "mypy.ini": (
         "[mypy-shop.regime]\n[mypy-bot,shop.regime.*]\n[mypy-shop-bot]\n",
         "[mypy-shop.strategies.regime]\n[mypy-core.bot,shop.strategies.regime.*]\n[mypy-shop-bot]\n",
+    ),
+    ".gitignore": ("/shop/regime.py\n!/bot.py\n", "/shop/strategies/regime.py\n!/core/bot.py\n"),
+    ".github/CODEOWNERS": ("/bot.py @ada\n", "/core/bot.py @ada\n"),
+    ".pre-commit-config.yaml": (
+        "files: ^shop/regime\\.py$\nexclude: (a/shop/regime\\.py)\n",
+        "files: ^shop/strategies/regime\\.py$\nexclude: (a/shop/regime\\.py)\n",
+    ),
+    "docker/Dockerfile": (
+        'CMD ["python", "-m", "bot"]\n# args: [-m, bot]\n',
+        'CMD ["python", "-m", "core.bot"]\n# args: [-m, core.bot]\n',
     ),
     "tox.ini": ("commands = pytest --cov bot\n", "commands = pytest --cov core.bot\n"),
     "docs/api.rst": (

@@ -22,7 +22,9 @@ _BETWEEN: Final = b" \t\r\n\f\\)"
 _LONGEST_NAME: Final = 200  # bytes; a longer one is taken for one that may matter
 # A string that follows another is one with it: "shop." "regime".
 _CONTINUED: Final = re.compile(rb"[\"'][ \t\r\n\\]*[rRbBuUfF]{0,2}[\"']\Z")
-_NEAR: Final = 64  # bytes before a word in which the end of such a string is looked for
+# A word that a package is asked for: getattr(shop, "regime"), patch.object(shop, "regime").
+_ASKED: Final = re.compile(rb"(?:attr|object)\([^()\r\n]*,[ \t]*[\"']\Z")
+_NEAR: Final = 64  # bytes before a word in which those are looked for
 
 
 class Bystanders:
@@ -50,7 +52,8 @@ class Bystanders:
         escaped = head[1:] if utf8[chain.start - 1 : chain.start] == b"\\" else head
         if not head or head in heads or escaped in heads:
             return False
-        if _CONTINUED.search(utf8, max(0, chain.start - _NEAR), chain.start):
+        near = max(0, chain.start - _NEAR)
+        if _CONTINUED.search(utf8, near, chain.start) or _ASKED.search(utf8, near, chain.start):
             return False
         file_name = _FILE_NAME.match(utf8, place)
         assert file_name is not None, "it matches nothing, too"

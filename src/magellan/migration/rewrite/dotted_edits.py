@@ -20,7 +20,8 @@ _PART: Final = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
 _DOTTED: Final = re.compile(
     _BEGIN + rb"(?P<name>" + _PART + rb"(?:" + _DOT.pattern + _PART + rb")+)(?![\w/\x80-\xff])"
 )
-_RUN: Final = re.compile(rb"(?<![\w-])-m[ \t]+(?P<name>[A-Za-z_][\w.]*)")
+# As a command says it, and as a list of words does: `-m bot`, `["-m", "bot"]`, `[-m, bot]`.
+_RUN: Final = re.compile(rb"(?<![\w-])-m(?:[ \t]+|[\"'][ \t]*,[ \t]*[\"']|,[ \t]*)(?P<name>[A-Za-z_][\w.]*)")
 _WITH_ATTRIBUTE: Final = re.compile(
     _BEGIN + rb"(?P<name>[A-Za-z_]\w*(?:\.\w+)*):(?P<attribute>[A-Za-z_]\w*)(?![\w/.-]*/)"
 )

@@ -51,7 +51,7 @@ class FromLines:
         self._newline = b"\r\n" if b"\r\n" in utf8 else b"\n" if b"\n" in utf8 or b"\r" not in utf8 else b"\r"
 
     def without(self, names: Sequence[ImportedName]) -> Iterator[Edit]:
-        """Take names out; at least one stays."""
+        """Take names out; at least one stays. Comments between names stay where they are."""
         leaving = {each.span for each in names}
         all_names = self._statement.names
         for at, each in enumerate(all_names):
@@ -63,11 +63,24 @@ class FromLines:
                 # Nothing stays behind it: the comma before it goes, and one after it stays.
                 before = next(other for other in reversed(all_names[:at]) if other.span not in leaving)
                 first = all_names[all_names.index(before) + 1]
-                if first.span == each.span:
+                if self._has_comment(before.span.end, all_names[-1].span.end):
+                    # In parentheses the comma before it may stay, too.
+                    for other in all_names[at:]:
+                        yield Edit(span=self._own_lines(other) or self._with_comma(other), text=b"")
+                elif first.span == each.span:
                     yield Edit(span=Span(before.span.end, all_names[-1].span.end), text=b"")
                 return
+            elif self._has_comment(each.span.end, all_names[at + 1].span.start):
+                yield Edit(span=self._with_comma(each), text=b"")
             else:
                 yield Edit(span=Span(each.span.start, all_names[at + 1].span.start), text=b"")
+
+    def _has_comment(self, start: int, end: int) -> bool:
+        return b"#" in self._utf8[start:end]
+
+    def _with_comma(self, name: ImportedName) -> Span:
+        found = re.compile(rb"[ \t]*,").match(self._utf8, name.span.end)
+        return Span(name.span.start, name.span.end if found is None else found.end())
 
     def followed_by(self, groups: Sequence[tuple[str, Sequence[WantedName]]]) -> Edit:
         """Statements after this one: on lines of their own where this one has its own."""
@@ -103,7 +116,9 @@ class FromLines:
         return found[1].rstrip() if found is not None and self._own_lines(name) is not None else b""
 
     def _own_lines(self, name: ImportedName) -> Span | None:
-        """The whole line, with its end, of a name that stands alone on it."""
+        """The whole line, with its end, of a name that stands alone on it, in parentheses."""
+        if b"(" not in self._utf8[self._statement.span.start : name.span.start]:
+            return None  # the line goes on from one before it, by a backslash
         start = (
             max(self._utf8.rfind(b"\n", 0, name.span.start), self._utf8.rfind(b"\r", 0, name.span.start)) + 1
         )

@@ -23,6 +23,8 @@ from magellan.migration.rewrite.renames import Renames
 from magellan.migration.source import Source, Span
 
 _BEHIND_CODE: Final = re.compile(rb"[;:][ \t]*(?:from|import)\b")
+# Of a package: its modules may be named by one word there.
+_NAMES_OWN_MODULES: Final = (b"__all__", b"__getattr__", b"sys.modules[__name__]")
 _OLD_LINE_END: Final = re.compile(rb"\r(?!\n)")
 
 
@@ -60,7 +62,7 @@ class ImportsOnly:
             return None
         rest = interest.outside(statement.span for statement in statements)
         if rest:
-            if is_init(importer.path) and b"__all__" in utf8:
+            if is_init(importer.path) and any(each in utf8 for each in _NAMES_OWN_MODULES):
                 return None
             bindings = bindings_of(_parsed(lines, source), importer, self._renames, self._contents)
             if not self._bystanders.are_all(utf8, rest, roots_of(bindings, self._renames)):

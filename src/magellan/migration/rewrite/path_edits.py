@@ -20,11 +20,14 @@ _PATH: Final = re.compile(
 )
 
 _ELSEWHERE: Final = re.compile(
-    rb"(?<![\w/.$%{}~@\x80-\xff-])(?!//)(?:[~$%][\w{}]*|\$\([\w]+\))?(?:/[\w.\x80-\xff-]+)+"
+    rb"(?<![\w/.$%{}~@\x80-\xff-])(?!//)(?:[~$%][\w{}]*|(?<![{$])\{[\w.]+\}|\$\([\w]+\))?(?:/[\w.\x80-\xff-]+)+"
 )
 """A path that begins outside of the tree: "/opt/bot/run.py", "~/bot/run.py", "$HOME/bot/run.py", "%h/bot/run.py"."""
 _ELSEWHERE_NOTE: Final = "on another machine, perhaps: its end is the path of a file that moves"
 
+_ESCAPED: Final = re.compile(rb"(?<![\w./\\-])(?:[\w-]+/)*[\w-]+(?:\\\.\w+)+(?![\w/])")
+"""A path in a regular expression: "shop/regime\\.py"."""
+_WINDOWS: Final = re.compile(rb"(?<![\w.:/\\-])(?:\.\\{1,2})?[\w-][\w.-]*(?:\\{1,2}[\w.-]+)+")
 _PATTERN: Final = re.compile(rb"(?<![\w/.*?-])(?:[\w.*?-]+/)*[\w.*?-]+")
 _PATTERN_NOTE: Final = "a pattern that finds it where it is, and not where it goes"
 
@@ -54,9 +57,32 @@ class Paths:
                 yield reference
         for found in _ELSEWHERE.finditer(utf8, span.start, span.end):
             if found[0].rstrip(b".").rpartition(b"/")[2] in self._leaves:
-                yield from self._elsewhere(found[0].rstrip(b".").decode(), found.start(), source, kind)
+                yield from self._elsewhere(found[0].rstrip(b".").decode(), found.start(), path, source, kind)
+        if utf8.find(b"\\", span.start, span.end) >= 0:
+            yield from self._with_backslashes(utf8, span, source, kind)
         if utf8.find(b"*/", span.start, span.end) >= 0:
             yield from self._patterns(utf8, span, source, kind)
+
+    def _with_backslashes(
+        self, utf8: bytes, span: Span, source: Source, kind: ReferenceKind
+    ) -> Iterator[Reference]:
+        """Paths in regular expressions, and those of Windows, which are only probable."""
+        for found in _ESCAPED.finditer(utf8, span.start, span.end):
+            said = found[0].decode()
+            moved = self._moved(said.replace("\\.", "."))
+            if moved is not None:
+                new = moved.replace(".", "\\.")
+                certain = "/" in said and kind is ReferenceKind.PATH
+                yield _said_anew(said, new, found.start(), source, kind, certain=certain)
+        for found in _WINDOWS.finditer(utf8, span.start, span.end):
+            said = found[0].decode()
+            slash = "\\\\" if "\\\\" in said else "\\"
+            plain = said.replace(slash, "/")
+            moved = self._moved(plain.removeprefix("./"))
+            if moved is not None:
+                dots = "./" if plain.startswith("./") else ""
+                new = (dots + moved).replace("/", slash)
+                yield _said_anew(said, new, found.start(), source, kind, certain=False)
 
     def _patterns(self, utf8: bytes, span: Span, source: Source, kind: ReferenceKind) -> Iterator[Reference]:
         """`*/regime.py`: nobody can say what it shall be then."""
@@ -81,7 +107,9 @@ class Paths:
                     note=_PATTERN_NOTE,
                 )
 
-    def _elsewhere(self, said: str, start: int, source: Source, kind: ReferenceKind) -> Iterator[Reference]:
+    def _elsewhere(
+        self, said: str, start: int, path: str, source: Source, kind: ReferenceKind
+    ) -> Iterator[Reference]:
         """The longest end of the path that is a file of the tree, or a folder of two parts and more, that moves."""
         at = said.find("/")
         while at >= 0:
@@ -89,14 +117,15 @@ class Paths:
             moved = self._moved(tail) if "/" in tail else self._renames.paths.get(tail)
             if moved is not None:
                 begin = start + len(said[: at + 1].encode())
+                own = at == 0 and _counts_from_root(path)
                 yield Reference(
                     kind=kind,
                     line=source.line_of(start),
                     old=said,
                     new=said[: at + 1] + moved,
-                    certain=False,
+                    certain=own,
                     edits=(Edit(span=Span(begin, begin + len(tail.encode())), text=moved.encode()),),
-                    note=_ELSEWHERE_NOTE,
+                    note="" if own else _ELSEWHERE_NOTE,
                 )
                 return
             at = said.find("/", at + 1)
@@ -138,3 +167,22 @@ class Paths:
 
     def _moved(self, path: str) -> str | None:
         return self._renames.paths.get(path) or self._renames.folders.get(path.rstrip("/"))
+
+
+def _counts_from_root(path: str) -> bool:
+    """Whether a path that begins with "/" is counted from the tree's root there, as git and Docker do."""
+    folder, _, name = path.rpartition("/")
+    return name == "CODEOWNERS" or (not folder and (name == ".gitattributes" or name.endswith("ignore")))
+
+
+def _said_anew(
+    said: str, new: str, start: int, source: Source, kind: ReferenceKind, *, certain: bool
+) -> Reference:
+    return Reference(
+        kind=kind,
+        line=source.line_of(start),
+        old=said,
+        new=new,
+        certain=certain,
+        edits=(Edit(span=Span(start, start + len(said.encode())), text=new.encode()),),
+    )

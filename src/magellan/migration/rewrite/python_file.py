@@ -10,6 +10,7 @@ from magellan.migration.encoding import Text
 from magellan.migration.file_imports import read_imports
 from magellan.migration.import_statement import ImportStatement
 from magellan.migration.module_names import is_init
+from magellan.migration.rewrite.asked_by_name import asked_by_name
 from magellan.migration.rewrite.attribute_edits import attribute_references
 from magellan.migration.rewrite.bindings import bindings_of
 from magellan.migration.rewrite.code_in_text import CodeInText
@@ -66,6 +67,7 @@ class PythonFiles:
                     found += self._in_string(string, text.utf8, source, importer, rest)
                 spans = [string.span for string in strings]
                 found += joined_paths(imports.tree, source, self._renames, rest)
+                found += asked_by_name(imports.tree, source, bindings, self._renames, self._contents, rest)
                 found += self._in_comments(text.utf8, source, path, rest.outside(spans))
         if path in self._renames.paths:
             found += _file_arithmetic(text.utf8, source, path, self._renames.paths[path])
@@ -110,6 +112,8 @@ class PythonFiles:
         if _RELATIVE_NAME.fullmatch(plain):
             yield from self._relative(string, plain, utf8, importer)
             return
+        if is_init(importer.path) and plain.replace(".", "").isidentifier():
+            yield from self._own_module(string, plain, utf8, importer)
         kind = ReferenceKind.ANNOTATION if string.is_annotation else ReferenceKind.TEXT_IN_STRING
         yield from self._names.in_text(utf8, string.span, source, kind)
         yield from self._paths.in_text(
@@ -137,6 +141,29 @@ class PythonFiles:
             new=new,
             certain=string.names_module,
             edits=(Edit(span=Span(at, at + len(said.encode())), text=new.encode()),),
+        )
+
+    def _own_module(
+        self, string: CodeString, plain: str, utf8: bytes, importer: Importer
+    ) -> Iterator[Reference]:
+        """In a package, a module of its own without the package's name, as tables of lazy modules say it."""
+        module = f"{importer.package}.{plain}"
+        new = self._renames.new_name(module)
+        if new == module or f"{importer.new_package}.{plain}" == new:
+            return
+        own = f"{importer.new_package}."
+        at = utf8.find(plain.encode(), string.span.start, string.span.end)
+        edits: tuple[Edit, ...] = ()
+        if at >= 0 and new.startswith(own):
+            edits = (Edit(span=Span(at, at + len(plain.encode())), text=new[len(own) :].encode()),)
+        yield Reference(
+            kind=ReferenceKind.STRING,
+            line=string.node.lineno,
+            old=module,
+            new=new,
+            certain=False,
+            edits=edits,
+            note="a module of the package, perhaps",
         )
 
     def _in_all(self, name: str, line: int, importer: Importer) -> Iterator[Reference]:

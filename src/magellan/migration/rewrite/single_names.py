@@ -24,12 +24,16 @@ IN_ROLE: Final = re.compile(
 ROLE_REACH: Final = 80  # bytes before a name in which that is looked for
 
 _IN_DOCUMENT: Final = re.compile(
-    rb"(?:(?::(?:py:)?mod:`(?:[^`<]*<)?[~!]?)|(?:\.\.[ \t]+(?:py:)?(?:auto|current)?module::[ \t]+))"
+    rb"(?:(?::(?:py:)?mod:`(?:[^`<]*<)?[~!]?)|(?:\.\.[ \t]+(?:py:)?(?:auto|current)?module::[ \t]+)"
+    rb"|(?:(?<![:\w]):::[ \t]+))"
     rb"(?P<name>[A-Za-z_]\w*)(?![\w.])"
 )
+_QUOTED_IMPORT: Final = re.compile(rb"`(?:import|from)[ \t]+(?P<name>[A-Za-z_]\w*)(?![\w.])")
+_LISTED: Final = re.compile(rb"[ \t]+~?(?P<name>[A-Za-z_]\w*)[ \t]*\Z")  # below `.. autosummary::`
 _SUFFIX: Final = re.compile(rb":(?:py:)?" + _ROLES + rb":`(?:[^`<]*<)?[~!]?\.(?P<name>[A-Za-z_][\w.]*)")
 _MYPY: Final = re.compile(rb"\[mypy-(?P<names>[^\]\r\n]+)\]")
 _COVERED: Final = re.compile(rb"(?<![\w-])--cov(?:=|[ \t]+)(?P<name>[A-Za-z_]\w*)(?![\w./])")
+_APP: Final = re.compile(rb"(?<![\w-])(?:-A|--app)(?:=|[ \t]+)(?P<name>[A-Za-z_]\w*)(?![\w./:])")
 _WORD: Final = re.compile(rb"(?:(?<=\[mypy-)|(?<=[, \t]))(?P<name>[A-Za-z_]\w*)(?=\.\*|[, \t]|\Z)")
 _IMPORTED: Final = re.compile(rb"(?<![\w.])(?:import|from)[ \t]+(?P<name>[A-Za-z_]\w*)(?![\w.])")
 # Keys whose values are modules, in settings of every form, and the rest of such a line.
@@ -58,6 +62,11 @@ class SingleNames:
         """Sphinx's roles and directives: `:mod:`bot``, `.. automodule:: bot`, and `:class:`.regime.Label``."""
         for found in _IN_DOCUMENT.finditer(utf8, span.start, span.end):
             yield from self._named(found, found.start("name"), source, kind, certain=True)
+        for found in _QUOTED_IMPORT.finditer(utf8, span.start, span.end):
+            yield from self._named(found, found.start("name"), source, kind, certain=False)
+        listed = _LISTED.match(utf8, span.start, span.end)
+        if listed is not None and b"autosummary::" in utf8[: span.start]:
+            yield from self._named(listed, listed.start("name"), source, kind, certain=False)
         for found in _SUFFIX.finditer(utf8, span.start, span.end):
             yield from self._suffix(found, source, kind)
 
@@ -72,8 +81,10 @@ class SingleNames:
             return
         for found in _COVERED.finditer(utf8, line.start, line.end):
             yield from self._named(found, found.start("name"), source, ReferenceKind.TEXT, certain=True)
-        for found in _IMPORTED.finditer(utf8, line.start, line.end):
-            yield from self._named(found, found.start("name"), source, ReferenceKind.TEXT, certain=False)
+        for pattern in (_IMPORTED, _APP):
+            for found in pattern.finditer(utf8, line.start, line.end):
+                at = found.start("name")
+                yield from self._named(found, at, source, ReferenceKind.TEXT, certain=False)
         values = _values_in(utf8, line)
         if values is not None:
             for found in _VALUE.finditer(utf8, values.start, values.end):
