@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 
+from engine.test_session import world
+from magellan.adapters.simulated.broker import SimulatedBroker
 from magellan.deploy.arming import NOBODY, Armed
 from magellan.deploy.instance import Condition, InstanceReport
 from magellan.engine.commands import Stop
-from magellan.errors import AskOperator, MagellanError
+from magellan.errors import AskOperator, FixInput, MagellanError
 from magellan.ports.heartbeat import Heartbeat, HeartbeatSink
 from magellan.ports.ledger import AccountHeld
 from magellan.ports.operator import OperatorRequest, OperatorRequests
-from magellan.usecases.stand_by import StandBy
+from magellan.usecases.stand_by import StandBy, first_answer
 
 KEY, RELEASE = "test-moods-aaaa", "a" * 64
 AT = datetime(2026, 1, 20, 15, 0, tzinfo=UTC)
@@ -253,3 +255,13 @@ def test_a_session_that_cannot_go_on_ends_the_instance_and_says_why(error: Magel
         assert desk.told[-1] is Condition.FAILED
 
     asyncio.run(day())
+
+
+def test_incident_34_keys_of_another_account_end_an_instance_before_it_says_that_it_is_ready() -> None:
+    core = world().core
+    core.advance(int(AT.timestamp() * 10**9))
+    broker = SimulatedBroker(core, lambda: AT)
+    own = asyncio.run(broker.account()).account_id
+    assert asyncio.run(first_answer(broker, number=own)) == AT
+    with pytest.raises(FixInput, match=f"these keys open the account {own}, and magellan.toml pins PA2"):
+        asyncio.run(first_answer(broker, number="PA2"))

@@ -32,6 +32,7 @@ from magellan.trading.account import BrokerPosition
 from magellan.trading.bar import nanoseconds
 from magellan.trading.order import BrokerOrder, Execution, OrderRequest, OrderSide, OrderStatus
 from magellan.trading.purpose import OrderPurpose
+from magellan.usecases.named_account import must_open
 
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 2.0
@@ -158,9 +159,7 @@ class _Rounds:
         """Ask, cancel, send. True: the broker shows an account that is flat."""
         broker = self.asked.broker
         if not self.is_ours:
-            told = (await broker.account()).account_id
-            if told != self.asked.number:
-                raise _another_account(told, self.asked.number)
+            must_open((await broker.account()).account_id, self.asked.number)
             self.began_at = (await broker.clock()).at
             self.is_ours = True
         # What fails keeps nothing else from being tried. Orders come first: one that fills between the two answers
@@ -390,11 +389,3 @@ def _units(sent: _Sent) -> Decimal:
 
 def _why(answer: object) -> str:
     return answer.message if isinstance(answer, Refused) else getattr(answer, "why", "")
-
-
-def _another_account(told: str, pinned: str) -> FixInput:
-    return FixInput(
-        f"these keys open the account {told}, and magellan.toml pins {pinned}",
-        kept="nothing was sent",
-        next_step="use the keys of that account",
-    )

@@ -28,6 +28,16 @@ def ledger_name(account: BrokerAccount) -> str:
     return f"{account.broker}-{account.kind}-{account.number}"
 
 
+def must_open(told: str, pinned: str) -> None:
+    """What the broker calls the account must be the one that magellan.toml pins. Raises FixInput."""
+    if told != pinned:
+        raise FixInput(
+            f"these keys open the account {told}, and magellan.toml pins {pinned}",
+            kept="nothing was sent",
+            next_step="correct the account's number in magellan.toml, or use the keys of that account",
+        )
+
+
 def known_accounts(settings: WorkspaceSettings, ledger: Ledger) -> tuple[NamedAccount, ...]:
     """Every account of magellan.toml and of the ledger."""
     found = {

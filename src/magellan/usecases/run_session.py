@@ -33,6 +33,7 @@ from magellan.trading.corporate_action import CorporateAction
 from magellan.trading.order import OrderEvent
 from magellan.usecases.due_times import DueTimes
 from magellan.usecases.live_bars import BarsOfSession
+from magellan.usecases.named_account import must_open
 from magellan.usecases.session_vitals import Vitals
 
 ORDERS_UP_WITHIN: Final = timedelta(seconds=20)
@@ -258,12 +259,8 @@ class _Driver:
         """Gather what the session must know before its first decision, and tell it."""
         broker = self._world.broker
         told = (await broker.account()).account_id
-        if self._account_number is not None and told != self._account_number:
-            raise FixInput(
-                f"these keys open the account {told}, and magellan.toml pins {self._account_number}",
-                kept="nothing was sent",
-                next_step="correct the account's number in magellan.toml, or use the keys of that account",
-            )
+        if self._account_number is not None:
+            must_open(told, self._account_number)
         deadline = self._now() + ORDERS_UP_WITHIN
         while not self._orders_listening.is_set():
             self._arrived.clear()

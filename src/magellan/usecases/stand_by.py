@@ -17,15 +17,26 @@ from magellan.deploy.arming import Armed
 from magellan.deploy.instance import Condition, InstanceReport
 from magellan.engine.commands import Stop
 from magellan.errors import AskOperator, MagellanError
+from magellan.ports.broker import Broker
 from magellan.ports.heartbeat import Heartbeat, HeartbeatSink
 from magellan.ports.ledger import AccountHeld
 from magellan.ports.operator import OperatorRequest, OperatorRequests
+from magellan.usecases.named_account import must_open
 
 LOOKS_EVERY_S: Final = 0.02
 _REPORTS_EVERY_S: Final = 1.0
 _HANDED_OVER: Final = "handed over"
 
 Trade = Callable[[OperatorRequests, HeartbeatSink], Awaitable[Stop]]
+
+
+async def first_answer(broker: Broker, *, number: str) -> datetime:
+    """The broker's time, once its keys have opened the account of that number.
+
+    Raises: FixInput for keys that are refused, or that open another account: before anybody relies on them.
+    """
+    must_open((await broker.account()).account_id, number)
+    return (await broker.clock()).at
 
 
 @dataclass(slots=True, kw_only=True)

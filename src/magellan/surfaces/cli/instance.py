@@ -111,7 +111,7 @@ def _stand_by(
     from magellan.surfaces.cli.session_run import prepared_session, start_watch
     from magellan.usecases.feed_watchdog import Watchdog
     from magellan.usecases.kept_history import READ_EVERY
-    from magellan.usecases.stand_by import StandBy
+    from magellan.usecases.stand_by import StandBy, first_answer
     from magellan.wiring.hosts import host_folder
     from magellan.wiring.sessions import (
         account_broker,
@@ -152,11 +152,10 @@ def _stand_by(
     files = host_folder(workspace)
 
     async def read_ahead() -> None:
-        """Whatever a session begins with. Keys that open nothing are found before anybody relies on them."""
+        """Whatever a session begins with."""
         broker = account_broker(account, prepared.keys, workspace=workspace, ledger=prepared.ledger)
         try:
-            await broker.account()
-            now = (await broker.clock()).at
+            now = await first_answer(broker, number=account.number)
         finally:
             await broker.close()
         try:
