@@ -96,7 +96,7 @@ def _tell(outcome: Outcome, sources: DeploySources) -> None:
         case Finished():
             severity, words = "info", f"{name}: done"
         case TakenBack(why=why):
-            severity, words = "critical", f"{name}: taken back, what traded before trades again: {why}"
+            severity, words = "critical", f"{name}: taken back, what trades is what traded before: {why}"
         case Halted(why=why, next_step=next_step):
             severity, words = "critical", f"{name}: halted: {why}; {next_step}"
     sources.notifier.tell(severity, words, sources.clock())

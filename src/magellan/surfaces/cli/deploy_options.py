@@ -171,7 +171,7 @@ def show_outcome(outcome: Outcome, looked: dict[str, Any], *, as_json: bool) -> 
         say(as_text(outcome.status).rstrip())
         if isinstance(outcome, TakenBack):
             note(f"taken back: {why}")
-            note("what traded before trades again")
+            note("what trades is what traded before")
         elif isinstance(outcome, Halted):
             note(f"halted: {why}")
             note(f"next: {next_step}")
