@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from amazon.cloud import cloud
+from amazon.warm_python import warm_python
 from benchmarks.faults.ground import ACCOUNTS, NAME, Ground, ground_of, supervised
-from benchmarks.faults.warm_python import warm_python
 from magellan.wiring.hosts import supervisor
 from release.conftest import Bench
 

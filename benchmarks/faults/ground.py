@@ -1,7 +1,6 @@
 """What a campaign stands on: a host of one kind, a workspace that deploys to it, and two releases.
 
-The instances are those of tests/lab/hosts: they take the account's ledger and beat, without a market. Their release's
-engine is a few lines that lead to this repository, so that installing one is a matter of milliseconds; everything
+The instances are those of tests/lab/hosts: they take the account's ledger and beat, without a market. Everything
 between the plan and the process is the product's own.
 """
 
@@ -17,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contracts.ssh_server import ssh_server, ssh_target
+from lab.hosts.quick_release import quick_release
 from magellan.adapters.ssh.host import SshHost
 from magellan.deploy.host import Host
 from magellan.plan.actor import Actor
 from magellan.release.artifact import Artifact, packed
-from magellan.release.manifest import LOCK
 from magellan.usecases.prepare_deploy import DeploySources
 from magellan.wiring.hosts import kept_host, supervisor
 from magellan.wiring.records import change_log, plan_journals
@@ -42,17 +41,6 @@ watch_s = 0
 ready_within_s = 60
 hand_over_within_s = 40
 healthy_within_s = 40
-"""
-# In place of the engine: the lab's instance, by this repository's own code. A container asks for its health too.
-_ENGINE = f"""import sys
-from pathlib import Path
-
-if sys.argv[1] == "instance":
-    del sys.modules["magellan"]
-    sys.path[:0] = [{str(ROOT / "src")!r}, {str(ROOT / "tests")!r}]
-    from lab.hosts.short_instance import instance
-
-    instance(sys.argv[2], Path(sys.argv[4]))
 """
 
 
@@ -86,12 +74,6 @@ class Ground:
     heal: Callable[[], None]  # everything runs that was told to run
 
 
-def _release(bench: Bench, version: str, behaviour: bytes) -> Artifact:
-    """Alike but for their version, and for what they do."""
-    engine = {"engine/magellan/__init__.py": b"", "engine/magellan/__main__.py": _ENGINE.encode(), LOCK: b""}
-    return bench.release(version=version, files={**engine, "strategy/strategy.py": behaviour + b"\n"})
-
-
 def ground_of(
     workspace: Workspace,
     reached: Host,
@@ -102,7 +84,7 @@ def ground_of(
     heal: Callable[[], None],
 ) -> Ground:
     """With both releases built."""
-    releases = (_release(bench, "1.0.0", b"well"), _release(bench, "1.1.0", b"well"))
+    releases = (quick_release(bench, "1.0.0", b"well"), quick_release(bench, "1.1.0", b"well"))
     store = release_store(workspace)
     for each in releases:
         store.put("moods", each.manifest.release_id, packed(each), at=now())
@@ -125,7 +107,7 @@ def ground_of(
         host=reached,
         truth=truth,
         releases=releases,
-        broken=_release(bench, "1.2.0", b"exits"),
+        broken=quick_release(bench, "1.2.0", b"exits"),
         sources=sources,
         told=told,
         end_keeper=end_keeper,

@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from amazon.cloud import target_settings
-from benchmarks.faults.ground import ACCOUNT, NAME, ROOT
+
+_TESTS = Path(__file__).parents[1]
+_NAME, _ACCOUNT = "warm", "alpaca-local-PA1"  # of a workspace that is thrown away
 
 _CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -46,10 +48,10 @@ def warm_python(folder: Path) -> Iterator[Path]:
     command = [
         sys.executable,
         "-c",
-        "import sys; sys.path[:0] = sys.argv[2:]; from benchmarks.faults import warm_python",
+        "import sys; sys.path.insert(0, sys.argv[2]); from amazon import warm_python",
     ]
     command[-1] += "; warm_python.serve(warm_python.Path(sys.argv[1]))"
-    waiting = subprocess.Popen([*command, str(door), str(ROOT), str(ROOT / "tests")])
+    waiting = subprocess.Popen([*command, str(door), str(_TESTS)])
     try:
         until_s = time.monotonic() + 240
         while not door.exists():
@@ -93,7 +95,7 @@ def _warm_up() -> None:
     from magellan.surfaces.cli.app import run
 
     before = datetime.now(UTC) + timedelta(minutes=5)
-    account, release = {"ledger_account": ACCOUNT}, {"release_id": "0" * 64}
+    account, release = {"ledger_account": _ACCOUNT}, {"release_id": "0" * 64}
     questions: dict[str, dict[str, Any]] = {
         "instances": {},
         "armed": account,
@@ -105,7 +107,7 @@ def _warm_up() -> None:
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:
         root = Path(folder)
         (root / "magellan.toml").write_text(
-            target_settings(NAME, "us-east-2", "i-0123456789abcdef0", root, "/python")
+            target_settings(_NAME, "us-east-2", "i-0123456789abcdef0", root, "/python")
         )
         for number in (1, 2):
             os.dup2(nowhere.fileno(), number)
@@ -114,7 +116,7 @@ def _warm_up() -> None:
                 Question(number=1, verb=verb, arguments=arguments, content_bytes=0), None, before=before
             )
             words = [word for name, value in call.words().items() for word in (f"--{name}", value)]
-            run(["host", "call", NAME, verb, *words, "--workspace", folder])
+            run(["host", "call", _NAME, verb, *words, "--workspace", folder])
         sys.stdout.flush()
         for number, stream in enumerate(kept, 1):
             os.dup2(stream, number)
