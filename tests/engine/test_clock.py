@@ -55,6 +55,26 @@ def test_an_exit_is_sent_by_a_clock_that_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
+    ("after_open", "is_open", "told"),
+    [
+        (timedelta(hours=3), True, False),
+        (timedelta(hours=-3), False, False),
+        (timedelta(seconds=-30), True, False),  # the two need not agree to the second
+        (timedelta(hours=-3), True, True),
+        (timedelta(hours=-3), None, False),
+    ],
+)
+def test_a_market_that_is_open_when_the_calendar_says_closed_is_told_once(
+    after_open: timedelta, is_open: bool | None, told: bool
+) -> None:
+    session = SmallSession().start(OPEN + after_open)
+    session.broker_tells(is_open=is_open)
+    session.broker_tells(is_open=is_open)
+    texts = [each.payload.text for each in session.entries if isinstance(each.payload, AlertRaised)]
+    assert len([text for text in texts if "data.calendar" in text]) == told
+
+
+@pytest.mark.parametrize(
     ("asked_s", "told_s", "skew_s"),
     [
         (0.0, 0.0, 0.0),

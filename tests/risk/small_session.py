@@ -167,9 +167,11 @@ class SmallSession:
             bar = Bar(opened_at=opened_at, open=price, high=price, low=price, close=price, volume=1e6)
             self.tell(e.BarClosed(at=self.now, symbol=symbol, bar=bar, source="small iex"))
 
-    def broker_tells(self, *, after_s: float = 0.1, clock_skew_s: float = 0.0) -> None:
+    def broker_tells(
+        self, *, after_s: float = 0.1, clock_skew_s: float = 0.0, is_open: bool | None = None
+    ) -> None:
         self.now += timedelta(seconds=after_s)
-        facts = self.facts(broker_at=self.now - timedelta(seconds=clock_skew_s))
+        facts = self.facts(broker_at=self.now - timedelta(seconds=clock_skew_s), is_open=is_open)
         self.tell(e.BrokerTold(at=self.now, facts=facts))
 
     def wait(self, seconds: float) -> None:
@@ -195,7 +197,7 @@ class SmallSession:
                 else:
                     self._carry_out(command)
 
-    def facts(self, *, broker_at: datetime | None = None) -> e.BrokerFacts:
+    def facts(self, *, broker_at: datetime | None = None, is_open: bool | None = None) -> e.BrokerFacts:
         worth = sum((self.held[symbol] * self.price[symbol] for symbol in self.held), self.cash)
         return e.BrokerFacts(
             account=AccountSnapshot(
@@ -213,7 +215,9 @@ class SmallSession:
             ),
             orders=(),
             executions=tuple(self._executions),
-            clock=e.ClockRead(asked_at=self.now, broker_at=broker_at or self.now, told_at=self.now),
+            clock=e.ClockRead(
+                asked_at=self.now, broker_at=broker_at or self.now, told_at=self.now, is_open=is_open
+            ),
         )  # fmt: skip
 
     # --- What came of it ------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ from magellan.trading.timeframe import MINUTE_NS, SECOND_NS
 _ASKED_AGAIN_S = 15.0  # a question without an answer for so long is asked again
 COMPARED_BEFORE_OPENING_NS: Final = 300 * SECOND_NS  # what is held, and works, so long before the opening
 DECIDED_AFTER_CLOSE_NS: Final = 15 * MINUTE_NS  # daily bars come, and are decided on, some minutes after it
+_CALENDAR_TOLD_S = 3600.0  # a calendar that is not the market's is told of so often
 _OVERLAP = timedelta(minutes=5)  # that questions reach back before the newest execution
 
 
@@ -231,6 +232,18 @@ class Desk:
             )
         elif was_off and not self.clock_is_off:
             self.alert(Severity.WARNING, f"our clock agrees with the broker's again, within {allowed_s} s")
+        if clock.is_open and self._calendar_is_closed(nanoseconds(clock.broker_at)):
+            self.alert(
+                Severity.WARNING,
+                f"the broker says that its market is open, and by the calendar {self.setup.calendar.name} it is closed. "
+                "What the broker told is not asked again for the night, and entries are refused once it is too old. "
+                "Is data.calendar of the config that of this market?",
+                once_s=_CALENDAR_TOLD_S,
+            )
+
+    def _calendar_is_closed(self, at_ns: int) -> bool:
+        """Whether no session is near: the two need not agree to the second."""
+        return not any(self.schedule.session_at(at_ns + ns) for ns in (-MINUTE_NS, 0, MINUTE_NS))
 
     @property
     def clock_is_off(self) -> bool:

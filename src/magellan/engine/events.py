@@ -21,11 +21,15 @@ from magellan.trading.order import BrokerOrder, Execution, OrderEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockRead:
-    """The broker's clock, and ours when we asked for it and when it was told. All aware, UTC."""
+    """The broker's clock, and ours when we asked for it and when it was told. All aware, UTC.
+
+    is_open: whether the broker says that its market is open; None: it was not asked.
+    """
 
     asked_at: datetime
     broker_at: datetime
     told_at: datetime
+    is_open: bool | None = None
 
     @property
     def skew_s(self) -> float:

@@ -303,7 +303,7 @@ class _Driver:
         orders = {order.broker_order_id: order for order in (*lately, *still_open)}
         executions = await broker.executions_since(since)
         asked_at = self._now()
-        broker_at = (await broker.clock()).at
+        clock = await broker.clock()
         told_at = self._now()
         self._vitals.answered(told_at)
         self._vitals.account = account
@@ -312,7 +312,7 @@ class _Driver:
             positions=positions,
             orders=tuple(orders.values()),
             executions=executions,
-            clock=e.ClockRead(asked_at=asked_at, broker_at=broker_at, told_at=told_at),
+            clock=e.ClockRead(asked_at=asked_at, broker_at=clock.at, told_at=told_at, is_open=clock.is_open),
         )
 
     # -- what runs beside ----------------------------------------------------------------------------------
