@@ -235,7 +235,8 @@ class Desk:
         if clock.is_open and self._calendar_is_closed(nanoseconds(clock.broker_at)):
             self.alert(
                 Severity.WARNING,
-                f"the broker says that its market is open, and by the calendar {self.setup.calendar.name} it is closed. "
+                "the broker says that its market is open, and the calendar "
+                f"{self.setup.calendar.name} that it is closed. "
                 "What the broker told is not asked again for the night, and entries are refused once it is too old. "
                 "Is data.calendar of the config that of this market?",
                 once_s=_CALENDAR_TOLD_S,
