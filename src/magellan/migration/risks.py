@@ -58,6 +58,12 @@ def _left_alone(migration: Migration) -> Iterator[Risk]:
                 places=tuple(found),
                 advice="look at each: folders above it are others now",
             )
+        elif kind is ReferenceKind.IMPORT:
+            yield Risk(
+                what="imports name modules that go where they cannot be imported",
+                places=tuple(found),
+                advice="let the names of files and folders be names of Python's",
+            )
         elif kind is ReferenceKind.PICKLE:
             yield Risk(
                 what="pickled objects name modules that move",

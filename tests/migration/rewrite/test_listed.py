@@ -146,3 +146,11 @@ def test_an_import_that_gives_the_first_part_of_a_name_is_listed_where_that_chan
     found = rewriting(files, moves)
     assert [each.line for path, each in found.left() if path == "a.py"] == [1]
     assert b"'core.regime', fromlist" in found.files["a.py"].after
+
+
+@pytest.mark.parametrize("target", ["my-bots/bot.py", "core/1bot.py", "core/bot.txt"])
+def test_an_import_of_a_module_that_goes_where_it_cannot_be_imported_is_listed(target: str) -> None:
+    files = {**SHOP, "a.py": "import os\nimport bot\n", "b.py": "from bot import run\n", "c.py": "x.bot\n"}
+    found = rewriting(files, {"bot.py": target})
+    assert [(path, each.line, each.new) for path, each in found.left()] == [("a.py", 2, ""), ("b.py", 1, "")]
+    assert list(found.changed) == []

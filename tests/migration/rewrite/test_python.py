@@ -114,6 +114,11 @@ def rewritten(
         ),
         ("x = import_module('shop.regime')", "x = import_module('shop.strategies.regime')"),
         ("x = __import__('bot')", "x = __import__('core.bot', fromlist=[\"__name__\"])"),
+        (
+            "__import__('shop.regime').regime.label(); x = 'y=__import__(\"shop.regime\").regime.Label'",
+            "__import__('shop.strategies.regime').strategies.regime.label(); "
+            "x = 'y=__import__(\"shop.strategies.regime\").strategies.regime.Label'",
+        ),
         ("x = __import__('bot', fromlist=['run'])", "x = __import__('core.bot', fromlist=['run'])"),
         (
             "sys.modules['bot'], sys.modules.get('bot')",

@@ -25,6 +25,9 @@ _RUN: Final = re.compile(rb"(?<![\w-])-m(?:[ \t]+|[\"'][ \t]*,[ \t]*[\"']|,[ \t]
 _WITH_ATTRIBUTE: Final = re.compile(
     _BEGIN + rb"(?P<name>[A-Za-z_]\w*(?:\.\w+)*):(?P<attribute>[A-Za-z_]\w*)(?![\w/.-]*/)"
 )
+_BY_TOP: Final = re.compile(
+    rb"__import__\([ \t]*(?P<quote>\\?[\"'])(?P<name>[A-Za-z_][\w.]*)(?P=quote)[ \t]*\)\.(?P<chain>[\w.]+)"
+)
 _FILE_ENDINGS: Final = frozenset(
     {
         "bat",
@@ -116,6 +119,27 @@ class DottedNames:
                     new=new,
                     certain=certain and ("." in old or _is_in_role(utf8, found.start())),
                     edits=(Edit(span=Span(found.start(), found.start() + length), text=said),),
+                )
+
+    def behind_top(self, utf8: bytes, source: Source) -> Iterator[Reference]:
+        """`.regime` behind `__import__("shop.regime")`, in code and in strings of code: the call gives `shop`."""
+        for found in _BY_TOP.finditer(utf8):
+            named = self._renames.renamed(found["name"].decode())
+            if named is None:
+                continue
+            (top, _, said), (new_top, _, new) = (name.partition(".") for name in named)
+            chain = f"{found['chain'].decode()}."
+            if said and chain.startswith(f"{said}."):
+                same = top == new_top and new
+                span = Span(found.start("chain"), found.start("chain") + len(said.encode()))
+                yield Reference(
+                    kind=ReferenceKind.ATTRIBUTE,
+                    line=source.line_of(span.start),
+                    old=said,
+                    new=new,
+                    certain=bool(same),
+                    edits=(Edit(span=span, text=new.encode()),) if same else (),
+                    note="" if same else f"the call gives {new_top} then",
                 )
 
     def in_commands(self, utf8: bytes, span: Span, source: Source) -> Iterator[Reference]:

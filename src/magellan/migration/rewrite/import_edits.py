@@ -53,10 +53,33 @@ def import_references(
 ) -> Iterator[Reference]:
     """What has to change in each of the statements."""
     for statement in statements:
+        if renames.nameless:
+            yield from _lost(statement, importer, renames, kind)
         if statement.is_from:
             yield from _from(statement, utf8, importer, renames, contents, kind)
         else:
             yield from _plain(statement, utf8, importer, renames, kind)
+
+
+def _lost(
+    statement: ImportStatement, importer: Importer, renames: Renames, kind: ReferenceKind
+) -> Iterator[Reference]:
+    """Modules that go where no import reaches them."""
+    if statement.is_from:
+        module = importer.module_named(statement, renames)
+        named = [] if module is None else [module, *(f"{module}.{each.name}" for each in statement.names)]
+    else:
+        named = [renames.before.resolve(each.name, importer.path) or each.name for each in statement.names]
+    for name in named:
+        if name in renames.nameless:
+            yield Reference(
+                kind=kind,
+                line=statement.line,
+                old=name,
+                new="",
+                certain=False,
+                note=f"{renames.nameless[name]} has no name that Python could import",
+            )
 
 
 def _plain(

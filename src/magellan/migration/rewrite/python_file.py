@@ -62,6 +62,7 @@ class PythonFiles:
             bindings = bindings_of(imports.statements, importer, self._renames, self._contents)
             found += attribute_references(imports.tree, source, bindings, self._renames, self._contents, rest)
             if rest:
+                found += self._names.behind_top(text.utf8, source)
                 strings = list(code_strings(imports.tree, source, rest))
                 for string in strings:
                     found += self._in_string(string, text.utf8, source, importer, rest)

@@ -28,10 +28,14 @@ class Renames:
         self.after = ModuleNames([*after, *made], source_roots)
         self._tree = tree
         self._new_names: dict[str, str] = {}
+        self._nameless: dict[str, str] = {}
         for path in tree.python_files:
             if path in self.paths:
                 for name in self.before.names_of(path):
-                    if (new := self._new_name(name, path)) is not None and new != name:
+                    new = self._new_name(name, path)
+                    if new is None:
+                        self._nameless.setdefault(name, self.paths[path])
+                    elif new != name:
                         self._new_names.setdefault(name, new)
         self._add_whole_packages()
 
@@ -61,6 +65,11 @@ class Renames:
         """The new dotted name of every module and package that has another one, by the old name."""
         return self._new_names
 
+    @property
+    def nameless(self) -> Mapping[str, str]:
+        """The new path, by the old dotted name, of every module that goes where it cannot be imported."""
+        return self._nameless
+
     @cached_property
     def tops(self) -> frozenset[str]:
         """First parts of the names that change."""
@@ -69,7 +78,7 @@ class Renames:
     @cached_property
     def words(self) -> frozenset[bytes]:
         """Words of which every text has at least one that names anything that moves."""
-        leaves = {name.rpartition(".")[2] for name in self._new_names}
+        leaves = {name.rpartition(".")[2] for name in (*self._new_names, *self._nameless)}
         names = {path.rpartition("/")[2] for path in self.paths if not is_init(path)}
         files = {name.lstrip(".").partition(".")[0] or name for name in names}  # of `.env` it is env
         folders = {path.rpartition("/")[2] for path in self.folders}
