@@ -24,6 +24,7 @@ class AxisReading:
 
     axis: Axis
     label: str  # "unknown" where nothing is known or confidence is too low
+    likeliest: str  # class; the label may be another one for as long as a switch would not earn its price
     probabilities: dict[str, float | None]  # by class; None where unknown
     confidence: float | None  # in the label; lowered while the alarm rings
     age_bars: int  # for which the label has held
@@ -94,6 +95,7 @@ def _axis_reading(model: RegimeColumns, axis: Axis, row: int) -> AxisReading:
     return AxisReading(
         axis=axis,
         label=UNKNOWN if label < 0 else CLASSES[axis][label],
+        likeliest=UNKNOWN if np.isnan(shares).any() else CLASSES[axis][int(shares.argmax())],
         probabilities={
             name: None if share != share else float(share)
             for name, share in zip(CLASSES[axis], shares, strict=True)

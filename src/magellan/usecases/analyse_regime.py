@@ -72,6 +72,7 @@ class RegimeAnalysis:
     regimes: tuple[TimeIn, ...]
     axes: dict[str, tuple[TimeIn, ...]]
     switches: dict[str, float]  # per 1,000 bars, by axis and of the state
+    held_against: dict[str, float]  # share of bars with a label, by axis, where another class was likelier
     dial: tuple[DialPrice, ...]  # measured on bars generated from the newest fit
     stability: float
 
@@ -82,6 +83,7 @@ class LabelledHistory:
 
     model: RegimeModel
     labels: dict[Axis, NDArray[np.int8]]  # (n,): place among the axis' classes; -1 where it is unknown
+    likeliest: dict[Axis, NDArray[np.int8]]  # (n,): of the classes; -1 where nothing is known
     states: NDArray[np.int8]  # (n,): of the fit in force at each bar; -1 before the first
 
     @property
@@ -107,6 +109,7 @@ def label_history(
     keep = max(bars_needed(config), _PORTION_BARS)
     model = RegimeModel(bars.symbol, config, keep_bars=keep, spare_bars=_SPARE_BARS)
     labels = {axis: np.empty(len(bars), dtype=np.int8) for axis in Axis}
+    likeliest = {axis: np.empty(len(bars), dtype=np.int8) for axis in Axis}
     states = np.empty(len(bars), dtype=np.int8)
     for first in range(0, len(bars), _PORTION_BARS):
         some = slice(first, first + _PORTION_BARS)
@@ -119,8 +122,10 @@ def label_history(
         newest = slice(first - model.offset, None)
         for axis in Axis:
             labels[axis][some] = model.labels(axis, newest)
+            shares = model.probabilities(axis)[newest]
+            likeliest[axis][some] = np.where(np.isnan(shares).any(axis=1), -1, shares.argmax(axis=1))
         states[some] = model.states[newest]
-    return LabelledHistory(model=model, labels=labels, states=states)
+    return LabelledHistory(model=model, labels=labels, likeliest=likeliest, states=states)
 
 
 def analyse_regime(
@@ -163,6 +168,7 @@ def analyse_regime(
         regimes=_times(history.regimes, model.view.names),
         axes={axis.value: _times(history.labels[axis], CLASSES[axis]) for axis in Axis},
         switches=switches,
+        held_against={axis.value: _held_against(history, axis) for axis in Axis},
         dial=prices,
         stability=config.decision.stability,
     )
@@ -191,6 +197,12 @@ def states_found(model: RegimeModel) -> tuple[StateFound, ...]:
 
 def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
+
+
+def _held_against(history: LabelledHistory, axis: Axis) -> float:
+    labels = history.labels[axis]
+    known = labels >= 0
+    return float((labels != history.likeliest[axis])[known].mean()) if known.any() else 0.0
 
 
 def _switches(labels: NDArray[np.integer[Any]]) -> float:

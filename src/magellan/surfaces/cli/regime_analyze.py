@@ -115,5 +115,9 @@ def _show(analysis: RegimeAnalysis) -> None:
         "switches per 1,000 bars: "
         + ", ".join(f"{name} {each:.1f}" for name, each in analysis.switches.items())
     )
+    say(
+        "labels held while another class was likelier, of the time: "
+        + ", ".join(f"{name} {each:.0%}" for name, each in analysis.held_against.items())
+    )
     if analysis.dial:
         show_dial(analysis.dial, analysis.stability)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 def show_reading(reading: RegimeReading, *, reasons: bool) -> None:
     """The newest bar: regime, axes, filter, and what every component says."""
+    from magellan.regime.axes import UNKNOWN
     from magellan.surfaces.cli.output import print_table, say
 
     say(
@@ -32,6 +33,12 @@ def show_reading(reading: RegimeReading, *, reasons: bool) -> None:
         ],
         numbers=("confidence", "for bars", "filter's share"),
     )
+    for axis in reading.axes:
+        if UNKNOWN not in (axis.label, axis.likeliest) and axis.label != axis.likeliest:
+            say(
+                f"{axis.axis.value}: {axis.likeliest} is likelier ({_percent(axis.probabilities[axis.likeliest])}), and "
+                f"a switch has not earned its price; a lower decision.stability follows sooner"
+            )
     state = reading.state
     if state.states == 0:
         say("filter: too few bars for a first fit")
