@@ -35,9 +35,10 @@ def show_reading(reading: RegimeReading, *, reasons: bool) -> None:
     )
     for axis in reading.axes:
         if UNKNOWN not in (axis.label, axis.likeliest) and axis.label != axis.likeliest:
+            likely = _percent(axis.probabilities[axis.likeliest])
             say(
-                f"{axis.axis.value}: {axis.likeliest} is likelier ({_percent(axis.probabilities[axis.likeliest])}), and "
-                f"a switch has not earned its price; a lower decision.stability follows sooner"
+                f"{axis.axis.value}: {axis.likeliest} is likelier ({likely}), and a switch has not earned its price; "
+                "a lower decision.stability follows sooner"
             )
     state = reading.state
     if state.states == 0:
