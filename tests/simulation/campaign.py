@@ -540,7 +540,8 @@ class Watch:
             if covered >= held:
                 self.bare_since.pop(symbol, None)
                 continue
-            since = self.bare_since.setdefault(symbol, world.now_ns)
+            # Time in which the process got no turn does not count, and nothing is looked at meanwhile.
+            since = max(self.bare_since.setdefault(symbol, world.now_ns), world.still_until_ns)
             bare_s = (world.now_ns - since) / SECOND_NS
             # Where the clock is set back between two starts, what was to be waited for is waited for as much longer.
             clocks = world.host_was_ahead_ns

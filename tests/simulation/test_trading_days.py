@@ -42,6 +42,10 @@ FAILED_ONCE_ON = (
     (1, DayFaults(split=0.8, clock_set=0.8)),  # the books differed while the broker's split was still to come
     (0, DayFaults(money_moved=0.8, clock_set=0.8)),  # never booked by a session whose clock was wrong
 )
+# In a long run, with all faults of the seed's own days.
+FAILED_IN_A_LONG_RUN = (
+    30_000_284,  # the process stood still while units were bare: the watch counted that time against it
+)
 CHUNK = 50
 CHUNKS = 38  # with what else is simulated here, ten thousand days and some
 DAYS = 5
@@ -55,6 +59,11 @@ def test_a_seed_that_failed_once_holds(seed: int) -> None:
 @pytest.mark.parametrize(("seed", "day_faults"), FAILED_ONCE_ON)
 def test_a_seed_that_failed_once_on_unusual_days_holds(seed: int, day_faults: DayFaults) -> None:
     simulate(seed, days=DAYS, day_faults=day_faults, minutes=60)
+
+
+@pytest.mark.parametrize("seed", FAILED_IN_A_LONG_RUN)
+def test_a_seed_that_failed_once_in_a_long_run_holds(seed: int) -> None:
+    simulate(seed, days=DAYS, minutes=usual_minutes(seed))
 
 
 def test_every_fault_strikes() -> None:
