@@ -125,6 +125,11 @@ def test_a_table_of_a_packages_own_lazy_modules_is_listed() -> None:
     [
         ("run.bat", "python shop\\regime.py", "python shop\\strategies\\regime.py"),
         ("a.json", '{"f": "shop\\\\regime.py"}', '{"f": "shop\\\\strategies\\\\regime.py"}'),
+        (
+            "notes.md",
+            "[it](https://example.org/ada/shop/blob/main/shop/regime.py#L3)",
+            "[it](https://example.org/ada/shop/blob/main/shop/strategies/regime.py#L3)",
+        ),
         ("tox.ini", "python {toxinidir}/bot.py", "python {toxinidir}/core/bot.py"),
         ("hooks.yaml", "exclude: bot\\.py", "exclude: core/bot\\.py"),
     ],
@@ -153,4 +158,14 @@ def test_an_import_of_a_module_that_goes_where_it_cannot_be_imported_is_listed(t
     files = {**SHOP, "a.py": "import os\nimport bot\n", "b.py": "from bot import run\n", "c.py": "x.bot\n"}
     found = rewriting(files, {"bot.py": target})
     assert [(path, each.line, each.new) for path, each in found.left()] == [("a.py", 2, ""), ("b.py", 1, "")]
+    assert list(found.changed) == []
+
+
+def test_what_a_program_makes_in_a_folder_that_moves_as_a_whole_is_listed() -> None:
+    files = {**SHOP, "tables/a.csv": "", "run.py": "open('tables/out.csv', 'w')\nopen('notables/a.csv')\n"}
+    moves = {"tables/a.csv": "data/tables/a.csv"}
+    found = rewriting(files, moves)
+    assert [(each.line, each.old, each.new) for path, each in found.left() if path == "run.py"] == [
+        (1, "tables/out.csv", "data/tables/out.csv")
+    ]
     assert list(found.changed) == []

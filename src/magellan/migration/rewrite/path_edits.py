@@ -25,6 +25,10 @@ _ELSEWHERE: Final = re.compile(
 """A path that begins outside of the tree: "/opt/bot/run.py", "~/bot/run.py", "$HOME/bot/run.py", "%h/bot/run.py"."""
 _ELSEWHERE_NOTE: Final = "on another machine, perhaps: its end is the path of a file that moves"
 
+_PAGE: Final = re.compile(
+    rb"://[^\s\"'<>()/]+/[^\s\"'<>()]*?/(?:blob|tree|raw|edit|blame)/[^\s\"'<>()/]+/(?P<path>[\w.\x80-\xff/-]+)"
+)
+"""A file on a forge: "https://example.org/ada/shop/blob/main/shop/regime.py"."""
 _ESCAPED: Final = re.compile(rb"(?<![\w./\\-])(?:[\w-]+/)*[\w-]+(?:\\\.\w+)+(?![\w/])")
 """A path in a regular expression: "shop/regime\\.py"."""
 _WINDOWS: Final = re.compile(rb"(?<![\w.:/\\-])(?:\.\\{1,2})?[\w-][\w.-]*(?:\\{1,2}[\w.-]+)+")
@@ -39,6 +43,7 @@ class Paths:
         self._renames = renames
         self._tree = tree
         self._leaves = {path.rpartition("/")[2].encode() for path in (*renames.paths, *renames.folders)}
+        self._folder_names = {folder.rpartition("/")[2].encode() for folder in renames.folders}
         counts = Counter(path.rpartition("/")[2] for path in tree.files)
         self._unique = {name for name, count in counts.items() if count == 1}
 
@@ -50,7 +55,11 @@ class Paths:
         for found in _PATH.finditer(utf8, span.start, span.end):
             said = found[0].rstrip(b".")
             leaf = said.rpartition(b"/")[2]
-            if leaf not in self._leaves and not (moves and b"/" in said):
+            if (
+                leaf not in self._leaves
+                and not (moves and b"/" in said)
+                and not any(part in self._folder_names for part in said.split(b"/")[:-1])
+            ):
                 continue
             reference = self._reference(said.decode(), found.start(), path, source, kind, bare=bare)
             if reference is not None:
@@ -58,6 +67,8 @@ class Paths:
         for found in _ELSEWHERE.finditer(utf8, span.start, span.end):
             if found[0].rstrip(b".").rpartition(b"/")[2] in self._leaves:
                 yield from self._elsewhere(found[0].rstrip(b".").decode(), found.start(), path, source, kind)
+        if utf8.find(b"://", span.start, span.end) >= 0:
+            yield from self._on_pages(utf8, span, source, kind)
         if utf8.find(b"\\", span.start, span.end) >= 0:
             yield from self._with_backslashes(utf8, span, source, kind)
         if utf8.find(b"*/", span.start, span.end) >= 0:
@@ -146,13 +157,16 @@ class Paths:
             here = posixpath.normpath(posixpath.join(folder, said))
             target = self._moved(here) or here
             if folder == "." or here not in self._tree.entries or "/" not in said:
-                return None
-            new_folder = folder_of(self._renames.new_path(path))
-            new = posixpath.relpath(target, new_folder)
-            if dots:
-                new = new if new.startswith(".") else f"./{new}"
-            if kind is ReferenceKind.PATH_IN_CODE:
-                certain, note = False, "counted from the file's own folder"
+                inside = self._inside(plain)
+                if inside is None:
+                    return None
+                new, certain, note = dots + inside, False, "no file, but in a folder that moves as a whole"
+            else:
+                new = posixpath.relpath(target, folder_of(self._renames.new_path(path)))
+                if dots:
+                    new = new if new.startswith(".") else f"./{new}"
+                if kind is ReferenceKind.PATH_IN_CODE:
+                    certain, note = False, "counted from the file's own folder"
         if new == said:
             return None
         return Reference(
@@ -164,6 +178,23 @@ class Paths:
             edits=(Edit(span=Span(start, start + len(said.encode())), text=new.encode()),),
             note=note,
         )
+
+    def _inside(self, path: str) -> str | None:
+        """Where a path goes with the folder that it is in: something that is made there later, perhaps."""
+        above = path
+        while "/" in above:
+            above = above.rpartition("/")[0]
+            if above in self._renames.folders:
+                return self._renames.folders[above] + path[len(above) :]
+        return None
+
+    def _on_pages(self, utf8: bytes, span: Span, source: Source, kind: ReferenceKind) -> Iterator[Reference]:
+        """Files as the pages of a forge show them; of which project and state, only a person can say."""
+        for found in _PAGE.finditer(utf8, span.start, span.end):
+            said = found["path"].decode().rstrip(".")
+            moved = self._moved(said)
+            if moved is not None:
+                yield _said_anew(said, moved, found.start("path"), source, kind, certain=False)
 
     def _moved(self, path: str) -> str | None:
         return self._renames.paths.get(path) or self._renames.folders.get(path.rstrip("/"))
