@@ -26,17 +26,21 @@ lowered = ["{folder}/runc-lowered"]
 # Podman asks for more processes than a root inside a container may grant: what is already the most stays the most.
 _RUNTIME = """#!{python}
 import json, os, resource, sys
-if "create" in sys.argv:
-    file = os.path.join(sys.argv[sys.argv.index("--bundle") + 1], "config.json")
+def lowered(file, process):
     with open(file) as opened:
         asked = json.load(opened)
-    for each in asked["process"].get("rlimits", ()):
+    for each in process(asked).get("rlimits", ()):
         most = resource.getrlimit(getattr(resource, each["type"]))[1]
         if most != resource.RLIM_INFINITY:
             each["hard"], each["soft"] = min(each["hard"], most), min(each["soft"], most)
     with open(file, "w") as opened:
         json.dump(asked, opened)
-os.execvp("runc", ["runc", *sys.argv[1:]])
+words = sys.argv
+if "create" in words:
+    lowered(os.path.join(words[words.index("--bundle") + 1], "config.json"), lambda asked: asked["process"])
+elif "--process" in words:
+    lowered(words[words.index("--process") + 1], lambda asked: asked)
+os.execvp("runc", ["runc", *words[1:]])
 """
 _STORAGE = """
 [storage]
