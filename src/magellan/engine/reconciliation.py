@@ -24,6 +24,7 @@ from magellan.ledger.entries import (
     CashMoved,
     Difference,
     ExecutionSeen,
+    FlatShown,
     OrderAnswered,
     PositionAdopted,
     Reconciliation,
@@ -169,8 +170,11 @@ class Reconciler:
                 taken = desk.held_by_others.get(order.symbol, Decimal(0))
                 desk.held_by_others[order.symbol] = taken + order.open_quantity
         working = any(not order.status.is_terminal for order in facts.orders)
-        if desk.safety.broker_shows(desk.now, flat=not facts.positions and not working):
-            desk.alert(Severity.WARNING, "flat: the broker shows neither a position nor an open order")
+        whether_flat = FlatShown(flat=not facts.positions and not working)
+        if desk.safety.is_news(whether_flat):
+            desk.note(whether_flat)
+            if whether_flat.flat:
+                desk.alert(Severity.WARNING, "flat: the broker shows neither a position nor an open order")
 
     def _judge(self, account: AccountSnapshot) -> None:
         """What the account is worth now may trip a breaker."""
