@@ -24,6 +24,7 @@ SOURCE_ROOTS: Final = ("", "src")
 _SAYS_PATHS: Final = (
     ".service", ".timer", ".yml", ".yaml", ".sh", ".toml", ".cfg", ".py", "Makefile", "Dockerfile"
 )  # fmt: skip
+_SPEAKS_OF_PATHS: Final = (*_SAYS_PATHS, ".md", ".rst", ".txt")
 _LEFT_ALONE: Final = "archive/"  # what somebody put away keeps its old names
 
 
@@ -112,9 +113,17 @@ def _config(tree: SourceTree, strategy: OldStrategy) -> NewConfig | None:
     try:
         document = None if text is None else json.loads(text.utf8)
     except json.JSONDecodeError as error:
-        raise FixInput(f"{strategy.config} is no JSON: line {error.lineno}: {error.msg}") from error
+        raise FixInput(
+            f"{strategy.config} is no JSON: line {error.lineno}: {error.msg}",
+            kept="everything",
+            next_step="correct the file, then run the same command again",
+        ) from error
     if not isinstance(document, dict):
-        raise FixInput(f"{strategy.config} holds no JSON object")
+        raise FixInput(
+            f"{strategy.config} holds no JSON object",
+            kept="everything",
+            next_step="correct the file, then run the same command again",
+        )
     return new_config(document, strategy.name)
 
 
@@ -153,6 +162,14 @@ def _with_server_paths(tree: SourceTree, changes: ChangeSet, strategies: tuple[S
     pattern = re.compile(
         rb"(?<![\w.-])(?:" + b"|".join(re.escape(path.encode()) for path in longest_first) + rb")(?![\w-])"
     )
+
+    def rewritten(found: re.Match[bytes]) -> bytes:
+        old = found[0].decode()
+        new = new_place[old].encode()
+        # What is kept in docs/old ends with its old path: there it is said already.
+        is_said = new.endswith(b"/" + found[0]) and found.string.endswith(new, 0, found.end())
+        return found[0] if is_said else new
+
     target_of = {move.source: move.target for move in changes.moves}
     written = {each.path: each for each in changes.written}
     for path in tree.files:
@@ -161,7 +178,7 @@ def _with_server_paths(tree: SourceTree, changes: ChangeSet, strategies: tuple[S
             continue
         known = written.get(final)
         before = known.after if known is not None else tree.read(path)
-        after = pattern.sub(lambda found: new_place[found[0].decode()].encode(), before)
+        after = pattern.sub(rewritten, before)
         if after != before:
             written[final] = (
                 replace(known, after=after)
@@ -174,13 +191,13 @@ def _with_server_paths(tree: SourceTree, changes: ChangeSet, strategies: tuple[S
 
 
 def _still(tree: SourceTree, changes: ChangeSet) -> list[StillSaid]:
-    """Lines of units, workflows and scripts that say an old folder's name; a person looks at them."""
+    """Lines of units, workflows, scripts and documents that say an old folder's name; a person looks at them."""
     target_of = {move.source: move.target for move in changes.moves}
     after = {each.path: each.after for each in changes.written}
     found = []
     for path in tree.files:
         final = target_of.get(path, path)
-        if not final.endswith(_SAYS_PATHS) or path.startswith(_LEFT_ALONE):
+        if not final.endswith(_SPEAKS_OF_PATHS) or path.startswith(_LEFT_ALONE):
             continue
         content = after.get(final)
         if content is None:

@@ -195,3 +195,22 @@ def test_the_command_shows_does_and_takes_back(tmp_path: Path) -> None:
     assert kept == TARGET
     nested = run("migrate", "merge", "target/pkg", "target", cwd=tmp_path)
     assert nested.returncode == 1 and "one lies in the other" in nested.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ({"risk/__init__.py": b"", "risk/a.py": b"A = 1\n"}, {"risk.py": b"B = 1\n"}),
+        ({"risk/a.py": b"A = 1\n"}, {"risk.py": b"B = 1\n"}),
+        ({"risk.py": b"B = 1\n"}, {"risk/__init__.py": b"# one\n"}),
+    ],
+)
+def test_a_package_and_a_module_of_one_name_wait_for_a_person(
+    source: dict[str, bytes], target: dict[str, bytes]
+) -> None:
+    merged = merge_trees(SourceTree.of(source), SourceTree.of(target), {}.get)
+    assert {file.path for file in merged.files if file.conflicts} == set(source)
+    assert all(file.result is None for file in merged.files)
+    beside = {**source, **target}
+    both = merge_trees(SourceTree.of(beside), SourceTree.of(target), {}.get)
+    assert not [file for file in both.files if file.conflicts]

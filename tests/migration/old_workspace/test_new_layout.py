@@ -119,7 +119,7 @@ def test_twenty_where_a_fraction_belongs_is_asked_about_and_not_guessed() -> Non
 
 
 def test_every_term_of_the_table_leads_to_a_key_of_the_schema() -> None:
-    value_of = {"type": "swing", "timeframe": "1Hour", "symbols": ["A"], "version": "1"}
+    value_of = {"type": "swing", "timeframe": "1Hour", "symbol": "A", "symbols": ["A"], "version": "1"}
     for key, term in TERMS.items():
         last_word = key.rpartition(".")[2]
         fraction = 0.5 if last_word.endswith(("_pct", "_below")) else 1
@@ -163,6 +163,29 @@ def test_what_was_copied_to_the_server_counts_and_its_twin_is_kept_beside() -> N
     assert json.loads(written(found, "prod/trap/config.json"))["symbols"] == ["AMC"]
     twin = "deployable_strategies/bear_trap/aws_deployment/config.json"
     assert next(m.target for m in found.changes.moves if m.source == twin) == f"prod/trap/docs/old/{twin}"
+
+
+def test_a_path_behind_a_servers_prefix_is_rewritten_once_where_its_new_one_ends_with_the_old() -> None:
+    files = {
+        **FILES,
+        "deployed/trap/config.json": json.dumps(OLD).encode(),
+        "deployed/trap/bear.service": UNIT,
+        "deployed/trap/x.py": b"",
+        "deployable_strategies/bear_trap/x.py": b"# twin\n",
+        "run.sh": b"python /home/bot/app/deployable_strategies/bear_trap/x.py\n",
+    }
+    new = "prod/trap/docs/old/deployable_strategies/bear_trap/x.py"
+    assert written(layout(files), "run.sh") == f"python /home/bot/app/{new}\n"
+
+
+def test_a_document_that_names_an_old_folder_is_listed() -> None:
+    found = layout({**FILES, "README.md": b"# Bots\nSee `deployed/nobody/`.\n"})
+    assert ("README.md", 2) in [(each.path, each.line) for each in found.still]
+
+
+@pytest.mark.parametrize("said", [{"symbol": "ES"}, {"symbols": ["ES"]}])
+def test_one_symbol_is_a_list_of_one(said: dict[str, object]) -> None:
+    assert new_config(said, "gsb").document["symbols"] == ["ES"]
 
 
 def test_a_folder_without_old_strategies_is_refused() -> None:

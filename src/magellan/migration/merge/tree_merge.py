@@ -75,6 +75,10 @@ def _source_only(
     if taken is not None:
         why = f"the target has {taken} in its place"
         return _waiting(path, content, b"", b"", why)
+    namesake = _namesake(path, source, target)
+    if namesake is not None:
+        why = f"the target has {namesake}, and Python would find only one of the two by that name"
+        return _waiting(path, content, b"", b"", why)
     merged = _only(path, content, FileRelation.SOURCE_ONLY, Side.SOURCE)
     return MergedFile(
         path=path,
@@ -83,6 +87,14 @@ def _source_only(
         mode=source.entries[path].mode,
         decisions=merged.decisions,
     )
+
+
+def _namesake(path: str, source: SourceTree, target: SourceTree) -> str | None:
+    """The target's `pkg.py` beside the source's package `pkg`, or the other way round, unless the source has both."""
+    if not path.endswith(".py"):
+        return None
+    others = [f"{above}.py" for above in _above(path)] + [f"{path.removesuffix('.py')}/__init__.py"]
+    return next((each for each in others if each in target.entries and each not in source.entries), None)
 
 
 def _above(path: str) -> Iterable[str]:

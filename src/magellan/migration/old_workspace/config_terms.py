@@ -121,6 +121,10 @@ def _symbols(value: Any) -> list[tuple[str, Any]]:
     return [("symbols", list(dict.fromkeys(value)))]
 
 
+def _symbol(value: Any) -> list[tuple[str, Any]]:
+    return _symbols([value])
+
+
 def _timeframe(value: Any) -> list[tuple[str, Any]]:
     found = re.fullmatch(r"(\d+) ?(min|minute|hour|day|h|d|m)s?", str(value), re.IGNORECASE)
     if found is None:
@@ -147,6 +151,7 @@ TERMS: Final[Mapping[str, Term]] = {
     "strategy.name": _name,
     "strategy.version": _version,
     "strategy.type": _kind,
+    "symbol": _symbol,
     "symbols": _symbols,
     "parameters": _to("parameters"),
     "strategy_parameters": _to("parameters"),

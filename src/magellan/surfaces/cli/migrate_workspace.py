@@ -77,7 +77,11 @@ def migrate_workspace(
         emit(document, as_json=as_json, human=show)
         raise typer.Exit(1 if refusals else 0)
     if found.problems:
-        raise FixInput("\n  ".join(["configs do not fit the schema", *found.problems]), kept="everything")
+        raise FixInput(
+            "\n  ".join(["configs do not fit the schema", *found.problems]),
+            kept="everything",
+            next_step="say in the old config of each strategy what is missing, then run the same command again",
+        )
     refuse_unsafe(recorded, desk)
     with progress_bars() as bars:
         outcome = apply_recorded(recorded, desk, on_progress=step_progress(bars))
