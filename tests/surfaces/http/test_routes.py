@@ -1,6 +1,7 @@
 """What the API answers."""
 
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -207,3 +208,31 @@ def test_an_account_is_halted_and_resumed_with_person_and_reason(workspace: Any,
     assert "is halted" in server.data("/api/summary")["needs_attention"][0]
     server.data("/api/resume", method="POST", body=asked)
     assert server.data("/api/breakers?account=desk")["switch"] == "running"
+
+
+def test_positions_of_an_account_that_nobody_trades_are_as_old_as_its_ledger(
+    workspace: Any, serve: Any
+) -> None:
+    with open(workspace / "magellan.toml", "a") as settings:
+        settings.write('\n[accounts.desk]\nbroker = "alpaca"\nkind = "paper"\nnumber = "PA1"\n')
+    server = serve(workspace)
+    told = server.ask("/api/positions?account=desk").json
+    assert (told["as_of"], told["age_s"]) == (None, None)  # nothing was ever told of it
+    server.data("/api/halt", method="POST", body={"account": "desk", "reason": "the feed looks wrong"})
+    newest = datetime.fromisoformat(server.ask("/api/accounts").json["as_of"])
+    for path in ("account", "positions", "orders"):
+        as_of = datetime.fromisoformat(server.ask(f"/api/{path}?account=desk").json["as_of"])
+        assert abs(as_of - newest) < timedelta(milliseconds=1), path
+
+
+def test_both_names_of_one_account_are_known(workspace: Any, serve: Any) -> None:
+    with open(workspace / "magellan.toml", "a") as settings:
+        for name, port in (("desk", 1), ("staging", 2)):  # two local exchanges that were started alike
+            settings.write(
+                f'\n[accounts.{name}]\nkind = "local"\nnumber = "PA1"\naddress = "http://127.0.0.1:{port}"\n'
+            )
+    server = serve(workspace)
+    for name in ("desk", "staging"):
+        assert server.data(f"/api/account?account={name}")["name"] == name
+    unknown = server.ask("/api/account?account=nobody").json
+    assert unknown["detail"] == "there is no account 'nobody'; there are: desk, staging"
