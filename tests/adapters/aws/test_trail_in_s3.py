@@ -33,10 +33,24 @@ def server() -> Iterator[str]:
             yield address
 
 
+@pytest.fixture(scope="module")
+def client(server: str) -> Iterator[Any]:
+    """One for all of them: to make one takes longer than what it is asked."""
+    made = aws_client("s3", REGION, address=server)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def new_place(server: str, request: pytest.FixtureRequest) -> Callable[[], S3Place]:
+def new_place(server: str, client: Any, request: pytest.FixtureRequest) -> Callable[[], S3Place]:
     """Somebody who knows nothing of the others, at the one place of a test."""
-    return lambda: S3Place(BUCKET, request.node.name, region=REGION, address=server, joined_at=4)
+
+    def made() -> S3Place:
+        place = S3Place(BUCKET, request.node.name, region=REGION, address=server, joined_at=4)
+        place._client = client
+        return place
+
+    return made
 
 
 def keys(place: S3Place) -> list[str]:
