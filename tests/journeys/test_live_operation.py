@@ -127,6 +127,7 @@ def test_a_running_session_is_flattened_and_a_restart_stays_halted_until_a_resum
     assert done.returncode == 0, done.stdout + done.stderr
     assert "by the session: flat" in done.stdout
     assert live_desk.trading("positions") == []
+    until(lambda: live_desk.status()["switch"] == "flat")
     began_s = time.monotonic()
     os.kill(runner.pid, signal.SIGTERM)
     assert live_desk.ended(runner)[0] == 0

@@ -25,6 +25,7 @@ from magellan.ledger.entries import (
     Difference,
     ExecutionSeen,
     FailureSeen,
+    FlatShown,
     Halted,
     NewEntry,
     OrderAnswered,
@@ -388,6 +389,8 @@ def one_of_every_kind() -> list[NewEntry]:
         AlertRaised(severity="warning", text="AMC: no bar for 3 minutes"),
         WorkDone(name="signals", session_on=SESSION_ON, detail="2 symbols"),
         SessionEnded(reason="SIGTERM", flat=False),
+        FlatShown(flat=True),
+        Resumed(person="Ada", reason="all was left"),
     )
     return [entry(payload, minutes=at) for at, payload in enumerate(payloads)]
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from magellan.engine import events as e
+from magellan.engine.safety import Safety
 from magellan.ledger.entries import BreakerReset
 from magellan.risk.breakers import BreakerKind, BreakerLimits
 from magellan.risk.limits import RiskLimits, Rule
@@ -453,6 +454,24 @@ def test_a_flatten_is_over_when_the_broker_shows_nothing_and_only_a_person_lets_
     for _ in range(3):
         small.bar(100)
     assert len(small.bought) == 1
+
+
+def test_whoever_reads_the_ledger_of_a_flattened_account_knows_what_the_session_knows() -> None:
+    small = SmallSession().start()
+    small.bar(100)
+    found = []
+    for happens in (
+        lambda: operator(small, e.OperatorAsks.FLATTEN),
+        small.broker_tells,
+        lambda: operator(small, e.OperatorAsks.RESUME),
+    ):
+        happens()
+        read = Safety(BreakerLimits())
+        for entry in small.entries:
+            read.fold(entry)
+        found.append(str(read.switch.state))
+        assert read.switch.refuses_entries == (small.session.entries_refused is not None)
+    assert found == ["flattening", "flat", "running"]
 
 
 def test_the_first_resume_during_a_flatten_holds_what_is_left_and_the_second_lets_entries_in() -> None:

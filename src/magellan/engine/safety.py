@@ -14,6 +14,7 @@ from magellan.ledger.entries import (
     BreakerTripped,
     CashMoved,
     FailureSeen,
+    FlatShown,
     Halted,
     LedgerEntry,
     NewEntry,
@@ -44,12 +45,9 @@ class Safety:
         self._throw(entry)
         return self._judged(_events(entry))
 
-    def broker_shows(self, at: datetime, *, flat: bool) -> bool:
-        """The broker showed whether a position or an open order is left. True: by that the flattening is over."""
-        kind = k.SwitchEventKind.TOLD_FLAT if flat else k.SwitchEventKind.TOLD_NOT_FLAT
-        was = self.switch.state
-        self.switch = k.after(self.switch, k.SwitchEvent(kind=kind, at=at, source=k.SwitchSource.SESSION))
-        return was is not self.switch.state and flat
+    def is_news(self, shown: FlatShown) -> bool:
+        """Whether it moves the kill switch that the broker showed this: then it is to be recorded."""
+        return k.TRANSITIONS[self.switch.state][_told(shown)] is not self.switch.state
 
     def equity(self, at: datetime, equity_usd: Decimal) -> tuple[BreakerTripped, ...]:
         """The broker told the account's equity."""
@@ -91,6 +89,8 @@ class Safety:
                 who=told.person,
                 why=told.reason,
             )
+        elif isinstance(told, FlatShown):
+            event = k.SwitchEvent(kind=_told(told), at=entry.at, source=k.SwitchSource.SESSION)
         else:
             return
         self.switch = k.after(self.switch, event)
@@ -101,6 +101,10 @@ class Safety:
             self.breakers, trips = b.after(self.breakers, event, self._limits)
             found += [BreakerTripped(breaker=str(trip.kind), reason=trip.reason) for trip in trips]
         return tuple(found)
+
+
+def _told(shown: FlatShown) -> k.SwitchEventKind:
+    return k.SwitchEventKind.TOLD_FLAT if shown.flat else k.SwitchEventKind.TOLD_NOT_FLAT
 
 
 def _events(entry: NewEntry | LedgerEntry) -> tuple[b.BreakerEvent, ...]:

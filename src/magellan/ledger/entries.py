@@ -471,6 +471,16 @@ class AlertRaised:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatShown:
+    """The broker showed, of an account that is being left, that nothing is left of it; or, later, that something is."""
+
+    kind: ClassVar[str] = "flat_shown"
+    version: ClassVar[int] = 1
+
+    flat: bool  # it shows neither a position nor an open order
+
+
 Payload = (
     SessionBegan
     | SessionEnded
@@ -499,6 +509,7 @@ Payload = (
     | Resumed
     | FailureSeen
     | AlertRaised
+    | FlatShown
 )
 
 PAYLOADS: Final[Mapping[str, type[Payload]]] = MappingProxyType(

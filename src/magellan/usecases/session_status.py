@@ -14,7 +14,7 @@ from typing import Final
 
 from magellan.errors import MagellanError
 from magellan.ledger.book import FOLDED_KINDS, Book, Halt, RunningSession, TrippedBreaker
-from magellan.ledger.entries import Decision, Difference, FailureSeen, LedgerEntry
+from magellan.ledger.entries import Decision, Difference, FailureSeen, FlatShown, LedgerEntry
 from magellan.ledger.exact import minus, times
 from magellan.ledger.trade_record import TradeRecord
 from magellan.ports.broker import Broker
@@ -165,7 +165,7 @@ def session_status(
     """An account's status. look: what its broker told; why it did not; None: it was not asked. Raises AskOperator."""
     name = account.ledger
     # A session's own entries all stand behind the newest bookmark, which is made before a session begins.
-    book, safety, behind = account_now(ledger, name, FOLDED_KINDS | {FailureSeen.kind})
+    book, safety, behind = account_now(ledger, name, FOLDED_KINDS | {FailureSeen.kind, FlatShown.kind})
     ours = [entry for entry in behind if seen.session is not None and entry.session == seen.session.session]
     failures = sum(isinstance(entry.payload, FailureSeen) for entry in ours)
     decisions = _decisions(ledger, name)
