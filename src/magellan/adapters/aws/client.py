@@ -36,7 +36,8 @@ def aws_client(service: str, region: str | None, *, address: str | None = None) 
         )
     except NoRegionError as error:
         raise FixInput(
-            f"AWS cannot be asked: {error}", next_step="set the region in magellan.toml, or AWS_DEFAULT_REGION"
+            f"AWS cannot be asked: {error}",
+            next_step="set the region in magellan.toml, or AWS_DEFAULT_REGION",
         ) from None
 
 
