@@ -6,7 +6,9 @@ They are only listed: both the package and the word may be others afterwards.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from magellan.migration.rewrite.bindings import Binding
 from magellan.migration.rewrite.interest import Interest
@@ -14,6 +16,8 @@ from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
 from magellan.migration.source import Source, is_on_any
+
+_MAY_ASK: Final = re.compile(rb"(?:attr|object)\(")
 
 
 def asked_by_name(
@@ -24,7 +28,9 @@ def asked_by_name(
     contents: ModuleContents,
     interest: Interest,
 ) -> Iterator[Reference]:
-    """Calls whose first argument is a package of the tree and whose second is the word of a module in it that moves."""
+    """Calls of `getattr` and its kin that ask a package of the tree for a module in it that moves."""
+    if not (interest.begins_string_behind(b",") and _MAY_ASK.search(source.utf8)):
+        return  # without a look at every node, which takes longer
     lines = interest.line_numbers(source)
     waiting: list[ast.AST] = [tree]
     while waiting:
@@ -33,7 +39,10 @@ def asked_by_name(
             continue
         waiting.extend(ast.iter_child_nodes(node))
         match node:
-            case ast.Call(args=[package, ast.Constant(value=str() as word), *_]) if word.isidentifier():
+            case ast.Call(
+                func=ast.Name(id=asks) | ast.Attribute(attr=asks),
+                args=[package, ast.Constant(value=str() as word), *_],
+            ) if asks.endswith(("attr", "object")) and word.isidentifier():
                 pass
             case _:
                 continue

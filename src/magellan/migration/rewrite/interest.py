@@ -38,6 +38,15 @@ class Interest:
         at = bisect_left(self._places, span.start)
         return at < len(self._places) and self._places[at] < span.end
 
+    def begins_string_behind(self, characters: bytes) -> bool:
+        """Whether any of the words begins a string that follows one of those characters."""
+        for place in self._places:
+            if self._utf8[place - 1 : place] in (b'"', b"'"):
+                before = self._utf8[max(0, place - 80) : place - 1].rstrip(b"rRuUbB").rstrip()
+                if before and before[-1:] in characters:
+                    return True
+        return False
+
     def line_numbers(self, source: Source) -> list[int]:
         """The numbers, from 1, of the lines on which any of the words stands; sorted."""
         return sorted({source.line_of(place) for place in self._places})

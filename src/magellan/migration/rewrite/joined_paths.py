@@ -8,19 +8,22 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
 from magellan.migration.source import Source, Span, is_on_any
 
-_JOINS = frozenset({"join", "joinpath", "Path", "PurePath", "PosixPath", "PurePosixPath"})
+_JOINS: Final = frozenset({"join", "joinpath", "Path", "PurePath", "PosixPath", "PurePosixPath"})
 
 
 def joined_paths(
     tree: ast.Module, source: Source, renames: Renames, interest: Interest
 ) -> Iterator[Reference]:
     """Words that follow each other in such a path, and together are the path of something that moves."""
+    if not interest.begins_string_behind(b"(,/"):
+        return  # without a look at every node, which takes longer
     lines = interest.line_numbers(source)
     waiting: list[ast.AST] = [tree]
     while waiting:

@@ -65,7 +65,7 @@ class SingleNames:
         for found in _QUOTED_IMPORT.finditer(utf8, span.start, span.end):
             yield from self._named(found, found.start("name"), source, kind, certain=False)
         listed = _LISTED.match(utf8, span.start, span.end)
-        if listed is not None and b"autosummary::" in utf8[: span.start]:
+        if listed is not None and utf8.find(b"autosummary::", 0, span.start) >= 0:
             yield from self._named(listed, listed.start("name"), source, kind, certain=False)
         for found in _SUFFIX.finditer(utf8, span.start, span.end):
             yield from self._suffix(found, source, kind)
