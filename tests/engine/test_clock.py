@@ -7,8 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from magellan.engine.commands import WakeAt
 from magellan.engine.events import ClockRead
 from magellan.ledger.entries import AlertRaised, OrderDenied
+from magellan.trading.bar import nanoseconds
 from risk.small_session import OPEN, SmallSession
 
 
@@ -90,3 +92,13 @@ def test_the_way_there_and_back_is_no_skew(asked_s: float, told_s: float, skew_s
         told_at=OPEN + timedelta(seconds=told_s),
     )
     assert read.skew_s == skew_s
+
+
+def test_a_wake_is_never_told_before_what_it_is_for() -> None:
+    desk = SmallSession().start().session._desk
+    desk.begin(desk.now)
+    desk.due("something", due_ns := desk.now_ns + 1)
+    (wake,) = [each for each in desk.finish() if isinstance(each, WakeAt)]
+    assert nanoseconds(wake.at) >= due_ns
+    desk.begin(wake.at)
+    assert desk.is_due("something")

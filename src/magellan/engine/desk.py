@@ -55,7 +55,7 @@ from magellan.trading.bar import instant, nanoseconds
 from magellan.trading.order import OrderRequest
 from magellan.trading.purpose import OrderPurpose
 from magellan.trading.session import day_date
-from magellan.trading.timeframe import MINUTE_NS, SECOND_NS
+from magellan.trading.timeframe import MICROSECOND_NS, MINUTE_NS, SECOND_NS
 
 _ASKED_AGAIN_S = 15.0  # a question without an answer for so long is asked again
 COMPARED_BEFORE_OPENING_NS: Final = 300 * SECOND_NS  # what is held, and works, so long before the opening
@@ -118,7 +118,8 @@ class Desk:
         commands += self._commands
         self._entries, self._commands = [], []
         if not self.stopped and self._due:
-            earliest = max(min(self._due.values()), self.now_ns)
+            # Told in microseconds, and so rounded up: woken before it is due, nobody would be woken again.
+            earliest = -(-max(min(self._due.values()), self.now_ns) // MICROSECOND_NS) * MICROSECOND_NS
             if earliest != self._wake_ns:
                 self._wake_ns = earliest
                 commands.append(WakeAt(at=instant(earliest), name="next"))

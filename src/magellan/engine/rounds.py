@@ -634,13 +634,14 @@ class Rounds:
             return
         leaves_ns = schedule.ends_ns(start_ns) - lead_ns
         closed = plan.marks.bar_ns >= start_ns
-        if desk.now_ns >= leaves_ns and not closed:
-            reason = time_exit(plan, start_ns, plan.marks.bars_held + 1, schedule)
+        if desk.now_ns >= leaves_ns:
+            # Of a bar that has closed, by a clock that was set back since, nothing is left to be done in its last moments.
+            reason = None if closed else time_exit(plan, start_ns, plan.marks.bars_held + 1, schedule)
             if reason is not None:
                 self._protection.leave(plan, reason)
                 return
             leaves_ns = schedule.ends_ns(start_ns + schedule.span_ns) - lead_ns
-        desk.due(name, max(leaves_ns, desk.now_ns + 1))
+        desk.due(name, leaves_ns)
 
     # --- Details ----------------------------------------------------------------------------------------------
 

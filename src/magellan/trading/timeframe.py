@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from magellan.errors import FixInput
 
+MICROSECOND_NS = 1_000
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 HOUR_NS = 60 * MINUTE_NS
