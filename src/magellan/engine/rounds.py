@@ -635,7 +635,7 @@ class Rounds:
         leaves_ns = schedule.ends_ns(start_ns) - lead_ns
         closed = plan.marks.bar_ns >= start_ns
         if desk.now_ns >= leaves_ns:
-            # Of a bar that has closed, by a clock that was set back since, nothing is left to be done in its last moments.
+            # In the last moments of a bar that has closed, by a clock that was set back since, nothing is left to do.
             reason = None if closed else time_exit(plan, start_ns, plan.marks.bars_held + 1, schedule)
             if reason is not None:
                 self._protection.leave(plan, reason)
