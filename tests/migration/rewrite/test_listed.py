@@ -169,3 +169,14 @@ def test_what_a_program_makes_in_a_folder_that_moves_as_a_whole_is_listed() -> N
         (1, "tables/out.csv", "data/tables/out.csv")
     ]
     assert list(found.changed) == []
+
+
+def test_a_pickle_written_out_in_code_is_listed_and_never_changed() -> None:
+    pickled = "x = b'\\x80\\x04\\x8c\\x0bshop.regime\\x94', b'\\x8c\\nshop.regime\\x94'\ny = b'shop.regime'\n"
+    asked = RewriteOptions(probable=frozenset(ReferenceKind))
+    for options in (None, asked):
+        found = rewriting({**SHOP, "a.py": pickled}, MOVES, options)
+        after = pickled.replace("y = b'shop.regime'", "y = b'shop.strategies.regime'")
+        assert found.files["a.py"].after.decode() == after
+        listed = [(each.kind, each.line) for path, each in found.left() if path == "a.py"]
+        assert listed == [(ReferenceKind.PICKLE, 1)] * 2

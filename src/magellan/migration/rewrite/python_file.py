@@ -89,6 +89,9 @@ class PythonFiles:
         if string.is_in_all:
             yield from self._in_all(plain, line, importer)
             return
+        if isinstance(value, bytes) and _is_data(value):
+            yield from self._in_data(value, line)
+            return
         if (
             string.is_docstring
             or string.is_in_f_string
@@ -167,6 +170,15 @@ class PythonFiles:
             note="a module of the package, perhaps",
         )
 
+    def _in_data(self, value: bytes, line: int) -> Iterator[Reference]:
+        """Bytes that are no text are never changed: a pickle tells the length of a name before it."""
+        for name, new in self._renames.modules.items():
+            if name.encode() in value:
+                note = "in bytes that are no text: a pickle, perhaps"
+                yield Reference(
+                    kind=ReferenceKind.PICKLE, line=line, old=name, new=new, certain=False, note=note
+                )
+
     def _in_all(self, name: str, line: int, importer: Importer) -> Iterator[Reference]:
         if not is_init(importer.path) or not importer.package:
             return
@@ -211,6 +223,11 @@ def _dotted(string: CodeString, old: str, new: str, certain: bool, utf8: bytes, 
         edits=edits,
         note=note,
     )
+
+
+def _is_data(value: bytes) -> bool:
+    """Whether there are bytes in it that no text has."""
+    return any(each < 9 or 13 < each < 32 or each > 126 for each in value)
 
 
 def _from_package(relative: str, package: str) -> str | None:
