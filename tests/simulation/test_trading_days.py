@@ -46,6 +46,7 @@ FAILED_ONCE_ON = (
 FAILED_IN_A_LONG_RUN = (
     30_000_284,  # the process stood still while units were bare: the watch counted that time against it
     31_003_028,  # set back, the clock stood before the end of a bar that had closed: a wake came before it was due
+    32_000_669,  # set back: an order that never arrived was waited for until the time at which it had been meant
 )
 CHUNK = 50
 CHUNKS = 38  # with what else is simulated here, ten thousand days and some

@@ -113,7 +113,8 @@ class Lookups:
             return
         inquiry.denied += 1
         timings = desk.setup.timings
-        since = max(inquiry.since, ours.asked_at)
+        # Asked in the future: by a clock that was set back since, before this session began to look for it.
+        since = inquiry.since if ours.asked_at > desk.now else max(inquiry.since, ours.asked_at)
         waited_s = (desk.now - since).total_seconds()
         if inquiry.denied >= timings.absent_answers and waited_s >= timings.absent_after_s:
             desk.note(
