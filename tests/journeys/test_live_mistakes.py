@@ -7,16 +7,13 @@ import resource
 import signal
 import socket
 import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from journeys.desk import run
 from journeys.live_desk import LiveDesk, exchange, live_desk, settings, until
+from one_answer import answering
 
 __all__ = ["exchange", "live_desk"]
 
@@ -88,35 +85,11 @@ def test_no_network_is_told_and_nothing_begins(live_desk: LiveDesk) -> None:
     plain(status.stdout, "the broker does not tell")
 
 
-@contextmanager
-def web_server() -> Iterator[str]:
-    """A server that answers every request with a page."""
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<html>Welcome to the hotel's network</html>")
-
-        do_POST = do_DELETE = do_GET
-
-        def log_message(self, *arguments: object) -> None:
-            return
-
-    server = HTTPServer(("127.0.0.1", 0), Page)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+PAGE = b"<html>Welcome to the hotel's network</html>"
 
 
 def test_a_server_that_answers_web_pages_is_no_broker(live_desk: LiveDesk) -> None:
-    with web_server() as address:
+    with answering(PAGE, content_type="text/html") as address:
         settings(live_desk, address=address)
         refused(live_desk, "127.0.0.1")
         flatten = live_desk.run("flatten", "--by", "jane", "--reason", "x", "--within", "2")

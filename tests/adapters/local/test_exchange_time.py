@@ -5,40 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from magellan.adapters.local.exchange_time import exchange_time
 from magellan.errors import AskOperator
-
-
-@contextmanager
-def answering(body: bytes) -> Iterator[str]:
-    """A server that answers every request with these bytes."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            return
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+from one_answer import answering
 
 
 def begin(address: str) -> None:

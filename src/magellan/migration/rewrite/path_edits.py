@@ -169,15 +169,7 @@ class Paths:
                     certain, note = False, "counted from the file's own folder"
         if new == said:
             return None
-        return Reference(
-            kind=kind,
-            line=source.line_of(start),
-            old=said,
-            new=new,
-            certain=certain,
-            edits=(Edit(span=Span(start, start + len(said.encode())), text=new.encode()),),
-            note=note,
-        )
+        return _said_anew(said, new, start, source, kind, certain=certain, note=note)
 
     def _inside(self, path: str) -> str | None:
         """Where a path goes with the folder that it is in: something that is made there later, perhaps."""
@@ -207,7 +199,14 @@ def _counts_from_root(path: str) -> bool:
 
 
 def _said_anew(
-    said: str, new: str, start: int, source: Source, kind: ReferenceKind, *, certain: bool
+    said: str,
+    new: str,
+    start: int,
+    source: Source,
+    kind: ReferenceKind,
+    *,
+    certain: bool,
+    note: str = "",
 ) -> Reference:
     return Reference(
         kind=kind,
@@ -216,4 +215,5 @@ def _said_anew(
         new=new,
         certain=certain,
         edits=(Edit(span=Span(start, start + len(said.encode())), text=new.encode()),),
+        note=note,
     )
