@@ -196,7 +196,7 @@ def test_a_backup_that_was_killed_leaves_the_next_one_alone(
     while not any(locks.iterdir()) and process.poll() is None:
         time.sleep(0.005)  # until restic is at work: the kill has to meet it in the middle
     restic = _children(process.pid)
-    for pid in [*restic, process.pid]:
+    for pid in [process.pid, *restic]:  # the parent first: it would reap the others, and then nobody had to
         os.kill(pid, signal.SIGKILL)
     process.wait()
     assert any(locks.iterdir()), "it left its lock"
