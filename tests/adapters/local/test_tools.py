@@ -1,6 +1,7 @@
 """Tools of this environment: run apart, in time, and without our credentials."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -56,6 +57,31 @@ def test_a_tool_that_takes_too_long_is_stopped_with_what_it_started(
     assert done.exit_code is None
     assert time.monotonic() - begun < 30
     assert ends(int(mark.read_text()))
+
+
+def test_a_tool_ends_with_what_it_started_when_we_are_killed(tools: PythonTools, tmp_path: Path) -> None:
+    mark = tmp_path / "pids"
+    write(
+        tmp_path,
+        "import os, pathlib, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"pathlib.Path({str(mark)!r} + '.part').write_text(f'{{os.getpid()}} {{child.pid}}')\n"
+        f"os.rename({str(mark)!r} + '.part', {str(mark)!r})\n"
+        "time.sleep(600)\n",
+    )
+    runs = (
+        "import os\nfrom pathlib import Path\nfrom magellan.adapters.local.tools import PythonTools\n"
+        f"PythonTools({{**os.environ, 'PYTHONPATH': {str(tmp_path)!r}}})"
+        f".run('probe', [], folder=Path({str(tmp_path)!r}), timeout_s=600)\n"
+    )
+    ours = subprocess.Popen([sys.executable, "-c", runs])
+    until = time.monotonic() + 60
+    while not mark.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    ours.kill()
+    ours.wait()
+    for pid in mark.read_text().split():
+        assert ends(int(pid))
 
 
 def ends(pid: int) -> bool:

@@ -107,6 +107,11 @@ def test_a_strategy_is_one_of_the_workspaces_and_never_a_path(server: Any) -> No
 def test_a_backtest_is_started_watched_and_kept(server: Any) -> None:
     job = ended(server, server.data("/api/backtests", method="POST", body={"strategy": "moods"}))
     assert job["state"] == "done", job
+    assert (job["phase"], job["done"], job["total"]) == (
+        "measure and keep",
+        1,
+        1,
+    )  # what comes behind the replay
     assert job["asked_by"] == "tests" and job["subject"] == "dev/moods"
     run = server.data(f"/api/runs/{job['result']['run_id']}")
     assert len(run["trades"]) == job["result"]["trades"]
@@ -210,17 +215,19 @@ def test_an_account_is_halted_and_resumed_with_person_and_reason(workspace: Any,
     assert server.data("/api/breakers?account=desk")["switch"] == "running"
 
 
-def test_positions_of_an_account_that_nobody_trades_are_as_old_as_its_ledger(
+def test_what_is_told_of_an_account_that_nobody_trades_is_as_old_as_its_ledger(
     workspace: Any, serve: Any
 ) -> None:
     with open(workspace / "magellan.toml", "a") as settings:
         settings.write('\n[accounts.desk]\nbroker = "alpaca"\nkind = "paper"\nnumber = "PA1"\n')
     server = serve(workspace)
-    told = server.ask("/api/positions?account=desk").json
-    assert (told["as_of"], told["age_s"]) == (None, None)  # nothing was ever told of it
+    paths = ("account", "positions", "orders", "breakers")
+    for path in paths:
+        told = server.ask(f"/api/{path}?account=desk").json
+        assert (told["as_of"], told["age_s"]) == (None, None), path  # nothing was ever told of it
     server.data("/api/halt", method="POST", body={"account": "desk", "reason": "the feed looks wrong"})
     newest = datetime.fromisoformat(server.ask("/api/accounts").json["as_of"])
-    for path in ("account", "positions", "orders"):
+    for path in paths:
         as_of = datetime.fromisoformat(server.ask(f"/api/{path}?account=desk").json["as_of"])
         assert abs(as_of - newest) < timedelta(milliseconds=1), path
 

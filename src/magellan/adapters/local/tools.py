@@ -20,6 +20,13 @@ PASSED_ON: Final = (
     "TMPDIR", "TZ", "USER", "VIRTUAL_ENV", "XDG_CACHE_HOME",
 )  # fmt: skip
 
+# Killed, as in a job that is cancelled, we can stop nothing any more. So beside the tool, and in its group, somebody
+# reads from a pipe that only we hold; its end is ours, and the group's.
+_ON_A_LEASH: Final = (
+    "exec 3<&0; ( { read -r word <&3; kill -KILL 0; } >/dev/null 2>&1 & ); "
+    'exec env -u PWD -u OLDPWD -u SHLVL -u _ "$@" 3<&- </dev/null'  # what shells add of themselves
+)
+
 
 class PythonTools:
     """Keeps `ports.tool.Tools`."""
@@ -38,28 +45,37 @@ class PythonTools:
 
     def run(self, tool: str, arguments: Sequence[str], *, folder: Path, timeout_s: float) -> ToolRun:
         """See the port."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", tool, *arguments],
-            cwd=folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,  # so that what it started can be stopped with it
-        )
+        leash, held = os.pipe()
         try:
-            stdout, stderr = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            _stop(process)
-            stdout, stderr = process.communicate()
-            return ToolRun(exit_code=None, stdout=stdout, stderr=stderr)
-        except BaseException:  # Ctrl-C: it does not outlive us
-            _stop(process)
-            process.communicate()
-            raise
-        return ToolRun(exit_code=process.returncode, stdout=stdout, stderr=stderr)
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", _ON_A_LEASH, "sh", sys.executable, "-m", tool, *arguments],
+                cwd=folder,
+                env=self._environment,
+                stdin=leash,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,  # so that what it started can be stopped with it
+            )
+            return _ended(process, timeout_s)
+        finally:
+            os.close(leash)
+            os.close(held)
+
+
+def _ended(process: subprocess.Popen[str], timeout_s: float) -> ToolRun:
+    try:
+        stdout, stderr = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        _stop(process)
+        stdout, stderr = process.communicate()
+        return ToolRun(exit_code=None, stdout=stdout, stderr=stderr)
+    except BaseException:  # Ctrl-C: it does not outlive us
+        _stop(process)
+        process.communicate()
+        raise
+    return ToolRun(exit_code=process.returncode, stdout=stdout, stderr=stderr)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

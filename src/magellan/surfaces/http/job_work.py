@@ -49,8 +49,10 @@ class BacktestWork:
             to_on=self.to_on,
             progress=report,
         )
+        report("measure and keep", 0, 1)
         kept = measured(result)
         keep_run(result, kept, run_store(workspace))
+        report("measure and keep", 1, 1)
         return {"run_id": kept.run_id, "trades": len(kept.trades)}
 
 

@@ -19,7 +19,7 @@ from magellan.surfaces.http.access import Desk, Flattener, Operator, Reader
 from magellan.surfaces.http.answer import Answer, answer, example
 from magellan.surfaces.http.desk import ApiDesk
 from magellan.surfaces.http.problem import Refused
-from magellan.surfaces.http.routes.trading import Account, account_status
+from magellan.surfaces.http.routes.trading import Account, account_status, told_at
 from magellan.surfaces.http.words import Said
 from magellan.usecases.named_account import named_account
 from magellan.usecases.operate_session import Operated, halt, must_name, outcome_of, resume
@@ -68,7 +68,7 @@ def breakers(desk: Desk, caller: Reader, account: Account = None) -> Answer[Safe
         halted_because=None if status.halt is None else status.halt.reason,
         breakers=status.breakers,
     )
-    return answer(safety, source="ledger", as_of=status.asked_at, now=desk.now())
+    return answer(safety, source="ledger and heartbeat", as_of=told_at(status), now=desk.now())
 
 
 @router.post("/halt", responses=example({"acted": "session", "account": "alpaca-paper-PA1"}))
