@@ -1,11 +1,11 @@
-"""A fault at every step of a roll-out, on hosts with real processes, keepers, files and connections.
+"""A fault at every step of a deployment, a promotion and a roll-back, on hosts with real processes and connections.
 
     .venv/bin/python -m benchmarks.faults --target local --minutes 4 --kept FILE
     .venv/bin/python -m benchmarks.faults --target ssh --minutes 4 --kept FILE --share 2/3
     .venv/bin/python -m benchmarks.faults --kept FILE
 
-20 faults at 12 steps. Cells that FILE has are not run again, so a campaign is run in slices, several at once where each
-takes its share of the cells. Without a target: what the cells in FILE come to.
+20 faults at 12, 15 and 9 steps. Cells that FILE has are not run again, so a campaign is run in slices, several at once
+where each takes its share of the cells. Without a target: what the cells in FILE come to.
 
     local      this machine and its supervisord
     ssh        the same over a real SSH connection on loopback
@@ -35,9 +35,10 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from benchmarks.faults.ground import Ground, local, ssh  # noqa: E402
-from benchmarks.faults.matrix import CELLS, Cell  # noqa: E402
-from benchmarks.faults.rollout import SOUND, Rollout, first_release  # noqa: E402
+from benchmarks.faults.matrix import CELLS, STEPS, Cell  # noqa: E402
+from benchmarks.faults.rollout import SOUND, STAGE_OF, Rollout, first_release  # noqa: E402
 from magellan.errors import MagellanError  # noqa: E402
+from magellan.workspace.workspace import Stage  # noqa: E402
 
 
 def _compose() -> AbstractContextManager[Ground]:
@@ -74,7 +75,14 @@ class Kept:
 
     def add(self, target: str, cell: Cell, *, how: str, met: bool, took_s: float) -> None:
         """One more."""
-        told = {"target": target, "cell": cell.name, "how": how, "met": met, "took_s": round(took_s, 1)}
+        told = {
+            "target": target,
+            "verb": cell.verb,
+            "cell": cell.name,
+            "how": how,
+            "met": met,
+            "took_s": round(took_s, 1),
+        }
         with open(self._file, "a") as file:
             file.write(json.dumps(told) + "\n")
 
@@ -84,15 +92,17 @@ class Kept:
 
 
 def table(kept: Kept) -> str:
-    """How many cells ended how, per target."""
-    found: dict[str, Counter[str]] = {}
+    """How many cells ended how, per target and verb."""
+    found: dict[tuple[str, str], Counter[str]] = {}
     for each in kept.all():
         how = each["how"] if each["how"] in SOUND else "WRONG"
-        found.setdefault(each["target"], Counter())[how] += 1
+        found.setdefault((each["target"], each.get("verb", "deploy")), Counter())[how] += 1
     columns = (*SOUND, "WRONG")
-    lines = [f"{'target':<10}{'cells':>8}" + "".join(f"{each:>16}" for each in columns)]
-    for target, counts in found.items():
-        lines.append(f"{target:<10}{counts.total():>8}" + "".join(f"{counts[each]:>16}" for each in columns))
+    lines = [f"{'target':<10}{'verb':<10}{'cells':>8}" + "".join(f"{each:>16}" for each in columns)]
+    for (target, verb), counts in sorted(found.items()):
+        lines.append(
+            f"{target:<10}{verb:<10}{counts.total():>8}" + "".join(f"{counts[each]:>16}" for each in columns)
+        )
     return "\n".join(lines)
 
 
@@ -101,18 +111,21 @@ async def slice_of(target: str, cells: list[Cell], kept: Kept, ground: Ground, u
 
     Gives how many were run.
     """
-    await first_release(ground, ground.sources)
-    trading = 0
+    trading: dict[Stage, int] = {}  # which of the two releases, by stage
     for count, cell in enumerate(cells):
         if time.monotonic() > until_s:
             return count
+        stage = STAGE_OF[cell.verb]
+        if stage not in trading:
+            await first_release(ground, ground.sources, stage)
+            trading[stage] = 0
         began_s = time.monotonic()
-        rollout = Rollout(ground, ground.releases[1 - trading], cell)
+        rollout = Rollout(ground, ground.releases[1 - trading[stage]], cell)
         try:
             how = await rollout.run()
         except (MagellanError, AssertionError, OSError, RuntimeError, ValueError) as error:
             how = f"{type(error).__name__}: {error}"  # a cell that ends so is a finding
-        trading = 1 - trading if how == "new" else trading
+        trading[stage] = 1 - trading[stage] if how == "new" else trading[stage]
         kept.add(target, cell, how=how, met=rollout.faulty.met, took_s=time.monotonic() - began_s)
         print(f"{time.monotonic() - began_s:5.1f} s  {cell.name}: {how}", flush=True)
         if how not in SOUND:
@@ -145,6 +158,14 @@ def main() -> int:
     parser.add_argument(
         "--seed", type=int, default=1, help="of the order, so that a slice has a bit of everything"
     )
+    parser.add_argument("--verb", choices=tuple(STEPS), action="append", help="default: each of them")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="faults whose name begins so; default: all",
+    )
     parser.add_argument(
         "--only", default="", metavar="TEXT", help="cells whose name has it, also if they were run"
     )
@@ -153,7 +174,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     kept, sound = Kept(asked.kept), True
     if asked.target is not None:
-        cells = list(CELLS)
+        begins = tuple(asked.fault or ("",))
+        cells = [
+            each for each in CELLS if each.verb in (asked.verb or STEPS) and each.fault.startswith(begins)
+        ]
         random.Random(asked.seed).shuffle(cells)
         part, parts = map(int, asked.share.split("/"))
         done = set() if asked.only else kept.names(asked.target)

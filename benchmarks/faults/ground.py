@@ -26,16 +26,23 @@ from magellan.wiring.hosts import kept_host, supervisor
 from magellan.wiring.records import change_log, plan_journals
 from magellan.wiring.releases import release_store, source_folders
 from magellan.workspace.host_settings import host_settings, host_settings_digest
-from magellan.workspace.workspace import Workspace, WorkspaceSettings
+from magellan.workspace.workspace import Stage, Workspace, WorkspaceSettings
 from release.conftest import Bench
 
 ROOT = Path(__file__).parents[2]
 NAME = "local"
-ACCOUNT = "alpaca-local-PA1"
-ACCOUNTS = '[accounts.staging]\nkind = "local"\nnumber = "PA1"\naddress = "http://127.0.0.1:8970"\n'
+# The account of a stage: its name in magellan.toml, and in the ledger.
+ACCOUNT_OF = {Stage.TEST: ("staging", "alpaca-local-PA1"), Stage.PROD: ("real", "alpaca-local-PA2")}
+ACCOUNTS = "".join(
+    f'[accounts.{name}]\nkind = "local"\nnumber = "{number}"\naddress = "http://127.0.0.1:8970"\n'
+    for name, number in (("staging", "PA1"), ("real", "PA2"))
+)
 _CONTROLLER = """
 [stages.test]
 account = "staging"
+watch_s = 0
+[stages.prod]
+account = "real"
 watch_s = 0
 [deploy]
 ready_within_s = 60
@@ -83,8 +90,8 @@ def ground_of(
     end_keeper: Callable[[], None],
     heal: Callable[[], None],
 ) -> Ground:
-    """With both releases built."""
-    releases = (quick_release(bench, "1.0.0", b"well"), quick_release(bench, "1.1.0", b"well"))
+    """With both releases built: of one strategy, whose file differs by a blank line."""
+    releases = (quick_release(bench, "1.0.0", b"well"), quick_release(bench, "1.1.0", b"well\n"))
     store = release_store(workspace)
     for each in releases:
         store.put("moods", each.manifest.release_id, packed(each), at=now())

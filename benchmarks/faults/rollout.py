@@ -1,8 +1,9 @@
-"""One cell: a roll-out with a fault at one of its calls, and the judgement of how it ended.
+"""One cell: a deployment, a promotion or a roll-back with a fault at one of its calls, and how it ended.
 
 A cell is sound when, at its end, exactly one whole release is armed and trades, it is the new one where the roll-out
 came to its end and the old one where it was taken back, and the audit log says which: it is whole, it has the
-roll-out's beginning and end, and the release that trades by the log is the one that does.
+roll-out's beginning and end, and the release that trades by the log is the one that does. After a promotion the
+strategy's folder in prod/ holds what trades, too.
 """
 
 from __future__ import annotations
@@ -13,19 +14,24 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.ground import ACCOUNT, Ground
-from benchmarks.faults.matrix import Cell
+from benchmarks.faults.ground import ACCOUNT_OF, Ground
+from benchmarks.faults.matrix import OF_FOLDERS, Cell
 from magellan.audit.change import Result
 from magellan.deploy.host import Host
-from magellan.deploy.instance import Condition, Process
+from magellan.deploy.instance import Condition, Instance, Process
+from magellan.deploy.source import files_digest, strategy_files
+from magellan.deploy.source_folders import SourceFolders
+from magellan.deploy.steps.looking import made_ready
 from magellan.errors import AskOperator, MagellanError, TryAgain
 from magellan.ledger.chain import Broken
 from magellan.plan.carry_out import Finished, Halted, Interrupted, Outcome
-from magellan.release.artifact import Artifact
+from magellan.release.artifact import Artifact, packed
 from magellan.usecases.deploy import begin_deploy, go_on
 from magellan.usecases.deploy_history import release_now
 from magellan.usecases.prepare_deploy import DeployAsked, DeploySources, PreparedDeploy, prepare_deploy
@@ -33,8 +39,8 @@ from magellan.wiring.hosts import host_folder
 from magellan.workspace.workspace import Stage
 
 SOUND = ("new", "old", "old, by --undo")
+STAGE_OF = {"deploy": Stage.TEST, "rollback": Stage.TEST, "promote": Stage.PROD}
 _SETTLED_WITHIN_S = 90.0
-_SUBJECT = "test/moods"
 
 Act = Callable[[], Awaitable[None]]
 
@@ -49,9 +55,10 @@ async def nothing() -> None:
 
 @dataclass
 class Faulty:
-    """A host, and a fault that is due at one of its calls."""
+    """A host with the strategies' folders beside it, and a fault that is due at one of its calls."""
 
     real: Host
+    folders: SourceFolders
     step: tuple[str, int] = ("none", 0)
     before: Act = nothing
     after: Act = nothing
@@ -64,12 +71,13 @@ class Faulty:
         return self.real.name
 
     def __getattr__(self, verb: str) -> Any:
+        if verb in OF_FOLDERS:
+            return partial(self._of_folders, verb)
+
         async def call(*given: Any, **named: Any) -> Any:
             if self.cut:
                 raise TryAgain("the host cannot be reached")
-            self.seen[verb] += 1
-            due = (verb, self.seen[verb]) == self.step
-            self.met = self.met or due
+            due = self._due(verb)
             if due:
                 await self.before()
             answer = await getattr(self.real, verb)(*given, **named)
@@ -78,6 +86,31 @@ class Faulty:
             return answer
 
         return call
+
+    def _of_folders(self, verb: str, *given: Any, **named: Any) -> Any:
+        due = self._due(verb)
+        if due:
+            _beside(self.before)
+        answer = getattr(self.folders, verb)(*given, **named)
+        if due:
+            _beside(self.after)
+        return answer
+
+    def _due(self, verb: str) -> bool:
+        self.seen[verb] += 1
+        due = (verb, self.seen[verb]) == self.step
+        self.met = self.met or due
+        return due
+
+
+def _beside(act: Act) -> None:
+    """In a thread of its own: folders are changed by calls that nobody awaits."""
+
+    async def acted() -> None:
+        await act()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, acted()).result()
 
 
 @dataclass
@@ -92,18 +125,18 @@ class Rollout:
         """How it ended: new, old, "old, by --undo", or what is wrong."""
         ground = self.ground
         self.old = next(each for each in ground.releases if each is not self.new)
-        self.faulty = Faulty(ground.host)
-        self.sources = replace(ground.sources, host=lambda name: self.faulty)  # type: ignore[arg-type,return-value]
-        await ground.truth.stop(key_of(self.new))
-        await ground.truth.remove(self.new.release_id)
+        self.faulty = Faulty(ground.host, ground.sources.sources)
+        self.sources = replace(ground.sources, host=lambda name: self.faulty, sources=self.faulty)  # type: ignore[arg-type,return-value]
+        await self._made_ready()
         before = ground.sources.changes.head.number
         ground.told.severities.clear()
         asked = DeployAsked(
             strategy="moods",
-            stage=Stage.TEST,
+            stage=self.stage,
             release=self.new.release_id[:12],
             why=self.cell.name,
-            at_once=True,
+            action=self.cell.verb,
+            at_once=self.cell.verb != "promote",
         )
         prepared = await prepare_deploy(asked, self.sources)
         self.faulty.step = (self.cell.call, self.cell.number)
@@ -124,6 +157,29 @@ class Rollout:
             return wrong
         return ("new" if wanted is self.new else "old") + (", by --undo" if by_hand else "")
 
+    @property
+    def stage(self) -> Stage:
+        return STAGE_OF[self.cell.verb]
+
+    async def _made_ready(self) -> None:
+        """What the verb finds on the host: of the release that is to trade nothing, or that it stands by."""
+        truth, key = self.ground.truth, key_of(self.new, self.stage)
+        await truth.stop(key)
+        if self.cell.verb != "rollback":
+            await truth.remove(self.new.release_id)
+            return
+        manifest = self.new.manifest
+        await truth.install(manifest.release_id, packed(self.new))
+        instance = Instance(
+            strategy="moods",
+            stage=self.stage,
+            account=ACCOUNT_OF[self.stage][0],
+            ledger_account=ACCOUNT_OF[self.stage][1],
+            release_id=manifest.release_id,
+            typed_number=None,
+        )
+        await made_ready(truth, instance, manifest.config_sha256, _SETTLED_WITHIN_S)
+
     async def _carried_out(self, prepared: PreparedDeploy) -> Outcome:
         sources = self.sources
         if self.cell.fault == "journal full":
@@ -132,11 +188,11 @@ class Rollout:
             return await begin_deploy(prepared, sources)
         except (Killed, Interrupted, MagellanError):
             if self.cell.fault.endswith("resumed"):
-                return await go_on("moods", Stage.TEST, self.sources, undo=False, why="it was killed")
+                return await go_on("moods", self.stage, self.sources, undo=False, why="it was killed")
             return await self._back()
 
     async def _back(self) -> Outcome:
-        return await go_on("moods", Stage.TEST, self.sources, undo=True, why="asked for")
+        return await go_on("moods", self.stage, self.sources, undo=True, why="asked for")
 
     def _acts(self) -> tuple[Act, Act]:
         """What happens before the call, and after it."""
@@ -203,7 +259,7 @@ class Rollout:
     async def _pids(self, *artifacts: Artifact) -> list[int]:
         found = []
         for each in artifacts:
-            report = (await self.ground.truth.look(key_of(each))).report
+            report = (await self.ground.truth.look(key_of(each, self.stage))).report
             if report is not None and _is_ours(report.pid):
                 found.append(report.pid)
         return found
@@ -227,7 +283,9 @@ class Rollout:
             self._installed.rename(self._installed.with_name(f"{self._installed.name}.gone-{time.time_ns()}"))
 
     def _tear(self) -> None:
-        path = host_folder(self.ground.workspace).instance_folder(key_of(self.new)) / "report.json"
+        path = (
+            host_folder(self.ground.workspace).instance_folder(key_of(self.new, self.stage)) / "report.json"
+        )
         if path.exists():
             path.write_bytes(path.read_bytes()[:40])
 
@@ -243,16 +301,22 @@ class Rollout:
     async def _wrong(self, wanted: Artifact) -> str:
         truth = self.ground.truth
         other = self.old if wanted is self.new else self.new
-        armed = await truth.armed(ACCOUNT)
+        armed = await truth.armed(ACCOUNT_OF[self.stage][1])
         if armed.release_id != wanted.release_id:
             return f"armed is {armed.instance}"
-        looks = [await truth.look(key_of(each)) for each in (wanted, other)]
+        looks = [await truth.look(key_of(each, self.stage)) for each in (wanted, other)]
         if looks[0].condition is not Condition.TRADING or looks[0].process is not Process.RUNNING:
             return f"what is armed is {looks[0].process} and {looks[0].condition}"
         if looks[1].condition is Condition.TRADING and looks[1].process is Process.RUNNING:
             return "two trade"
         there = await truth.installed(wanted.release_id)
-        return "" if there.is_whole else f"it is not whole: {there}"
+        if not there.is_whole:
+            return f"it is not whole: {there}"
+        if self.cell.verb == "promote":
+            held = self.ground.sources.sources.files_sha256(self.stage, "moods")
+            if held != files_digest(strategy_files(wanted.files)):
+                return "prod/moods does not hold what trades"
+        return ""
 
     def _not_told(self, wanted: Artifact, *, after: int) -> str:
         """What the audit log lacks; "": it says what was begun, by whom, and which release trades now."""
@@ -260,13 +324,19 @@ class Rollout:
         verdict = changes.verify()
         if isinstance(verdict, Broken):
             return f"the audit log is broken: {verdict.reason}"
-        told = [each.change for each in changes.changes(after=after) if each.change.subject == _SUBJECT]
+        told = [
+            each.change
+            for each in changes.changes(after=after)
+            if each.change.subject == f"{self.stage}/moods"
+        ]
         if not told or told[0].result is not Result.BEGUN or told[0].by.person != "ada":
             return "the audit log does not say that it was begun"
+        if any(each.action != self.cell.verb for each in told):
+            return f"the audit log calls it {', '.join(each.action for each in told)}"
         ending = Result.DONE if wanted is self.new else Result.TAKEN_BACK
         if any(each.release != self.new.release_id for each in told) or told[-1].result is not ending:
             return f"the audit log ends with {told[-1].result} of {told[-1].release}"
-        if release_now(changes, "moods", Stage.TEST) != wanted.release_id:
+        if release_now(changes, "moods", self.stage) != wanted.release_id:
             return "the audit log says that the other one trades"
         wanted_severity = "info" if wanted is self.new else "critical"
         if self.ground.told.severities[-1:] != [wanted_severity]:
@@ -309,9 +379,9 @@ class _FullJournal:
         return self.opening.__exit__(*raised)
 
 
-def key_of(artifact: Artifact) -> str:
+def key_of(artifact: Artifact, stage: Stage = Stage.TEST) -> str:
     """Of the release's instance."""
-    return f"test-moods-{artifact.release_id[:12]}"
+    return f"{stage}-moods-{artifact.release_id[:12]}"
 
 
 def _is_ours(pid: int) -> bool:
@@ -321,8 +391,8 @@ def _is_ours(pid: int) -> bool:
         return False
 
 
-async def first_release(ground: Ground, sources: DeploySources) -> None:
-    """Let the first release trade, on a host on which nothing ever did."""
-    asked = DeployAsked(strategy="moods", stage=Stage.TEST, release=ground.releases[0].release_id[:12])
+async def first_release(ground: Ground, sources: DeploySources, stage: Stage = Stage.TEST) -> None:
+    """Let the first release trade in a stage, on a host on which nothing ever did there."""
+    asked = DeployAsked(strategy="moods", stage=stage, release=ground.releases[0].release_id[:12])
     outcome = await begin_deploy(await prepare_deploy(asked, sources), sources)
     assert isinstance(outcome, Finished), outcome

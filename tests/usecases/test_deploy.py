@@ -259,22 +259,24 @@ def test_a_release_that_was_edited_on_the_host_is_refused_before_anything(desk: 
 
 
 @pytest.mark.parametrize("undo", [False, True], ids=["resume", "undo"])
+@pytest.mark.parametrize("action", ["deploy", "rollback", "promote"])
 def test_after_a_kill_the_roll_out_is_gone_on_with_or_taken_back_by_its_journal_alone(
-    desk: Desk, undo: bool
+    desk: Desk, action: str, undo: bool
 ) -> None:
     first = desk.build("1.0.0")
     desk.deploy()
     second = desk.build("2.0.0")
     desk.world.fault, desk.world.fault_at_call = "killed after", len(desk.world.calls) + 60
     with pytest.raises(Killed):
-        desk.deploy()
+        desk.deploy(action=action)
     desk.world.fault_at_call = None
     with pytest.raises(PlanUnfinished):
         desk.deploy()
     outcome = desk.world.run(go_on("moods", Stage.TEST, desk.sources, undo=undo, why="it was killed"))
     assert isinstance(outcome, TakenBack if undo else Finished)
     assert desk.trades() == (first if undo else second)
-    assert desk.audit()[-1][1] == ("taken back" if undo else "done")
+    ending = "taken back" if undo else "done"
+    assert [each[:2] for each in desk.audit()[-2:]] == [(action, "begun"), (action, ending)]
 
 
 def test_what_a_process_that_was_killed_at_the_very_end_could_not_record_is_recorded_later(

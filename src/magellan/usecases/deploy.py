@@ -19,7 +19,7 @@ from magellan.plan.plan import Plan, PlanDescription
 from magellan.plan.records import Head
 from magellan.ports.journal import Journals
 from magellan.usecases.deploy_history import journal_of, shown_by
-from magellan.usecases.prepare_deploy import DeployAsked, DeploySources, PreparedDeploy
+from magellan.usecases.prepare_deploy import VERBS, DeployAsked, DeploySources, PreparedDeploy
 from magellan.workspace.workspace import Stage
 
 
@@ -74,7 +74,7 @@ async def go_on(
         if each.release_id == release_id
     }
     fleet = Fleet(hosts=hosts, content=content, sources=sources.sources)
-    asked = DeployAsked(strategy=strategy, stage=stage, why=why)
+    asked = DeployAsked(strategy=strategy, stage=stage, why=why, action=_action_of(plan))
     begun = _change(asked, release_id, sources, Result.BEGUN)
     with sources.journals.reopen(name, by=sources.actor, at=sources.clock()) as journal:
         sources.changes.append(begun)
@@ -131,6 +131,11 @@ def _recorded(journals: Journals, name: str) -> PlanDescription:
     head = journals.read(name).records[0]
     assert isinstance(head, Head), "a journal begins with its head"
     return head.plan
+
+
+def _action_of(plan: Plan[Fleet]) -> str:
+    """What was asked for when it was begun, for the audit log."""
+    return next(action for action, verb in VERBS.items() if plan.name.startswith(f"{verb} "))
 
 
 def _release_of(plan: Plan[Fleet]) -> str:

@@ -156,7 +156,7 @@ async def prepare_deploy(asked: DeployAsked, sources: DeploySources) -> Prepared
     )
     terms = _terms(asked, sources.settings)
     plan = rollout(
-        [each.place for each in found], incoming, terms, by=sources.actor.person, verb=_VERBS[asked.action]
+        [each.place for each in found], incoming, terms, by=sources.actor.person, verb=VERBS[asked.action]
     )
     content = {incoming.release_id: sources.store.content(opened.stored)}
     fleet = Fleet(hosts=hosts, content=content, sources=sources.sources)
@@ -176,7 +176,8 @@ async def prepare_deploy(asked: DeployAsked, sources: DeploySources) -> Prepared
     )
 
 
-_VERBS: Final = {"deploy": "deploy", "rollback": "roll back", "promote": "promote"}
+# What a plan's name begins with, by the action that the audit log has.
+VERBS: Final = {"deploy": "deploy", "rollback": "roll back", "promote": "promote"}
 
 
 def _must_have_ended(subject: str, journals: Journals) -> None:
