@@ -108,6 +108,7 @@ def test_everything_but_the_secrets_comes_back_as_it_was_and_over_nothing(
     assert after["changes"]["sound"]
     shown = json.loads(call("audit", "list", "--workspace", str(tmp_path / "back"), "--json")[1])
     assert [(each["action"], each["result"]) for each in shown["changes"]] == [
+        ("backup", "begun"),
         ("restore", "begun"),
         ("restore", "done"),
     ]
@@ -214,6 +215,9 @@ def test_a_backup_that_was_killed_leaves_the_next_one_alone(
         heard.write(" unlock\n" * 2)  # where nobody asked, the thread has to end all the same
     late.join()
     assert code == 0, err
+    told = json.loads(call("audit", "show", "changes", "--json")[1])
+    assert [each["result"] for each in told] == ["begun", "failed", "begun", "done"]
+    assert "was killed" in told[1]["note"]
     code, _, err = call("backup", "verify")
     assert code == 0, err
 

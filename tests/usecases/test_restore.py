@@ -9,20 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from magellan.adapters.local.backup_stage import STAGE, StageFolder
+from magellan.adapters.local.change_log_files import ChangeLogFiles
 from magellan.adapters.local.journal_files import JournalFiles
 from magellan.adapters.local.restore_folder import RestoreInto
+from magellan.audit.change import Change, Result
 from magellan.errors import AskOperator, FixInput, TryAgain
-from magellan.ledger.chain import EMPTY
+from magellan.ledger.chain import EMPTY, Sound
 from magellan.plan.actor import Actor
 from magellan.plan.carry_out import Finished, Outcome, TakenBack, carry_out, take_back
 from magellan.plan.preview import preview
 from magellan.ports.backup import Snapshot
 from magellan.usecases.backup import RestoredState, to_restore
-from magellan.usecases.restore import RestoreWorld, restore_begun, restore_plan
+from magellan.usecases.restore import RestoreAsked, RestoreWorld, record_restored, restore_begun, restore_plan
 
 NOON = datetime(2026, 1, 20, 17, 0, tzinfo=UTC)
 BY = Actor(person="jane", host="desk", pid=41)
@@ -78,10 +81,19 @@ class KillsFolder(RestoreInto):
         self._around("fetch", lambda: RestoreInto.fetch(self, restore))
 
 
+class KilledLog(ChangeLogFiles):
+    """A log whose process is killed once it has taken a record."""
+
+    def append(self, change: Change) -> NoReturn:
+        super().append(change)
+        raise Killed
+
+
 @dataclass
 class Desk:
     folder: Path
     store: Store = field(default_factory=Store)
+    log: type[ChangeLogFiles] = ChangeLogFiles
     examined: int = 0
     damaged: bool = False
     ticks: itertools.count[int] = field(default_factory=itertools.count)
@@ -105,7 +117,16 @@ class Desk:
             assert (root / ".magellan/ledger.sqlite").read_bytes() == b"newer"
             return RestoredState(ledger={}, changes=EMPTY, releases=0)
 
-        return RestoreWorld(store=self.store, folder=folder or RestoreInto(self.into), examine=examine)  # type: ignore[arg-type]
+        def record(root: Path, found: str) -> None:
+            asked = RestoreAsked(at=NOON, by=BY, into=self.into, why="a disk died", what="whole and ledger")
+            record_restored(self.log(root / ".magellan/audit"), asked, found, at=self.now())
+
+        return RestoreWorld(
+            store=self.store,  # type: ignore[arg-type]
+            folder=folder or RestoreInto(self.into),
+            examine=examine,
+            record=record,
+        )
 
     def begin(self, folder: RestoreInto | None = None) -> Outcome:
         world = self.world(folder)
@@ -122,12 +143,22 @@ class Desk:
             return asyncio.run(carry_out(plan, world, journal, now=self.now))
 
     def contents(self) -> dict[str, bytes] | None:
+        """With its audit log, which has the restore once and whole."""
         if not self.into.exists():
             return None
+        log = ChangeLogFiles(self.into / ".magellan/audit")
+        told = [each.change for each in log.changes()]
+        assert [(each.action, each.result) for each in told] == [
+            ("restore", Result.BEGUN),
+            ("restore", Result.DONE),
+        ]
+        assert isinstance(log.verify(), Sound) and all(
+            each.evidence == ("whole and ledger",) for each in told
+        )
         return {
             str(path.relative_to(self.into)): path.read_bytes()
             for path in self.into.rglob("*")
-            if path.is_file()
+            if path.is_file() and "audit" not in path.parts
         }
 
     def nothing_beside(self) -> bool:
@@ -169,7 +200,7 @@ def test_a_folder_that_holds_something_is_left_alone(desk: Desk) -> None:
     (desk.into / "mine").write_text("")
     outcome = desk.begin()
     assert isinstance(outcome, TakenBack)
-    assert desk.contents() == {"mine": b""} and desk.nothing_beside()
+    assert [path.name for path in desk.into.rglob("*")] == ["mine"] and desk.nothing_beside()
 
 
 KILLS: tuple[Callable[[Desk], RestoreInto | None], ...] = (
@@ -178,11 +209,14 @@ KILLS: tuple[Callable[[Desk], RestoreInto | None], ...] = (
     lambda desk: KillsFolder(desk.into, "fetch", after=True),
     lambda desk: KillsFolder(desk.into, "place", after=False),
     lambda desk: KillsFolder(desk.into, "place", after=True),
+    lambda desk: setattr(desk, "log", KilledLog),
 )
 
 
 @pytest.mark.parametrize(
-    "kill", KILLS, ids=["in fetch", "before fetch", "after fetch", "before place", "after place"]
+    "kill",
+    KILLS,
+    ids=["in fetch", "before fetch", "after fetch", "before place", "after place", "between two records"],
 )
 @pytest.mark.parametrize("back", [False, True], ids=["resume", "undo"])
 def test_after_a_kill_the_folder_is_whole_or_not_there(
@@ -191,7 +225,7 @@ def test_after_a_kill_the_folder_is_whole_or_not_there(
     with pytest.raises(Killed):
         desk.begin(kill(desk))
     assert desk.contents() in (None, WHOLE)
-    desk.store.fault = ""
+    desk.store.fault, desk.log = "", ChangeLogFiles
     outcome = desk.go_on(back=back)
     assert isinstance(outcome, TakenBack if back else Finished)
     assert desk.contents() == (None if back else WHOLE)

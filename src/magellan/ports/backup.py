@@ -7,6 +7,7 @@ Kept by `adapters/restic.py` and, beside each other in `adapters/local/`, `backu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -95,6 +96,10 @@ class BackupRecord(Protocol):
 
 class BackupStage(Protocol):
     """Copies, as of one instant, of what is written while a backup is made."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """While the block lasts no other process makes a backup of this workspace. Waits; then raises TryAgain."""
+        ...
 
     def fill(self) -> Path:
         """Make them; their folder. Raises AskOperator."""

@@ -94,40 +94,63 @@ class Rehearsed:
 def create_backup(
     sources: BackupSources, *, why: str, on_progress: Callable[[float], None], only_ledger: bool = False
 ) -> BackupMade:
-    """Make a backup, and forget those that need not be kept.
+    """Make a backup, and forget those that need not be kept; while another one of this workspace is made, wait for it.
 
     only_ledger: the ledger and the audit log alone; it is so small a change that it is not recorded as one.
     """
-    change = _change(sources, "backup", why)
-    tag = LEDGER if only_ledger else WORKSPACE
-    try:
-        if sources.sign is not None and not only_ledger:
-            sources.sign()
-        stage = sources.stage(sources.root)
+    stage = sources.stage(sources.root)
+    with stage.alone():
+        if only_ledger:
+            return _made(sources, stage, LEDGER, on_progress)
+        _catch_up(sources)
+        begun = _change(sources, "backup", why)
+        sources.changes.append(begun)
         try:
-            filled = stage.fill()
-            settings = sources.root / "magellan.toml"
-            paths = (settings, filled) if only_ledger else _paths(sources)
-            try:
-                made = sources.store.create(sources.root, paths, tag=tag, on_progress=on_progress)
-            except NoBackups:
-                sources.store.prepare()
-                made = sources.store.create(sources.root, paths, tag=tag, on_progress=on_progress)
-        finally:
-            stage.clear()
-    except MagellanError as error:
-        if not only_ledger:
-            sources.changes.append(_ended(change, sources, Result.FAILED, error.message))
-        raise
-    sources.record.add(made, tag)
-    if not only_ledger:
+            if sources.sign is not None:
+                sources.sign()
+            made = _made(sources, stage, WORKSPACE, on_progress)
+        except MagellanError as error:
+            sources.changes.append(_ended(begun, sources, Result.FAILED, error.message))
+            raise
+        done = replace(begun, evidence=(f"snapshot {made.snapshot_id}",))
+        note = f"{made.files:,} files, {made.bytes_added:,} bytes added"
         terms = sources.terms
         keep = {"daily": terms.keep_daily, "weekly": terms.keep_weekly, "monthly": terms.keep_monthly}
-        forgotten = sources.store.forget(keep={"last": 1, **keep})
-        note = f"{made.files:,} files, {made.bytes_added:,} bytes added, {forgotten} old ones forgotten"
-        evidence = (f"snapshot {made.snapshot_id}",)
-        sources.changes.append(replace(_ended(change, sources, Result.DONE, note), evidence=evidence))
+        try:
+            forgotten = sources.store.forget(keep={"last": 1, **keep})
+        except MagellanError as error:
+            note += f"; old ones could not be forgotten: {error.message}"
+            sources.changes.append(_ended(done, sources, Result.DONE, note))
+            raise
+        sources.changes.append(_ended(done, sources, Result.DONE, f"{note}, {forgotten} old ones forgotten"))
     return made
+
+
+def _made(
+    sources: BackupSources, stage: BackupStage, tag: str, on_progress: Callable[[float], None]
+) -> BackupMade:
+    """One backup, at its destination and remembered here."""
+    try:
+        filled = stage.fill()
+        settings = sources.root / "magellan.toml"
+        paths = (settings, filled) if tag == LEDGER else _paths(sources)
+        try:
+            made = sources.store.create(sources.root, paths, tag=tag, on_progress=on_progress)
+        except NoBackups:
+            sources.store.prepare()
+            made = sources.store.create(sources.root, paths, tag=tag, on_progress=on_progress)
+    finally:
+        stage.clear()
+    sources.record.add(made, tag)
+    return made
+
+
+def _catch_up(sources: BackupSources) -> None:
+    """Record of a backup whose process was killed that it came to no end: nobody is at work on one now."""
+    ours = [each.change for each in sources.changes.changes() if each.change.action == "backup"]
+    if ours and ours[-1].result is Result.BEGUN:
+        note = "its process was killed before the end; it is a backup if `magellan backup list` shows it"
+        sources.changes.append(_ended(ours[-1], sources, Result.FAILED, note))
 
 
 def is_due(terms: BackupTerms, last_at: datetime | None, now: datetime) -> bool:

@@ -7,14 +7,18 @@ is either not there or whole, whatever is killed when. Nothing that exists is ev
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
+from magellan.audit.change import Change, Result
+from magellan.plan.actor import Actor
 from magellan.plan.journal import JournalText
 from magellan.plan.plan import OnFailure, Phase, Plan
 from magellan.plan.standing import JournalState
 from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step
 from magellan.ports.backup import BackupStore, Beside, RestoreFolder
+from magellan.ports.change_log import ChangeLog
 from magellan.usecases.backup import RestoredState
 
 
@@ -25,6 +29,7 @@ class RestoreWorld:
     store: BackupStore
     folder: RestoreFolder
     examine: Callable[[Path], RestoredState]
+    record: Callable[[Path, str], None]  # in its own audit log that it was restored, and what was found; once
     catch_up: Callable[[Path], int] | None = (
         None  # what was fetched, with the trail's entries; None: as backed up
     )
@@ -125,10 +130,48 @@ class PutInPlace(Step[RestoreWorld]):
         return Blocked(why=f"{self.into} holds something already")
 
     async def do(self, world: RestoreWorld, before: Before) -> None:
+        # Before it is there, so that it is never there without: a kill between the two would leave no record.
+        found = "checked before its process was killed" if world.found is None else world.found.words
+        world.record(world.folder.beside_folder, found)
         world.folder.put_in_place()
 
     async def undo(self, world: RestoreWorld, before: Before) -> None:
         world.folder.take_out()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreAsked:
+    """What a person asks for."""
+
+    at: datetime  # aware, UTC
+    by: Actor
+    into: Path
+    why: str
+    what: str  # which backups, from where
+
+
+def record_restored(log: ChangeLog, asked: RestoreAsked, found: str, *, at: datetime) -> None:
+    """Two records in the log of what is restored: who began it, and what was found. Asked again, what is there stays.
+
+    at: aware, UTC. found: what was examined, in words.
+    """
+    newest = next((each.change for each in log.changes(after=max(0, log.head.number - 1))), None)
+    ours = None if newest is None or newest.evidence != (asked.what,) else newest.result
+    if ours is Result.DONE:
+        return
+    begun = Change(
+        at=asked.at,
+        by=asked.by,
+        action="restore",
+        subject=asked.into.name,
+        where=str(asked.into),
+        why=asked.why,
+        result=Result.BEGUN,
+        evidence=(asked.what,),
+    )
+    if ours is not Result.BEGUN:
+        log.append(begun)
+    log.append(replace(begun, at=at, result=Result.DONE, note=found))
 
 
 def restore_plan(*, snapshot_ids: tuple[str, ...], place: str, into: Path) -> Plan[RestoreWorld]:

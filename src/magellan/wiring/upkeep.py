@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from magellan.ports.notifier import Notifier
     from magellan.ports.outbox import Outbox, Transport
     from magellan.usecases.backup import BackupSources, RestoredState
-    from magellan.usecases.restore import RestoreWorld
+    from magellan.usecases.restore import RestoreAsked, RestoreWorld
     from magellan.workspace.workspace import Workspace
 
 _LOG_BYTES = 10_000_000  # before a session's log is begun anew
@@ -268,10 +268,12 @@ def _caught_up(root: Path, follow_to: str, passphrase: SecretStr) -> int:
         copy.close()
 
 
-def restore_world(store: BackupStore, into: Path, passphrase: SecretStr | None) -> RestoreWorld:
+def restore_world(
+    store: BackupStore, asked: RestoreAsked, passphrase: SecretStr | None, clock: Callable[[], datetime]
+) -> RestoreWorld:
     """What a restore acts on. passphrase: of the ledger's trail, which is asked too; None: it is left out."""
     from magellan.adapters.local.restore_folder import RestoreInto
-    from magellan.usecases.restore import RestoreWorld
+    from magellan.usecases.restore import RestoreWorld, record_restored
     from magellan.workspace.workspace import Workspace
 
     def caught_up(root: Path) -> int:
@@ -280,8 +282,9 @@ def restore_world(store: BackupStore, into: Path, passphrase: SecretStr | None) 
 
     return RestoreWorld(
         store=store,
-        folder=RestoreInto(into),
+        folder=RestoreInto(asked.into),
         examine=examine_restored,
+        record=lambda root, found: record_restored(change_log(Workspace.at(root)), asked, found, at=clock()),
         catch_up=None if passphrase is None else caught_up,
     )
 

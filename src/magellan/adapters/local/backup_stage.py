@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from magellan.adapters.durable_file import cannot_write
 from magellan.adapters.local.change_log_files import ChangeLogFiles
-from magellan.errors import AskOperator
+from magellan.adapters.local.only_one import only_one
+from magellan.errors import AskOperator, TryAgain
 
 STAGE: Final = Path(".magellan/backup/stage")
 _LEDGER: Final = Path(".magellan/ledger.sqlite")
@@ -35,6 +37,8 @@ LEFT_OUT: Final = (
     "__pycache__",
     "*.unfinished",
 )
+_WAITS_S: Final = 600.0  # for another backup
+_LOOKS_EVERY_S: Final = 0.1
 _KEPT: Final = "the ledger and the audit log, as they are"
 
 
@@ -45,6 +49,22 @@ class StageFolder:
         """copy_ledger: writes a copy of a ledger that is kept elsewhere to a file; None: it is the workspace's own."""
         self._root = root
         self._copy_ledger = copy_ledger
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        """See the port. There is one stage: the ledger's next backup would empty it under a whole one's hands."""
+        until_s = time.monotonic() + _WAITS_S
+        while True:
+            with only_one(self._root / STAGE.with_name("create.lock")) as alone:
+                if alone:
+                    yield
+                    return
+            if time.monotonic() > until_s:
+                raise TryAgain(
+                    f"another backup of {self._root} has been at work for {_WAITS_S / 60:.0f} minutes",
+                    kept=_KEPT,
+                )
+            time.sleep(_LOOKS_EVERY_S)
 
     def fill(self) -> Path:
         """Copy both, each as of one instant; sessions go on meanwhile. The folder. Raises AskOperator."""

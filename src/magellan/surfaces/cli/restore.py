@@ -123,32 +123,19 @@ async def _carry_out(
     back: bool,
     passphrase: SecretStr | None,
 ) -> Outcome:
-    """The plan, and then its record in the audit log of what was restored."""
-    from dataclasses import replace
+    """The plan. Its record goes into the audit log of what is restored: there may be no other."""
     from datetime import UTC, datetime
 
-    from magellan.audit.change import Change, Result
     from magellan.errors import FixInput
-    from magellan.plan.carry_out import Finished, carry_out, take_back
+    from magellan.plan.carry_out import carry_out, take_back
     from magellan.usecases.backup import to_restore
-    from magellan.usecases.restore import restore_begun, restore_plan
-    from magellan.wiring.records import change_log
+    from magellan.usecases.restore import RestoreAsked, restore_begun, restore_plan
     from magellan.wiring.upkeep import restore_journals, restore_world
-    from magellan.workspace.workspace import Workspace
 
     def now() -> datetime:
         return datetime.now(UTC)
 
-    actor, journals, world = (
-        this_actor(person),
-        restore_journals(into),
-        restore_world(store, into, passphrase),
-    )
-    if not again and not world.folder.is_free:
-        raise FixInput(
-            f"{into} holds something already, and a restore overwrites nothing",
-            next_step="name another folder with --into, or move that one away",
-        )
+    actor, journals = this_actor(person), restore_journals(into)
     unfinished = [each.name for each in journals.all() if not each.is_finished]
     if again and not unfinished:
         raise FixInput(f"no restore into {into} is unfinished", next_step="run it without --resume or --undo")
@@ -157,25 +144,21 @@ async def _carry_out(
     else:
         chosen = tuple(each.snapshot_id for each in to_restore(store.snapshots(), named))
         plan = restore_plan(snapshot_ids=chosen, place=store.place, into=into)
-    begun = Change(
-        at=now(), by=actor, action="restore", subject=into.name, where=str(into), why=why, result=Result.BEGUN,
-        evidence=(f"{plan.name}, from {store.place}",),
-    )  # fmt: skip
+    asked = RestoreAsked(at=now(), by=actor, into=into, why=why, what=f"{plan.name}, from {store.place}")
+    world = restore_world(store, asked, passphrase, now)
+    if not again and not world.folder.is_free:
+        raise FixInput(
+            f"{into} holds something already, and a restore overwrites nothing",
+            next_step="name another folder with --into, or move that one away",
+        )
     opening = (
         journals.reopen(unfinished[-1], by=actor, at=now())
         if again
         else journals.begin(plan.description, by=actor, at=now())
     )
     with opening as journal:
-        outcome = (
+        return (
             await take_back(plan, world, journal, why=why, now=now)
             if back
             else await carry_out(plan, world, journal, now=now)
         )
-    if isinstance(outcome, Finished):
-        # Only now is there a log that it can stand in.
-        log = change_log(Workspace.at(into))
-        log.append(begun)
-        note = "" if world.found is None else world.found.words
-        log.append(replace(begun, at=now(), result=Result.DONE, note=note))
-    return outcome
