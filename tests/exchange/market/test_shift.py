@@ -12,8 +12,10 @@ from magellan.errors import FixInput
 from magellan.exchange.market.generated_bars import GeneratedBars
 from magellan.exchange.market.market import Market
 from magellan.exchange.market.shift import Shift
+from magellan.exchange.market.trading_hours import TradingHours, day_of
 from magellan.trading.bar import instant, nanoseconds
 from magellan.trading.corporate_action import CashDividend, Split
+from magellan.trading.session import day_date
 from magellan.trading.timeframe import MINUTE_NS
 
 FIRST, LAST = (
@@ -91,3 +93,23 @@ def test_corporate_actions_move_with_their_sessions_and_others_are_left_out():
     # Monday is the last session but one; its split counts before anything of the shown day trades.
     assert at(date(2025, 8, 8), 20) <= nanoseconds(moved.effective_at) <= at(date(2025, 8, 11), 4)
     assert (moved.new_shares, moved.old_shares) == (2, 1)
+
+
+@pytest.mark.parametrize("hour", [0, 3, 12, 23])
+def test_after_the_last_archived_session_the_clock_still_has_a_next_opening(hour):
+    now_ns = nanoseconds(datetime(2027, 3, 13, hour, 30, tzinfo=UTC))
+    shift = Shift.open_now(new_york(), FIRST, LAST, now_ns)
+    hours = TradingHours(shift.calendar)
+    today = hours.last_session(now_ns) or hours.session_at(now_ns)
+    assert (
+        today.opens_at_ns < hours.next_open_ns(today.closes_at_ns) < hours.next_close_ns(today.closes_at_ns)
+    )
+    assert shift.bars(BARS).opened_at_ns[-1] < hours.next_open_ns(today.closes_at_ns)
+
+
+def test_a_session_that_is_shown_late_in_the_day_ends_on_that_day():
+    now_ns = nanoseconds(datetime(2027, 3, 14, 3, 55, tzinfo=UTC))  # 22:55 in New York
+    shift = Shift.open_now(new_york(), FIRST, LAST, now_ns)
+    for session_on in shift.calendar.session_on[:5].tolist():
+        session = TradingHours(shift.calendar).session(day_date(session_on))
+        assert day_of(session.extended_closes_at_ns) == session.on

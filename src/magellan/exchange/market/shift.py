@@ -23,6 +23,7 @@ from magellan.trading.session import ExchangeCalendar, day_date, day_number
 from magellan.trading.timeframe import DAY_NS, MINUTE_NS
 
 _Rows = NDArray[np.intp]
+SESSIONS_AHEAD = 366  # days after today: longer than an exchange of this machine runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,17 +81,22 @@ class Shift:
 
         Its opening lies `minutes_in` minutes ago, on a whole minute; the sessions before it opened at the same
         time of day on the dates before. Where that would run over midnight of the exchange's clock, the last
-        session opens as late as it can and still ends today, or as early as today begins.
+        session opens as late as it can and still ends today, or as early as today begins. The days that follow have
+        sessions too, at the same time and without bars: a clock has a next opening, and a trade a day to settle on.
         """
         source = _rows(archived, first_on, last_on)
         lengths = (archived.closes_at_ns - archived.opens_at_ns)[source]
+        lengths = np.append(lengths, np.full(SESSIONS_AHEAD, lengths[-1]))
         today = day_number(day_of(now_ns))
-        starts_ns, ends_ns = day_start_ns(day_date(today)), day_start_ns(day_date(today + 1))
+        day = np.arange(today - len(source) + 1, today + 1 + SESSIONS_AHEAD, dtype=np.int64)
+        starts_ns = np.array(
+            [day_start_ns(day_date(int(each))) for each in (*day, day[-1] + 1)], dtype=np.int64
+        )
+        starts_ns, ends_ns = starts_ns[:-1], starts_ns[1:]
         wanted_ns = now_ns - now_ns % MINUTE_NS - minutes_in * MINUTE_NS
-        latest_ns = ends_ns - MINUTE_NS - int(lengths[-1])
-        into_ns = max(0, min(wanted_ns, latest_ns) - starts_ns)
-        day = np.arange(today - len(source) + 1, today + 1, dtype=np.int64)
-        opens_ns = np.array([day_start_ns(day_date(int(each))) for each in day], dtype=np.int64) + into_ns
+        into_ns = max(0, wanted_ns - int(starts_ns[len(source) - 1]))
+        # Each by its own day: one is an hour shorter than the others.
+        opens_ns = starts_ns + np.clip(ends_ns - starts_ns - MINUTE_NS - lengths, 0, into_ns)
         shown = ExchangeCalendar(
             name=f"{archived.name}, shifted",
             session_on=day.astype(np.int32),

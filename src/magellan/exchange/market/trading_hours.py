@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 import numpy as np
 
 from magellan.trading.bar import instant, nanoseconds
 from magellan.trading.session import ExchangeCalendar, day_date, day_number, exchange_date, exchange_midnight
-from magellan.trading.timeframe import DAY_NS, HOUR_NS
+from magellan.trading.timeframe import HOUR_NS, MINUTE_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +96,15 @@ class TradingHours:
     def _session(self, at: int) -> Session:
         opens_at_ns, closes_at_ns = int(self._opens[at]), int(self._closes[at])
         on = day_date(int(self._calendar.session_on[at]))
-        midnight_ns = day_start_ns(on)
+        # A session ends on the day on which it began, also by a clock that shows hours and minutes only: not at 00:00.
+        last_minute_ns = day_start_ns(on + timedelta(days=1)) - MINUTE_NS
         # Around-the-clock sessions leave no room: their extended hours are their regular ones.
         return Session(
             on=on,
             opens_at_ns=opens_at_ns,
             closes_at_ns=closes_at_ns,
-            extended_opens_at_ns=max(midnight_ns, opens_at_ns - BEFORE_OPEN_NS),
-            extended_closes_at_ns=max(closes_at_ns, min(midnight_ns + DAY_NS, closes_at_ns + AFTER_CLOSE_NS)),
+            extended_opens_at_ns=max(day_start_ns(on), opens_at_ns - BEFORE_OPEN_NS),
+            extended_closes_at_ns=max(closes_at_ns, min(last_minute_ns, closes_at_ns + AFTER_CLOSE_NS)),
         )
 
 

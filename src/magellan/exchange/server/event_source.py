@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -16,10 +16,13 @@ from magellan.trading.bar import nanoseconds
 
 PATHS = frozenset({"/v2/events/trades", "/v2beta1/events/trades"})
 _HEARTBEAT_S = 15.0
+_WAITING_MAX = 20_000  # events; a client that lets more wait is cut off, and resumes with the id it saw last
 
 
 class Range:
     """Which events a client asks for, by time or by id; both ends included, except the one resumed from.
+
+    An end that has not come yet is waited for.
 
     Raises ValueError, in words for the client.
     """
@@ -43,8 +46,13 @@ class Range:
         return self._since_ns is not None or self._since_id is not None
 
     @property
-    def has_end(self) -> bool:
-        return self._until_ns is not None or self._until_id is not None
+    def until_ns(self) -> int | None:
+        """The exchange time at which the stream ends; None: it ends by an id, or not at all."""
+        return self._until_ns
+
+    def ends_with(self, event: TradeEvent) -> bool:
+        """Whether nothing is asked for that comes after an event."""
+        return self._until_id is not None and event.event_id >= self._until_id
 
     def holds(self, event: TradeEvent) -> bool:
         return not (
@@ -61,33 +69,72 @@ def wrong_range(error: ValueError) -> Reply:
 
 
 async def serve_events(
-    request: web.BaseRequest, account_id: str, events: TradeEvents, wanted: Range
+    request: web.BaseRequest,
+    account_id: str,
+    events: TradeEvents,
+    wanted: Range,
+    *,
+    now_ns: int,
+    later: Callable[[int, Callable[[], None]], None],
 ) -> web.StreamResponse:
-    """Send the past that was asked for, then what happens, until the client leaves; with an end: only the past."""
+    """Send the past that was asked for, then what happens, until the end that was asked for or the client leaves.
+
+    later: calls a function at an instant of exchange time.
+    """
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     )
-    waiting: asyncio.Queue[TradeEvent] = asyncio.Queue()
-    stop = events.listen(account_id, waiting.put_nowait)  # before reading the past: nothing falls between
+    waiting = _Waiting(request)
+    # Both in one breath: no event falls between the past and the present, and none is in both.
+    known = tuple(events.of(account_id))
+    past = [event for event in known if wanted.holds(event)] if wanted.has_past else []
+    stop = events.listen(account_id, waiting.put)
+    if (wanted.until_ns is not None and wanted.until_ns <= now_ns) or (known and wanted.ends_with(known[-1])):
+        waiting.end()
+    elif wanted.until_ns is not None:
+        later(wanted.until_ns + 1, waiting.end)
     try:
         await response.prepare(request)
         await response.write(b": welcome\n\n")
-        if wanted.has_past:
-            for event in events.of(account_id):
-                if wanted.holds(event):
-                    await response.write(_line(event.for_sse()))
-        while not wanted.has_end:
+        for event in past:
+            await response.write(_line(event.for_sse()))
+        while True:
             try:
-                event = await asyncio.wait_for(waiting.get(), _HEARTBEAT_S)
+                told = await asyncio.wait_for(waiting.get(), _HEARTBEAT_S)
             except TimeoutError:
                 await response.write(b": heartbeat\n\n")
                 continue
-            await response.write(_line(event.for_sse()))
+            if told is None:
+                break
+            if wanted.holds(told):
+                await response.write(_line(told.for_sse()))
+            if wanted.ends_with(told):
+                break
     except ConnectionError:
         pass  # the client has left: the ordinary end of this stream
     finally:
         stop()
     return response
+
+
+class _Waiting:
+    """Events that one client has not been sent yet; None behind them ends the stream."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request = request
+        self._queue: asyncio.Queue[TradeEvent | None] = asyncio.Queue()
+
+    def put(self, event: TradeEvent) -> None:
+        if self._queue.qsize() < _WAITING_MAX:
+            self._queue.put_nowait(event)
+        elif self._request.transport is not None:
+            self._request.transport.abort()  # what waits is written by nobody any more, and so let go
+
+    def end(self) -> None:
+        self._queue.put_nowait(None)
+
+    async def get(self) -> TradeEvent | None:
+        return await self._queue.get()
 
 
 def _line(document: Mapping[str, Any]) -> bytes:

@@ -277,12 +277,14 @@ class ExchangeServer:
         account = self._keys.account_of(shown_pair(request.headers))
         if isinstance(account, Refusal):
             return _answer(catalogued(account.value))
-        self.timeline.now()
+        now_ns = self.timeline.now()
         try:
             wanted = event_source.Range(request.query)
         except ValueError as error:
             return _answer(event_source.wrong_range(error))
-        return await event_source.serve_events(request, account, self._trade_events, wanted)
+        return await event_source.serve_events(
+            request, account, self._trade_events, wanted, now_ns=now_ns, later=self.timeline.later
+        )
 
     # -- what happens --------------------------------------------------------------------------------------
 

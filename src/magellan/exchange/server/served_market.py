@@ -10,7 +10,7 @@ import numpy as np
 
 from magellan.errors import FixInput
 from magellan.exchange.market.generated_bars import LISTED_ON, GeneratedBars
-from magellan.exchange.market.shift import Shift
+from magellan.exchange.market.shift import SESSIONS_AHEAD, Shift
 from magellan.exchange.market.shown_calendar import around_the_clock
 from magellan.exchange.market.trading_hours import TradingHours, day_of
 from magellan.exchange.server.disturbed_market import DisturbedMarket
@@ -22,7 +22,7 @@ from magellan.trading.timeframe import MINUTE_NS
 AROUND_SESSIONS_NS = (
     5 * MINUTE_NS
 )  # exchange time begins so long before the first opening, and ends after the last close
-_GENERATED_AHEAD = timedelta(days=30)
+_GENERATED_AHEAD = timedelta(days=SESSIONS_AHEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
