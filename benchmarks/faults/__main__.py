@@ -20,23 +20,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from benchmarks.faults.ground import Ground, local, ssh  # noqa: E402
+from benchmarks.faults.kept import SOUND, Kept, table  # noqa: E402
 from benchmarks.faults.matrix import CELLS, STEPS, Cell  # noqa: E402
-from benchmarks.faults.rollout import SOUND, STAGE_OF, Rollout, first_release  # noqa: E402
+from benchmarks.faults.rollout import STAGE_OF, Rollout, first_release  # noqa: E402
 from magellan.errors import MagellanError  # noqa: E402
 from magellan.workspace.workspace import Stage  # noqa: E402
 
@@ -61,51 +59,6 @@ TARGETS: dict[str, Callable[[], AbstractContextManager[Ground]]] = {
 }
 
 
-class Kept:
-    """The cells that were run, a line each."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def all(self) -> list[dict[str, Any]]:
-        """Oldest first."""
-        if not self._file.exists():
-            return []
-        return [json.loads(line) for line in self._file.read_text().splitlines()]
-
-    def add(self, target: str, cell: Cell, *, how: str, met: bool, took_s: float) -> None:
-        """One more."""
-        told = {
-            "target": target,
-            "verb": cell.verb,
-            "cell": cell.name,
-            "how": how,
-            "met": met,
-            "took_s": round(took_s, 1),
-        }
-        with open(self._file, "a") as file:
-            file.write(json.dumps(told) + "\n")
-
-    def names(self, target: str) -> set[str]:
-        """Of the cells that were run on that target."""
-        return {each["cell"] for each in self.all() if each["target"] == target}
-
-
-def table(kept: Kept) -> str:
-    """How many cells ended how, per target and verb."""
-    found: dict[tuple[str, str], Counter[str]] = {}
-    for each in kept.all():
-        how = each["how"] if each["how"] in SOUND else "WRONG"
-        found.setdefault((each["target"], each.get("verb", "deploy")), Counter())[how] += 1
-    columns = (*SOUND, "WRONG")
-    lines = [f"{'target':<10}{'verb':<10}{'cells':>8}" + "".join(f"{each:>16}" for each in columns)]
-    for (target, verb), counts in sorted(found.items()):
-        lines.append(
-            f"{target:<10}{verb:<10}{counts.total():>8}" + "".join(f"{counts[each]:>16}" for each in columns)
-        )
-    return "\n".join(lines)
-
-
 async def slice_of(target: str, cells: list[Cell], kept: Kept, ground: Ground, until_s: float) -> int:
     """Run cells until time is over or one is unsound: the next one would not begin from a sound state.
 
@@ -126,7 +79,9 @@ async def slice_of(target: str, cells: list[Cell], kept: Kept, ground: Ground, u
         except (MagellanError, AssertionError, OSError, RuntimeError, ValueError) as error:
             how = f"{type(error).__name__}: {error}"  # a cell that ends so is a finding
         trading[stage] = 1 - trading[stage] if how == "new" else trading[stage]
-        kept.add(target, cell, how=how, met=rollout.faulty.met, took_s=time.monotonic() - began_s)
+        kept.add(
+            target, cell.verb, cell.name, how=how, met=rollout.faulty.met, took_s=time.monotonic() - began_s
+        )
         print(f"{time.monotonic() - began_s:5.1f} s  {cell.name}: {how}", flush=True)
         if how not in SOUND:
             return count + 1

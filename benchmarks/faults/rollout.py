@@ -38,7 +38,6 @@ from magellan.usecases.prepare_deploy import DeployAsked, DeploySources, Prepare
 from magellan.wiring.hosts import host_folder
 from magellan.workspace.workspace import Stage
 
-SOUND = ("new", "old", "old, by --undo")
 STAGE_OF = {"deploy": Stage.TEST, "rollback": Stage.TEST, "promote": Stage.PROD}
 _SETTLED_WITHIN_S = 90.0
 

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.backup_places import Place, s3_place, ssh_place
 from ledger.samples import entry, one_of_every_kind
 from magellan.adapters.sql_ledger import SqlLedger
 from magellan.adapters.sqlite_ledger import SqliteDatabase
@@ -362,21 +362,10 @@ def test_another_passphrase_opens_nothing_and_is_told_so(
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """S3 over loopback."""
-    import boto3
-    from moto.server import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
-
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    boto3.client("s3", endpoint_url=address, region_name="us-east-1").create_bucket(Bucket="backups")
-    yield f"s3:{address}/backups/trading"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with s3_place() as place:
+        for name, value in place.environment.items():
+            monkeypatch.setenv(name, value)
+        yield place.to
 
 
 def test_backups_go_to_s3_and_come_back_on_a_host_that_has_nothing(
@@ -393,53 +382,25 @@ def test_backups_go_to_s3_and_come_back_on_a_host_that_has_nothing(
 
 
 @pytest.fixture
-def ssh_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An SSH host over loopback, called `nas`, that lets this user in by a key."""
-    sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
-    ssh = shutil.which("ssh")
-    if sshd is None or ssh is None:
+def ssh_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """An SSH host over loopback that lets this user in by a key."""
+    if shutil.which("ssh") is None or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin") is None:
         pytest.skip("no sshd: apt-get install openssh-server (.ci/run does)")
-    home = tmp_path / "ssh"
-    home.mkdir(mode=0o700)
-    for key in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / key], check=True)
-    shutil.copy(home / "user.pub", home / "authorized_keys")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (home / "sshd_config").write_text(
-        f"ListenAddress 127.0.0.1:{port}\nHostKey {home}/host\nAuthorizedKeysFile {home}/authorized_keys\n"
-        f"PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n"
-    )
-    (home / "known_hosts").write_text(f"[127.0.0.1]:{port} {(home / 'host.pub').read_text()}")
-    (home / "config").write_text(
-        f"Host nas\n HostName 127.0.0.1\n Port {port}\n IdentityFile {home}/user\n"
-        f" UserKnownHostsFile {home}/known_hosts\n BatchMode yes\n"
-    )
-    # OpenSSH reads the configuration of the account's own home folder, whatever HOME says.
-    (home / "ssh").write_text(f'#!/bin/sh\nexec {ssh} -F {home}/config "$@"\n')
-    (home / "ssh").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{home}:{os.environ['PATH']}")
-    Path("/run/sshd").mkdir(exist_ok=True)
-    server = subprocess.Popen(
-        [sshd, "-D", "-e", "-f", home / "sshd_config"], stderr=subprocess.PIPE, text=True
-    )
-    assert server.stderr is not None
-    assert "Server listening" in server.stderr.readline()
-    yield "nas"
-    server.terminate()
-    server.wait()
-    server.stderr.close()
+    with ssh_place(tmp_path) as place:
+        for name, value in place.environment.items():
+            monkeypatch.setenv(name, value)
+        yield place
 
 
 @pytest.mark.skipif(
     os.name != "posix" or os.getuid() != 0, reason="sshd of a user of its own needs root here"
 )
 def test_backups_go_to_an_ssh_host_and_one_that_is_away_is_told_so(
-    desk: Path, call: Call, ssh_host: str, tmp_path: Path
+    desk: Path, call: Call, ssh_host: Place
 ) -> None:
-    (desk / "magellan.toml").write_text(f'[backup]\nto = "sftp:{ssh_host}:{tmp_path}/backups"\n')
+    (desk / "magellan.toml").write_text(f'[backup]\nto = "{ssh_host.to}"\n')
     assert call("backup", "create")[0] == 0
     assert [each["tags"] for each in json.loads(call("backup", "list", "--json")[1])] == [["workspace"]]
-    (tmp_path / "ssh/authorized_keys").write_text("")
+    ssh_host.cut()
     code, _, err = call("backup", "list")
     assert code == 1 and "cannot be reached" in err

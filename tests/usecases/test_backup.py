@@ -37,6 +37,7 @@ class Store:
     at_work: Callable[[], None] = lambda: None  # what happens while a backup is sent
     refuses_to_forget: bool = False
     place: str = "a folder"
+    forgets: Callable[[], None] = lambda: None  # what happens while old ones are forgotten
     held: list[tuple[str, list[int]]] = field(default_factory=list)
 
     def create(
@@ -51,6 +52,8 @@ class Store:
         )
 
     def forget(self, *, keep: Mapping[str, int]) -> int:
+        forgets, self.forgets = self.forgets, lambda: None
+        forgets()
         if self.refuses_to_forget:
             raise TryAgain("the destination is gone")
         return 3
@@ -145,6 +148,19 @@ def test_a_backup_whose_process_was_killed_is_on_the_record_and_the_next_one_say
     assert results == ("begun", "failed", "begun", "done")
     assert "was killed before the end" in notes[1]
     assert notes[3] == "2 files, 5 bytes added, 3 old ones forgotten"
+
+
+def test_a_backup_that_was_made_before_its_process_was_killed_is_recorded_as_made(desk: Desk) -> None:
+    def killed() -> None:
+        raise Killed
+
+    desk.store.forgets = killed
+    with pytest.raises(Killed):
+        desk.back_up()
+    desk.back_up()
+    results, notes = zip(*desk.audit(), strict=True)
+    assert results == ("begun", "done", "begun", "done")
+    assert "recorded afterwards" in notes[1]
 
 
 def test_a_backup_that_was_made_is_on_the_record_also_where_old_ones_cannot_be_forgotten(desk: Desk) -> None:

@@ -146,11 +146,17 @@ def _made(
 
 
 def _catch_up(sources: BackupSources) -> None:
-    """Record of a backup whose process was killed that it came to no end: nobody is at work on one now."""
+    """Record what became of a backup whose process was killed: nobody is at work on one now."""
     ours = [each.change for each in sources.changes.changes() if each.change.action == "backup"]
-    if ours and ours[-1].result is Result.BEGUN:
+    if not ours or ours[-1].result is not Result.BEGUN:
+        return
+    newest_at = sources.record.last_at()
+    if newest_at is not None and newest_at >= ours[-1].at:
+        result, note = Result.DONE, "recorded afterwards: its process was killed once it was made"
+    else:
+        result = Result.FAILED
         note = "its process was killed before the end; it is a backup if `magellan backup list` shows it"
-        sources.changes.append(_ended(ours[-1], sources, Result.FAILED, note))
+    sources.changes.append(_ended(ours[-1], sources, result, note))
 
 
 def is_due(terms: BackupTerms, last_at: datetime | None, now: datetime) -> bool:
