@@ -32,7 +32,7 @@ from magellan.workspace.workspace import Stage  # noqa: E402
 
 async def measured(ground: Ground, times: int) -> tuple[list[float], list[float]]:
     """Seconds of each roll-out, and of what of it came after the process had said that it fails."""
-    sources, old = ground.sources, ground.releases[0]
+    sources, old = ground.sources, ground.releases[Stage.TEST][0]
     await first_release(ground, sources)
     artifact = ground.broken
     sources.store.put("moods", artifact.release_id, packed(artifact), at=sources.clock())

@@ -73,7 +73,7 @@ async def slice_of(target: str, cells: list[Cell], kept: Kept, ground: Ground, u
             await first_release(ground, ground.sources, stage)
             trading[stage] = 0
         began_s = time.monotonic()
-        rollout = Rollout(ground, ground.releases[1 - trading[stage]], cell)
+        rollout = Rollout(ground, ground.releases[stage][1 - trading[stage]], cell)
         try:
             how = await rollout.run()
         except (MagellanError, AssertionError, OSError, RuntimeError, ValueError) as error:

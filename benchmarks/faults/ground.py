@@ -73,7 +73,7 @@ class Ground:
     workspace: Workspace
     host: Host
     truth: Host
-    releases: tuple[Artifact, Artifact]
+    releases: dict[Stage, tuple[Artifact, Artifact]]  # of each stage its own: a host keeps a release once
     broken: Artifact  # ends at its start; it is in no store
     sources: DeploySources
     told: Told
@@ -90,10 +90,13 @@ def ground_of(
     end_keeper: Callable[[], None],
     heal: Callable[[], None],
 ) -> Ground:
-    """With both releases built: of one strategy, whose file differs by a blank line."""
-    releases = (quick_release(bench, "1.0.0", b"well"), quick_release(bench, "1.1.0", b"well\n"))
+    """With two releases for each stage: of one strategy, whose file differs by a blank line."""
+    releases = {
+        stage: (quick_release(bench, f"{of}.0.0", b"well"), quick_release(bench, f"{of}.1.0", b"well\n"))
+        for of, stage in ((1, Stage.TEST), (3, Stage.PROD))
+    }
     store = release_store(workspace)
-    for each in releases:
+    for each in (*releases[Stage.TEST], *releases[Stage.PROD]):
         store.put("moods", each.manifest.release_id, packed(each), at=now())
     text = (workspace.root / "magellan.toml").read_text() + _CONTROLLER
     told = Told()

@@ -123,7 +123,7 @@ class Rollout:
     async def run(self) -> str:
         """How it ended: new, old, "old, by --undo", or what is wrong."""
         ground = self.ground
-        self.old = next(each for each in ground.releases if each is not self.new)
+        self.old = next(each for each in ground.releases[self.stage] if each is not self.new)
         self.faulty = Faulty(ground.host, ground.sources.sources)
         self.sources = replace(ground.sources, host=lambda name: self.faulty, sources=self.faulty)  # type: ignore[arg-type,return-value]
         await self._made_ready()
@@ -392,6 +392,6 @@ def _is_ours(pid: int) -> bool:
 
 async def first_release(ground: Ground, sources: DeploySources, stage: Stage = Stage.TEST) -> None:
     """Let the first release trade in a stage, on a host on which nothing ever did there."""
-    asked = DeployAsked(strategy="moods", stage=stage, release=ground.releases[0].release_id[:12])
+    asked = DeployAsked(strategy="moods", stage=stage, release=ground.releases[stage][0].release_id[:12])
     outcome = await begin_deploy(await prepare_deploy(asked, sources), sources)
     assert isinstance(outcome, Finished), outcome

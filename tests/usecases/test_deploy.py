@@ -279,6 +279,21 @@ def test_after_a_kill_the_roll_out_is_gone_on_with_or_taken_back_by_its_journal_
     assert [each[:2] for each in desk.audit()[-2:]] == [(action, "begun"), (action, ending)]
 
 
+def test_a_roll_out_to_staging_that_is_taken_back_leaves_a_release_that_production_trades_where_it_is(
+    desk: Desk,
+) -> None:
+    desk.build("1.0.0")
+    desk.deploy()
+    release = desk.build("2.0.0")
+    desk.deploy()
+    staging, desk.host.ledger_account = desk.host.ledger_account, "alpaca-live-L17"
+    assert isinstance(desk.deploy(stage=Stage.PROD, typed_number="L17", action="promote"), Finished)
+    desk.host.ledger_account = staging
+    outcome = desk.world.run(go_on("moods", Stage.TEST, desk.sources, undo=True, why="staging tries another"))
+    assert isinstance(outcome, TakenBack)
+    assert release in desk.host.releases, "a process that is started again would find nothing"
+
+
 def test_what_a_process_that_was_killed_at_the_very_end_could_not_record_is_recorded_later(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

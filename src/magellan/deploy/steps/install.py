@@ -35,6 +35,11 @@ class InstallRelease(Step[Fleet]):
         return frozenset({f"{self.host}/release/{self.release_id}"})
 
     async def check(self, world: Fleet, before: Before | None) -> Answer:
+        if before is not None and await self._is_run(world):
+            return NotDone()  # on the way back it stays: what this plan put there another stage runs by now
+        return await self.verify(world, before)
+
+    async def verify(self, world: Fleet, before: Before | None) -> Answer:
         found = await world.hosts[self.host].installed(self.release_id)
         if found.drift:
             why = drifted(self.host, self.label, found.drift)
@@ -47,3 +52,7 @@ class InstallRelease(Step[Fleet]):
 
     async def undo(self, world: Fleet, before: Before) -> None:
         await world.hosts[self.host].remove(self.release_id)
+
+    async def _is_run(self, world: Fleet) -> bool:
+        """Whether the host has an instance of it: on the way back this plan's own has ended by now."""
+        return any(each.release_id == self.release_id for each in await world.hosts[self.host].instances())
