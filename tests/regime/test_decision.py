@@ -22,10 +22,10 @@ def labels(
     n = len(rows)
     begins = np.array(more.get("begins", [False] * n), dtype=bool)
     size = np.array(more.get("size", [0.0] * n), dtype=np.float64)
-    decider = Decider(config, reversal=more.get("reversal"))  # type: ignore[arg-type]
+    decider = Decider(config, alone_bars=10.0, reversal=more.get("reversal"))  # type: ignore[arg-type]
     probabilities = np.array(rows, dtype=np.float64)
     right = expected_right(even_stay(probabilities.shape[1], 50.0))
-    out = decider.labels(probabilities, right, begins, size)
+    out = decider.labels(probabilities, right, begins, size, alone=bool(more.get("alone")))
     return out[:, 0].astype(int).tolist(), out[:, 1].astype(int).tolist()
 
 
@@ -86,6 +86,57 @@ def test_a_direct_reversal_waits_for_the_middle_when_it_is_forbidden() -> None:
 
 def test_an_age_counts_the_bars_of_a_label_its_first_included() -> None:
     assert labels([SOON, SOON, LATER, LATER], DecisionConfig(stability=0.0))[1] == [1, 2, 1, 2]
+
+
+ALONE = {
+    "the most probable class is followed at once where leads cost nothing": (
+        {**AT_ONCE}, [SOON, LATER, SOON, EVEN], [0, 1, 0, 0],
+    ),
+    "a class that has led by the dial's bars follows, however it came to them": (
+        {"stability": 0.42}, [SOON] + [LATER] * 2 + [EVEN] + [LATER] * 3 + [(0.3, 0.7)] * 2, [0] * 7 + [1] * 2,
+    ),
+    "bars in which the label leads are taken off": (
+        {"stability": 0.42}, [SOON] + [LATER] * 4 + [SOON] * 4 + [LATER] * 6, [0] * 14 + [1],
+    ),
+    "and no more than there are": ({"stability": 0.42}, [SOON] * 50 + [LATER] * 6, [0] * 55 + [1]),
+    "what another class leads by is not this one's": (
+        {"stability": 0.42},
+        [(0.8, 0.1, 0.1)] + [(0.0, 1.0, 0.0), (0.0, 0.0, 1.0)] * 4 + [(0.0, 1.0, 0.0)],
+        [0] * 9 + [1],
+    ),
+    "a limit keeps the label, and its leads": (
+        {"stability": 0.42, "minimum_bars": 8}, [SOON] + [LATER] * 8, [0] * 8 + [1],
+    ),
+    "where nothing is known all leads are forgotten": (
+        {"stability": 0.42}, [SOON] + [LATER] * 5 + [(np.nan, np.nan), SOON] + [LATER] * 5, [0] * 6 + [-1] + [0] * 6,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_without_states_a_label_is_left_by_what_it_has_lost(case: str) -> None:
+    config, rows, expected = ALONE[case]
+    assert labels(rows, DecisionConfig(**config), alone=True)[0] == expected
+
+
+@settings(max_examples=60)
+@given(
+    rows=st.lists(st.tuples(*[st.floats(0.01, 1.0)] * 3), min_size=2, max_size=80),
+    stability=st.floats(0.0, 1.0),
+)
+def test_without_states_no_label_loses_more_than_the_dial_says(
+    rows: list[tuple[float, ...]], stability: float
+) -> None:
+    shares = [tuple(each / sum(row) for each in row) for row in rows]
+    found, _ = labels(shares, DecisionConfig(stability=stability), alone=True)
+    for other in range(3):
+        lost = 0.0
+        for row in range(1, len(rows)):
+            if found[row] != found[row - 1]:
+                lost = 0.0
+            lost = max(0.0, lost + shares[row][other] - shares[row][found[row]])
+            leads = other == max(range(3), key=lambda each: shares[row][each])
+            assert not leads or lost <= 10.0 * stability + 1e-9, "it would have been followed"
 
 
 @settings(max_examples=60)

@@ -2,9 +2,14 @@
 
 A label is left for another when the bars that the other is expected to be right, less those that the label is
 expected to be right, are more than the price of a switch. Both are counted ahead, each later bar for a tenth less. The
-price has two parts: what every switch costs, and what a switch into the wrong class costs, by how likely that is. The
-dial is both. At 0 the most probable class is followed at once. Nothing forces a switch: a limit can only keep the label
-as it is. Before anything is known, and where confidence is too low, the label is unknown.
+price has two parts: what every switch costs, and what a switch into the wrong class costs, by how likely that is.
+
+That needs states that last. Where none stand behind the probabilities nobody can count ahead, and what was is counted:
+a label is left for the likeliest class once that has led it, bar by bar and in sum since it last was behind, by so many
+bars of being right (E. Page's cumulative sum, 1954). So no label stands for long against its own probabilities.
+
+The dial is all of them. At 0 the most probable class is followed at once. Nothing forces a switch: a limit can only
+keep the label as it is. Before anything is known, and where confidence is too low, the label is unknown.
 """
 
 from __future__ import annotations
@@ -28,8 +33,8 @@ _EVER: Final = 1 << 40
 _MOST_CLASSES: Final = 16
 
 # The decider's memory, by place: the label and the bars it has held; the class that wants to follow and for how many
-# bars it has; switches in this session; bars since the last switch.
-_LABEL, _AGE, _CANDIDATE, _CONFIRMED, _TODAY, _SINCE, _PLACES = 0, 1, 2, 3, 4, 5, 6
+# bars it has; switches in this session; bars since the last switch; from there on the bars that each class leads by.
+_LABEL, _AGE, _CANDIDATE, _CONFIRMED, _TODAY, _SINCE, _LEADS = 0, 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,7 @@ DECISION = np.dtype(  # what `decide_row` is told
     [
         ("price", np.float64),  # bars of being right that a switch has to earn
         ("wrong", np.float64),  # on top, by the probability that it is wrong
-        ("alone", np.float64),  # times both, where no states of the filter stand behind the probabilities
+        ("alone", np.float64),  # bars to lead by instead, where no states of the filter stand behind
         ("likelier_than", np.float64),
         ("confidence_min", np.float64),
         ("minimum_bars", np.int64),
@@ -89,16 +94,17 @@ class Decider:
         config: DecisionConfig,
         *,
         price_factor: float = 1.0,
-        alone_factor: float = 1.0,
+        alone_bars: float = 0.0,
         likelier_than: float = 0.0,
         reversal: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
     ) -> None:
         """price_factor:  of the dial's price.
-        alone_factor:  times that, where no states of the filter stand behind the probabilities.
+        alone_bars:    that a class leads the label by before it follows, at stability 1, where no states of the filter
+                       stand behind the probabilities.
         likelier_than: what a class' probability must reach before it is switched to, whatever that would earn.
         reversal:      classes on two sides, between which a direct switch may be forbidden.
         """
-        self.memory = np.zeros(_PLACES, dtype=np.int64)
+        self.memory = np.zeros(_LEADS + _MOST_CLASSES)
         self.memory[_LABEL] = UNKNOWN_LABEL
         self.memory[_SINCE] = _EVER
         # Of each class -1 or 1 where a direct switch to the other side is forbidden, else 0.
@@ -110,7 +116,7 @@ class Decider:
         self.terms = (
             price_factor * dial.price_bars,
             price_factor * dial.wrong_bars,
-            alone_factor,
+            alone_bars * config.stability,
             likelier_than,
             config.confidence_min,
             config.minimum_bars,
@@ -120,18 +126,21 @@ class Decider:
             np.inf if config.noise_sigma is None else config.noise_sigma,
         )
 
-    def labels(self, probabilities: Floats, right: Floats, begins: Any, size: Floats) -> Floats:
+    def labels(
+        self, probabilities: Floats, right: Floats, begins: Any, size: Floats, *, alone: bool = False
+    ) -> Floats:
         """Decide these rows, which follow those decided before.
 
         probabilities: (n, C); a row with NaN is unknown.
         right:         `expected_right`, (C, C).
         begins:        (n,), whether a row begins a session.
         size:          (n,), of each bar's return in its usual deviations.
+        alone:         no states of the filter stand behind the probabilities.
         Returns:       (n, 2): the class, or -1; for how many bars it has held, the first being 1.
         """
         out = np.empty((len(probabilities), 2))
         terms = np.array([self.terms], dtype=DECISION)
-        _decide(probabilities, right, begins, size, terms, self.sides, self.memory, out)
+        _decide(probabilities, right, begins, size, alone, terms, self.sides, self.memory, out)
         return out
 
 
@@ -157,7 +166,7 @@ def decide_row(
     """Decide a row: the class, or -1, into column `place`, and its age into that of the second half of `out`."""
     classes = len(right)
     aged = place + out.shape[1] // 2
-    label = memory[_LABEL]
+    label = int(memory[_LABEL])
     memory[_AGE] += 1
     memory[_SINCE] += 1
     if begins:
@@ -173,20 +182,27 @@ def decide_row(
         if label != UNKNOWN_LABEL:
             memory[_LABEL] = UNKNOWN_LABEL
             memory[_AGE] = 0
+            _even(classes, memory)
         out[row, place] = UNKNOWN_LABEL
         out[row, aged] = memory[_AGE]
         return
     wanted = False
+    if not alone:
+        _even(classes, memory)
     if label == UNKNOWN_LABEL:
         label = best
         memory[_AGE] = 1
+    elif alone:
+        for k in range(classes):
+            lead = memory[_LEADS + k] + probabilities[row, k] - probabilities[row, label]
+            memory[_LEADS + k] = max(0.0, lead)
+        wanted = best != label and memory[_LEADS + best] > terms.alone
     elif best != label:
         gain = 0.0
         for k in range(classes):
             gain += probabilities[row, k] * (right[k, best] - right[k, label])
         likely = probabilities[row, best]
-        price = terms.price + terms.wrong * (1.0 - likely)
-        wanted = gain > (terms.alone * price if alone else price) and (
+        wanted = gain > terms.price + terms.wrong * (1.0 - likely) and (
             terms.price == 0.0 or likely >= terms.likelier_than
         )
     if wanted:
@@ -204,6 +220,7 @@ def decide_row(
             memory[_AGE] = 1
             memory[_TODAY] += 1
             memory[_SINCE] = 0
+            _even(classes, memory)
             wanted = False
     if not wanted:
         memory[_CANDIDATE] = UNKNOWN_LABEL
@@ -213,9 +230,17 @@ def decide_row(
     out[row, aged] = memory[_AGE]
 
 
+@kernel_part
+def _even(classes: int, memory: Any) -> None:
+    """No class leads the label."""
+    for k in range(classes):
+        memory[_LEADS + k] = 0.0
+
+
 @kernel
 def _decide(
-    probabilities: Any, right: Any, begins: Any, size: Any, terms: Any, sides: Any, memory: Any, out: Any
-) -> None:
+    probabilities: Any, right: Any, begins: Any, size: Any, alone: bool, terms: Any, sides: Any, memory: Any,
+    out: Any,
+) -> None:  # fmt: skip
     for row in range(len(probabilities)):
-        decide_row(probabilities, right, begins[row], size[row], False, row, terms[0], sides, memory, out, 0)
+        decide_row(probabilities, right, begins[row], size[row], alone, row, terms[0], sides, memory, out, 0)

@@ -32,9 +32,10 @@ from magellan.trading.timeframe import Timeframe
 _AXIS_STAY_BARS: Final = 50.0  # that a class is expected to last, where no filter says otherwise
 # Of the dial's price. Five classes share what three share elsewhere, so that leads are smaller there.
 _AXIS_PRICE: Final = {Axis.VOLATILITY: 1.0, Axis.TREND: 0.6, Axis.STRUCTURE: 1.0}
-# Times that, where no states stand behind the probabilities: of volatility a level that always moves, of the rest the
-# rules alone, which see trends and breaks in chance too. With it labels rest on data without regimes (decision 0091).
-_ALONE_PRICE: Final = {Axis.VOLATILITY: 3.2, Axis.TREND: 2.5, Axis.STRUCTURE: 1.6}
+# Bars that another class leads a label by before it follows, at stability 1, where no states stand behind the
+# probabilities: of volatility a level that always moves, of the rest the rules alone, which see trends and breaks in
+# chance too. With them labels rest on data without regimes (decision 0094).
+_ALONE_BARS: Final = {Axis.VOLATILITY: 45.0, Axis.TREND: 24.0, Axis.STRUCTURE: 24.0}
 _REVERSAL: Final = ((0, 1), (3, 4))  # of the trend axis: down, and up
 
 
@@ -69,7 +70,7 @@ class RegimeModel(RegimeColumns):
             axis: Decider(
                 config.decision,
                 price_factor=_AXIS_PRICE[axis],
-                alone_factor=_ALONE_PRICE[axis],
+                alone_bars=_ALONE_BARS[axis],
                 reversal=_REVERSAL if axis is Axis.TREND else None,
             )
             for axis in AXES

@@ -210,18 +210,18 @@ def _decide(row: int, restart: bool, at: Any, told: Any) -> None:
     alone = told.fit.by_level or not told.fit.on  # no states stand behind the probabilities
     decide_row(
         matrix(at.volatility), matrix(at.right_volatility), begins, size, alone, row, told.volatility,
-        whole_line(at.sides_volatility), whole_line(at.decided_volatility), labels, 0,
+        whole_line(at.sides_volatility), line(at.decided_volatility), labels, 0,
     )  # fmt: skip
     decide_row(
         matrix(at.trend), matrix(at.right_trend), begins, size, alone, row, told.trend, whole_line(at.sides_trend),
-        whole_line(at.decided_trend), labels, 1,
+        line(at.decided_trend), labels, 1,
     )  # fmt: skip
     decide_row(
         matrix(at.structure), matrix(at.right_structure), begins, size, alone, row, told.structure,
-        whole_line(at.sides_structure), whole_line(at.decided_structure), labels, 2,
+        whole_line(at.sides_structure), line(at.decided_structure), labels, 2,
     )  # fmt: skip
     if told.fit.on:
-        filtered, memory = matrix(at.filtered), whole_line(at.decided_state)
+        filtered, memory = matrix(at.filtered), line(at.decided_state)
         if restart:
             restart_row(filtered, row, len(line(at.mean)), memory)
         decide_row(

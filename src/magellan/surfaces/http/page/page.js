@@ -150,7 +150,10 @@ const overview = (answer) => {
 const regimes = (answer) => {
   const axis = (reading, name) => {
     const found = reading.axes.find((each) => each.axis === name);
-    return found ? found.label + (found.confidence === null ? "" : " " + percent(found.confidence)) : "–";
+    if (!found) return "–";
+    const held = ![found.label, "unknown"].includes(found.likeliest) && found.label !== "unknown";
+    return found.label + (found.confidence === null ? "" : " " + percent(found.confidence)) +
+      (held ? "; " + found.likeliest + " is likelier" : "");
   };
   at("regimes").replaceChildren(table(
     [["market"], ["bars"], ["regime"], ["volatility"], ["trend"], ["structure"], ["known since"]],
