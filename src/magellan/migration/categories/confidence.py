@@ -37,6 +37,13 @@ def confidences(
     return found
 
 
+def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row's odds, given as logarithms, as probabilities that sum to 1."""
+    powers = np.exp(odds - odds.max(axis=1, keepdims=True))
+    normal: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return normal
+
+
 def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     kept = np.clip(probability, 1e-6, 1 - 1e-6)
     found: NDArray[np.float64] = np.log(kept / (1 - kept))

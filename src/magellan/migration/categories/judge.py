@@ -2,7 +2,8 @@
 
 1. Each word that a file says speaks for some categories, as the rules have it. The sums become probabilities.
 2. Files that say the same, and files that import each other, pull each other along, a few rounds.
-3. The probability of the best category, how many of the files most like it agree, and how far the file's own words put
+3. What a person answered about some files corrects them, and those that say the same (`answers.py`).
+4. The probability of the best category, how many of the files most like it agree, and how far the file's own words put
    it ahead, become a confidence: the share of files that were right where the signs were the same (`confidence.py`).
 """
 
@@ -17,7 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from magellan.migration.categories.confidence import confidences
+from magellan.migration.categories.answers import NEAR, resemblance, taught
+from magellan.migration.categories.confidence import confidences, probabilities
 from magellan.migration.categories.neighbours import Links, alike, importing, pulled
 from magellan.migration.categories.rules import PLACES, Category, CategoryRules, Holds
 
@@ -69,13 +71,28 @@ def judge(
     imports: for each Python file the files of the tree that it imports.
     """
     by_path = {file.path: claimed for file in files if (claimed := _claimed(file, rules)) is not None}
-    open_files = [file for file in files if file.path not in by_path and file.is_python]
+    open_files = [
+        file
+        for file in files
+        if file.is_python and (file.path not in by_path or rules.answers.get(file.path))
+    ]
     by_words = {each.path: each for each in _by_words(open_files, imports, rules)}
     return tuple(
-        by_path.get(file.path)
+        _answered(file, rules)
+        or by_path.get(file.path)
         or by_words.get(file.path)
         or Judged(path=file.path, category=None, confidence=0.0)
         for file in files
+    )
+
+
+def _answered(file: Said, rules: CategoryRules) -> Judged | None:
+    category = rules.answers.get(file.path)
+    if not category:
+        return None
+    package = _package(file, rules.category[category])
+    return Judged(
+        path=file.path, category=category, confidence=1.0, package=package, reasons=("somebody said so",)
     )
 
 
@@ -111,15 +128,22 @@ def _by_words(
     spoken = _spoken(said, names, rules)
     graph = importing([file.path for file in files], imports)
     similar = alike([file.features for file in files])
-    own = _probabilities(spoken / _TEMPERATURE)
+    own = probabilities(spoken / _TEMPERATURE)
     now = own
     for _ in range(_ROUNDS):
         told = np.log(now + _LEAST)
-        now = _probabilities(
+        now = probabilities(
             np.log(own + _LEAST * _LEAST)
             + rules.evidence.graph * pulled(graph, told)
             + rules.evidence.alike * pulled(similar, told)
         )
+    answers = {
+        number: names.index(answer)
+        for number, file in enumerate(files)
+        if (answer := rules.answers.get(file.path)) in names
+    }
+    likeness = _likeness_to(answers, files, imports)
+    before, now = now, taught(now, answers, likeness) if answers else now
     order = np.argsort(-now, axis=1, kind="stable")
     best = order[:, 0]
     rows = np.arange(len(files))
@@ -140,11 +164,38 @@ def _by_words(
                     rules.category[category],
                     rules,
                     own[number, best[number]],
-                    now[number, best[number]],
-                ),
+                    before[number, best[number]],
+                )
+                + _answered_likewise(number, best[number], answers, likeness, files),
             )
         )
     return found
+
+
+def _likeness_to(
+    answers: Mapping[int, int], files: Sequence[Said], imports: Mapping[str, frozenset[str]]
+) -> NDArray[np.float64]:
+    """Of each file to each that somebody gave an answer for, shape (files, answers)."""
+    if not answers:
+        return np.zeros((len(files), 0))
+    told = resemblance([file.path for file in files], [file.features for file in files], imports)
+    return np.stack([told.of(number) for number in answers], axis=1)
+
+
+def _answered_likewise(
+    number: int,
+    category: int,
+    answers: Mapping[int, int],
+    likeness: NDArray[np.float64],
+    files: Sequence[Said],
+) -> tuple[str, ...]:
+    """The answer of that category to whose file this one is nearest, as a reason."""
+    near = [
+        (likeness[number, column], file)
+        for column, (file, answer) in enumerate(answers.items())
+        if answer == category and likeness[number, column] >= NEAR
+    ]
+    return (f"somebody put {files[max(near)[1]].path} here, which says the same",) if near else ()
 
 
 def _ahead(spoken: NDArray[np.float64], best: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -194,12 +245,6 @@ def _spoken(
             for column, weight in speaks[feature]:
                 found[row, column] += weight / spread.get(feature.partition(":")[0], 1.0)
     return found
-
-
-def _probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(odds - odds.max(axis=1, keepdims=True))
-    normal: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return normal
 
 
 def _package(file: Said, category: Category) -> str | None:

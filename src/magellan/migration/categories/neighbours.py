@@ -10,12 +10,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from magellan.migration.categories.resemblance import Resemblance
+
 Links = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 """From which file, to which, how strongly; of one file they sum to at most 1."""
 
 _MOST_ALIKE: Final = 8  # files
 _TELLING: Final = 160  # features of a file by which others like it are found
-_KNOWN_BY_ALL: Final = 0.5  # share of the files; what more of them say tells nothing
 _HELD_BY_MOST: Final = (
     1_000  # files; in a large tree, what more of them say leads to nobody: time stays in proportion
 )
@@ -26,36 +27,14 @@ _COUNTS: Final = {
 
 def alike(said: Sequence[frozenset[str]]) -> Links:
     """Each file's most similar ones, by the cosine of what they say, rare words counting more."""
-    count = len(said)
-    held_by = Counter(feature for each in said for feature in each)
-    weight_of = {
-        feature: _COUNTS[feature.partition(":")[0]] * math.log(count / held)
-        for feature, held in held_by.items()
-        if 2 <= held <= _KNOWN_BY_ALL * count
-    }
-    vectors = []
-    holders: dict[str, tuple[list[int], list[float]]] = {feature: ([], []) for feature in weight_of}
-    for number, each in enumerate(said):
-        known = {feature: weight_of[feature] for feature in each if feature in weight_of}
-        length = math.sqrt(sum(weight * weight for weight in known.values())) or 1.0
-        vectors.append({feature: weight / length for feature, weight in known.items()})
-        for feature, weight in known.items():
-            holders[feature][0].append(number)
-            holders[feature][1].append(weight / length)
-    posted = {
-        feature: (np.array(numbers, dtype=np.intp), np.array(weights))
-        for feature, (numbers, weights) in holders.items()
-        if len(numbers) <= _HELD_BY_MOST
-    }
+    told = Resemblance(said, _COUNTS)
     rows, columns, strengths = [], [], []
-    for number, vector in enumerate(vectors):
-        leading = [feature for feature in vector if feature in posted]
+    for number, vector in enumerate(told.vectors):
+        leading = [feature for feature in vector if told.held_by(feature) <= _HELD_BY_MOST]
         telling = sorted(leading, key=lambda feature: (-vector[feature], feature))[:_TELLING]
         if not telling:
             continue
-        others = np.concatenate([posted[feature][0] for feature in telling])
-        shares = np.concatenate([posted[feature][1] * vector[feature] for feature in telling])
-        likeness = np.bincount(others, weights=shares, minlength=count).astype(np.float64, copy=False)
+        likeness = told.of(number, telling)
         likeness[number] = 0.0
         nearest = _most(likeness, _MOST_ALIKE)
         if not len(nearest):

@@ -127,7 +127,7 @@ def target_of(file: ScannedFile, judged: Judged, rules: CategoryRules) -> str | 
     category = rules.category[judged.category]
     if is_init(file.path) or any(fnmatchcase(leaf.lower(), pattern) for pattern in _TOOLS_LOOK_HERE):
         return None
-    if any(fnmatchcase(file.path, pattern) for pattern in rules.leave):
+    if rules.leaves(file.path):
         return None
     folder = rules.folder_of(judged.category)
     above = folder_of(file.path).split("/")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -126,7 +127,18 @@ class CategoryRules(_Part):
         Field(description="Globs of paths that stay where they are, whatever their category."),
     ] = ()
     evidence: Evidence = Evidence()
-    category: Annotated[Mapping[str, Category], Field(min_length=2, description="The categories, by name.")]
+    category: Annotated[
+        Mapping[str, Category],
+        Field(min_length=2, description="The categories, by name; without it, those of a trading system."),
+    ]
+    answers: Annotated[
+        Mapping[str, str],
+        Field(description="What somebody said: the category of a file, by its path; empty until it is said."),
+    ] = {}
+
+    def leaves(self, path: str) -> bool:
+        """Whether the file stays where it is, whatever its category."""
+        return any(fnmatchcase(path, pattern) for pattern in self.leave)
 
     def folder_of(self, name: str) -> str:
         """The folder of a category in the target layout."""
@@ -144,6 +156,8 @@ def parse_rules(text: str, *, name: str) -> CategoryRules:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FixInput(f"{name} is not TOML: {error}") from error
+    if "category" not in document:
+        document = tomllib.loads(DEFAULT.read_text(encoding="utf-8")) | document
     rules = validated(CategoryRules, document, name=name)
     folders: dict[str, str] = {}
     problems = []
@@ -151,6 +165,11 @@ def parse_rules(text: str, *, name: str) -> CategoryRules:
         other = folders.setdefault(rules.folder_of(category), category)
         if other != category:
             problems.append(f"category.{category}.folder: {other} has that folder already")
+    problems += [
+        f"answers.{path}: there is no category {answer}; there are {', '.join(rules.category)}"
+        for path, answer in rules.answers.items()
+        if answer and answer not in rules.category
+    ]
     if problems:
         raise refusal(name, problems)
     return rules
@@ -158,7 +177,9 @@ def parse_rules(text: str, *, name: str) -> CategoryRules:
 
 def rules_schema() -> dict[str, Any]:
     """The JSON Schema of the file, for editors that check TOML."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **CategoryRules.model_json_schema()}
+    schema = CategoryRules.model_json_schema()
+    schema["required"].remove("category")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 @cache

@@ -17,7 +17,11 @@ from magellan.surfaces.cli.migrate_scan_options import (
 from magellan.surfaces.cli.options import JsonOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from magellan.migration.categories.proposal import Proposal
+    from magellan.migration.categories.questions import Question
+    from magellan.surfaces.cli.migrate_scan_options import Looked
 
 _SHOWN: Final = 12
 
@@ -33,6 +37,15 @@ def migrate_plan(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Leave an earlier mapping out of account, and write over it.")
     ] = False,
+    ask: Annotated[
+        int | None,
+        typer.Option(
+            "--ask",
+            min=1,
+            metavar="N",
+            help="Instead of a mapping, write the N questions whose answers decide most others.",
+        ),
+    ] = None,
     categories: CategoriesOption = None,
     root: RootOption = None,
     python: PythonOption = None,
@@ -44,6 +57,9 @@ def migrate_plan(
     Only files whose category is sure are moved; the others are listed. A
     mapping that is there is kept up to date: what a person wrote or edited
     stays. Map a file to itself to say that it shall stay where it is.
+
+    Where many are unsure, `--ask 12` writes a dozen questions into the
+    rules; the rest of the project is learnt from the answers to them.
     """
     from magellan.adapters.durable_file import write_durably
     from magellan.migration.categories.proposal import propose
@@ -51,6 +67,9 @@ def migrate_plan(
     from magellan.surfaces.cli.migrate_scan_options import look_through
     from magellan.surfaces.cli.output import emit
 
+    if ask is not None:
+        _ask(folder, ask, categories=categories, roots=root, python=python, workers=workers, as_json=as_json)
+        return
     path = mapping or Path(FILE_NAME)
     earlier = read_mapping(path) if path.exists() and not fresh else None
     looked = look_through(
@@ -72,6 +91,7 @@ def migrate_plan(
         "shims": sum(bool(move.shim) for move in proposal.mapping.moves),
         "collisions": proposal.collisions,
         "clashes": proposal.clashes,
+        "answers_for_nothing": looked.answers_for_nothing,
         "of_no_category": {str(kind): count for kind, count in proposal.staying.items()},
         "undecided": [
             {
@@ -84,10 +104,64 @@ def migrate_plan(
         ],
         "took_s": round(looked.took_s, 2),
     }
-    emit(document, as_json=as_json, human=lambda: _show(proposal, path, folder))
+    emit(document, as_json=as_json, human=lambda: _show(proposal, path, looked, folder))
 
 
-def _show(proposal: Proposal, path: Path, folder: Path | None) -> None:
+def _ask(
+    folder: Path | None,
+    count: int,
+    *,
+    categories: Path | None,
+    roots: list[str] | None,
+    python: str | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    from magellan.adapters.durable_file import write_durably
+    from magellan.errors import FixInput
+    from magellan.migration.categories.questions import FILE_NAME, questions_about, with_questions
+    from magellan.surfaces.cli.migrate_scan_options import look_through
+    from magellan.surfaces.cli.output import emit
+
+    path = categories or Path(FILE_NAME)
+    if categories is None and path.exists():
+        raise FixInput(
+            f"{path} is there already", next_step=f"add `--categories {path}` to add to its questions"
+        )
+    looked = look_through(
+        folder, categories=categories if path.exists() else None, roots=roots, python=python,
+        workers=workers, try_imports=False, time_limit_s=1.0,
+    )  # fmt: skip
+    asked = questions_about(looked.scan, looked.rules, count)
+    if asked:
+        earlier = path.read_text(encoding="utf-8") if path.exists() else None
+        text = with_questions(earlier, asked, name=str(path))
+        write_durably(path, text.encode(), kept="the project, as it was")
+    document = {
+        "rules": str(path) if asked else None,
+        "questions": [
+            {"path": each.path, "perhaps": each.perhaps, "or": each.instead, "speaks_for": each.speaks_for}
+            for each in asked
+        ],
+    }
+    emit(document, as_json=as_json, human=lambda: _show_questions(asked, path, folder))
+
+
+def _show_questions(asked: Sequence[Question], path: Path, folder: Path | None) -> None:
+    from magellan.surfaces.cli.output import note, print_table, say
+
+    if not asked:
+        say("nothing is left to ask about")
+        return
+    rows = [(each.path, each.perhaps or "", each.instead or "", str(len(each.speaks_for))) for each in asked]
+    print_table(
+        ("file", "perhaps", "or", "decides"), rows, title="Where do these belong?", numbers=("decides",)
+    )
+    at = f" {folder}" if folder is not None else ""
+    note(f"written to {path}; answer there, then `magellan migrate plan --categories {path}{at}`")
+
+
+def _show(proposal: Proposal, path: Path, looked: Looked, folder: Path | None) -> None:
     from collections import Counter
 
     from magellan.surfaces.cli.output import note, print_table, say
@@ -115,6 +189,9 @@ def _show(proposal: Proposal, path: Path, folder: Path | None) -> None:
         say(f"kept as they were written: {len(proposal.kept_by_hand)} moves")
     for source in proposal.gone[:_SHOWN]:
         say(f"left out, since it is no longer there: {source}")
+    for file in looked.answers_for_nothing[:_SHOWN]:
+        say(f"an answer for a file that is not there: {file}")
+    _more(len(looked.answers_for_nothing))
     at = f" {folder}" if folder is not None else ""
     note(f"written to {path}; edit it, then look at `magellan migrate apply --mapping {path}{at}`")
 

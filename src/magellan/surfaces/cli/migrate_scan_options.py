@@ -53,6 +53,12 @@ class Looked:
     folder: Path
     took_s: float
 
+    @property
+    def answers_for_nothing(self) -> tuple[str, ...]:
+        """Paths that the rules have an answer for, and the tree has not."""
+        there = {file.path for file in self.scan.files}
+        return tuple(path for path, answer in self.rules.answers.items() if answer and path not in there)
+
 
 def look_through(
     folder: Path | None,
