@@ -109,12 +109,16 @@ def in_a_process(words: tuple[str, ...], arm: Callable[[], None] = lambda: None)
     with tempfile.TemporaryFile("w+") as told:
         pid = os.fork()
         if pid == 0:
-            os.dup2(told.fileno(), 1)
-            os.dup2(told.fileno(), 2)
-            arm()
-            code = run(list(words))
-            sys.stdout.flush()
-            os._exit(code)
+            code = 70
+            try:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os.dup2(told.fileno(), 1)
+                os.dup2(told.fileno(), 2)
+                arm()
+                code = run(list(words))
+                sys.stdout.flush()
+            finally:
+                os._exit(code)  # nothing of the campaign's own is ended by it
         _, status = os.waitpid(pid, 0)
         told.seek(0)
         return os.waitstatus_to_exitcode(status), told.read()
@@ -334,7 +338,11 @@ def desk(to: str) -> Iterator[Desk]:
         )
         session = os.fork()
         if session == 0:
-            _trade(root)
+            try:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                _trade(root)
+            finally:
+                os._exit(70)
         try:
             code, words = in_a_process(("backup", "create"))
             assert code == 0, words

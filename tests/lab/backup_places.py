@@ -92,15 +92,17 @@ def ssh_place(root: Path) -> Iterator[Place]:
         for pid in found.stdout.split():  # connections that stand
             os.kill(int(pid), signal.SIGKILL)
 
-    yield Place(
-        to=f"sftp:nas:{root}/backups",
-        environment={"PATH": f"{home}:{os.environ['PATH']}"},
-        cut=cut,
-        heal=lambda: (home / "authorized_keys").write_text(keys) and None,
-    )
-    server.terminate()
-    server.wait()
-    server.stderr.close()
+    try:
+        yield Place(
+            to=f"sftp:nas:{root}/backups",
+            environment={"PATH": f"{home}:{os.environ['PATH']}"},
+            cut=cut,
+            heal=lambda: (home / "authorized_keys").write_text(keys) and None,
+        )
+    finally:
+        server.terminate()
+        server.wait()
+        server.stderr.close()
 
 
 @contextmanager
@@ -114,18 +116,20 @@ def s3_place() -> Iterator[Place]:
     )
     assert server.stdout is not None
     address = f"http://127.0.0.1:{int(server.stdout.readline())}"
-    client = boto3.client(
-        "s3", endpoint_url=address, region_name="us-east-1",
-        aws_access_key_id="testing", aws_secret_access_key="testing",
-    )  # fmt: skip
-    client.create_bucket(Bucket="backups")
+    try:
+        client = boto3.client(
+            "s3", endpoint_url=address, region_name="us-east-1",
+            aws_access_key_id="testing", aws_secret_access_key="testing",
+        )  # fmt: skip
+        client.create_bucket(Bucket="backups")
 
-    def cut() -> None:
-        server.send_signal(signal.SIGSTOP)
-        time.sleep(2)
-        server.send_signal(signal.SIGCONT)
+        def cut() -> None:
+            server.send_signal(signal.SIGSTOP)
+            time.sleep(2)
+            server.send_signal(signal.SIGCONT)
 
-    yield Place(to=f"s3:{address}/backups/trading", environment=keys, cut=cut, heal=lambda: None)
-    server.kill()
-    server.wait()
-    server.stdout.close()
+        yield Place(to=f"s3:{address}/backups/trading", environment=keys, cut=cut, heal=lambda: None)
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
