@@ -104,6 +104,8 @@ def run_of(code: bytes) -> tuple[RunInput, type[Scripted]]:
             slippage_bps=picks.mostly(0.0, 10.0),
             half_spread_bps=picks.mostly(0.0, 5.0),
             commission_bps=picks.mostly(0.0, 2.0),
+            impact=picks.mostly(0.0, 0.5),
+            limit_needs=picks.mostly("touch", "through"),
         ),
         instruments=dict.fromkeys(names, InstrumentTerms(tick_size=picks.mostly(0.0, 0.01))),
         limits=Limits(

@@ -15,16 +15,17 @@ from magellan.engine import commands as c
 from magellan.engine import events as e
 from magellan.engine.session import Session
 from magellan.engine.setup import AtTheEnd, Differing, Timings
+from magellan.errors import FixInput
 from magellan.ledger.entries import AnswerTo
 from magellan.strategy import trade_plan as tp
 from magellan.strategy.contract import Features, Parameters
-from magellan.trading.answer import Answer, Refused, Unknown
+from magellan.trading.answer import Answer, Refused, Requested, Unknown
 from magellan.trading.bar import Bars, instant
 from magellan.trading.corporate_action import Split
 from magellan.trading.order import OrderClass, OrderEventKind, OrderRequest, OrderStatus, OrderType
 from magellan.trading.purpose import OrderPurpose
 from magellan.trading.timeframe import MINUTE_NS, SECOND_NS, Timeframe
-from magellan.workspace.config import AccountTerms, DataTerms, Identity, StrategyConfig
+from magellan.workspace.config import AccountTerms, DataTerms, ExecutionTerms, Identity, StrategyConfig
 from simulation.campaign import calendar
 from simulation.world import WireFaults, World
 
@@ -177,6 +178,28 @@ def test_an_order_that_never_arrived_is_given_up_after_a_while() -> None:
     assert set(told.sent.values()) == {1}
     answers = [entry.payload.answer.value for entry in told.ledger if entry.kind == "order_answered"]  # type: ignore[union-attr]
     assert answers == ["unknown", "absent"]
+
+
+def test_the_simulated_broker_gives_no_more_of_a_bar_than_the_config_allows() -> None:
+    config = CONFIG.model_copy(update={"execution": ExecutionTerms(volume_share_max=0.06, impact=0.5)})
+    plan = tp.TradePlan(size=tp.Units(units=100))
+    script = Script(enter_long=frozenset((1,)), plan_long=plan, plan_short=plan)
+    told = world_for(Scripted({"A": script}), config, CALENDAR, {"A": flat_bars()})
+    told.run(after_bar(4))
+    # 1,000 units a bar: 60 of them are bought at the price that their own share has made, the others on the next bar.
+    assert [(int(each.quantity), float(each.price)) for each in told.core.executions] == [
+        (60, 100 * (1 + 0.5 * 0.06**2)),
+        (40, 100 * (1 + 0.5 * 0.04**2)),
+    ]
+
+
+@pytest.mark.parametrize("terms", [{"stop_fill": "at-level"}, {"limit_fill": "at-level"}])
+def test_the_simulated_broker_refuses_fills_that_no_broker_gives(terms: dict[str, Any]) -> None:
+    config = CONFIG.model_copy(update={"execution": ExecutionTerms(**terms)})
+    with pytest.raises(FixInput, match="no broker does"):
+        world_for(
+            Scripted({"A": Script(plan_long=PLAN, plan_short=PLAN)}), config, CALENDAR, {"A": flat_bars()}
+        )
 
 
 def test_a_broker_that_cannot_hold_a_bracket_gets_the_protection_with_the_first_fill() -> None:
@@ -340,6 +363,24 @@ def test_a_restart_knows_its_position_and_goes_on() -> None:  # incident 22
     assert told.session.state.book.quantity("A") == 100
     assert told.starts == 2
     assert told.core.held_by_orders("A") == 100
+
+
+def test_what_an_earlier_session_asked_for_by_a_clock_that_was_set_back_since_is_not_waited_for_longer() -> (
+    None
+):
+    told = world()
+    told.run(after_bar(2))
+    told.set_host_clock(40 * MINUTE_NS)
+    real = told.core.cancel
+    told.core.cancel = lambda broker_order_id: Requested()  # type: ignore[method-assign]
+    ask(told, e.OperatorAsks.FLATTEN)
+    told.run(after_bar(2, 3))
+    assert kinds(told).count("cancel_intended") > 0
+    told.core.cancel = real  # type: ignore[method-assign]
+    told.kill()
+    told.set_host_clock(-40 * MINUTE_NS)
+    told.run(after_bar(2, 60))
+    assert told.core.holdings.positions == {}
 
 
 def test_a_session_refuses_to_begin_when_the_broker_holds_what_nobody_bought() -> None:

@@ -164,6 +164,14 @@ class Desk:
     def ns(at: datetime) -> int:
         return nanoseconds(at)
 
+    def asked_ns(self, at: datetime) -> int:
+        """Since when something has been waited for, by an instant of the record.
+
+        One that lies ahead is of a clock that was set back since: nobody knows how long ago it was, and it has been
+        waited for long enough.
+        """
+        return nanoseconds(at) if at <= self.now else 0
+
     def entries_end(self, plan: PlanState) -> bool:
         """Whether working entries of this plan are to be withdrawn: nobody enters any more."""
         return self.safety.switch.refuses_entries or self.ending is not None or bool(self.lease_lapsed)

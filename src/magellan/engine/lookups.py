@@ -135,16 +135,16 @@ class Lookups:
         if not state.is_known(order) or state.is_unshown(order):
             record = state.record(order)
             if record.answer is AnswerIs.UNKNOWN:
-                return desk.ns(order.asked_at) - int(desk.setup.timings.stuck_s * SECOND_NS)
-            return None if record.answer is AnswerIs.RATE_LIMITED else desk.ns(order.asked_at)
+                return desk.asked_ns(order.asked_at) - int(desk.setup.timings.stuck_s * SECOND_NS)
+            return None if record.answer is AnswerIs.RATE_LIMITED else desk.asked_ns(order.asked_at)
         if order.change is not None:
-            return desk.ns(order.change.asked_at)
+            return desk.asked_ns(order.change.asked_at)
         if state.status(order) in _WAITING and desk.schedule.session_at(desk.now_ns) is not None:
-            return desk.ns(order.asked_at)
+            return desk.asked_ns(order.asked_at)
         entry = state.entry_of(Group(root=order.group, portion=order.portion))
         asleep = order.is_leg and entry is None and state.status(order) is OrderStatus.HELD
         if asleep and not self._twin_works(order, plan):
-            return desk.ns(order.asked_at)  # its entry is over, and nobody told whether it woke or went
+            return desk.asked_ns(order.asked_at)  # its entry is over, and nobody told whether it woke or went
         return None
 
     def _twin_works(self, leg: OurOrder, plan: PlanState) -> bool:

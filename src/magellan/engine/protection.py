@@ -412,7 +412,7 @@ class Protection:
         desk = self._desk
         if not desk.state.is_unshown(order):
             return False
-        ends_ns = desk.ns(order.asked_at) + int(desk.setup.timings.absent_after_s * SECOND_NS)
+        ends_ns = desk.asked_ns(order.asked_at) + int(desk.setup.timings.absent_after_s * SECOND_NS)
         if desk.now_ns >= ends_ns:
             return False
         desk.due(f"legs {order.symbol}", ends_ns)
@@ -433,7 +433,7 @@ class Protection:
 
     def _has_waited(self, order: OurOrder) -> bool:
         desk = self._desk
-        again_ns = desk.ns(order.asked_at) + int(desk.setup.timings.refused_pause_s * SECOND_NS)
+        again_ns = desk.asked_ns(order.asked_at) + int(desk.setup.timings.refused_pause_s * SECOND_NS)
         if desk.now_ns >= again_ns:
             return True
         desk.due(f"retry {order.symbol}", again_ns)

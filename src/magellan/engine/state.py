@@ -344,7 +344,8 @@ class State:
             unheard = told.order.status not in _CHANGING or (
                 is_cancel and told.order.status is OrderStatus.PENDING_CANCEL
             )
-            if waited_s >= self.change_settles_s and unheard:
+            # Before it was asked for: by a clock that was set back since.
+            if unheard and not 0 <= waited_s < self.change_settles_s:
                 order.change = None  # nothing came of it; a cancel may be asked for twice
         if told.answer in (AnswerIs.REFUSED, AnswerIs.ABSENT) and order.replaces is not None:
             # The order before stays as it was.

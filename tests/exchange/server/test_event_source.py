@@ -91,9 +91,12 @@ async def served(
             request, "A", events, wanted, now_ns=0, later=lambda at_ns, action: None
         )
 
-    async with RawTestServer(answer) as server, aiohttp.ClientSession() as client:
-        async with client.get(server.make_url("/"), params={"since": "1970-01-01"}) as response:
-            await read(response)
+    async with (
+        RawTestServer(answer) as server,
+        aiohttp.ClientSession() as client,
+        client.get(server.make_url("/"), params={"since": "1970-01-01"}) as response,
+    ):
+        await read(response)
 
 
 def test_what_happens_while_the_past_is_looked_up_is_told_once() -> None:

@@ -18,7 +18,7 @@ from magellan.adapters.simulated.faults import NO_FAULTS, BrokerFaults
 from magellan.adapters.simulated.holdings import Holdings
 from magellan.adapters.simulated.matching import Match, match, match_now
 from magellan.adapters.simulated.sim_order import ZERO, Entered, SimOrder
-from magellan.backtest.fill_model import commission, on_tick, slipped
+from magellan.backtest.fill_model import commission, on_tick, slipped, whole_steps
 from magellan.errors import FixInput
 from magellan.trading.account import AccountSnapshot, BrokerPosition, TradableAsset
 from magellan.trading.answer import Accepted, Answer, Refused, Replacement, Requested
@@ -49,6 +49,7 @@ class BrokerCore:
     """One account. `advance` matches orders up to an instant; what happened is in `take_events`.
 
     config: costs, account and instruments, as a backtest of the same strategy reads them.
+    Raises: FixInput for a config whose stops or limits fill at their level even when a bar opens beyond it.
     """
 
     def __init__(
@@ -60,8 +61,17 @@ class BrokerCore:
         faults: BrokerFaults = NO_FAULTS,
         account_id: str = "SIM",
     ) -> None:
+        terms = config.execution
+        if "at-level" in (terms.stop_fill, terms.limit_fill):
+            raise FixInput(
+                "this config fills stops or limits at their level even when a bar opens beyond it: no broker does",
+                next_step='set execution.stop_fill and execution.limit_fill to "gap-aware"',
+            )
         self._tape = tape
         self._config = config
+        self._through = terms.limit_needs == "through"
+        self._takes_share = bool(terms.impact) or terms.volume_share_max is not None
+        self._taken: dict[tuple[str, int], Decimal] = {}  # units of a bar's volume, by symbol and start
         self._chance = random.Random(f"broker {seed}")
         self.faults = faults
         self.account_id = account_id
@@ -338,7 +348,7 @@ class BrokerCore:
         for order in orders:
             if not order.works or self._waits(order, bar):
                 continue
-            found = match(order, bar, phase)
+            found = match(order, bar, phase, through=self._through)
             if order.seen_bar_ns < 0 and phase is not Phase.CLOSE:
                 order.seen_bar_ns = bar.start_ns
             if found is None:
@@ -382,10 +392,19 @@ class BrokerCore:
         if order.part is None and quantity >= 2 and self._strikes("partial"):
             order.part = quantity // 2
             quantity = order.part
+        share = 0.0
+        if self._takes_share and bar is not None:
+            taken = self._taken.get((order.symbol, bar.start_ns), ZERO)
+            quantity = min(quantity, self._room(bar) - taken)
+            if quantity <= 0 or (order.time_in_force is TimeInForce.FOK and quantity < order.open_quantity):
+                return
+            self._taken[order.symbol, bar.start_ns] = taken = taken + quantity
+            share = min(1.0, float(taken) / bar.volume) if bar.volume > 0 else 1.0
         price = found.price
         if found.slips:
             costs, tick_size = self._costs[order.symbol], self._config.instrument(order.symbol).tick_size
-            worse = slipped(order.sign, price, costs.half_spread_rate, costs.slippage_rate, 0.0, 0.0)
+            impact = self._config.execution.impact
+            worse = slipped(order.sign, price, costs.half_spread_rate, costs.slippage_rate, impact, share)
             price = float(on_tick(order.sign, worse, tick_size))
             if order.type is OrderType.STOP_LIMIT and order.limit is not None:
                 price = min(price, float(order.limit)) if order.sign > 0 else max(price, float(order.limit))
@@ -400,6 +419,15 @@ class BrokerCore:
                 self._wake(leg, found, bar)
         for other in siblings(order):
             self._cancel(other)
+
+    def _room(self, bar: TapeBar) -> Decimal:
+        """Units of a bar's volume that the account may take in all; without a bound, more than there are."""
+        most = self._config.execution.volume_share_max
+        if most is None:
+            return Decimal("Infinity")
+        return Decimal(
+            repr(whole_steps(most * bar.volume, self._config.instrument(bar.symbol).quantity_step))
+        )
 
     def _wake(self, leg: SimOrder, found: Match, bar: TapeBar | None) -> None:
         leg.status = OrderStatus.NEW

@@ -21,8 +21,8 @@ class Match:
     by_limit: bool = False  # reached inside the bar by a limit
 
 
-def match(order: SimOrder, bar: TapeBar, phase: Phase) -> Match | None:
-    """What one instant of a bar does to an order that works; None: nothing."""
+def match(order: SimOrder, bar: TapeBar, phase: Phase, *, through: bool) -> Match | None:
+    """What one instant of a bar does to an order that works; None: nothing. through: a touch fills no resting limit."""
     if phase is Phase.CLOSE:
         return _at_close(order, bar)
     if order.time_in_force is TimeInForce.CLS or order.at_close:
@@ -35,7 +35,7 @@ def match(order: SimOrder, bar: TapeBar, phase: Phase) -> Match | None:
         return _stop(order, bar, phase)
     if order.type is OrderType.STOP_LIMIT and not order.triggered:
         return _stop_limit(order, bar, phase)
-    return _limit(order, bar, phase)
+    return _limit(order, bar, phase, through)
 
 
 def match_now(order: SimOrder, price: float) -> Match | None:
@@ -81,17 +81,17 @@ def _stop_limit(order: SimOrder, bar: TapeBar, phase: Phase) -> Match | None:
     return None  # from here on it works as a limit order; inside this very bar only if its open triggered it
 
 
-def _limit(order: SimOrder, bar: TapeBar, phase: Phase) -> Match | None:
+def _limit(order: SimOrder, bar: TapeBar, phase: Phase, through: bool) -> Match | None:
     limit = float(order.limit or 0)
     here = order.entered is not None and order.entered.bar_start_ns == bar.start_ns
     if here and order.entered is not None and order.entered.at_open and phase is Phase.RANGE:
         # Entered at the open: the whole bar counts, its open included.
-        price, _ = limit_price(order.sign, limit, bar.open, bar.high, bar.low, False, False)
+        price, _ = limit_price(order.sign, limit, bar.open, bar.high, bar.low, False, through)
         return None if math.isnan(price) else Match(price, slips=False)
     if phase is Phase.OPEN:
-        price, at_open = limit_price(order.sign, limit, bar.open, bar.high, bar.low, False, False)
+        price, at_open = limit_price(order.sign, limit, bar.open, bar.high, bar.low, False, through)
         return Match(price, slips=False, at_open=True) if at_open and not here else None
-    price, _ = limit_price(order.sign, limit, bar.open, bar.high, bar.low, True, False)
+    price, _ = limit_price(order.sign, limit, bar.open, bar.high, bar.low, True, through)
     if math.isnan(price):
         return None
     if here and order.entered is not None and order.entered.by_limit:
