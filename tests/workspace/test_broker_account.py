@@ -115,6 +115,11 @@ def test_an_account_holds_and_asks_a_person_unless_it_says_otherwise() -> None:
             'accounts.a = {kind = "paper", number = "PA3"}\naccounts.b = {kind = "paper", number = "PA3"}',
             "accounts.b.number: is that of accounts.a too",
         ),
+        (
+            'accounts.a = {kind = "local", number = "PA3", address = "http://127.0.0.1:8931"}\n'
+            'accounts.b = {kind = "local", number = "PA3", address = "http://127.0.0.1:8932"}',
+            "accounts.b.number: is that of accounts.a too, at another exchange",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place(text: str, told: str) -> None:

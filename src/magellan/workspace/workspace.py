@@ -155,13 +155,17 @@ class WorkspaceSettings(Section):
                     problems.append(
                         f"stages.{stage}.{key}: '{named}' is a live account, and only prod trades real money"
                     )
-        numbers: dict[tuple[str, str], str] = {}
+        numbers: dict[tuple[str, str, bool], str] = {}
         for name, account in self.accounts.items():
-            if account.kind == "local":
-                continue  # two exchanges on one machine may give the same numbers
-            first = numbers.setdefault((account.broker, account.number), name)
-            if first != name:
+            is_local = account.kind == "local"
+            first = numbers.setdefault((account.broker, account.number, is_local), name)
+            if first != name and not is_local:
                 problems.append(f"accounts.{name}.number: is that of accounts.{first} too")
+            elif self.accounts[first].address != account.address:
+                problems.append(
+                    f"accounts.{name}.number: is that of accounts.{first} too, at another exchange, and one ledger "
+                    "would be kept of both; start one of the two exchanges with another --seed: it gives other numbers"
+                )
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -148,6 +148,11 @@ def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture) -> None:
             PAIR % '}, {"key_id": "A", "secret_key": "x"',
             "the key id A stands there twice",
         ),
+        (
+            PAIR % ', "account_number": "PA1"}, {"key_id": "B", "secret_key": "x", "account_number": "PA1"',
+            "the account number PA1 stands there twice",
+        ),
+        ('{"accounts": []}', "accounts: it should name an account at least"),
     ],
 )
 def test_a_malformed_accounts_file_is_told_without_its_secrets(
@@ -159,6 +164,7 @@ def test_a_malformed_accounts_file_is_told_without_its_secrets(
     told = capsys.readouterr().err
     assert said in told
     assert "hush" not in told
+    assert "Tuple" not in told
 
 
 def test_archived_sets_are_served_on_their_own_dates(workspace: Path) -> None:

@@ -2,12 +2,20 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 import requests
 
+from magellan.adapters.exchange_calendar import load_calendar
+from magellan.exchange.market.generated_bars import GeneratedBars
+from magellan.exchange.server.background import exchange_in_background
 from magellan.exchange.server.clock import ClockMode
+from magellan.exchange.server.exchange_server import ExchangeServer
+from magellan.exchange.server.options import ServerOptions
+from magellan.exchange.server.served_market import archived_now
+from magellan.trading.bar import nanoseconds
 
 TIMEOUT_S = 20
 
@@ -195,3 +203,27 @@ def test_the_page_gets_everything_in_one_answer(client) -> None:
     assert overview.keys() == {"clock", "symbols", "accounts", "faults", "fired", "events"}
     assert overview["accounts"][0]["orders"][0]["client_order_id"] == "<script>alert(1)</script>"
     assert overview["accounts"][0]["positions"][0]["symbol"] == "AAPL"
+
+
+@pytest.mark.parametrize("hour", [0, 12, 23])
+def test_an_archived_market_that_is_open_now_tells_clocks_calendar_and_page(hour: int) -> None:
+    calendar, on = load_calendar(), date(2024, 3, 11)
+    now_ns = nanoseconds(datetime(2026, 11, 22, hour, 57, tzinfo=UTC))
+    bars = GeneratedBars(["AAPL"], calendar, seed=3).bars(
+        "AAPL", nanoseconds(datetime(2024, 3, 7, tzinfo=UTC)), nanoseconds(datetime(2024, 3, 12, tzinfo=UTC))
+    )
+
+    def make() -> ExchangeServer:
+        served = archived_now({"AAPL": bars}, calendar, (), date(2024, 3, 7), on, seed=3, now_ns=now_ns)
+        options = ServerOptions(seed=3, mode=ClockMode.FROZEN, start_ns=now_ns, api_as_of=date(2026, 11, 2))
+        return ExchangeServer(served.market, options)
+
+    with exchange_in_background(make) as exchange:
+        keys = {"APCA-API-KEY-ID": "PKTEST", "APCA-API-SECRET-KEY": "secret"}
+        for path in ("/v2/clock", "/v3/clock", "/v2/calendar", "/_magellan/overview"):
+            answer = requests.get(exchange.http + path, headers=keys, timeout=TIMEOUT_S)
+            assert answer.status_code == 200, path
+        clock = requests.get(exchange.http + "/v2/clock", headers=keys, timeout=TIMEOUT_S).json()
+        assert clock["timestamp"] < clock["next_close"] < clock["next_open"]
+        for day in requests.get(exchange.http + "/v2/calendar", headers=keys, timeout=TIMEOUT_S).json():
+            assert day["session_open"] < day["open"].replace(":", "") < day["session_close"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from magellan.errors import FixInput
 from magellan.exchange.server.accounts import KnownAccount
@@ -20,7 +21,7 @@ class _Account(BaseModel):
 
     key_id: str = Field(min_length=1, max_length=128)
     secret_key: str = Field(min_length=1, max_length=256)
-    cash_usd: Decimal = Field(Decimal(100_000), ge=0)
+    cash_usd: Decimal = Field(Decimal(100_000), ge=0, le=10**12)
     multiplier: Literal[1, 2, 4] = 4
     shorting: bool = True
     fractional_trading: bool = True
@@ -42,6 +43,10 @@ class _File(BaseModel):
             if account.key_id in seen:
                 raise ValueError(f"the key id {account.key_id} stands there twice")
             seen.add(account.key_id)
+        numbers = [account.account_number for account in accounts if account.account_number]
+        for number in numbers:
+            if numbers.count(number) > 1:
+                raise ValueError(f"the account number {number} stands there twice")
         return accounts
 
 
@@ -64,7 +69,7 @@ def read_accounts_file(path: Path) -> tuple[KnownAccount, ...]:
     except ValidationError as error:
         raise FixInput(
             f"{path}: "
-            + "; ".join(_told(each["loc"], each["type"], each["msg"]) for each in error.errors()[:5]),
+            + "; ".join(_told(each["loc"], each["type"], each["msg"]) for each in _first_of(error)),
             next_step='write it like {"accounts": [{"key_id": "PK1", "secret_key": "...", "cash_usd": "100000"}]}',
         ) from None
     return tuple(
@@ -76,6 +81,13 @@ def read_accounts_file(path: Path) -> tuple[KnownAccount, ...]:
     )
 
 
+def _first_of(error: ValidationError) -> list[ErrorDetails]:
+    """The first mistakes, without what only follows from them: that the list has no account which is right."""
+    found = error.errors()
+    inside = [each for each in found if len(each["loc"]) > 1]
+    return (inside or found)[:5]
+
+
 def _told(location: tuple[int | str, ...], kind: str, message: str) -> str:
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(
         "."
@@ -85,5 +97,7 @@ def _told(location: tuple[int | str, ...], kind: str, message: str) -> str:
         message = f"there is no such key; accepted are {', '.join(model.model_fields)}"
     elif kind == "missing":
         message = "this key is required"
+    elif kind == "too_short":
+        message = "it should name an account at least"
     words = message.removeprefix("Value error, ").replace("Input should be ", "it should be ")
     return f"{place or 'the file'}: {words}"

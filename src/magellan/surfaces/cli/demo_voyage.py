@@ -85,8 +85,9 @@ def voyage(workspace: Workspace) -> Voyage | None:
         _gate(workspace, folder)
         note("     two exchanges on this machine: one for staging, as fast as it goes; one for production")
         ports = {stage: free_port() for stage in (Stage.TEST, Stage.PROD)}
-        running.enter_context(_exchange(workspace, ports[Stage.TEST], _SOAK, "stepped"))
-        running.enter_context(_exchange(workspace, ports[Stage.PROD], _PRODUCTION, "paced"))
+        running.enter_context(_exchange(workspace, ports[Stage.TEST], _SOAK, "stepped", seed=0))
+        # Another seed gives the same keys another account: two exchanges, two accounts, a ledger for each.
+        running.enter_context(_exchange(workspace, ports[Stage.PROD], _PRODUCTION, "paced", seed=1))
         workspace = _settled(workspace, ports, environment)
         running.callback(_shut_down, workspace)
         first = _build(workspace, folder, environment)
@@ -353,11 +354,11 @@ def _settled(workspace: Workspace, ports: dict[Stage, int], environment: dict[st
 
 
 def _exchange(
-    workspace: Workspace, port: int, dates: tuple[str, str], clock: str
+    workspace: Workspace, port: int, dates: tuple[str, str], clock: str, *, seed: int
 ) -> AbstractContextManager[None]:
     """An exchange over the workspace's archive, on the terms of the strategy's backtest."""
     words = ["--archive", "--terms-of", f"dev/{NAME}", "--from", dates[0], "--to", dates[1], "--clock", clock]
-    words += ["--speed", "10"] if clock == "paced" else []
+    words += ["--seed", str(seed), *(["--speed", "10"] if clock == "paced" else [])]
     log = workspace.state_folder / "demo" / f"exchange-{port}.log"
     return own_exchange(workspace.root, port, *words, log=log)
 
