@@ -415,6 +415,23 @@ def workspace_at(folder: Path) -> Workspace:
     return Workspace.at(folder)
 
 
+def test_the_outbox_says_what_waits_for_the_end_of_the_quiet_hours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    workspace_at(tmp_path)
+    with (tmp_path / "magellan.toml").open("a") as file:
+        file.write('[notifications]\nquiet_from = "22:00"\nquiet_to = "06:00"\n')
+    monkeypatch.setattr(NotificationTerms, "is_quiet", lambda terms, at: True)
+    workspace = Workspace.at(tmp_path)
+    told = (message("the logs are large", severity="warning", number=1), message("it is gone", number=2))
+    for each in told:
+        enqueue(outbox(workspace), workspace.settings.notifications, each)
+    assert run(["notify", "outbox", "--json", "--workspace", str(tmp_path)]) == 0
+    desk, _ = json.loads(capfd.readouterr().out)
+    assert (desk["waiting"], desk["held"]) == (2, 1)
+    assert desk["why"] == "1 until 06:00 New York: quiet hours"
+
+
 def test_what_a_watch_tells_is_delivered_in_seconds_though_another_channel_fails(
     sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -19,28 +20,33 @@ def notify_outbox(
     """Show what waits for each channel, and why; and what was given up after a day."""
     from magellan.surfaces.cli.delivery import deliver_once
     from magellan.surfaces.cli.output import emit, print_table, say
+    from magellan.usecases.deliver_notifications import sort_messages
     from magellan.wiring.upkeep import outbox
     from magellan.workspace.workspace import Workspace
 
     opened = Workspace.at(workspace_folder(workspace))
-    queues = outbox(opened)
+    queues, terms = outbox(opened), opened.settings.notifications
     rows = []
-    for name, channel in opened.settings.notifications.channels.items():
+    for name, channel in terms.channels.items():
         if deliver:
             deliver_once(opened, name)
         waiting, state, undelivered = queues.peek(name)
+        held = sort_messages(waiting, state, terms, now=datetime.now(UTC)).held
+        quiet = f"{len(held)} until {terms.quiet_to} New York: quiet hours" if held else ""
         rows.append(
             {
                 "channel": name,
                 "kind": channel.kind,
                 "least": channel.least,
                 "waiting": len(waiting),
+                "held": len(held),
                 "oldest_at": waiting[0].at if waiting else None,
                 "failures": state.failures,
                 "next_at": state.next_at,
                 "last_error": state.last_error,
                 "last_sent_at": state.last_sent_at,
                 "undelivered": undelivered,
+                "why": "; ".join(each for each in (state.last_error, quiet) if each),
             }
         )
 
@@ -49,7 +55,7 @@ def notify_outbox(
             say("magellan.toml names no channel: alarms are in the log and on the console alone")
             return
         print_table(
-            ("channel", "kind", "from", "waiting", "given up", "last taken", "trouble"),
+            ("channel", "kind", "from", "waiting", "given up", "last taken", "why it waits"),
             [
                 (
                     row["channel"],
@@ -58,7 +64,7 @@ def notify_outbox(
                     row["waiting"],
                     row["undelivered"],
                     row["last_sent_at"] and f"{row['last_sent_at']:%Y-%m-%d %H:%M:%S}Z",
-                    row["last_error"] or None,
+                    row["why"] or None,
                 )
                 for row in rows
             ],
