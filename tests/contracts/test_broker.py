@@ -104,8 +104,9 @@ def test_an_asset_and_the_time_are_the_brokers(there: Client, access: AlpacaAcce
         assets = await broker.assets(["AAPL", "NOSUCH"])
         assert list(assets) == ["AAPL"] and assets["AAPL"].tradable
         clock = await broker.clock()
-        told = datetime.fromisoformat(there.get("/v2/clock").json()["timestamp"])
-        assert (clock.at, clock.is_open) == (told, True)
+        told = there.get("/v2/clock").json()
+        assert (clock.at, clock.is_open) == (datetime.fromisoformat(told["timestamp"]), True)
+        assert clock.changes_at == datetime.fromisoformat(told["next_close"])
 
     with_broker(access, work)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,7 +11,7 @@ from magellan.engine.commands import WakeAt
 from magellan.engine.events import ClockRead
 from magellan.ledger.entries import AlertRaised, OrderDenied
 from magellan.trading.bar import nanoseconds
-from risk.small_session import OPEN, SmallSession
+from risk.small_session import OPEN, SESSION, SmallSession
 
 
 def denied(session: SmallSession) -> list[str]:
@@ -74,6 +74,43 @@ def test_a_market_that_is_open_when_the_calendar_says_closed_is_told_once(
     session.broker_tells(is_open=is_open)
     texts = [each.payload.text for each in session.entries if isinstance(each.payload, AlertRaised)]
     assert len([text for text in texts if "data.calendar" in text]) == told
+
+
+CLOSE = OPEN + SESSION
+
+
+@pytest.mark.parametrize(
+    ("at", "is_open", "changes_at", "told"),
+    [
+        (OPEN + timedelta(hours=1), True, CLOSE, None),
+        (OPEN + timedelta(hours=1), True, CLOSE - timedelta(seconds=40), None),
+        (OPEN + timedelta(hours=1), True, CLOSE - timedelta(hours=3), "closes at 2026-03-02 "),  # a half day
+        (
+            OPEN + timedelta(hours=1),
+            False,
+            OPEN + timedelta(days=1),
+            "its market is closed, and the calendar XNYS",
+        ),
+        (OPEN - timedelta(hours=1), False, OPEN, None),
+        (
+            OPEN - timedelta(hours=1),
+            False,
+            OPEN + timedelta(days=1),
+            "opens at 2026-03-03 14:30Z, and by the",
+        ),
+        (OPEN + timedelta(hours=1), True, None, None),
+    ],
+)
+def test_a_market_that_opens_or_closes_at_another_time_than_the_calendar_says_is_told_once(
+    at: datetime, is_open: bool, changes_at: datetime | None, told: str | None
+) -> None:
+    session = SmallSession().start(at)
+    session.broker_tells(is_open=is_open, changes_at=changes_at)
+    session.broker_tells(is_open=is_open, changes_at=changes_at)
+    alerted = [each.payload.text for each in session.entries if isinstance(each.payload, AlertRaised)]
+    texts = [text for text in alerted if "data.calendar" in text]
+    assert len(texts) == (told is not None)
+    assert told is None or told in texts[0]
 
 
 @pytest.mark.parametrize(

@@ -168,10 +168,16 @@ class SmallSession:
             self.tell(e.BarClosed(at=self.now, symbol=symbol, bar=bar, source="small iex"))
 
     def broker_tells(
-        self, *, after_s: float = 0.1, clock_skew_s: float = 0.0, is_open: bool | None = None
+        self,
+        *,
+        after_s: float = 0.1,
+        clock_skew_s: float = 0.0,
+        is_open: bool | None = None,
+        changes_at: datetime | None = None,
     ) -> None:
         self.now += timedelta(seconds=after_s)
-        facts = self.facts(broker_at=self.now - timedelta(seconds=clock_skew_s), is_open=is_open)
+        broker_at = self.now - timedelta(seconds=clock_skew_s)
+        facts = self.facts(broker_at=broker_at, is_open=is_open, changes_at=changes_at)
         self.tell(e.BrokerTold(at=self.now, facts=facts))
 
     def wait(self, seconds: float) -> None:
@@ -197,7 +203,13 @@ class SmallSession:
                 else:
                     self._carry_out(command)
 
-    def facts(self, *, broker_at: datetime | None = None, is_open: bool | None = None) -> e.BrokerFacts:
+    def facts(
+        self,
+        *,
+        broker_at: datetime | None = None,
+        is_open: bool | None = None,
+        changes_at: datetime | None = None,
+    ) -> e.BrokerFacts:
         worth = sum((self.held[symbol] * self.price[symbol] for symbol in self.held), self.cash)
         return e.BrokerFacts(
             account=AccountSnapshot(
@@ -216,7 +228,8 @@ class SmallSession:
             orders=(),
             executions=tuple(self._executions),
             clock=e.ClockRead(
-                asked_at=self.now, broker_at=broker_at or self.now, told_at=self.now, is_open=is_open
+                asked_at=self.now, broker_at=broker_at or self.now, told_at=self.now, is_open=is_open,
+                changes_at=changes_at,
             ),
         )  # fmt: skip
 

@@ -241,19 +241,46 @@ class Desk:
             )
         elif was_off and not self.clock_is_off:
             self.alert(Severity.WARNING, f"our clock agrees with the broker's again, within {allowed_s} s")
-        if clock.is_open and self._calendar_is_closed(nanoseconds(clock.broker_at)):
-            self.alert(
-                Severity.WARNING,
-                "the broker says that its market is open, and the calendar "
-                f"{self.setup.calendar.name} that it is closed. "
-                "What the broker told is not asked again for the night, and entries are refused once it is too old. "
-                "Is data.calendar of the config that of this market?",
-                once_s=_CALENDAR_TOLD_S,
-            )
+        self._compare_calendars(clock)
 
-    def _calendar_is_closed(self, at_ns: int) -> bool:
-        """Whether no session is near: the two need not agree to the second."""
-        return not any(self.schedule.session_at(at_ns + ns) for ns in (-MINUTE_NS, 0, MINUTE_NS))
+    def _compare_calendars(self, clock: ClockRead) -> None:
+        """Tell a person when the broker's market opens or closes at other times than our calendar says."""
+        if clock.is_open is None:
+            return
+        at_ns, name = nanoseconds(clock.broker_at), self.setup.calendar.name
+        # The two need not agree to the second.
+        near = [self.schedule.session_at(at_ns + ns) for ns in (-MINUTE_NS, 0, MINUTE_NS)]
+        if clock.is_open and not any(near):
+            self._tell_of_calendar(
+                f"the broker says that its market is open, and the calendar {name} that it is closed. "
+                "What the broker told is not asked again for the night, and entries are refused once it is too old"
+            )
+        elif not clock.is_open and all(near):
+            self._tell_of_calendar(
+                f"the broker says that its market is closed, and the calendar {name} that it is open"
+            )
+        elif clock.changes_at is not None:
+            ours_ns, what = self._changes_ns(at_ns, is_open=clock.is_open)
+            if ours_ns is not None and abs(nanoseconds(clock.changes_at) - ours_ns) > MINUTE_NS:
+                self._tell_of_calendar(
+                    f"the broker's market {what} at {clock.changes_at:%Y-%m-%d %H:%M}Z, and by the calendar {name} at "
+                    f"{instant(ours_ns):%Y-%m-%d %H:%M}Z. What is to happen by then happens by the calendar"
+                )
+
+    def _changes_ns(self, at_ns: int, *, is_open: bool) -> tuple[int | None, str]:
+        """When the calendar's market closes, or opens where it is closed; None: it does not, and how that is called."""
+        session = self.schedule.session_at(at_ns)
+        if is_open and session is not None:
+            goes_on = (
+                self.schedule.session_at(session.closes_ns) is not None
+            )  # a day that follows without a pause
+            return None if goes_on else session.closes_ns, "closes"
+        following = None if is_open or session is not None else self.schedule.next_session(at_ns)
+        return None if following is None else following.opens_ns, "opens"
+
+    def _tell_of_calendar(self, text: str) -> None:
+        question = "Is data.calendar of the config that of this market?"
+        self.alert(Severity.WARNING, f"{text}. {question}", once_s=_CALENDAR_TOLD_S)
 
     @property
     def clock_is_off(self) -> bool:

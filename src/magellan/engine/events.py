@@ -23,13 +23,15 @@ from magellan.trading.order import BrokerOrder, Execution, OrderEvent
 class ClockRead:
     """The broker's clock, and ours when we asked for it and when it was told. All aware, UTC.
 
-    is_open: whether the broker says that its market is open; None: it was not asked.
+    is_open:    whether the broker says that its market is open; None: it was not asked.
+    changes_at: when that market closes, or opens where it is closed; None: the broker does not say.
     """
 
     asked_at: datetime
     broker_at: datetime
     told_at: datetime
     is_open: bool | None = None
+    changes_at: datetime | None = None
 
     @property
     def skew_s(self) -> float:

@@ -28,10 +28,14 @@ from magellan.trading.order import BrokerOrder, Execution, OrderEvent, OrderRequ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerClock:
-    """The broker's own time, and whether its market is open."""
+    """The broker's own time, and whether its market is open.
+
+    changes_at: when its market closes, or opens where it is closed; None: the broker does not say.
+    """
 
     at: datetime  # aware, UTC
     is_open: bool
+    changes_at: datetime | None = None
 
 
 class Broker(Protocol):

@@ -312,7 +312,13 @@ class _Driver:
             positions=positions,
             orders=tuple(orders.values()),
             executions=executions,
-            clock=e.ClockRead(asked_at=asked_at, broker_at=clock.at, told_at=told_at, is_open=clock.is_open),
+            clock=e.ClockRead(
+                asked_at=asked_at,
+                broker_at=clock.at,
+                told_at=told_at,
+                is_open=clock.is_open,
+                changes_at=clock.changes_at,
+            ),
         )
 
     # -- what runs beside ----------------------------------------------------------------------------------

@@ -153,7 +153,9 @@ def clock_of(told: Any) -> BrokerClock:
         at = _instant(told["timestamp"])
         if at is None:
             raise KeyError("timestamp")
-        return BrokerClock(at=at, is_open=bool(told["is_open"]))
+        is_open = bool(told["is_open"])
+        changes_at = _instant(told.get("next_close" if is_open else "next_open"))
+        return BrokerClock(at=at, is_open=is_open, changes_at=changes_at)
 
 
 def request_json(request: OrderRequest) -> dict[str, Any]:
