@@ -180,3 +180,19 @@ def test_a_pickle_written_out_in_code_is_listed_and_never_changed() -> None:
         assert found.files["a.py"].after.decode() == after
         listed = [(each.kind, each.line) for path, each in found.left() if path == "a.py"]
         assert listed == [(ReferenceKind.PICKLE, 1)] * 2
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("import shop\nshop.tables()\nshop.regime.label()\n", [3]),
+        ("import shop\nimport shop.regime\nshop.regime.label(shop.tables())\n", [3]),
+        ("import shop.regime\nshop.regime.label()\n", []),
+        ("from shop import regime\nregime.label()\n", []),
+    ],
+)
+def test_a_module_is_listed_where_its_package_has_become_a_plain_module(
+    source: str, lines: list[int]
+) -> None:
+    found = rewriting({**SHOP, "run.py": source}, {"shop/__init__.py": "shop/base.py"})
+    assert [each.line for path, each in found.left() if path == "run.py"] == lines

@@ -440,3 +440,81 @@ def test_a_path_behind_a_servers_prefix_is_listed_and_changed_on_request(before:
     asked = RewriteOptions(probable=frozenset({ReferenceKind.PATH}))
     changed = rewriting(files, MOVES, asked).files.get("deploy/bot.service")
     assert (before if changed is None else changed.after.decode().splitlines()[1]) == after
+
+
+WHOLE = {"shop/__init__.py": "core/shop/__init__.py", "shop/regime.py": "core/shop/regime.py"}
+PLAIN = {"shop/__init__.py": "shop/base.py"}
+
+
+@pytest.mark.parametrize(
+    ("moves", "before", "after"),
+    [
+        # `shop` is bound by an import that says another name then.
+        (
+            WHOLE,
+            "import shop.regime\nshop.regime.label(shop.tables())",
+            "import core.shop.regime\ncore.shop.regime.label(core.shop.tables())",
+        ),
+        (
+            {"shop/regime.py": "core/regime.py"},
+            "import shop.regime\nshop.regime.label(shop.tables())",
+            "import core.regime, shop\ncore.regime.label(shop.tables())",
+        ),
+        (
+            {"shop/regime.py": "core/regime.py"},
+            "import shop.regime\nshop.rules.check()",
+            "import core.regime, shop\nshop.rules.check()",
+        ),
+        # `shop` is a package without contents of its own then.
+        (
+            PLAIN,
+            "import shop.regime\nshop.regime.label(shop.tables())",
+            "import shop.regime, shop.base\nshop.regime.label(shop.base.tables())",
+        ),
+        (PLAIN, "import shop\nshop.tables()", "import shop.base as shop\nshop.tables()"),
+    ],
+)
+def test_a_package_is_still_found_by_a_name_that_only_an_import_of_its_module_bound(
+    moves: dict[str, str], before: str, after: str
+) -> None:
+    assert rewritten(before, path="run.py", moves=moves) == after
+
+
+LAZY = (
+    "def __getattr__(name):\n    import importlib\n    return importlib.import_module('.' + name, __name__)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("package", "before", "after"),
+    [
+        (
+            LAZY,
+            "import shop\nshop.regime.label()",
+            "import shop, shop.strategies.regime\nshop.strategies.regime.label()",
+        ),
+        (
+            LAZY,
+            "import shop, shop.regime\nshop.regime.label()",
+            "import shop, shop.strategies.regime\nshop.strategies.regime.label()",
+        ),
+        # The package loads it itself, or nobody can tell what does: it is as it was.
+        (
+            f"from . import regime\n{LAZY}",
+            "import shop\nshop.regime.label()",
+            "import shop\nshop.strategies.regime.label()",
+        ),
+        ("", "import shop\nshop.regime.label()", "import shop\nshop.strategies.regime.label()"),
+    ],
+)
+def test_what_a_package_loaded_when_it_was_asked_for_it_is_imported_from_its_new_place(
+    package: str, before: str, after: str
+) -> None:
+    files = {**SHOP, "shop/__init__.py": package}
+    assert rewritten(before, path="run.py", files=files) == after
+
+
+def test_a_lazy_package_that_moves_as_a_whole_goes_on_loading_its_modules() -> None:
+    files = {**SHOP, "shop/__init__.py": LAZY}
+    after = rewritten("import shop\nshop.regime.label()", path="run.py", files=files, moves=WHOLE)
+    assert after == "from core import shop\nshop.regime.label()"

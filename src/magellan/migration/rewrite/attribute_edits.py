@@ -51,20 +51,22 @@ def attribute_references(
         if any(scope in chain.scopes for scope in scopes if scope is not None):
             continue
         named = _module_named(chain, roots[chain.parts[0]], renames, contents)
+        if named is None and chain.parts[0] in lost:
+            named = _itself(chain, lost[chain.parts[0]], renames, contents)
         if named is None:
-            if chain.parts[0] in lost and len(chain.parts) == 1:
-                needed[chain.parts[0]] = lost[chain.parts[0]]
+            yield from _out_of_reach(chain, roots[chain.parts[0]], renames, contents)
             continue
         binding, module, length = named
         new = renames.new_name(module)
         said = _said(binding, new, renames)
+        is_loaded = any(f"{renames.new_name(each)}.".startswith(f"{new}.") for each in imported)
         if said is None:
             said = new
             needed[new] = binding
-        elif (
-            binding.is_top
-            and said.partition(".")[0] != chain.parts[0]
-            and not any(renames.new_name(each) == new for each in imported)
+        elif not is_loaded and (
+            (binding.is_top and _top(said) != chain.parts[0])
+            or length == 1
+            or _was_loaded_when_asked(module, new, renames, contents)
         ):
             needed[new] = binding
         old = ".".join(chain.parts[:length])
@@ -88,19 +90,69 @@ def roots_of(bindings: Mapping[str, list[Binding]], renames: Renames) -> dict[st
     return {
         name: found
         for name, found in bindings.items()
-        if any(each.module in renames.parents_of_moved or each.is_top for each in found)
+        if any(
+            each.is_top
+            or each.module in renames.parents_of_moved
+            or (each.module in renames.modules and renames.before.is_package(each.module))
+            for each in found
+        )
     }
 
 
 def _lost_names(bindings: dict[str, list[Binding]], renames: Renames) -> dict[str, Binding]:
-    """Names that nothing binds any more once imports are rewritten: `a`, where `import a.b` says `import c.b`."""
+    """Names that no longer mean their module once imports are rewritten: `a`, where `import a.b` says `import c.b`.
+
+    Or where `a` is another package then, since its `__init__.py` has become a module of its own.
+    """
     lost = {}
     for name, found in bindings.items():
         if all(
-            each.is_top and "." in each.said and _top(renames.new_name(each.said)) != name for each in found
+            each.is_top
+            and "." in each.said
+            and (_top(renames.new_name(each.said)) != name or each.module in renames.modules)
+            for each in found
         ):
             lost[name] = found[0]
     return lost
+
+
+def _itself(
+    chain: _Chain, binding: Binding, renames: Renames, contents: ModuleContents
+) -> tuple[Binding, str, int] | None:
+    """The module that the chain's first name means; None where a module in it is meant that does not go with it."""
+    goes = binding.module in renames.modules
+    if goes and len(chain.parts) > 1 and contents.module_at(binding.module, chain.parts[1]) is not None:
+        return None
+    return binding, binding.module, 1
+
+
+def _was_loaded_when_asked(module: str, new: str, renames: Renames, contents: ModuleContents) -> bool:
+    """Whether a `__getattr__` of its package loaded the module, and the package is not the same one then."""
+    package, _, leaf = module.rpartition(".")
+    return contents.loads_when_asked(package, module) and new != f"{renames.new_name(package)}.{leaf}"
+
+
+def _out_of_reach(
+    chain: _Chain, bindings: Sequence[Binding], renames: Renames, contents: ModuleContents
+) -> Iterator[Reference]:
+    """A module that stays, in a package whose `__init__.py` has become a module: `import a.base as a` leads past it."""
+    for binding in bindings:
+        own = renames.new_name(binding.module)
+        if own == binding.module or len(chain.parts) == 1:
+            continue
+        if "." in binding.said and _top(renames.new_name(binding.said)) == binding.name:
+            continue  # that import still binds the package
+        inner = contents.module_at(binding.module, chain.parts[1])
+        if inner is not None and not renames.new_name(inner).startswith(f"{own}."):
+            yield Reference(
+                kind=ReferenceKind.ATTRIBUTE,
+                line=chain.line,
+                old=inner,
+                new=inner,
+                certain=False,
+                note=f"`{binding.name}` is {own} then, and has no such module: import it by itself",
+            )
+            return
 
 
 def _top(dotted: str) -> str:

@@ -24,6 +24,7 @@ class _Names:
     bound: Mapping[str, str]  # name: the dotted name that it was imported by; "" for one of the module's own
     exported: frozenset[str] | None  # its `__all__`, where that can be read
     stars: tuple[str, ...] = ()  # modules that it takes everything from
+    loaded: frozenset[str] = frozenset()  # dotted names that its own imports load, or names in them
 
     def given_to_star(self, importer: str, own: str) -> Mapping[str, str]:
         """What `from own import *` binds in `importer`, but the importer's submodules under their own names."""
@@ -70,6 +71,11 @@ class ModuleContents:
         """Names that the module binds to something else than its own submodule of that name."""
         return self._names_in(dotted).bound.keys()
 
+    def loads_when_asked(self, package: str, module: str) -> bool:
+        """Whether the package has a `__getattr__` of its own, and does not import that module of its anyway."""
+        names = self._names_in(package)
+        return "__getattr__" in names.bound and module not in names.loaded
+
     def _may_star(self, dotted: str) -> bool:
         """Whether the module may take everything from another. It is not parsed for that."""
         if dotted in self._bound:
@@ -106,6 +112,7 @@ class ModuleContents:
             bound={**imported, **own},
             exported=_exported_by(body, text.utf8),
             stars=tuple(self._starred(dotted, found.statements)),
+            loaded=frozenset(_loaded_by(found.statements, self._names.package_of(path))),
         )
 
     def _starred(self, dotted: str, statements: Sequence[ImportStatement]) -> Iterator[str]:
@@ -133,6 +140,17 @@ class ModuleContents:
                 elif statement.is_from and f"{module}.{each.name}" != f"{dotted}.{name}":
                     bound[name] = f"{module}.{each.name}"
         return bound
+
+
+def _loaded_by(statements: Sequence[ImportStatement], package: str | None) -> Iterator[str]:
+    for statement in statements:
+        if Circumstance.FUNCTION in statement.under:
+            continue
+        module = absolute_name(statement, package) if statement.is_from else None
+        for each in statement.names:
+            yield each.name if module is None else f"{module}.{each.name}"
+        if module is not None:
+            yield module
 
 
 def _bound_by(body: Sequence[ast.stmt]) -> Iterator[str]:
