@@ -91,6 +91,15 @@ def test_a_gain_is_never_told_without_its_percentile() -> None:
         assert found.gated.sharpe <= found.hold.sharpe or "rose" in found.reading
 
 
+def test_a_change_that_two_digits_hide_is_told_in_four() -> None:
+    gate = np.ones(1500, dtype=bool)
+    quiet = 100 + int(np.abs(RETURNS[101:] + RETURNS[100:-1]).argmin())
+    gate[quiet - 1 : quiet + 1] = False  # in force for the two quietest bars in a row
+    found = money_test(RETURNS, gate, KNOWN, bars_per_year=252.0)
+    assert found is not None and f"{found.hold.sharpe:.2f}" == f"{found.gated.sharpe:.2f}"
+    assert f"from {found.hold.sharpe:.4f} to {found.gated.sharpe:.4f}, better" in found.reading
+
+
 def test_a_gate_that_never_shuts_shows_nothing() -> None:
     found = money_test(RETURNS, np.ones(1500, dtype=bool), KNOWN, bars_per_year=252.0)
     assert found is not None

@@ -131,8 +131,9 @@ def _reading(hold: Held, gated: Held, sharpe: float, drawdown: float) -> str:
     change = "rose" if gated.sharpe > hold.sharpe else "fell"
     shown = "unlikely to be chance for one market" if sharpe >= _SIGNIFICANT else "not to be told from chance"
     deeper = "less deep" if gated.drawdown < hold.drawdown else "no less deep"
+    digits = 2 if f"{hold.sharpe:.2f}" != f"{gated.sharpe:.2f}" else 4  # never "rose from 0.44 to 0.44"
     return (
-        f"Sharpe {change} from {hold.sharpe:.2f} to {gated.sharpe:.2f}, better than {sharpe:.0%} of gates of the same "
-        f"exposure at other times: {shown}. Drawdown {hold.drawdown:.0%} became {gated.drawdown:.0%}, {deeper}, better "
-        f"than {drawdown:.0%} of them."
+        f"Sharpe {change} from {hold.sharpe:.{digits}f} to {gated.sharpe:.{digits}f}, better than {sharpe:.0%} of "
+        f"gates of the same exposure at other times: {shown}. Drawdown {hold.drawdown:.0%} became {gated.drawdown:.0%}, "
+        f"{deeper}, better than {drawdown:.0%} of them."
     )
