@@ -134,6 +134,6 @@ def _reading(hold: Held, gated: Held, sharpe: float, drawdown: float) -> str:
     digits = 2 if f"{hold.sharpe:.2f}" != f"{gated.sharpe:.2f}" else 4  # never "rose from 0.44 to 0.44"
     return (
         f"Sharpe {change} from {hold.sharpe:.{digits}f} to {gated.sharpe:.{digits}f}, better than {sharpe:.0%} of "
-        f"gates of the same exposure at other times: {shown}. Drawdown {hold.drawdown:.0%} became {gated.drawdown:.0%}, "
-        f"{deeper}, better than {drawdown:.0%} of them."
+        f"gates of the same exposure at other times: {shown}. Drawdown {hold.drawdown:.0%} became "
+        f"{gated.drawdown:.0%}, {deeper}, better than {drawdown:.0%} of them."
     )
