@@ -234,9 +234,9 @@ def test_what_is_told_of_an_account_that_nobody_trades_is_as_old_as_its_ledger(
 
 def test_both_names_of_one_account_are_known(workspace: Any, serve: Any) -> None:
     with open(workspace / "magellan.toml", "a") as settings:
-        for name, port in (("desk", 1), ("staging", 2)):  # two local exchanges that were started alike
+        for name in ("desk", "staging"):  # of one account at one exchange, and so of one ledger
             settings.write(
-                f'\n[accounts.{name}]\nkind = "local"\nnumber = "PA1"\naddress = "http://127.0.0.1:{port}"\n'
+                f'\n[accounts.{name}]\nkind = "local"\nnumber = "PA1"\naddress = "http://127.0.0.1:1"\n'
             )
     server = serve(workspace)
     for name in ("desk", "staging"):
