@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,14 @@ from magellan.strategy.contract import Features, Parameters
 from magellan.trading.answer import Answer, Refused, Requested, Unknown
 from magellan.trading.bar import Bars, instant
 from magellan.trading.corporate_action import Split
-from magellan.trading.order import OrderClass, OrderEventKind, OrderRequest, OrderStatus, OrderType
+from magellan.trading.order import (
+    OrderClass,
+    OrderEventKind,
+    OrderRequest,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+)
 from magellan.trading.purpose import OrderPurpose
 from magellan.trading.timeframe import MINUTE_NS, SECOND_NS, Timeframe
 from magellan.workspace.config import AccountTerms, DataTerms, ExecutionTerms, Identity, StrategyConfig
@@ -414,6 +422,29 @@ def test_a_position_that_a_person_sold_by_hand_is_not_sold_again() -> None:
     assert told.core.holdings.positions == {}
     assert told.session is not None
     assert told.session.state.book.is_flat
+
+
+def test_an_exit_that_is_always_refused_is_tried_with_growing_pauses_and_told_now_and_then() -> None:
+    plan = tp.TradePlan(size=tp.Units(units=100))
+    script = Script(enter_long=frozenset((1,)), exit_long=frozenset((2,)), plan_long=plan, plan_short=plan)
+    told = world_for(Scripted({"A": script}), CONFIG, CALENDAR, {"A": flat_bars()})
+    real, tried = told.core.submit, []
+
+    def blocked(request: OrderRequest) -> Answer:
+        if request.side is OrderSide.BUY:
+            return real(request)
+        tried.append(told.now)
+        return Refused(code="40310000", message="account is not allowed to trade")
+
+    told.core.submit = blocked  # type: ignore[method-assign]
+    told.run(after_bar(2, 899))
+    pauses = [round((after - before).total_seconds()) for before, after in pairwise(tried)]
+    assert pauses[:8] == [5, 5, 5, 10, 20, 40, 60, 60]
+    alerts = [entry.payload.text for entry in told.ledger if entry.kind == "alert"]  # type: ignore[union-attr]
+    assert len([text for text in alerts if "not allowed to trade" in text]) == 3  # in a quarter of an hour
+    told.core.submit = real  # type: ignore[method-assign]
+    told.run(after_bar(4))
+    assert told.core.holdings.positions == {}
 
 
 def test_a_split_over_night_carries_the_position_and_its_stop() -> None:

@@ -191,12 +191,13 @@ class Desk:
         self.note(tripped)
         self.alert(Severity.CRITICAL, f"the breaker '{tripped.breaker}' tripped: {tripped.reason}")
 
-    def alert(self, severity: Severity, text: str, *, once_s: float = 0.0) -> None:
-        """Tell a person; the same text at most once in `once_s` seconds."""
-        before = self._alerted.get(text)
+    def alert(self, severity: Severity, text: str, *, once_s: float = 0.0, about: str | None = None) -> None:
+        """Tell a person; the same text, or what is about the same, at most once in `once_s` seconds."""
+        about = text if about is None else about
+        before = self._alerted.get(about)
         if before is not None and (self.now - before).total_seconds() < once_s:
             return
-        self._alerted[text] = self.now
+        self._alerted[about] = self.now
         self.note(AlertRaised(severity=str(severity), text=text))
         self._commands.append(Alert(severity=severity, text=text))
 

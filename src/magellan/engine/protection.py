@@ -37,6 +37,9 @@ from magellan.trading.purpose import OrderPurpose
 from magellan.trading.timeframe import SECOND_NS
 from magellan.trading.trade_terms import TradeMarks
 
+_REFUSALS_AT_ONE_PACE = 3  # in a row, before each further one doubles the pause
+_REFUSALS_COUNTED = 8
+_REFUSED_PAUSE_MAX_S = 60.0
 _REFUSALS_MAX = 2  # of protective orders in a row, before the position is left instead
 
 
@@ -419,8 +422,9 @@ class Protection:
         return True
 
     def _may_try(self, plan: PlanState, *roles: Role) -> bool:
-        """Whether the newest order of these roles was not refused just before."""
+        """Whether the newest order of these roles was not refused just before; what is always refused waits longer."""
         state = self._desk.state
+        newest, refusals = None, 0
         for name in reversed(plan.orders):
             order = state.orders[name]
             if order.role in roles and not order.is_leg and order.replaces is None:
@@ -428,12 +432,16 @@ class Protection:
                 refused = record.status is OrderStatus.REJECTED or (
                     record.status is None and not state.may_fill(order)
                 )
-                return not refused or self._has_waited(order)
-        return True
+                if not refused or refusals == _REFUSALS_COUNTED:
+                    break
+                newest, refusals = newest or order, refusals + 1
+        return newest is None or self._has_waited(newest, refusals)
 
-    def _has_waited(self, order: OurOrder) -> bool:
+    def _has_waited(self, order: OurOrder, refusals: int = 1) -> bool:
+        """Whether so long has passed since an order was refused, the last of so many in a row."""
         desk = self._desk
-        again_ns = desk.asked_ns(order.asked_at) + int(desk.setup.timings.refused_pause_s * SECOND_NS)
+        pause_s = desk.setup.timings.refused_pause_s * 2 ** max(0, refusals - _REFUSALS_AT_ONE_PACE)
+        again_ns = desk.asked_ns(order.asked_at) + int(min(pause_s, _REFUSED_PAUSE_MAX_S) * SECOND_NS)
         if desk.now_ns >= again_ns:
             return True
         desk.due(f"retry {order.symbol}", again_ns)

@@ -51,6 +51,7 @@ from magellan.trading.corporate_action import CorporateAction, Split
 from magellan.trading.timeframe import SECOND_NS
 
 _HISTORY_KEPT: Final = 366  # days
+_REFUSAL_TOLD_S: Final = 300.0  # the same refusal in one symbol is told so often
 
 
 class Session:
@@ -293,7 +294,14 @@ class Session:
                     )
                 )
                 if event.to is AnswerTo.SUBMIT:
-                    desk.alert(Severity.WARNING, f"{name} was refused: {answer.message}", once_s=60.0)
+                    # Each try has a name of its own, and a person reads of one.
+                    about = f"{ours.symbol} {ours.role} {answer.message}"
+                    desk.alert(
+                        Severity.WARNING,
+                        f"{name} was refused: {answer.message}",
+                        once_s=_REFUSAL_TOLD_S,
+                        about=about,
+                    )
                     if ours.role is not Role.ENTRY:
                         desk.ask()  # something may hold the units that we do not know of
                 else:
