@@ -60,6 +60,23 @@ def test_it_answers_and_ends_cleanly(ending: signal.Signals, tmp_path: Path) -> 
     ]
 
 
+def test_a_full_disk_under_the_log_is_told_at_once_and_at_the_end_and_no_client_notices() -> None:
+    with running("--generated", "--symbols", "AAPL", "--step", "--log", "/dev/full") as (process, said):
+        http = said["addresses"]["trading"]
+        for _ in range(2):  # a line that was not taken comes before this one
+            stepped = requests.post(http + "/_magellan/clock/step", json={"by_s": 3600}, timeout=TIMEOUT_S)
+            assert stepped.status_code == 200
+        assert process.stderr is not None
+        assert "can be written no more" in process.stderr.readline()
+        log = requests.get(http + "/_magellan/events", timeout=TIMEOUT_S).text.splitlines()
+        assert [json.loads(line)["n"] for line in log] == list(range(1, len(log) + 1))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_S) == 1
+        told = process.stderr.read()
+    assert "error: the event log /dev/full is cut off at line" in told
+    assert "Traceback" not in told
+
+
 def test_it_prints_the_addresses_of_each_client() -> None:
     command = [sys.executable, "-m", "magellan", "exchange", "--port", "0", "--generated"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,8 +1,11 @@
 """The event log and the rate limit."""
 
+import errno
 import io
 import json
 import tracemalloc
+
+import pytest
 
 from magellan.exchange.server.encoding import rfc3339
 from magellan.exchange.server.event_log import EventLog
@@ -18,6 +21,25 @@ def test_lines_are_numbered_and_go_to_the_file_and_to_memory() -> None:
     assert [json.loads(line)["n"] for line in log.since(1)] == [2, 3]
     assert log.since(1, limit=1) == log.since(0)[1:2]
     assert file.getvalue() == b"".join(line + b"\n" for line in log.since(0))
+
+
+def test_a_file_that_takes_no_more_ends_there_and_the_log_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    log, heard = EventLog(open("/dev/full", "wb")), []  # noqa: SIM115 - the log closes it
+    log.follow(heard.append)
+    log.write(0, "first")
+    log.flush()
+    log.write(0, "second")
+    log.close()
+    assert (
+        [json.loads(line)["n"] for line in log.since(0)]
+        == [1, 2]
+        == [json.loads(line)["n"] for line in heard]
+    )
+    assert log.cut_off is not None
+    assert (log.cut_off[0], log.cut_off[1].errno) == (1, errno.ENOSPC)
+    assert [record.message for record in caplog.records] == [
+        "the event log can be written no more, from line 1 on: No space left on device"
+    ]
 
 
 def test_a_follower_hears_every_further_line_until_it_stops() -> None:

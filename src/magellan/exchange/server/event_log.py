@@ -6,19 +6,23 @@ same requests give the same bytes.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import IO, Any
 
 from magellan.exchange.server.encoding import rfc3339, to_json, to_keep
 
+_LOG = logging.getLogger(__name__)
 KEPT_IN_MEMORY = 100_000  # lines; a file gets all of them
 
 
 class EventLog:
     """Append-only lines, numbered from 1.
 
-    file:  takes every line, when given; open for writing bytes.
+    file:  takes every line, when given; open for writing bytes. One that can take no more ends there, and may end in
+           the middle of a line; the log goes on in memory.
     later: calls a function in a moment, when nobody waits for an answer: lines are encoded then, or when somebody
            reads them before. None: at once. What a line is made of must not change once it was handed over.
     """
@@ -35,6 +39,7 @@ class EventLog:
         self._lines: deque[bytes] = deque(maxlen=KEPT_IN_MEMORY)
         self._listeners: list[Callable[[bytes], None]] = []
         self.last_number = 0
+        self.cut_off: tuple[int, OSError] | None = None  # the line that the file did not take, and why
 
     def write(self, at_ns: int, what: str, **details: Any) -> None:
         """Add a line. `what` names the happening: request, trade_update, bars, fault, step, ..."""
@@ -68,7 +73,16 @@ class EventLog:
         """Hand what is buffered to the operating system."""
         self._write_out()
         if self._file is not None:
-            self._file.flush()
+            try:
+                self._file.flush()
+            except OSError as error:
+                self._cut_off(self.last_number, error)
+
+    def close(self) -> None:
+        """Write what is left, and close the file."""
+        self.flush()
+        if self._file is not None:
+            self._file.close()
 
     def _write_out(self) -> None:
         unwritten, self._unwritten = self._unwritten, []
@@ -76,6 +90,18 @@ class EventLog:
             line = to_keep(to_json({"n": number, "at": rfc3339(at_ns), "what": what, **details}))
             self._lines.append(line)
             if self._file is not None:
-                self._file.write(line + b"\n")
+                try:
+                    self._file.write(line + b"\n")
+                except OSError as error:
+                    self._cut_off(number, error)
             for listener in self._listeners:
                 listener(line)
+
+    def _cut_off(self, number: int, error: OSError) -> None:
+        """Write no more to the file: a log with a hole in it would be read as a whole one."""
+        file, self._file = self._file, None
+        self.cut_off = (number, error)
+        _LOG.error("the event log can be written no more, from line %d on: %s", number, error.strerror)
+        if file is not None:
+            with contextlib.suppress(OSError):  # closing tries to write what is left once more
+                file.close()

@@ -11,7 +11,7 @@ from typing import IO, Any
 import orjson
 from aiohttp import web
 
-from magellan.errors import FixInput
+from magellan.errors import AskOperator, FixInput
 from magellan.exchange.data_api.data_api import DataApi
 from magellan.exchange.market.instant import Instant
 from magellan.exchange.server import event_source
@@ -67,8 +67,7 @@ class ExchangeServer:
         self._starts_fast = options.mode is ClockMode.FAST
         mode = ClockMode.FROZEN if self._starts_fast else options.mode
         self.clock = ExchangeClock(mode, wall_ns=wall_ns, at_ns=options.start_ns, speed=options.speed)
-        self._log_file = _opened(options)
-        self.log = EventLog(self._log_file, later=_in_a_moment)
+        self.log = EventLog(_opened(options), later=_in_a_moment)
         self._unreleased: list[TradeEvent] = []
         self._trade_events = TradeEvents()
         self._trade_streams: set[TradeStream] = set()
@@ -173,11 +172,11 @@ class ExchangeServer:
         if self._starts_fast:
             self._streams.prepare()
         self.timeline.clock_changed()
-        if self._log_file is not None:
+        if self._options.log_file is not None:
             self._go(self._flush_log())
 
     async def stop(self) -> None:
-        """Close every connection and the log."""
+        """Close every connection and the log. Raises AskOperator where the log's file did not take every line."""
         self.timeline.stop()
         for connection in self._connections():
             connection.end(1001)
@@ -185,9 +184,14 @@ class ExchangeServer:
             task.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
-        self.log.flush()
-        if self._log_file is not None:
-            self._log_file.close()
+        self.log.close()
+        if self.log.cut_off is not None:
+            number, error = self.log.cut_off
+            raise AskOperator(
+                f"the event log {self._options.log_file} is cut off at line {number}: {error.strerror}",
+                kept="the lines before it; nothing else was lost, and no client has noticed",
+                next_step="make room there, or name another place with --log",
+            )
 
     # -- requests ------------------------------------------------------------------------------------------
 
