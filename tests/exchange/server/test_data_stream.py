@@ -9,6 +9,8 @@ import msgpack
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from magellan.exchange.server import websocket
+
 TIMEOUT_S = 10
 AUTH = {"action": "auth", "key": "PKTEST", "secret": "secret"}
 
@@ -138,6 +140,23 @@ def test_a_halt_and_its_end_are_told_on_the_stream(client) -> None:
         client.step(60)
         client.post("/_magellan/market/resume", {"symbol": "AAPL"})
         assert received(socket)[0]["sc"] == "T"
+
+
+def test_a_client_that_takes_nothing_holds_up_time_no_longer_than_it_may(
+    client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "TAKES_WITHIN_S", 0.2)
+    with subscribed(client, bars=["*"]) as mute, subscribed(client, bars=["*"]) as socket:
+        mute.close_timeout = 0.1  # nobody answers it
+
+        def pile_up(server) -> None:
+            for _ in range(40):  # more than the system takes for a client that reads nothing
+                server._streams.connections[0].publish(b" " * 1_000_000)
+
+        client.exchange.call(pile_up)
+        client.step(60)
+        assert [each["T"] for each in received(socket)] == ["b", "b"]
+        assert len(client.get("/_magellan/streams").json()["streams"]) == 1
 
 
 def test_a_client_that_does_not_read_is_told_and_dropped(start: Callable) -> None:

@@ -25,6 +25,7 @@ from magellan.exchange.server.faults.plan import (
 
 NO_CLOSE_FRAME = 1006  # never sent: it means that no close frame came
 HEARTBEAT_S = 60.0  # a connection that answers no ping is reaped after one and a half of it
+TAKES_WITHIN_S = 10.0  # seconds, where time waits for clients: in stepped and fast mode
 _BATCH_MAX_BYTES = 64 * 1024
 _CLOSING_ERRORS = frozenset({407, 500})
 
@@ -77,6 +78,7 @@ class StreamConnection:
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
+        self._taken = 0  # frames that the client's machine has taken, or the system for it
         self._sent = 0  # messages of the subject, not those of the protocol
         self._is_mute = False
         self._is_ending = False
@@ -126,8 +128,20 @@ class StreamConnection:
             self._wake.set()
 
     async def drained(self) -> None:
-        """Wait until nothing waits to be sent, or the connection has ended."""
-        await self._drained.wait()
+        """Wait until nothing waits to be sent, or the connection has ended.
+
+        A client that takes nothing for a while is cut off: whoever waits here, waits for all.
+        """
+        while not self._drained.is_set():
+            before = self._taken
+            try:
+                async with asyncio.timeout(TAKES_WITHIN_S):
+                    await self._drained.wait()
+            except TimeoutError:
+                if self._taken == before and self._request.transport is not None:
+                    self._is_ending = True
+                    self._drained.set()
+                    self._request.transport.abort()
 
     async def write(self) -> None:
         """Write what waits, until the connection ends."""
@@ -153,6 +167,7 @@ class StreamConnection:
             self._waiting_bytes -= sum(map(len, frames))
             try:
                 await self._send(frames, opcode)
+                self._taken += len(frames)
             except ConnectionError:  # the client has left; reading notices as well, and ends the handler
                 return
 
