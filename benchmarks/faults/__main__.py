@@ -122,7 +122,11 @@ def main() -> int:
         help="faults whose name begins so; default: all",
     )
     parser.add_argument(
-        "--only", default="", metavar="TEXT", help="cells whose name has it, also if they were run"
+        "--only",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="cells whose name has it, also if they were run",
     )
     asked = parser.parse_args()
     # What it has started is ended all the same.
@@ -137,7 +141,9 @@ def main() -> int:
         part, parts = map(int, asked.share.split("/"))
         done = set() if asked.only else kept.names(asked.target)
         cells = [
-            each for each in cells[part - 1 :: parts] if each.name not in done and asked.only in each.name
+            each
+            for each in cells[part - 1 :: parts]
+            if each.name not in done and any(text in each.name for text in asked.only or ("",))
         ]
         sound = run(asked.target, cells, kept, asked.minutes)
     print(table(kept))

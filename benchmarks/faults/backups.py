@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -327,15 +328,17 @@ def desk(to: str) -> Iterator[Desk]:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(content)
         (root / ".env").chmod(0o600)
-        os.environ.update(
+        shell = mock.patch.dict(
+            os.environ,
             {
                 "MAGELLAN_BACKUP_PASSPHRASE": PASSPHRASE,
                 "MAGELLAN_WORKSPACE": str(root),
                 "XDG_CONFIG_HOME": str(folder / "config"),
                 "XDG_CACHE_HOME": str(folder / "cache"),
                 **place.environment,
-            }
+            },
         )
+        stack.enter_context(shell)
         session = os.fork()
         if session == 0:
             try:
@@ -381,7 +384,11 @@ def main() -> int:
     parser.add_argument("--kept", type=Path, required=True, metavar="FILE")
     parser.add_argument("--seed", type=int, default=1, help="of the order")
     parser.add_argument(
-        "--only", default="", metavar="TEXT", help="cells whose name has it, also if they were run"
+        "--only",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="cells whose name has it, also if they were run",
     )
     asked = parser.parse_args()
     signal.signal(
@@ -392,7 +399,11 @@ def main() -> int:
         cells = list(CELLS)
         random.Random(asked.seed).shuffle(cells)
         done = set() if asked.only else kept.names(asked.to)
-        cells = [each for each in cells if each.name not in done and asked.only in each.name]
+        cells = [
+            each
+            for each in cells
+            if each.name not in done and any(text in each.name for text in asked.only or ("",))
+        ]
         until_s = time.monotonic() + 60 * asked.minutes
         while cells and time.monotonic() < until_s:
             count, well = slice_of(asked.to, cells, kept, until_s)
