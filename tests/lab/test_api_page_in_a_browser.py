@@ -145,6 +145,27 @@ def test_the_page_shows_an_account_and_halts_it(
     assert server.data("/api/breakers")["halted_because"] == NASTY
 
 
+def test_the_page_shows_a_regime_and_which_class_is_likelier_than_its_label(
+    workspace: Path, serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    (workspace / "regime.toml").write_text(
+        "[decision]\nstability = 1.0\n"
+    )  # labels rest, whatever is likelier
+    server = serve(workspace)
+    axes = server.data("/api/market-regime/status?symbol=ANCHOR")["axes"]
+    against = [f"{each['likeliest']} is likelier" for each in axes if each["likeliest"] != each["label"]]
+    assert against, axes
+
+    async def look() -> str:
+        async with tab(server.url, tmp_path / "profile") as opened:
+            await enter(opened, server.scoped(Scope.READ))
+            return await opened.shows("ANCHOR")
+
+    shown = asyncio.run(look())
+    assert all(words in shown for words in against)
+    assert shown.count("is likelier") == len(against)
+
+
 def test_the_page_says_that_a_token_opens_nothing_and_that_the_server_has_gone(
     workspace: Path, serve: Callable[..., Any], tmp_path: Path
 ) -> None:

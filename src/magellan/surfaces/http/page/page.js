@@ -151,9 +151,10 @@ const regimes = (answer) => {
   const axis = (reading, name) => {
     const found = reading.axes.find((each) => each.axis === name);
     if (!found) return "–";
-    const held = ![found.label, "unknown"].includes(found.likeliest) && found.label !== "unknown";
-    return found.label + (found.confidence === null ? "" : " " + percent(found.confidence)) +
-      (held ? "; " + found.likeliest + " is likelier" : "");
+    const cell = made("td", found.label + (found.confidence === null ? "" : " " + percent(found.confidence)));
+    if (![found.label, "unknown"].includes(found.likeliest) && found.label !== "unknown")
+      cell.append(made("div", found.likeliest + " is likelier", "soft"));
+    return cell;
   };
   at("regimes").replaceChildren(table(
     [["market"], ["bars"], ["regime"], ["volatility"], ["trend"], ["structure"], ["known since"]],
