@@ -120,7 +120,11 @@ def in_a_process(words: tuple[str, ...], arm: Callable[[], None] = lambda: None)
                 sys.stdout.flush()
             finally:
                 os._exit(code)  # nothing of the campaign's own is ended by it
-        _, status = os.waitpid(pid, 0)
+        try:
+            _, status = os.waitpid(pid, 0)
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)  # the campaign is ended, and its command with it
+            raise
         told.seek(0)
         return os.waitstatus_to_exitcode(status), told.read()
 
