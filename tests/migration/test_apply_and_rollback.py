@@ -86,6 +86,18 @@ def test_a_file_whose_name_begins_with_a_dot_is_moved_and_named_anew(tmp_path: P
     assert (tmp_path / "notes.md").read_bytes() == b"Settings are in `settings/.env`.\n"
 
 
+@pytest.mark.parametrize("commits", [Commits.UNTOUCHED, Commits.PHASES])
+def test_a_file_whose_name_is_no_text_is_rewritten_and_taken_back(tmp_path: Path, commits: Commits) -> None:
+    odd = os.fsdecode(b"caf\xe9.py")
+    make_tree(tmp_path, {"bot.py": b"A = 1\n", odd: b"import bot\n"})
+    under_git(tmp_path)
+    before = look_at(tmp_path)
+    apply(tmp_path, moves={"bot.py": "core/bot.py"}, commits=commits)
+    assert (tmp_path / odd).read_bytes() == b"from core import bot\n"
+    take_back(tmp_path)
+    assert look_at(tmp_path) == before
+
+
 @pytest.mark.parametrize("commits", [Commits.STAGED, Commits.ONE, Commits.PHASES])
 def test_git_follows_and_its_index_and_branch_come_back(root: Path, commits: Commits) -> None:
     under_git(root)

@@ -75,6 +75,7 @@ def test_a_mapping_is_written_as_it_is_read_and_fits_its_schema() -> None:
         (text(("pkg/a.py", "pkg/class.py")), "moves[0].to: pkg/class.py: class is a word of Python's own"),
         (text(("pkg/a.py", "pkg/A.py")), "moves[0].to: pkg/A.py differs from pkg/a.py only by case"),
         (text(("pkg/a.py", "pkg/ a.py")), "begins or ends with a blank"),
+        (text(("pkg/a.py", f"pkg/{'ü' * 127}.py")), "a name of more than 255 bytes is one that no disk keeps"),
         (text(("pkg", "pkg/inner")), "moves[0].to: pkg/inner lies in pkg itself"),
         (text(("pkg/gone.py", "pkg/c.py")), "moves[0].from: there is no pkg/gone.py in the tree"),
         (text(("pkg/case.py", "pkg/c.py")), "pkg/case.py in the tree; pkg/Case.py is, which differs by case"),
@@ -92,6 +93,31 @@ def test_a_mapping_is_written_as_it_is_read_and_fits_its_schema() -> None:
 )  # fmt: skip
 def test_each_mistake_is_named_with_its_place(content: str, told: str) -> None:
     assert told in refused(content)
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("locked", "the folder locked cannot be looked into: Permission denied"),
+        ("empty", "the folder empty has no files"),
+    ],
+)
+def test_a_folder_of_which_no_files_are_known_is_not_called_gone(folder: str, told: str) -> None:
+    tree = SourceTree(
+        entries=SourceTree.of({}, folders=["locked", "empty"]).entries,
+        content_of={}.__getitem__,
+        unreadable={"locked": "Permission denied"},
+    )
+    with pytest.raises(FixInput, match=told):
+        file_moves(parse_mapping(text((folder, "pkg/new")), name="m.json"), tree, name="m.json")
+
+
+def test_a_folder_with_a_name_in_it_whose_bytes_are_no_text_does_not_move() -> None:
+    tree = SourceTree.of({"data/x.csv": b"", "data/caf\udce9.csv": b""})
+    with pytest.raises(
+        FixInput, match=r"moves\[0\]: the bytes of the name 'data/caf\\udce9.csv' are not UTF-8"
+    ):
+        file_moves(parse_mapping(text(("data", "new")), name="m.json"), tree, name="m.json")
 
 
 def test_all_mistakes_are_named_at_once() -> None:

@@ -26,6 +26,7 @@ _RESERVED: Final = frozenset(
     {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 )
 """Names that Windows keeps for devices, with any ending: such a file cannot be checked out there."""
+_NAME_LENGTH_MAX: Final = 255  # bytes
 
 
 class _Part(BaseModel):
@@ -127,10 +128,15 @@ def file_moves(mapping: MigrationMapping, tree: SourceTree, *, name: str) -> tup
         place = f"moves[{number}]"
         found = tuple(_expanded(each, tree))
         if not found:
-            problems.append(f"{place}.from: there is no {each.source} in the tree{_hint(each.source, tree)}")
+            problems.append(f"{place}.from: {_nothing_there(each.source, tree)}")
         for move in found:
             if move.source in moves:
                 problems.append(f"{place}.from: {move.source} is moved by {places[move.source]} already")
+                continue
+            if not is_text(move.source):
+                problems.append(
+                    f"{place}: the bytes of the name {move.source!r} are not UTF-8; rename it first"
+                )
                 continue
             places[move.source] = place
             if move.source != move.target:
@@ -189,6 +195,8 @@ def _reserved(path: str) -> str:
             return (
                 f"{path}: {part!r} begins or ends with a blank, ends with a dot, or holds a control character"
             )
+        if len(part.encode("utf-8", "surrogateescape")) > _NAME_LENGTH_MAX:
+            return f"{path}: a name of more than {_NAME_LENGTH_MAX} bytes is one that no disk keeps"
     stem, _, ending = path.rpartition("/")[2].rpartition(".")
     if ending in ("py", "pyi") and stem.isidentifier() and not is_name(stem):
         return f"{path}: {stem} is a word of Python's own, and could not be imported"
@@ -206,6 +214,23 @@ def _expanded(move: MappedMove, tree: SourceTree) -> Iterator[FileMove]:
     for path, each in tree.entries.items():
         if path.startswith(inside) and each.kind is not Kind.FOLDER:
             yield FileMove(source=path, target=f"{move.target}/{path[len(inside) :]}", shim=move.shim)
+
+
+def is_text(path: str) -> bool:
+    """Whether the name on the disk is UTF-8; else no mapping can say it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _nothing_there(path: str, tree: SourceTree) -> str:
+    if path in tree.unreadable:
+        return f"the folder {path} cannot be looked into: {tree.unreadable[path]}"
+    if path in tree.entries:
+        return f"the folder {path} has no files in it"
+    return f"there is no {path} in the tree{_hint(path, tree)}"
 
 
 def _hint(path: str, tree: SourceTree) -> str:

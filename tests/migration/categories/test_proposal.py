@@ -55,6 +55,13 @@ def test_what_was_put_away_stays_there() -> None:
     assert not targets(proposed({"archive/old/order_executor.py": EXECUTOR}))
 
 
+def test_a_name_that_no_mapping_can_say_is_not_proposed() -> None:
+    odd = "macd_indicator_\udce9.py"
+    assert {"macd_indicator_e.py", odd} & targets(
+        proposed({**FILES, odd: INDICATOR, "macd_indicator_e.py": INDICATOR})
+    ).keys() == {"macd_indicator_e.py"}
+
+
 def test_the_proposal_is_a_mapping_that_can_be_read_again() -> None:
     mapping = proposed(FILES).mapping
     assert parse_mapping(mapping_text(mapping), name="m.json") == mapping

@@ -107,11 +107,21 @@ def _packed(recorded: Recorded) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as packed:
         _add(packed, "manifest.json", json.dumps(manifest, indent=1).encode())
-        for each in changes.written:
-            _add(packed, f"after/{each.path}", each.after)
+        for number, each in enumerate(changes.written):
+            name = _member(each.path, number)
+            _add(packed, f"after/{name}", each.after)
             if each.before is not None:
-                _add(packed, f"before/{each.path}", each.before)
+                _add(packed, f"before/{name}", each.before)
     return buffer.getvalue()
+
+
+def _member(path: str, number: int) -> str:
+    """What a file is called in the archive: its path, or, where that is no text, what no path can be."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return f"/{number}"
+    return path
 
 
 def _add(packed: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -122,12 +132,12 @@ def _unpacked(manifest: dict[str, Any], packed: zipfile.ZipFile) -> Recorded:
     written = tuple(
         Written(
             path=each["path"],
-            before=None if each["is_new"] else packed.read(f"before/{each['path']}"),
-            after=packed.read(f"after/{each['path']}"),
+            before=None if each["is_new"] else packed.read(f"before/{_member(each['path'], number)}"),
+            after=packed.read(f"after/{_member(each['path'], number)}"),
             mode=each["mode"],
             why=WrittenFor(each["why"]),
         )
-        for each in manifest["written"]
+        for number, each in enumerate(manifest["written"])
     )
     changes = ChangeSet(
         moves=tuple(FileMove(source=source, target=target) for source, target in manifest["moves"]),

@@ -11,7 +11,7 @@ from typing import Final
 
 from magellan.migration.categories.judge import HIGH, Judged
 from magellan.migration.categories.rules import CategoryRules, Holds
-from magellan.migration.mapping import MappedMove, MigrationMapping
+from magellan.migration.mapping import MappedMove, MigrationMapping, is_text
 from magellan.migration.module_names import INIT, is_init
 from magellan.migration.scan.file_kind import FileKind
 from magellan.migration.scan.scan import Scan
@@ -127,7 +127,7 @@ def target_of(file: ScannedFile, judged: Judged, rules: CategoryRules) -> str | 
     category = rules.category[judged.category]
     if is_init(file.path) or any(fnmatchcase(leaf.lower(), pattern) for pattern in _TOOLS_LOOK_HERE):
         return None
-    if rules.leaves(file.path):
+    if rules.leaves(file.path) or not is_text(file.path):
         return None
     folder = rules.folder_of(judged.category)
     above = folder_of(file.path).split("/")
