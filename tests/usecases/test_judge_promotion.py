@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -16,6 +17,7 @@ from magellan.adapters.local.release_folder import ReleaseFolder
 from magellan.adapters.local.release_key import ReleaseKeyFile
 from magellan.adapters.memory_ledger import MemoryLedger
 from magellan.adapters.run_store import RunFolders
+from magellan.audit.change import Change
 from magellan.errors import AskOperator, FixInput
 from magellan.ledger.entries import (
     AccountMarked,
@@ -46,6 +48,7 @@ from magellan.usecases.releases import open_release
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.promotion_terms import PromotionTerms
 from magellan.workspace.workspace import ReleaseTerms, Stage, Stages, StageTerms, WorkspaceSettings
+from plan.memory import Killed
 
 from .conftest import NOW, Desk, desk_at
 from .test_build_release import SmallEngine
@@ -279,6 +282,19 @@ def test_an_approval_is_signed_recorded_and_holds_for_this_promotion_for_a_day(p
     assert approval_in_force(judged.verdict, later) is None
     to_other = replace(judged.verdict, subject=replace(judged.verdict.subject, to_account="alpaca-live-9"))
     assert approval_in_force(to_other, passing.sources) is None
+
+
+def test_an_approval_that_could_not_be_recorded_is_not_in_force(
+    passing: Ramp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(log: ChangeLogFiles, change: Change) -> NoReturn:
+        raise Killed
+
+    monkeypatch.setattr(ChangeLogFiles, "append", killed)
+    judged = passing.judge()
+    with pytest.raises(Killed):
+        approve_promotion(judged, passing.sources, approved_by(passing))
+    assert approval_in_force(judged.verdict, passing.sources) is None
 
 
 def test_an_approval_that_was_edited_lets_nothing_through(passing: Ramp) -> None:

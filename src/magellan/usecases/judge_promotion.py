@@ -81,7 +81,7 @@ def approve_promotion(judged: Judged, sources: PromotionSources, approved: Appro
         author=getattr(release, "author", None) if terms.second_person else None,
         at=sources.clock(),
     )
-    kept_at = sources.records.keep_approval(approval)
+    # Recorded before it is in force: whoever is killed between the two leaves a record too many, never one too few.
     approved.changes.append(
         Change(
             at=approval.approved_at,
@@ -94,11 +94,12 @@ def approve_promotion(judged: Judged, sources: PromotionSources, approved: Appro
             release=subject.release_id,
             evidence=(
                 f"verdict {approval.verdict_sha256}, {judged.kept_at.name}",
-                f"approval {kept_at.name}",
+                f"approval of {approval.approved_at.isoformat()}",
             ),
             note=f"approved by {approval.by}, whose key signed it",
         )
     )
+    sources.records.keep_approval(approval)
     return approval
 
 
