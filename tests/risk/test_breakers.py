@@ -318,6 +318,13 @@ def test_a_deposit_hides_no_drawdown_and_a_withdrawal_makes_none() -> None:
         assert fraction == pytest.approx(Decimal("0.15"))
 
 
+@pytest.mark.parametrize("left", [0, -2000])
+def test_money_for_an_account_that_has_lost_all_hides_no_drawdown(left: int) -> None:
+    ruined = [day(0, 50_000), equity(50_000), equity(left)]
+    moved, _ = run([*ruined, CashMoved(at=at(2), amount_usd=Decimal(10_000))])
+    assert (moved.equity_usd, moved.peak_equity_usd) == (left + 10_000, 60_000)
+
+
 # --- Days and streaks ---------------------------------------------------------------------------------------------
 
 

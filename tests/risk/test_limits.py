@@ -84,6 +84,12 @@ def test_a_number_that_is_none_counts_as_unknown(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["reference_price", "last_price"])
+def test_a_price_of_zero_counts_as_unknown(name: str) -> None:
+    answer = check_order(order(), OrderPurpose.ENTRY, view(**{name: Decimal(0)}), ALL_SET)
+    assert Rule.PRICE_COLLAR in rules(answer)
+
+
 def test_a_sum_that_cannot_be_negative_counts_as_unknown() -> None:
     answer = check_order(order(), OrderPurpose.ENTRY, view(gross_exposure_usd=Decimal(-5)), ALL_SET)
     assert rules(answer) == {Rule.GROSS_EXPOSURE}
@@ -138,6 +144,7 @@ def test_an_order_that_only_leaves_passes_everything_incident_39(purpose: OrderP
         (100, 0, OrderSide.BUY, 1, Rule.NOT_REDUCING),
         (-100, 0, OrderSide.SELL, 1, Rule.NOT_REDUCING),
         (0, 0, OrderSide.SELL, 1, Rule.NOT_REDUCING),
+        (0, 0, OrderSide.BUY, 1, Rule.NOT_REDUCING),
         (None, 0, OrderSide.SELL, 1, Rule.OVERSELL),
         (100, None, OrderSide.SELL, 1, Rule.OVERSELL),
     ],
@@ -314,6 +321,12 @@ def test_a_second_order_in_a_symbol_that_is_held_opens_no_further_position() -> 
 @given(profit=st.decimals("0", "1e12", places=2))
 def test_a_profit_of_any_size_is_no_loss_incident_45(profit: Decimal) -> None:
     assert check_order(order(), OrderPurpose.ENTRY, view(realised_today_usd=profit), ALL_SET) == Allow()
+
+
+def test_a_days_loss_is_told_as_a_part_of_the_equity_that_it_began_with() -> None:
+    answer = check_order(order(), OrderPurpose.ENTRY, view(realised_today_usd=Decimal(-3100)), ALL_SET)
+    assert isinstance(answer, Deny)
+    assert "today has lost 3.10 %; entries end at 3.00 %" in answer.reason
 
 
 def test_a_refusal_tells_every_reason() -> None:
