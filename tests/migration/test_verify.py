@@ -222,3 +222,24 @@ def test_the_page_holds_every_point_and_needs_nothing_else(root: Path) -> None:
 def test_a_tree_without_a_migration_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FixInput, match=r"no migration of \. is applied"):
         verify_migration(desk_at(tmp_path), read_source_tree(tmp_path), looked)
+
+
+@pytest.mark.parametrize(
+    ("before_s", "after_s", "answer"),
+    [(0.1, 4.9, "same"), (4.0, 6.0, "same"), (0.1, 5.1, "worse"), (6.0, 12.1, "worse")],
+)
+def test_a_slow_import_is_held_against_a_migration_only_where_it_was_quicker_before(
+    root: Path, before_s: float, after_s: float, answer: str
+) -> None:
+    def timed(
+        which: str, tree: SourceTree, roots: tuple[str, ...], known: Sequence[ScannedFile]
+    ) -> tuple[Structure, SuiteRun | None]:
+        structure, suite = looked(which, tree, roots, known)
+        took_s = before_s if "bot.py" in tree.entries else after_s
+        tried = tuple(TriedImport(path=path, error="", took_s=took_s) for path in tree.python_files)
+        return replace(structure, activation=Activation(isolation=Isolation.GUARD, tried=tried)), suite
+
+    found = verify_migration(desk_at(root), read_source_tree(root), timed).verification
+    check = next(check for check in found.checks if check.name == "import time")
+    assert str(check.answer) == answer
+    assert ("core: " in "".join(check.details)) == (answer == "worse")

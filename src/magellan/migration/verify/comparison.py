@@ -15,6 +15,7 @@ from magellan.migration.shims import Shim
 
 IMPORT_BUDGET_S: Final = 5.0
 """What importing a package's modules may take on average."""
+_SLOWER: Final = 2.0  # times; a machine with more to do takes longer for the tree before as well
 
 
 class Answer(StrEnum):
@@ -69,7 +70,7 @@ def compare(
         _old_names(renames, shims),
         _entry_points(before, after, renames, shims),
         _circles(before, after, renames),
-        _time(before, own),
+        _time(before, own, renames),
     )
 
 
@@ -219,24 +220,38 @@ def _circles(before: Structure, after: Structure, renames: Renames) -> Check:
     return _check("circles of imports", worse, f"{len(before.circles)} before, {len(after.circles)} after")
 
 
-def _time(before: Structure, after: Structure) -> Check:
+def _time(before: Structure, after: Structure, renames: Renames) -> Check:
+    """Packages beyond the budget that take longer than the same modules did in this run's look at the old tree."""
     name = "import time"
     if before.activation is None or after.activation is None:
         return Check(name=name, answer=Answer.NOT_KNOWN, summary="not tried")
-    worse = []
-    for package, took_s in sorted(_seconds(after).items()):
-        if took_s > IMPORT_BUDGET_S:
-            worse.append(f"{package}: {took_s:.2f} s on average, of {IMPORT_BUDGET_S:.0f} s")
+    was = {renames.new_path(each.path): each.took_s for each in before.activation.tried if each.succeeded}
+    worse, slow_before = [], 0
+    for package, seconds in sorted(_seconds(after).items()):
+        took_s = _average(list(seconds.values()))
+        if took_s <= IMPORT_BUDGET_S:
+            continue
+        both = seconds.keys() & was.keys()
+        then_s = _average([was[path] for path in both])
+        if both and _average([seconds[path] for path in both]) <= _SLOWER * then_s:
+            slow_before += 1
+            continue
+        told = f", {then_s:.2f} s before" if both else ""
+        worse.append(f"{package}: {took_s:.2f} s on average, of {IMPORT_BUDGET_S:.0f} s{told}")
     averages = [_average(_all_seconds(scan)) for scan in (before, after)]
-    return _check(name, worse, f"{averages[0]:.2f} s a module before, {averages[1]:.2f} s after")
+    summary = f"{averages[0]:.2f} s a module before, {averages[1]:.2f} s after"
+    if slow_before:
+        summary += f"; packages beyond {IMPORT_BUDGET_S:.0f} s that were as slow before: {slow_before}"
+    return _check(name, worse, summary)
 
 
-def _seconds(scan: Structure) -> Mapping[str, float]:
-    packages: dict[str, list[float]] = defaultdict(list)
+def _seconds(scan: Structure) -> Mapping[str, Mapping[str, float]]:
+    """By package, of each module that was imported, by path."""
+    packages: dict[str, dict[str, float]] = defaultdict(dict)
     for each in scan.activation.tried if scan.activation is not None else ():
         if each.succeeded:
-            packages[each.path.rpartition("/")[0] or "."].append(each.took_s)
-    return {package: _average(found) for package, found in packages.items()}
+            packages[each.path.rpartition("/")[0] or "."][each.path] = each.took_s
+    return packages
 
 
 def _all_seconds(scan: Structure) -> list[float]:
