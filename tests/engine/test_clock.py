@@ -113,6 +113,18 @@ def test_a_market_that_opens_or_closes_at_another_time_than_the_calendar_says_is
     assert told is None or told in texts[0]
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_calendar_without_pauses_is_compared_with_no_clock_of_shares(
+    is_open: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = SmallSession().start(OPEN + timedelta(hours=1))
+    schedule = session.session._desk.schedule
+    monkeypatch.setattr(schedule, "_closes", schedule._opens[1:])  # each day ends where the next one begins
+    session.broker_tells(is_open=is_open, changes_at=OPEN + timedelta(hours=2))
+    alerted = [each.payload.text for each in session.entries if isinstance(each.payload, AlertRaised)]
+    assert not [text for text in alerted if "data.calendar" in text]
+
+
 @pytest.mark.parametrize(
     ("asked_s", "told_s", "skew_s"),
     [

@@ -249,6 +249,9 @@ class Desk:
         if clock.is_open is None:
             return
         at_ns, name = nanoseconds(clock.broker_at), self.setup.calendar.name
+        session = self.schedule.session_at(at_ns)
+        if session is not None and self.schedule.session_at(session.closes_ns) is not None:
+            return  # day after day without a pause, as coins trade: a broker's clock is that of shares
         # The two need not agree to the second.
         near = [self.schedule.session_at(at_ns + ns) for ns in (-MINUTE_NS, 0, MINUTE_NS)]
         if clock.is_open and not any(near):
@@ -260,24 +263,16 @@ class Desk:
             self._tell_of_calendar(
                 f"the broker says that its market is closed, and the calendar {name} that it is open"
             )
-        elif clock.changes_at is not None:
-            ours_ns, what = self._changes_ns(at_ns, is_open=clock.is_open)
-            if ours_ns is not None and abs(nanoseconds(clock.changes_at) - ours_ns) > MINUTE_NS:
+        elif clock.changes_at is not None and clock.is_open == (session is not None):
+            following = session or self.schedule.next_session(at_ns)
+            if following is None:
+                return
+            ours_ns, what = (following.closes_ns, "closes") if session else (following.opens_ns, "opens")
+            if abs(nanoseconds(clock.changes_at) - ours_ns) > MINUTE_NS:
                 self._tell_of_calendar(
                     f"the broker's market {what} at {clock.changes_at:%Y-%m-%d %H:%M}Z, and by the calendar {name} at "
                     f"{instant(ours_ns):%Y-%m-%d %H:%M}Z. What is to happen by then happens by the calendar"
                 )
-
-    def _changes_ns(self, at_ns: int, *, is_open: bool) -> tuple[int | None, str]:
-        """When the calendar's market closes, or opens where it is closed; None: it does not, and how that is called."""
-        session = self.schedule.session_at(at_ns)
-        if is_open and session is not None:
-            goes_on = (
-                self.schedule.session_at(session.closes_ns) is not None
-            )  # a day that follows without a pause
-            return None if goes_on else session.closes_ns, "closes"
-        following = None if is_open or session is not None else self.schedule.next_session(at_ns)
-        return None if following is None else following.opens_ns, "opens"
 
     def _tell_of_calendar(self, text: str) -> None:
         question = "Is data.calendar of the config that of this market?"
