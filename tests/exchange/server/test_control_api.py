@@ -205,7 +205,7 @@ def test_the_page_gets_everything_in_one_answer(client) -> None:
     assert overview["accounts"][0]["positions"][0]["symbol"] == "AAPL"
 
 
-@pytest.mark.parametrize("hour", [0, 12, 23])
+@pytest.mark.parametrize("hour", [0, 12])
 def test_an_archived_market_that_is_open_now_tells_clocks_calendar_and_page(hour: int) -> None:
     calendar, on = load_calendar(), date(2024, 3, 11)
     now_ns = nanoseconds(datetime(2026, 11, 22, hour, 57, tzinfo=UTC))
