@@ -244,6 +244,6 @@ def test_a_killed_controller_can_go_on_or_back_from_any_record(fleet: Fleet, lin
         assert fleet.armed(host) in (fleet.releases["old"], fleet.releases["well"])
     done = fleet.go_on(how)
     wanted = "done" if how == "--resume" else "undone"
-    assert done.told.get("outcome") == wanted, (done.told, done.notes)
+    assert (done.code, done.told.get("outcome")) == (0, wanted), (done.told, done.notes)
     assert fleet.stand(hosts_of(fleet)) == (NEW_EVERYWHERE if how == "--resume" else OLD_EVERYWHERE)
     assert fleet.audit()[-1]["result"] == ("done" if how == "--resume" else "taken back")

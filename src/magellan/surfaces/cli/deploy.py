@@ -63,7 +63,8 @@ def deploy(
         outcome = run_with_progress(
             lambda on_progress: go_on(strategy, to, sources, undo=undo, why=why, on_progress=on_progress)
         )
-        show_outcome(outcome, {"strategy": strategy, "stage": to}, as_json=as_json)
+        looked = {"strategy": strategy, "stage": to}
+        show_outcome(outcome, looked, as_json=as_json, was_asked_back=undo)
         return
     asked = DeployAsked(
         strategy=strategy, stage=to, release=release, why=why, typed_number=typed_number, watch_s=watch_s

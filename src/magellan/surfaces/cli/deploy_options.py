@@ -151,8 +151,10 @@ def run_with_progress(begin: Any) -> Outcome:
         return asyncio.run(work)
 
 
-def show_outcome(outcome: Outcome, looked: dict[str, Any], *, as_json: bool) -> None:
-    """How it ended. Ends with 1 for everything but done."""
+def show_outcome(
+    outcome: Outcome, looked: dict[str, Any], *, as_json: bool, was_asked_back: bool = False
+) -> None:
+    """How it ended. Ends with 1 for everything but what was asked for: done, or taken back."""
     from magellan.plan.carry_out import Finished, Halted, TakenBack
     from magellan.plan.rendering import as_json as plan_json
     from magellan.plan.rendering import as_text
@@ -177,7 +179,7 @@ def show_outcome(outcome: Outcome, looked: dict[str, Any], *, as_json: bool) -> 
             note(f"next: {next_step}")
 
     emit(document, as_json=as_json, human=show)
-    if not isinstance(outcome, Finished):
+    if not isinstance(outcome, TakenBack if was_asked_back else Finished):
         raise typer.Exit(1)
 
 
