@@ -196,3 +196,33 @@ def test_a_module_is_listed_where_its_package_has_become_a_plain_module(
 ) -> None:
     found = rewriting({**SHOP, "run.py": source}, {"shop/__init__.py": "shop/base.py"})
     assert [each.line for path, each in found.left() if path == "run.py"] == lines
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"), [("shop/api/routes.py", [2, 3]), ("shop/tables.py", [2, 3]), ("tests/lab.py", [])]
+)
+def test_files_that_code_counts_from_a_folder_above_are_listed(path: str, lines: list[int]) -> None:
+    table = "FILES = [\n    'regime.py',\n    'labels/basic.py',\n    'rules.py',\n]\n"
+    files = {**SHOP, "shop/labels/basic.py": "", path: table}
+    moves = {
+        "shop/regime.py": "shop/strategies/regime.py",
+        "shop/labels/basic.py": "shop/strategies/basic.py",
+    }
+    found = rewriting(files, moves)
+    assert [each.line for where, each in found.left() if where == path] == lines
+    if lines:
+        asked = RewriteOptions(probable=frozenset({ReferenceKind.PATH_IN_CODE}))
+        after = rewriting(files, moves, asked).files[path].after.decode()
+        assert after == table.replace("'regime.py'", "'strategies/regime.py'").replace(
+            "labels/", "strategies/"
+        )
+
+
+def test_a_file_that_leaves_the_folder_it_is_counted_from_is_listed_and_left() -> None:
+    files, moves = (
+        {**SHOP, "shop/api/routes.py": "FILES = ['regime.py']\n"},
+        {"shop/regime.py": "core/regime.py"},
+    )
+    asked = RewriteOptions(probable=frozenset({ReferenceKind.PATH_IN_CODE}))
+    found = rewriting(files, moves, asked)
+    assert [(path, each.line) for path, each in found.left()] == [("shop/api/routes.py", 1)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -46,6 +47,7 @@ class Paths:
         self._folder_names = {folder.rpartition("/")[2].encode() for folder in renames.folders}
         counts = Counter(path.rpartition("/")[2] for path in tree.files)
         self._unique = {name for name, count in counts.items() if count == 1}
+        self._by_end = _by_end(renames.paths)
 
     def in_text(
         self, utf8: bytes, span: Span, source: Source, path: str, kind: ReferenceKind, *, bare: bool
@@ -159,7 +161,8 @@ class Paths:
             if folder == "." or here not in self._tree.entries or "/" not in said:
                 inside = self._inside(plain)
                 if inside is None:
-                    return None
+                    is_code = kind is ReferenceKind.PATH_IN_CODE
+                    return self._from_a_folder_above(said, start, path, source) if is_code else None
                 new, certain, note = dots + inside, False, "no file, but in a folder that moves as a whole"
             else:
                 new = posixpath.relpath(target, folder_of(self._renames.new_path(path)))
@@ -170,6 +173,27 @@ class Paths:
         if new == said:
             return None
         return _said_anew(said, new, start, source, kind, certain=certain, note=note)
+
+    def _from_a_folder_above(self, said: str, start: int, path: str, source: Source) -> Reference | None:
+        """The end of the path of one file that moves, counted from a folder above both: `"lexer.py"` in a table."""
+        old = self._by_end.get(said)
+        if old is None:
+            return None
+        base = old[: len(old) - len(said)]
+        new = self._renames.paths[old]
+        if not path.startswith(base) or new == old:
+            return None
+        stays = new.startswith(base)
+        found = _said_anew(
+            said,
+            new[len(base) :] if stays else "",
+            start,
+            source,
+            ReferenceKind.PATH_IN_CODE,
+            certain=False,
+            note=f"{old}, if it is counted from {base.rstrip('/')}",
+        )
+        return found if stays else replace(found, edits=())
 
     def _inside(self, path: str) -> str | None:
         """Where a path goes with the folder that it is in: something that is made there later, perhaps."""
@@ -190,6 +214,18 @@ class Paths:
 
     def _moved(self, path: str) -> str | None:
         return self._renames.paths.get(path) or self._renames.folders.get(path.rstrip("/"))
+
+
+def _by_end(paths: Iterable[str]) -> Mapping[str, str]:
+    """Files in folders by the ends of their paths, from one name on, as far as an end is that of one file only."""
+    found: dict[str, str | None] = {}
+    for path in paths:
+        at = path.find("/")
+        while at >= 0:
+            end = path[at + 1 :]
+            found[end] = path if end not in found else None
+            at = path.find("/", at + 1)
+    return {end: path for end, path in found.items() if path is not None}
 
 
 def _counts_from_root(path: str) -> bool:
