@@ -52,10 +52,13 @@ def test_a_tool_that_takes_too_long_is_stopped_with_what_it_started(
         "print('begun', flush=True)\n"
         "time.sleep(60)\n",
     )
-    begun = time.monotonic()
-    done = tools.run("probe", [], folder=tmp_path, timeout_s=1.5)
-    assert done.exit_code is None
-    assert time.monotonic() - begun < 30
+    for timeout_s in (1.5, 6.0, 24.0):  # on a busy machine it may not have begun when it is stopped
+        begun = time.monotonic()
+        done = tools.run("probe", [], folder=tmp_path, timeout_s=timeout_s)
+        assert done.exit_code is None
+        assert time.monotonic() - begun < timeout_s + 28.5
+        if mark.exists() and mark.read_text():
+            break
     assert ends(int(mark.read_text()))
 
 
