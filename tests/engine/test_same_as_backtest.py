@@ -104,8 +104,6 @@ def run_of(code: bytes) -> tuple[RunInput, type[Scripted]]:
             slippage_bps=picks.mostly(0.0, 10.0),
             half_spread_bps=picks.mostly(0.0, 5.0),
             commission_bps=picks.mostly(0.0, 2.0),
-            impact=picks.mostly(0.0, 0.5),
-            limit_needs=picks.mostly("touch", "through"),
         ),
         instruments=dict.fromkeys(names, InstrumentTerms(tick_size=picks.mostly(0.0, 0.01))),
         limits=Limits(
@@ -138,6 +136,8 @@ def run_of(code: bytes) -> tuple[RunInput, type[Scripted]]:
         elif isinstance(short.entry, tp.Market) and short.entry.at is not None:
             short = replace(short, entry=tp.Market())
         symbols.append(SymbolInput(plan_long=long, plan_short=short, **market))
+    fills = {"impact": picks.mostly(0.0, 0.5), "limit_needs": picks.mostly("touch", "through")}
+    config = config.model_copy(update={"execution": config.execution.model_copy(update=fills)})
     return RunInput(symbols=tuple(symbols), span_ns=minutes * MINUTE_NS, config=config), form
 
 
@@ -331,6 +331,7 @@ def differs_on_principle(world: World, run: RunInput) -> bool:
         a_target_was_met_at_once(world, run)
         or an_open_was_faster(world, run)
         or a_target_could_not_be_sent_along(world)
+        or portions_moved_the_price_one_by_one(world, run)
     )
 
 
@@ -342,6 +343,12 @@ def a_target_could_not_be_sent_along(world: World) -> bool:
             if of is not None and of[2] > 0 and entry.payload.request.take_profit_price is None:
                 return True
     return False
+
+
+def portions_moved_the_price_one_by_one(world: World, run: RunInput) -> bool:
+    """Whether an order of a backtest was several at the broker, and each of them moved the price by its own units."""
+    told = [(each.row, each.symbol, each.reason) for each in live_fills(world, run)]
+    return bool(run.config.execution.impact) and len(told) > len(set(told))
 
 
 def an_open_was_faster(world: World, run: RunInput) -> bool:
