@@ -6,7 +6,7 @@ Rows count from 0, so bar 2 of the probes is row 1: the entry is decided at the 
 import numpy as np
 import pytest
 
-from magellan.strategy.trade_plan import Target, TradePlan, Trailing, Units, at_price
+from magellan.strategy.trade_plan import StopLimit, Target, TradePlan, Trailing, Units, at_price
 from reference.by_hand import days, play, symbol, told
 
 QUIET = (100, 101, 99, 100)
@@ -97,6 +97,18 @@ def test_a_stop_is_never_filled_better_than_the_entry_on_the_entrys_own_bar() ->
     the stop has been reached already. Selling at 95 would be a profit made of nothing."""
     fills = told(play(symbol(days(QUIET, (94, 97, 93, 96)), BRACKET, long={0})))
     assert fills == [(1, 10.0, 94.0, "entry"), (1, -10.0, 94.0, "stop")]
+
+
+def test_what_an_entry_paid_in_slippage_is_not_given_back_by_its_stop() -> None:
+    """Triggered at 102 and bought at 102 x 1.005 = 102.51, with the stop at 102.5: it was reached at once, when the
+    market was at 102. Sold at 102 x 0.995 = 101.49, and not at 102.5 x 0.995."""
+    plan = TradePlan(
+        size=Units(units=10.0),
+        entry=StopLimit(stop=at_price(102.0), limit=at_price(103.0)),
+        stop=at_price(102.5),
+    )
+    fills = told(play(symbol(days(QUIET, (100, 104, 99, 103)), plan, long={0}), slippage_bps=50.0))
+    assert fills == [(1, 10.0, 102.51, "entry"), (1, -10.0, 101.49, "stop")]
 
 
 def test_a_trailing_stop_is_in_force_from_the_bar_after_the_one_that_raised_it() -> None:

@@ -79,6 +79,7 @@ class Position:
     units: float  # > 0
     entered: float  # units entered in all, > 0; follows splits
     entry_price: float
+    met_at: float  # the market's price at the first fill, before costs
     plan: TradePlan
     trade: int
     signal_row: int
@@ -331,8 +332,8 @@ def step_5_exits_inside(run: Run, one: SymbolInput) -> None:
     stop, reason = resting_stop(run, one, held)
     if at_or_below(side, bottom, stop):
         if is_entry_bar:
-            # The stop was reached after the entry, so it cannot have sold higher than the entry bought.
-            stop = worse_of(side, stop, bar.open if held.mode == AT_OPEN else held.entry_price)
+            # The stop was reached after the entry, so it cannot have sold higher than the market was then.
+            stop = worse_of(side, stop, held.met_at)
         leave(run, one, stop, reason)
         return
     for k, _ in enumerate(held.plan.targets):
@@ -1062,13 +1063,15 @@ def enter(
     if units <= 0:
         return
     price = price_for(units)
-    take_position(run, one, order, units, price, mode)
+    take_position(run, one, order, units, price, mode, met_at=raw_price)
     order.units -= units
     order.filled = True
     run.orders[one.symbol] = [order] if order.units >= DUST else []
 
 
-def take_position(run: Run, one: SymbolInput, order: Order, units: float, price: float, mode: str) -> None:
+def take_position(
+    run: Run, one: SymbolInput, order: Order, units: float, price: float, mode: str, *, met_at: float
+) -> None:
     row, bar, side = run.row[one.symbol], run.bar(one), order.side
     held = run.positions.get(one.symbol)
     commission = commission_of(run, one, units, price)
@@ -1079,6 +1082,7 @@ def take_position(run: Run, one: SymbolInput, order: Order, units: float, price:
             units=units,
             entered=units,
             entry_price=price,
+            met_at=met_at,
             plan=order.plan,
             trade=run.trades,
             signal_row=order.signal_row,

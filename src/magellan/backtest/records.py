@@ -158,6 +158,7 @@ position_t: Final = np.dtype(
     [
         ("units", "f8"),
         ("entry_price", "f8"),
+        ("came_in", "f8"),  # what the market was at when it was entered, before costs
         ("entered", "f8"),  # units entered in all, before exits; > 0
         ("stop", "f8"),  # NaN: none
         ("stop_moves", "i8"),  # slot + 1 of the level that the stop is re-read from on every bar; 0: it stays

@@ -301,7 +301,7 @@ def _first_state(
     account["cash"] = terms.account.cash_usd
     account["day"] = -(2**31)
     account["day_equity"] = terms.account.cash_usd
-    for name in ("entry_price", "stop", "trail", "risk"):
+    for name in ("entry_price", "came_in", "stop", "trail", "risk"):
         positions[name] = np.nan
     positions["closed_row"] = -1
     positions["taken_row"] = -1

@@ -181,6 +181,7 @@ def enter(x: Any, s: int, slot: int, row: int, price: float, mode: int, slips: b
         p.financed_day = np.int64(i4(x.day, row)) if x.days else 0
     book(x, s, row, side * units, paid, price, r.ENTRY, mode == r.AT_CLOSE)
     if held == 0.0:
+        p.came_in = price
         p.entry_price = paid  # to the last bit: a target or stop at the entry price must tie with it
     else:
         p.entry_price = (p.entry_price * abs(held) + paid * units) / (abs(held) + units)

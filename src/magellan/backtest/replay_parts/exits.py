@@ -80,9 +80,8 @@ def exits_inside(x: Any, s: int, row: int) -> None:
         price, _ = stop_price(side, stop, f8(x.open, row), f8(x.high, row), f8(x.low, row), TRUE)
         if not math.isnan(price):
             if p.entry_row == row:
-                # Entered beyond its own stop: it leaves where it came in, not at a better price.
-                came_in = f8(x.open, row) if p.mode == r.AT_OPEN else p.entry_price
-                price = min(price, came_in) if side < 0.0 else max(price, came_in)
+                # Entered beyond its own stop: it leaves where the market was then, not at a better price.
+                price = min(price, p.came_in) if side < 0.0 else max(price, p.came_in)
             give_up(x, s, row, price)
             return
     try_targets(x, s, row, FALSE)
