@@ -49,8 +49,8 @@ docs: setup-dev  ## do the documents say what the code does?
 	@$(BIN)/python -m pytest -q tests/repository
 
 lab: setup-dev  ## tests that need more than Python: a browser (chromium on the PATH, or MAGELLAN_BROWSER)
-	@echo "lab: tests/lab, four files at a time: most of them wait for hosts and servers"
-	@$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder tests/lab
+	@echo "lab: tests/lab, two files at a time: most of them wait for hosts and servers"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/lab
 
 simulate: setup-dev  ## days of live trading with faults and kills: DAYS=1000 SEED=0, and JOURNAL=file to go on after it
 	@$(BIN)/python -m tests.simulation --days $(or $(DAYS),1000) --seed $(or $(SEED),0) $(if $(JOURNAL),--journal $(JOURNAL))
