@@ -18,10 +18,7 @@ docs/guides/hosts.md has the newest figures.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import random
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -31,8 +28,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from benchmarks.faults.campaign import campaign, options  # noqa: E402
 from benchmarks.faults.ground import Ground, local, ssh  # noqa: E402
-from benchmarks.faults.kept import SOUND, Kept, table  # noqa: E402
+from benchmarks.faults.kept import SOUND, Kept  # noqa: E402
 from benchmarks.faults.matrix import CELLS, STEPS, Cell  # noqa: E402
 from benchmarks.faults.rollout import STAGE_OF, Rollout, first_release  # noqa: E402
 from magellan.errors import MagellanError  # noqa: E402
@@ -101,18 +99,7 @@ def run(target: str, cells: list[Cell], kept: Kept, minutes: float) -> bool:
 
 def main() -> int:
     """Run a slice of the campaign, or say what it came to so far; 1 where a cell ended unsound."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--target", choices=tuple(TARGETS))
-    parser.add_argument("--minutes", type=float, default=4)
-    parser.add_argument("--kept", type=Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--share", default="1/1", metavar="K/N", help="the K-th of N equal parts of the cells"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="of the order, so that a slice has a bit of everything"
-    )
+    parser = options(__doc__, chosen_by="--target", targets=TARGETS)
     parser.add_argument("--verb", choices=tuple(STEPS), action="append", help="default: each of them")
     parser.add_argument(
         "--fault",
@@ -121,33 +108,10 @@ def main() -> int:
         metavar="TEXT",
         help="faults whose name begins so; default: all",
     )
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="cells whose name has it, also if they were run",
-    )
     asked = parser.parse_args()
-    # What it has started is ended all the same.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
-    kept, sound = Kept(asked.kept), True
-    if asked.target is not None:
-        begins = tuple(asked.fault or ("",))
-        cells = [
-            each for each in CELLS if each.verb in (asked.verb or STEPS) and each.fault.startswith(begins)
-        ]
-        random.Random(asked.seed).shuffle(cells)
-        part, parts = map(int, asked.share.split("/"))
-        done = set() if asked.only else kept.names(asked.target)
-        cells = [
-            each
-            for each in cells[part - 1 :: parts]
-            if each.name not in done and any(text in each.name for text in asked.only or ("",))
-        ]
-        sound = run(asked.target, cells, kept, asked.minutes)
-    print(table(kept))
-    return 0 if sound else 1
+    begins = tuple(asked.fault or ("",))
+    cells = [each for each in CELLS if each.verb in (asked.verb or STEPS) and each.fault.startswith(begins)]
+    return campaign(asked, cells, lambda mine, kept: run(asked.target, mine, kept, asked.minutes))
 
 
 if __name__ == "__main__":

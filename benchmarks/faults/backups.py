@@ -14,7 +14,6 @@ step, with restic or without it; restic alone killed; a step refused; Ctrl-C; th
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -35,7 +34,8 @@ from unittest import mock
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from benchmarks.faults.kept import SOUND, Kept, table  # noqa: E402
+from benchmarks.faults.campaign import campaign, options  # noqa: E402
+from benchmarks.faults.kept import SOUND, Kept  # noqa: E402
 from lab.backup_places import Place, folder_place, s3_place, ssh_place  # noqa: E402
 from ledger.samples import entry, one_of_every_kind  # noqa: E402
 from magellan.adapters import restic  # noqa: E402
@@ -378,42 +378,19 @@ def slice_of(to: str, cells: list[Cell], kept: Kept, until_s: float) -> tuple[in
     return len(cells), True
 
 
+def run_all(to: str, cells: list[Cell], kept: Kept, minutes: float) -> bool:
+    """Whether every cell that was run is sound."""
+    until_s, sound = time.monotonic() + 60 * minutes, True
+    while cells and time.monotonic() < until_s:
+        count, well = slice_of(to, cells, kept, until_s)
+        cells, sound = cells[count:], sound and well
+    return sound
+
+
 def main() -> int:
     """Run a slice of the campaign, or say what it came to so far; 1 where a cell ended unsound."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--to", choices=("folder", "ssh", "s3"))
-    parser.add_argument("--minutes", type=float, default=4)
-    parser.add_argument("--kept", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--seed", type=int, default=1, help="of the order")
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="cells whose name has it, also if they were run",
-    )
-    asked = parser.parse_args()
-    signal.signal(
-        signal.SIGTERM, lambda number, frame: sys.exit(143)
-    )  # what it has started is ended all the same
-    kept, sound = Kept(asked.kept), True
-    if asked.to is not None:
-        cells = list(CELLS)
-        random.Random(asked.seed).shuffle(cells)
-        done = set() if asked.only else kept.names(asked.to)
-        cells = [
-            each
-            for each in cells
-            if each.name not in done and any(text in each.name for text in asked.only or ("",))
-        ]
-        until_s = time.monotonic() + 60 * asked.minutes
-        while cells and time.monotonic() < until_s:
-            count, well = slice_of(asked.to, cells, kept, until_s)
-            cells, sound = cells[count:], sound and well
-    print(table(kept))
-    return 0 if sound else 1
+    asked = options(__doc__, chosen_by="--to", targets=("folder", "ssh", "s3")).parse_args()
+    return campaign(asked, CELLS, lambda mine, kept: run_all(asked.target, mine, kept, asked.minutes))
 
 
 if __name__ == "__main__":
