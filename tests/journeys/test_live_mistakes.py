@@ -63,6 +63,20 @@ def test_keys_that_expire_in_mid_session_lose_nothing_and_tell(live_desk: LiveDe
     assert [each["symbol"] for each in live_desk.status()["positions"]] == ["AMC"]
 
 
+def test_an_order_stream_that_listens_and_says_nothing_is_told_and_begun_anew(live_desk: LiveDesk) -> None:
+    settings(live_desk, reconcile_every_s=5)
+    live_desk.exchange.fault(
+        kind="mute_stream", after_messages=3, when={"stream": "trades", "key_id": live_desk.key, "nth": 1}
+    )
+    runner = live_desk.started()
+    (live_desk.folder / "TRADES").touch()
+    until(lambda: "the order stream is down: it listened, and did not tell" in live_desk.said(runner))
+    sources = until(
+        lambda: {each["payload"]["source"] for each in live_desk.entries("execution")} - {"asked"}
+    )
+    assert sources == {"stream"}
+
+
 def test_another_account_than_the_pinned_one_is_refused(live_desk: LiveDesk) -> None:
     settings(live_desk, number="PA000000001")
     refused(live_desk, live_desk.number, "PA000000001", "nothing was sent")

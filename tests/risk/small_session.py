@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from magellan.engine import events as e
-from magellan.engine.commands import Alert, AskBroker, Cancel, Command, Record, Submit
+from magellan.engine.commands import Alert, AskBroker, Cancel, Command, ListenAnew, Record, Submit
 from magellan.engine.session import Session
 from magellan.engine.setup import SessionSetup
 from magellan.ledger.entries import AnswerTo, BreakerTripped, NewEntry, OrderDenied, SessionBegan, TradeClosed
@@ -118,6 +118,9 @@ class SmallSession:
         self.buying_power: Decimal | None = Decimal(100_000)
         self.blocked: bool | None = False
         self.refuses: str | None = None  # why the broker refuses every order
+        self.is_mute = False  # the order stream listens, and says nothing
+        self.untold: deque[e.OrderTold] = deque()  # what it kept back
+        self.listened_anew: list[str] = []  # why the order stream was to be begun anew
         self.now = OPEN
         self._executions: list[Execution] = []
         self._events: deque[e.Event] = deque()
@@ -261,6 +264,8 @@ class SmallSession:
             self.asked += 1
         elif isinstance(command, Alert):
             self.alerts.append(command.text)
+        elif isinstance(command, ListenAnew):
+            self.listened_anew.append(command.why)
         elif isinstance(command, Cancel):
             raise AssertionError(f"{command.client_order_id} is filled at once: there is nothing to cancel")
 
@@ -306,4 +311,4 @@ class SmallSession:
             order, status=OrderStatus.FILLED, filled_quantity=request.quantity, filled_average_price=price
         )
         event = OrderEvent(kind=OrderEventKind.FILL, order=filled, at=self.now, execution=execution)
-        self._events.append(e.OrderTold(at=self.now, event=event))
+        (self.untold if self.is_mute else self._events).append(e.OrderTold(at=self.now, event=event))

@@ -109,6 +109,7 @@ class World:
     _told: dict[str, list[Bar]] = field(default_factory=dict)  # bars the feed has closed so far
     _told_of: set[tuple[str, datetime]] = field(default_factory=set)  # of those, symbols and starts
     _generation: int = 0
+    listened_anew: int = 0
     _stream_up_ns: int = 0
     _halts: list[tuple[str, int, int]] = field(default_factory=list)  # symbol, from and to, of all
     _ahead_ns: int = 0  # of the session's time, before the broker's
@@ -320,6 +321,8 @@ class World:
                     self._answer(partial(e.NotTold, why="lost"), 5 * SECOND_NS)
                 else:
                     self._answer(partial(e.BrokerTold, facts=self._facts(since)))
+            case c.ListenAnew(why=why):
+                self._listen_anew(why)
             case c.WakeAt(at=at, name=name):
                 self._wakes[name] = nanoseconds(at)
             case c.Alert():
@@ -442,6 +445,13 @@ class World:
         self._answer(partial(e.OrdersDown, why="connection reset"))
         generation = self._generation
         self.at(self._stream_up_ns, "event", (generation, e.OrdersUp))
+
+    def _listen_anew(self, why: str) -> None:
+        """As the driver does: what happens until it listens again is not told."""
+        self.listened_anew += 1
+        self._stream_up_ns = max(self._stream_up_ns, self.now_ns + 200 * MS)
+        self._answer(partial(e.OrdersDown, why=why))
+        self.at(self._stream_up_ns, "event", (self._generation, e.OrdersUp))
 
     # --- The feed ---------------------------------------------------------------------------------------------
 

@@ -62,6 +62,13 @@ class AskBroker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListenAnew:
+    """Leave the order stream and open it again. Tell `OrdersDown` at once, and `OrdersUp` when it listens."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WakeAt:
     """Tell `Woke(name)` at this instant, or at once when it has passed. The same name asked for again is moved."""
 
@@ -94,4 +101,4 @@ class Stop:
     in_order: bool  # False: it refuses to begin, or cannot go on
 
 
-Command = Record | Submit | Replace | Cancel | LookUp | AskBroker | WakeAt | Alert | Stop
+Command = Record | Submit | Replace | Cancel | LookUp | AskBroker | ListenAnew | WakeAt | Alert | Stop

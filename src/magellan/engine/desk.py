@@ -17,6 +17,7 @@ from magellan.engine.commands import (
     AskBroker,
     Cancel,
     Command,
+    ListenAnew,
     LookUp,
     Record,
     Replace,
@@ -228,6 +229,9 @@ class Desk:
 
     def look_up(self, name: str) -> None:
         self._commands.append(LookUp(client_order_id=name))
+
+    def listen_anew(self, why: str) -> None:
+        self._commands.append(ListenAnew(why=why))
 
     def read_clock(self, clock: ClockRead) -> None:
         """Take in how far our clock is from the broker's; tell a person when that begins or ends to refuse entries."""

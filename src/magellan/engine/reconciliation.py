@@ -16,6 +16,7 @@ from magellan.engine.commands import Severity
 from magellan.engine.desk import Desk
 from magellan.engine.events import BrokerFacts
 from magellan.engine.lookups import Lookups
+from magellan.engine.order_watch import OrderWatch
 from magellan.engine.setup import Differing
 from magellan.ledger.entries import (
     AccountMarked,
@@ -54,9 +55,10 @@ _NO_TERMS = TradeTerms(
 class Reconciler:
     """Compares, at the start and all day."""
 
-    def __init__(self, desk: Desk, lookups: Lookups) -> None:
+    def __init__(self, desk: Desk, lookups: Lookups, order_watch: OrderWatch) -> None:
         self._desk = desk
         self._lookups = lookups
+        self._order_watch = order_watch
         self._differs_since: datetime | None = None
         self._told: tuple[Difference, ...] = ()
         self._accepted: tuple[Difference, ...] = ()  # a person has looked at these
@@ -156,6 +158,7 @@ class Reconciler:
         for execution in facts.executions:
             if execution.execution_id not in state.book.executions:
                 desk.note(ExecutionSeen(execution=execution, source="asked"))
+                self._order_watch.found(execution)
                 desk.touched.add(execution.symbol)
         shown = {each.client_order_id for order in facts.orders for each in (order, *order.legs)}
         for symbol in list(state.active):

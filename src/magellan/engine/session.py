@@ -2,7 +2,8 @@
 
 The parts: `rounds` takes bars in and decides, `entries` turns wishes into orders, `protection` keeps orders at the
 broker where a trade's terms want them, `lookups` finds out what nobody told, `reconciliation` compares with the broker,
-`data_watch` misses bars. They share the `desk`, and remember nothing that the ledger does not, save open questions.
+`data_watch` misses bars, `order_watch` what the order stream should have told. They share the `desk`, and remember
+nothing that the ledger does not, save open questions.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from magellan.engine.entries import Entries
 from magellan.engine.history import History
 from magellan.engine.lookups import Lookups
 from magellan.engine.operations import Operations
+from magellan.engine.order_watch import OrderWatch
 from magellan.engine.our_order import Role
 from magellan.engine.planning import prepare
 from magellan.engine.protection import Protection
@@ -93,7 +95,8 @@ class Session:
         self._protection = Protection(self._desk, self._plan_now)
         self._entries = Entries(self._desk, self._lookups, self._plan_now)
         self._rounds = Rounds(self._desk, decider, self._entries, self._protection)
-        self._reconciler = Reconciler(self._desk, self._lookups)
+        self._order_watch = OrderWatch(self._desk)
+        self._reconciler = Reconciler(self._desk, self._lookups, self._order_watch)
         self._watch = DataWatch(self._desk)
         self._operations = Operations(self._desk, self._protection, self._reconciler, self._entries)
         self._actions: list[CorporateAction] = []
@@ -168,6 +171,8 @@ class Session:
             for tripped in desk.safety.begins(desk.now, ledger_is_empty=ledger_is_empty, known_by=known_by):
                 desk.trip(tripped)
         desk.orders_up = event.orders_up
+        if event.orders_up:
+            self._order_watch.up()
         self._operations.leased(event.lease_lapsed)
         for symbol, bars in event.history.items():
             desk.histories[symbol] = History(bars)
@@ -229,9 +234,11 @@ class Session:
         desk, state = self._desk, self._state
         told = event.event
         execution = told.execution
-        if execution is not None and execution.execution_id not in state.book.executions:
-            desk.note(ExecutionSeen(execution=execution, source="stream"))
-            desk.touched.add(execution.symbol)
+        if execution is not None:
+            self._order_watch.told(execution)
+            if execution.execution_id not in state.book.executions:
+                desk.note(ExecutionSeen(execution=execution, source="stream"))
+                desk.touched.add(execution.symbol)
         order = told.order
         name = state.book.client_order_ids.get(order.broker_order_id, order.client_order_id)
         if name in state.orders:
@@ -247,6 +254,7 @@ class Session:
 
     def _on_orders_up(self, event: e.OrdersUp) -> None:
         self._desk.orders_up = True
+        self._order_watch.up()
         self._desk.ask()
 
     def _on_orders_down(self, event: e.OrdersDown) -> None:
@@ -254,6 +262,7 @@ class Session:
         if desk.orders_up:
             desk.alert(Severity.WARNING, f"the order stream is down: {event.why}")
         desk.orders_up = False
+        self._order_watch.down()
         desk.ask()
 
     def _on_answer(self, event: e.Answered) -> None:
@@ -356,6 +365,7 @@ class Session:
         desk, state = self._desk, self._state
         if desk.is_due("ask") or desk.is_due("data") or desk.is_due("differs"):
             self._on_wake(_NOBODY_WOKE.at(desk.now))
+        self._order_watch.check()
         self._rounds.on_clock()
         self._rounds.refusal = "the broker and our book differ" if self._reconciler.refused else None
         if desk.ending is not None:

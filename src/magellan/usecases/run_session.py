@@ -129,7 +129,7 @@ class _Driver:
         )
 
     async def run(self) -> c.Stop:
-        self._begin(self._listen_to_orders(), "order stream")
+        self._order_stream = self._begin(self._listen_to_orders(), "order stream")
         self._begin(self._bars.listen(), "bars")
         self._begin(self._listen_to_operator(), "operator")
         await self._start()
@@ -234,6 +234,10 @@ class _Driver:
                 self._ask(self._looked_up(name))
             case c.AskBroker(since=since):
                 self._ask(self._broker_told(since))
+            case c.ListenAnew(why=why):
+                self._vitals.orders_up = False
+                self._put(partial(_orders_down, why))
+                self._order_stream = self._begin(self._listen_anew(self._order_stream), "order stream")
             case c.WakeAt(at=at, name=name):
                 self._timers.set(name, at)
             case c.Alert(severity=severity, text=text):
@@ -337,10 +341,11 @@ class _Driver:
 
         self._begin(asked(), "question")
 
-    def _begin(self, work: Coroutine[object, object, None], name: str) -> None:
+    def _begin(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -395,6 +400,11 @@ class _Driver:
                 case StreamDown(why=why):
                     self._vitals.orders_up = False
                     self._put(partial(_orders_down, why))
+
+    async def _listen_anew(self, before: asyncio.Task[None]) -> None:
+        before.cancel()
+        await asyncio.wait((before,))
+        await self._listen_to_orders()
 
     async def _listen_to_operator(self) -> None:
         async for request in self._world.operator.requests():
