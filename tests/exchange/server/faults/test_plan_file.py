@@ -64,6 +64,15 @@ def test_a_plan_reads_back_as_it_was_written() -> None:
             '{"faults": [{"kind": "lost_event", "when": {"route": "/v2/orders"}}]}',
             "faults[0].when.route:",
         ),
+        (
+            '{"faults": [{"kind": "mute_stream", "when": {"event": "*fill", "stream": "trades"}}]}',
+            "faults[0]: it takes hold on a WebSocket, after so many messages, where event is not told: it would never "
+            "fire. `when` may have key_id, stream there",
+        ),
+        (
+            '{"faults": [{"kind": "clock_skew", "when": {"key_id": "PK1"}}]}',
+            "where key_id is not told: it would never fire. `when` may have no pattern there",
+        ),
         ('{"faults": [{"kind": "halted_symbol", "symbol": "A"}]}', "faults[0]: give at or at_s"),
         ('{"faults": [{"kind": "halted_symbol", "at_s": 1}]}', "faults[0].symbol: this key is required"),
     ],

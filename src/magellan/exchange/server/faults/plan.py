@@ -4,6 +4,7 @@ A kind is a class below, its docstring is its entry in docs/reference/faults.md,
 exchange it takes hold. Adding a kind means adding a class and carrying it out at that seam.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -27,6 +28,22 @@ class Seam(Enum):
     INSTANT = "at an instant of exchange time"
     QUOTES = "on every quote that is shown"
     CLOCK = "on every time that is told"
+
+
+_OF_A_REQUEST = frozenset({"route", "key_id", "symbol", "side", "order_id", "client_order_id"})
+# The patterns that an occasion has something for; any other would keep a fault from ever firing. What happens at an
+# instant takes none.
+PATTERNS: Mapping[Seam, frozenset[str]] = {
+    Seam.ARRIVAL: _OF_A_REQUEST,
+    Seam.ANSWER: _OF_A_REQUEST,
+    Seam.ACCEPTED: _OF_A_REQUEST,
+    Seam.EVENT: _OF_A_REQUEST - {"route"} | {"event", "stream"},
+    Seam.DATA: frozenset({"key_id", "symbol", "event", "stream"}),
+    Seam.UPGRADE: frozenset({"route", "key_id", "stream"}),
+    Seam.SEND: frozenset({"key_id", "stream"}),
+    Seam.QUOTES: frozenset({"symbol"}),
+    Seam.CLOCK: frozenset(),
+}
 
 
 class _Strict(BaseModel):
@@ -88,6 +105,21 @@ class FaultTerms(_Strict):
         default_factory=lambda: When(), description="what triggers it; default: every occasion"
     )
     count: int | None = Field(None, ge=1, description="fires at most so often; default: without end")
+
+    @model_validator(mode="after")
+    def _must_be_able_to_fire(self) -> Self:
+        known = PATTERNS.get(self.seam)
+        if known is None:
+            return self
+        given = {
+            name for name in frozenset().union(*PATTERNS.values()) if getattr(self.when, name) is not None
+        }
+        if never := sorted(given - known):
+            raise ValueError(
+                f"it takes hold {self.seam.value}, where {', '.join(never)} is not told: it would never fire. "
+                f"`when` may have {', '.join(sorted(known)) or 'no pattern'} there"
+            )
+        return self
 
 
 # --- REST: before the request is carried out ------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from magellan.exchange.server.faults.plan import FaultTerms, Seam, When
+from magellan.exchange.server.faults.plan import PATTERNS, FaultTerms, Seam, When
 from magellan.exchange.server.faults.plan_file import KINDS
 
 _SHARED = frozenset({"kind", *FaultTerms.model_fields})
@@ -34,11 +34,18 @@ def fault_page() -> str:
     for seam in Seam:
         kinds = {name: kind for name, kind in KINDS.items() if kind.seam is seam}
         if kinds:
-            parts.append(f"\n## {seam.value[0].upper()}{seam.value[1:]}\n")
+            parts.append(f"\n## {seam.value[0].upper()}{seam.value[1:]}\n{_patterns(seam)}")
         for name, kind in kinds.items():
             parts.append(f"\n### `{name}`\n\n{inspect.cleandoc(kind.__doc__ or '')}\n")
             parts.extend(_table(kind, _SHARED))
     return "".join(parts)
+
+
+def _patterns(seam: Seam) -> str:
+    if seam not in PATTERNS:
+        return ""
+    names = ", ".join(f"`{name}`" for name in sorted(PATTERNS[seam]))
+    return f"\nPatterns that `when` may have here: {names or 'none'}.\n"
 
 
 def _table(model: type[BaseModel], left_out: frozenset[str]) -> list[str]:
