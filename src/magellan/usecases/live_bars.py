@@ -30,7 +30,7 @@ FIRST_PAUSE: Final = timedelta(
 ASKED_FOR: Final = timedelta(seconds=90)  # a bar that has not come by then had no trades
 
 Put = Callable[[Callable[[datetime], e.Event]], None]
-Begin = Callable[[Coroutine[object, object, None]], object]
+Begin = Callable[[Coroutine[object, object, None]], None]
 At = Callable[[str, datetime, Callable[[], None]], None]
 
 

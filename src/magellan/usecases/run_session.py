@@ -129,7 +129,7 @@ class _Driver:
         )
 
     async def run(self) -> c.Stop:
-        self._order_stream = self._begin(self._listen_to_orders(), "order stream")
+        self._order_stream = self._begun(self._listen_to_orders(), "order stream")
         self._begin(self._bars.listen(), "bars")
         self._begin(self._listen_to_operator(), "operator")
         await self._start()
@@ -237,7 +237,7 @@ class _Driver:
             case c.ListenAnew(why=why):
                 self._vitals.orders_up = False
                 self._put(partial(_orders_down, why))
-                self._order_stream = self._begin(self._listen_anew(self._order_stream), "order stream")
+                self._order_stream = self._begun(self._listen_anew(self._order_stream), "order stream")
             case c.WakeAt(at=at, name=name):
                 self._timers.set(name, at)
             case c.Alert(severity=severity, text=text):
@@ -341,7 +341,10 @@ class _Driver:
 
         self._begin(asked(), "question")
 
-    def _begin(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+    def _begin(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._begun(work, name)
+
+    def _begun(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
