@@ -1,6 +1,7 @@
 """The exchange's page in a real browser: it draws what happens, and writes what clients send as text."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -53,6 +54,13 @@ def test_the_page_shows_accounts_orders_and_faults_and_no_html_of_clients(
     assert "PK&lt;b&gt;1&lt;/b&gt;" in drawn
     for part in ("Accounts", "Positions", "Orders", "lost_event", "AAPL"):
         assert part in drawn
+
+
+def test_the_log_is_told_in_words(traded: str, tmp_path: Path) -> None:
+    drawn = browse(traded, tmp_path, "--dump-dom")
+    assert re.search(r"FILL buy 3 AAPL at \d+\.\d\d", drawn)
+    assert "PK&lt;b&gt;1&lt;/b&gt; trades account" in drawn
+    assert "seed 0, symbols 2" in drawn
 
 
 @pytest.mark.parametrize("size", ["390,844", "1280,900"])
