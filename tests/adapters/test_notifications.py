@@ -153,6 +153,7 @@ def test_slack_is_told(sink: Sink, tmp_path: Path) -> None:
     assert path == f"/services/T0CANARY1/B0CANARY1/{SECRET}"
     assert "the breaker 'daily loss' tripped: lost 3.1 %" in json.dumps(told)
     assert "Magellan, critical: PA1" in json.dumps(told)
+    assert "apprise" not in json.dumps(told).lower(), "a footer, a logo or a name of the library's"
     assert desk.waiting == []
 
 
@@ -176,6 +177,7 @@ def test_discord_and_telegram_are_told(sink: Sink, channel: dict[str, Any], secr
     assert transport.send("warning", "Magellan", "bars are late") == ""
     assert [each for each, _ in sink.taken] == [path]
     assert "bars are late" in json.dumps(sink.taken)
+    assert "apprise" not in json.dumps(sink.taken).lower()
 
 
 def test_people_are_told_by_mail() -> None:
@@ -206,6 +208,7 @@ def test_people_are_told_by_mail() -> None:
     assert sorted(each.rcpt_tos[0] for each in letters) == ["jane@example.com", "joe@example.com"]
     assert b"no bar has closed" in letters[0].content
     assert b"Magellan, critical: PA1" in letters[0].content
+    assert b"apprise" not in letters[0].content.lower()
 
 
 @pytest.mark.parametrize("trouble", [429, 500, 503, "closes"])

@@ -15,6 +15,7 @@ from magellan.ledger.known_secrets import KnownSecrets
 from magellan.workspace.notification_terms import Channel, Severity
 
 _TIMEOUTS: Final = {"cto": "3", "rto": "4"}  # seconds to connect, and for the answer
+_BARE: Final = {"footer": "no", "image": "no", "avatar": "no"}  # apprise's own line and logo below a message
 _TYPES: Final = {"info": "info", "warning": "warning", "critical": "failure"}
 
 
@@ -39,7 +40,9 @@ class AppriseTransport:
         logger.propagate = False
         if not any(isinstance(each, logging.NullHandler) for each in logger.handlers):
             logger.addHandler(logging.NullHandler())
-        self._server: Any = apprise.Apprise.instantiate(_address(channel, plain), suppress_exceptions=True)
+        self._server: Any = apprise.Apprise.instantiate(
+            _address(channel, plain), asset=_sender(apprise.AppriseAsset()), suppress_exceptions=True
+        )
         if self._server is None:
             raise FixInput(
                 f"channel {name}: the secret {channel.secret} is not what {channel.kind} needs",
@@ -77,9 +80,16 @@ class _Heard(logging.Handler):
             self.told.append(record.getMessage())
 
 
+def _sender(asset: Any) -> Any:
+    """What apprise calls the program that sends, where a message or its headers name one."""
+    asset.app_id = asset.app_desc = "Magellan"
+    asset.app_url = ""
+    return asset
+
+
 def _address(channel: Channel, secret: str) -> str:
     if channel.kind in ("slack", "discord"):
-        return f"{secret}?{urlencode(_TIMEOUTS)}"
+        return f"{secret}?{urlencode({**_TIMEOUTS, **_BARE})}"
     if channel.kind == "telegram":
         chats = "/".join(quote(each, safe="-@") for each in channel.to)
         return f"tgram://{quote(secret, safe=':')}/{chats}/?{urlencode(_TIMEOUTS)}"
