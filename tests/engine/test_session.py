@@ -424,6 +424,20 @@ def test_a_position_that_a_person_sold_by_hand_is_not_sold_again() -> None:
     assert told.session.state.book.is_flat
 
 
+@pytest.mark.parametrize("event_comes", [True, False])
+def test_what_a_person_trades_in_the_midst_of_a_trade_is_told_once(event_comes: bool) -> None:
+    told = world()
+    told.run(after_bar(2))
+    told.core.trade_by_hand("A", Decimal(7))
+    told._broker_events() if event_comes else told.core.take_events()
+    told.run(after_bar(5))
+    words = "an order that is not ours bought 7 A at "
+    assert [each.severity for each in told.alerts if each.text.startswith(words)] == ["warning"]
+    told.kill()
+    told.run(after_bar(6))
+    assert sum(each.text.startswith(words) for each in told.alerts) == 1
+
+
 def test_an_exit_that_is_always_refused_is_tried_with_growing_pauses_and_told_now_and_then() -> None:
     plan = tp.TradePlan(size=tp.Units(units=100))
     script = Script(enter_long=frozenset((1,)), exit_long=frozenset((2,)), plan_long=plan, plan_short=plan)

@@ -39,6 +39,7 @@ from magellan.trading.trade_terms import EntryTerms, TradeTerms
 
 _CENT = Decimal("0.01")
 _BOOKED_FRACTION_MAX = Decimal("0.001")  # of equity: what a broker books by itself comes to no more at a time
+_OTHERS_TOLD_S = 300.0  # of one order that is not ours, a person hears so often
 # Of units that no strategy asked for: they are held until a rule of the strategy, or a person, says otherwise.
 _NO_TERMS = TradeTerms(
     entry=EntryTerms(type=OrderType.MARKET, time_in_force=TimeInForce.DAY),
@@ -63,6 +64,8 @@ class Reconciler:
         self._told: tuple[Difference, ...] = ()
         self._accepted: tuple[Difference, ...] = ()  # a person has looked at these
         self._positions: tuple[BrokerPosition, ...] = ()
+        self._looked_at: set[str] = set()  # executions whose order we have asked ourselves about
+        self._has_begun = False
         self.refused = False  # differences stand, and the policy refuses to go on
 
     def at_start(self, facts: BrokerFacts) -> bool:
@@ -155,6 +158,7 @@ class Reconciler:
         self._positions = facts.positions
         for order in facts.orders:
             self._take_order(order)
+        self._tell_of_others(facts)
         for execution in facts.executions:
             if execution.execution_id not in state.book.executions:
                 desk.note(ExecutionSeen(execution=execution, source="asked"))
@@ -212,6 +216,32 @@ class Reconciler:
                 )
             )
             desk.touched.add(ours.symbol)
+
+    def _tell_of_others(self, facts: BrokerFacts) -> None:
+        """Tell a person of executions by orders that are not ours: what they move, the session holds from then on."""
+        desk, book = self._desk, self._desk.state.book
+        others = {
+            order.broker_order_id
+            for whole in facts.orders
+            if whole.symbol in desk.setup.symbols
+            for order in (whole, *whole.legs)
+            if not self._is_ours(whole) and not self._is_ours(order)
+        }
+        for execution in facts.executions:
+            number = execution.execution_id
+            news = number not in self._looked_at and (self._has_begun or number not in book.executions)
+            self._looked_at.add(number)
+            if news and execution.broker_order_id in others:
+                did = "bought" if execution.side.sign > 0 else "sold"
+                what = f"{execution.quantity:f} {execution.symbol} at {execution.price:f}"
+                desk.alert(
+                    Severity.WARNING,
+                    f"an order that is not ours {did} {what}; "
+                    "the session cares for all that the account holds of it, as for its own",
+                    once_s=_OTHERS_TOLD_S,
+                    about=f"not ours {execution.broker_order_id}",
+                )
+        self._has_begun = True
 
     def _settle_cash(self, facts: BrokerFacts, *, first: bool) -> None:
         """Book what came to the account or left it without a trade.
