@@ -80,11 +80,15 @@ def ssh_place(root: Path) -> Iterator[Place]:
     (home / "ssh").write_text(f'#!/bin/sh\nexec {ssh} -F {home}/config "$@"\n')
     (home / "ssh").chmod(0o755)
     Path("/run/sshd").mkdir(exist_ok=True)
-    server = subprocess.Popen(
-        [sshd, "-D", "-e", "-f", home / "sshd_config"], stderr=subprocess.PIPE, text=True
-    )
-    assert server.stderr is not None
-    assert "Server listening" in server.stderr.readline()
+    said = (
+        home / "sshd.log"
+    )  # a pipe that nobody reads is full after some hundred logins, and sshd then waits
+    with said.open("w") as log:
+        server = subprocess.Popen([sshd, "-D", "-e", "-f", home / "sshd_config"], stderr=log)
+    until_s = time.monotonic() + 20
+    while "Server listening" not in said.read_text():
+        assert server.poll() is None and time.monotonic() < until_s, said.read_text()
+        time.sleep(0.02)
 
     def cut() -> None:
         (home / "authorized_keys").write_text("")
@@ -102,7 +106,6 @@ def ssh_place(root: Path) -> Iterator[Place]:
     finally:
         server.terminate()
         server.wait()
-        server.stderr.close()
 
 
 @contextmanager
