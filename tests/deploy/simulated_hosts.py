@@ -134,6 +134,8 @@ class SimulatedHost:
         self.holder: str | None = None
         self.traders: list[tuple[float, str | None]] = []  # who held the account, from when
         self.halted = ""
+        self.tripped: tuple[str, ...] = ()  # breakers of the account, whatever trades it
+        self.is_cut_off = False  # from the broker
         self.positions: tuple[str, ...] = ()
         self.leases: list[tuple[float, float]] = []  # when one was renewed, and for how long
         self.ledger_account = LEDGER_ACCOUNT  # the one that its instances trade
@@ -339,12 +341,15 @@ class SimulatedHost:
             bar_age_s=1.0 if well else None,
             broker_answer_age_s=1.0 if well else None,
             reconciled_age_s=1.0 if well else None,
-            feed_up=well,
-            orders_up=well,
+            feed_up=well and not self.is_cut_off,
+            orders_up=well and not self.is_cut_off,
             exceptions=int(what.raises_s is not None and since_s >= what.raises_s),
             market_open=True,
             halted=self.halted,
-            breakers=("loss per day",) if what.trips_s is not None and since_s >= what.trips_s else (),
+            breakers=(
+                *self.tripped,
+                *(("loss per day",) if what.trips_s is not None and since_s >= what.trips_s else ()),
+            ),
             unresolved=0,
             positions=self.positions,
             result_usd=Decimal(-300 if lost else 0),
@@ -385,6 +390,7 @@ def place_of(host: SimulatedHost) -> Place:
             for each in host.running.values()
         ),
         halted=host.halted,
+        tripped=host.tripped,
     )
 
 

@@ -158,7 +158,10 @@ def test_what_does_not_stand_by_never_touches_the_account(behaviour: Behaviour, 
         (Behaviour(never_well=True), "the broker's first answer"),
         (Behaviour(dies_s=8), "has ended"),
         (Behaviour(restarts_s=8), "another one was started in its place"),
-        (Behaviour(trips_s=8), "a breaker has tripped: loss per day"),
+        (
+            Behaviour(trips_s=8),
+            "a breaker has tripped: loss per day; until `magellan resume` nothing is entered",
+        ),
         (Behaviour(raises_s=8), "exceptions"),
         (Behaviour(loses_s=8), "it has lost 3.00% of the account"),
         (Behaviour(takes_s=60), "did not begin to trade"),
@@ -224,6 +227,19 @@ def test_a_halt_that_a_person_gave_before_outlives_a_release() -> None:
     world.hosts["h1"].halted = "the feed looks wrong"
     assert isinstance(carried_out(world, plan_for(world)), Finished)
     assert world.hosts["h1"].halted == "the feed looks wrong"
+
+
+def test_a_plan_that_knows_of_no_tripped_breaker_is_written_as_one_that_could_not() -> None:
+    world = world_with()
+    recorded = plan_for(world).description
+    assert "tripped_before" not in str([each.fields for phase in recorded.phases for each in phase.steps])
+    world.hosts["h1"].tripped = ("rejects",)
+    recorded = plan_for(world).description
+    told = [
+        each.fields for phase in recorded.phases for each in phase.steps if "tripped_before" in each.fields
+    ]
+    assert [each["tripped_before"] for each in told] == [["rejects"], ["rejects"]]
+    assert rollout_of(recorded).description == recorded
 
 
 def test_knight_one_host_of_eight_that_differs_keeps_every_host_on_the_old_release() -> None:

@@ -187,6 +187,43 @@ def test_rolling_back_goes_to_the_release_that_traded_before(desk: Desk) -> None
     ]
 
 
+def test_a_tripped_breaker_keeps_a_release_out_and_lets_one_go_back(desk: Desk) -> None:
+    """Otherwise the breaker would have to be let go, and the release that tripped it would enter, to be rid of it."""
+    first = desk.build("1.0.0")
+    desk.deploy()
+    second = desk.build("2.0.0")
+    desk.deploy()
+    desk.host.tripped = ("rejects",)
+    assert "rejects has tripped; a person lets it go with `magellan resume`" in desk.refusal(release=first)
+    assert desk.trades() == second
+    assert isinstance(desk.deploy(release=first, action="rollback"), Finished)
+    assert desk.trades() == first
+    assert desk.host.tripped == ("rejects",), "a person lets it go"
+
+
+def test_another_breaker_that_trips_takes_a_rollback_back(desk: Desk) -> None:
+    first = desk.build("1.0.0")
+    desk.deploy()
+    second = desk.build("2.0.0")
+    desk.deploy()
+    desk.host.tripped = ("rejects",)
+    waits = next(key for key in desk.host.running if key != desk.host.trading())
+    desk.host.running[waits].behaviour = Behaviour(trips_s=0)
+    outcome = desk.deploy(release=first, action="rollback")
+    assert isinstance(outcome, TakenBack)
+    assert "a breaker has tripped: loss per day; until `magellan resume` nothing is entered" in outcome.why
+    assert desk.trades() == second
+
+
+def test_a_broker_that_is_away_is_told_before_anything_is_touched(desk: Desk) -> None:
+    first = desk.build("1.0.0")
+    desk.deploy()
+    desk.build("2.0.0")
+    desk.host.is_cut_off = True
+    assert "the broker cannot be reached from it" in desk.refusal()
+    assert desk.trades() == first
+
+
 def test_a_drill_goes_there_and_back_and_is_on_the_record_with_its_times(desk: Desk) -> None:
     first = desk.build("1.0.0")
     desk.deploy()

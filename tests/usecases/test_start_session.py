@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from ledger.samples import BEGAN
 from magellan.engine.setup import AtTheEnd, Differing, SessionSetup
 from magellan.errors import FixInput
 from magellan.ledger.book import RunningSession
@@ -21,12 +22,12 @@ from magellan.usecases.load_strategy import LoadedStrategy, load_strategy
 from magellan.usecases.named_account import NamedAccount, ledger_name
 from magellan.usecases.start_session import Trades, history_from, new_session
 from magellan.usecases.watch_session import Seen, findings
-from magellan.wiring.market import live_bars
+from magellan.wiring.market import live_bars, session_calendar
 from magellan.wiring.sessions import keyed_broker
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.risk_terms import RiskTerms
 from magellan.workspace.secret_terms import SecretSource
-from magellan.workspace.workspace import WorkspaceSettings
+from magellan.workspace.workspace import Workspace, WorkspaceSettings
 from risk.small_session import CAN, OPEN, week
 
 CODE = """from magellan.strategy.contract import *
@@ -282,3 +283,16 @@ def test_comparisons_that_are_further_apart_than_a_limit_allows_are_refused(
 
 def test_comparisons_that_are_closer_than_the_limits_begin(tmp_path: Path) -> None:
     assert begun(loaded(tmp_path), account(reconcile_every_s=119)).timings.reconcile_every_s == 119
+
+
+def test_a_released_session_is_watched_by_the_calendar_of_its_own_config(tmp_path: Path) -> None:
+    """A release in test lies in the workspace's dev/ folder, and on another host in no folder of a stage at all."""
+    (tmp_path / "magellan.toml").write_text("format = 1\n")
+    workspace = Workspace.at(tmp_path)
+    released = replace(BEGAN, stage="test", strategy="gap", release_id="a" * 64)
+    assert session_calendar(workspace, released).name == "XNYS", "nothing says otherwise"
+    installed = workspace.state_folder / "host" / "installed" / ("a" * 64)
+    installed.mkdir(parents=True)
+    loaded(tmp_path, calendar="24/7").folder.path.rename(installed / "strategy")
+    assert session_calendar(workspace, released).name == "24/7"
+    assert session_calendar(workspace, replace(released, release_id=None)).name == "XNYS"

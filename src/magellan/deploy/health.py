@@ -44,10 +44,18 @@ class Health:
 BEAT_AGE_S_MAX = 5.0
 
 
-def health(look: SessionLook, *, release_id: str, config_sha256: str, halted_before: str) -> Health:
+def health(
+    look: SessionLook,
+    *,
+    release_id: str,
+    config_sha256: str,
+    halted_before: str,
+    tripped_before: tuple[str, ...] = (),
+) -> Health:
     """What a session shows of itself, against what a release that trades must show.
 
-    halted_before: why entries were switched off before the roll-out; a person's halt outlives a release.
+    halted_before:  why entries were switched off before the roll-out; a person's halt outlives a release.
+    tripped_before: breakers that had tripped before it; a release that is gone back to does not reset them.
     """
     wrong, awaited = [], []
     if look.session_id is None or look.beat_age_s is None:
@@ -72,7 +80,11 @@ def health(look: SessionLook, *, release_id: str, config_sha256: str, halted_bef
         wrong.append(f"the session met {look.exceptions} exceptions")
     if look.halted and look.halted != halted_before:
         wrong.append(f"entries are off: {look.halted}")
-    wrong += [f"a breaker has tripped: {each}" for each in look.breakers]
+    wrong += [
+        f"a breaker has tripped: {each}; until `magellan resume` nothing is entered, whatever trades"
+        for each in look.breakers
+        if each not in tripped_before
+    ]
     return Health(wrong=tuple(wrong), awaited=tuple(awaited))
 
 

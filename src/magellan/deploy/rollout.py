@@ -42,6 +42,7 @@ class Place:
     armed: str | None  # key of the instance that trades it now
     standing: tuple[Standing, ...]  # instances of this account that the host knows
     halted: str  # why entries are off, before anything is changed; "" where they are not
+    tripped: tuple[str, ...] = ()  # breakers that have tripped, before anything is changed
     region: str | None = None  # of a cloud; None: it is in none
 
 
@@ -175,6 +176,7 @@ def _hand_over(
             instance=instance,
             config_sha256=config_sha256,
             halted_before=place.halted,
+            tripped_before=place.tripped,
             within_s=float(terms.healthy_within_s),
         )
 
@@ -184,6 +186,7 @@ def _hand_over(
             instance=instance,
             config_sha256=config_sha256,
             halted_before=place.halted,
+            tripped_before=place.tripped,
             for_s=float(terms.watch_s),
             loss_fraction_max=terms.loss_fraction_max,
         )

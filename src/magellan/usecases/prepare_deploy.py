@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from magellan.deploy.health import SessionLook
 from magellan.deploy.host import Fleet, Host
 from magellan.deploy.instance import Condition
 from magellan.deploy.rollout import (
@@ -152,7 +153,7 @@ async def prepare_deploy(asked: DeployAsked, sources: DeploySources) -> Prepared
     targets = sources.settings.stage(asked.stage).targets
     hosts = {name: sources.host(name) for name in targets}
     found = await asyncio.gather(
-        *(_look(host, account_name, incoming, opened.artifact, sources) for host in hosts.values())
+        *(_look(host, account_name, incoming, opened.artifact, asked, sources) for host in hosts.values())
     )
     terms = _terms(asked, sources.settings)
     plan = rollout(
@@ -209,7 +210,12 @@ def _newest_not_bad(asked: DeployAsked, sources: DeploySources) -> str | None:
 
 
 async def _look(
-    host: Host, account_name: str, incoming: Incoming, artifact: Artifact, sources: DeploySources
+    host: Host,
+    account_name: str,
+    incoming: Incoming,
+    artifact: Artifact,
+    asked: DeployAsked,
+    sources: DeploySources,
 ) -> _Found:
     """What one host has, and lacks."""
     account = sources.settings.accounts.get(account_name)
@@ -238,6 +244,7 @@ async def _look(
         armed=armed.instance,
         standing=standing,
         halted=session.halted,
+        tripped=session.breakers,
         region=_region(sources.settings.targets.get(host.name)),
     )
     instance = instance_at(place, incoming)
@@ -263,10 +270,18 @@ async def _look(
         ),
         Finding(
             what=f"{host.name}: breakers",
-            is_well=not session.breakers,
-            found=f"{', '.join(session.breakers)} has tripped; a person lets it go with `magellan resume`"
-            if session.breakers
-            else f"none has tripped{'; entries are off: ' + session.halted if session.halted else ''}",
+            # Going back is what a trip calls for, and nothing is entered meanwhile: it stays tripped.
+            is_well=not session.breakers or asked.action == "rollback",
+            found=_tripped(session, asked),
+        ),
+        Finding(
+            what=f"{host.name}: broker",
+            is_well=not _is_cut_off(session) or asked.action == "rollback",
+            found="the session there has lost both streams: the broker cannot be reached from it"
+            if _is_cut_off(session)
+            else "reached by the session there"
+            if session.session_id
+            else "asked when the release stands by; no session runs",
         ),
         Finding(
             what=f"{host.name}: orders",
@@ -294,6 +309,21 @@ async def _look(
         findings=tuple(findings),
         is_there=installed.is_whole and armed.instance == instance.key and trades.get(instance.key, False),
     )
+
+
+def _tripped(session: SessionLook, asked: DeployAsked) -> str:
+    """Which breakers have tripped, and what that means for what is asked."""
+    names = ", ".join(session.breakers)
+    if not names:
+        return f"none has tripped{'; entries are off: ' + session.halted if session.halted else ''}"
+    if asked.action == "rollback":
+        return f"{names} has tripped, and stays so: nothing is entered until `magellan resume`"
+    return f"{names} has tripped; a person lets it go with `magellan resume`"
+
+
+def _is_cut_off(session: SessionLook) -> bool:
+    """Whether a session runs and its broker is away: a new release would not come to stand by either."""
+    return session.session_id is not None and not session.feed_up and not session.orders_up
 
 
 def _held(positions: tuple[str, ...], account: BrokerAccount) -> str:

@@ -44,7 +44,7 @@ def installed_release(workspace: Workspace, release_id: str) -> InstalledRelease
     """A release as it lies on this machine. Raises AskOperator when it is not there."""
     from magellan.usecases.open_release import InstalledRelease
 
-    releases = _installed_releases(workspace)
+    releases = installed_releases(workspace)
     return InstalledRelease(
         manifest=releases.manifest(release_id),
         strategy_folder=releases.strategy_folder(release_id),
@@ -157,7 +157,7 @@ def _this_host(
         name,
         workspace=workspace.root,
         files=host_folder(workspace),
-        releases=_installed_releases(workspace),
+        releases=installed_releases(workspace),
         environments=environments,
         keeper=keeper,
         session=lambda account: _session_look(workspace, environment, account),
@@ -316,7 +316,7 @@ def container_keeper(
     return ComposeKeeper(
         workspace=workspace.root,
         files=host_folder(workspace),
-        releases=_installed_releases(workspace, {}),
+        releases=installed_releases(workspace, {}),
         engine=ContainerEngine(target.engine, environment),
         terms=ComposeTerms(
             base_image=target.base_image,
@@ -335,7 +335,7 @@ def container_keeper(
     )
 
 
-def _installed_releases(
+def installed_releases(
     workspace: Workspace, environment: Mapping[str, str] = os.environ
 ) -> InstalledReleases:
     """Those of this machine; in a container those of its image, which MAGELLAN_INSTALLED names."""

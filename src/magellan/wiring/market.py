@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magellan.adapters.corporate_action_file import CorporateActionFile
@@ -254,11 +255,27 @@ def live_bars(
 
 
 def session_calendar(workspace: Workspace, began: SessionBegan) -> ExchangeCalendar:
-    """The calendar that a session trades by; the New York exchanges' where its strategy is there no more."""
+    """The calendar that a session trades by; the New York exchanges' where its strategy is there no more.
+
+    A release has its own config, installed here, and its folder in the workspace may be another stage's or none.
+    """
     from magellan.workspace.config_file import read_config
 
     try:
+        if (
+            began.release_id is not None
+            and (config := _released_config(workspace, began.release_id)).is_file()
+        ):
+            return load_calendar(read_config(config).data.calendar)
         folder = workspace.strategy(f"{began.stage}/{began.strategy}" if began.stage else began.strategy)
         return load_calendar(read_config(folder.config_file).data.calendar)
     except FixInput:
         return load_calendar()
+
+
+def _released_config(workspace: Workspace, release_id: str) -> Path:
+    from magellan.wiring.hosts import installed_releases
+    from magellan.workspace.workspace import StrategyFolder
+
+    folder = installed_releases(workspace).strategy_folder(release_id)
+    return StrategyFolder(path=folder, stage=None).config_file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from magellan.deploy.health import Health, SessionLook, health, loss_fraction
 from magellan.deploy.host import Fleet, Host
@@ -32,6 +32,10 @@ class AwaitHealth(Step[Fleet]):
     config_sha256: str
     halted_before: str
     within_s: float
+    tripped_before: tuple[str, ...] = ()
+
+    def description(self) -> dict[str, Any]:
+        return _without_empty_trips(self)
 
     @property
     def title(self) -> str:
@@ -74,6 +78,7 @@ class AwaitHealth(Step[Fleet]):
             release_id=self.instance.release_id,
             config_sha256=self.config_sha256,
             halted_before=self.halted_before,
+            tripped_before=self.tripped_before,
         )
         if not process.last_words:
             found = replace(found, awaited=(*found.awaited, "the log"))
@@ -90,6 +95,10 @@ class Watch(Step[Fleet]):
     halted_before: str
     for_s: float
     loss_fraction_max: float  # of the account's equity when the watch began
+    tripped_before: tuple[str, ...] = ()
+
+    def description(self) -> dict[str, Any]:
+        return _without_empty_trips(self)
 
     @property
     def title(self) -> str:
@@ -145,12 +154,21 @@ class Watch(Step[Fleet]):
             release_id=self.instance.release_id,
             config_sha256=self.config_sha256,
             halted_before=self.halted_before,
+            tripped_before=self.tripped_before,
         )
         lost = loss_fraction(first, look)
         if lost is not None and lost > self.loss_fraction_max:
             words = f"it has lost {lost:.2%} of the account since it took over; {self.loss_fraction_max:.2%} is allowed"
             return Health(wrong=(*found.wrong, words), awaited=found.awaited)
         return found
+
+
+def _without_empty_trips(step: Step[Fleet]) -> dict[str, Any]:
+    """As a version wrote it that did not know of `tripped_before`, so that its roll-outs can be gone on with."""
+    told = Step.description(step)
+    if not told["tripped_before"]:
+        del told["tripped_before"]
+    return told
 
 
 async def _seen(host: Host, instance: Instance) -> tuple[InstanceLook, SessionLook]:

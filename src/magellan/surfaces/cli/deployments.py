@@ -45,6 +45,15 @@ def _wrong(each: Deployment) -> str:
     return ""
 
 
+def _entries_kept_out(each: Deployment) -> str:
+    """Why its session enters nothing, which is not the release's fault alone; "": it may."""
+    if each.session is None:
+        return ""
+    if each.session.breakers:
+        return f"enters nothing: {', '.join(each.session.breakers)} has tripped"
+    return f"enters nothing: {each.session.halted}" if each.session.halted else ""
+
+
 def _document(each: Deployment | OutOfReach) -> dict[str, Any]:
     from magellan.usecases.deployments import OutOfReach
 
@@ -62,6 +71,7 @@ def _document(each: Deployment | OutOfReach) -> dict[str, Any]:
         "condition": each.look.condition,
         "report_age_s": each.look.report_age_s,
         "wrong": _wrong(each),
+        "entries_kept_out": _entries_kept_out(each),
         "session": each.session,
     }
 
@@ -82,7 +92,7 @@ def _show(found: tuple[Deployment | OutOfReach, ...]) -> None:
                     "armed" if each.is_armed else "",
                     each.look.condition or each.look.process,
                     None if each.session is None else each.session.session_id,
-                    _wrong(each) or None,
+                    _wrong(each) or _entries_kept_out(each) or None,
                 )
                 for each in reached
             ],
