@@ -272,16 +272,6 @@ def test_one_file_goes_back_with_every_name_of_it(root: Path) -> None:
     assert without_times(look_at(root)) == before
 
 
-def test_a_folder_that_may_not_be_written_changes_nothing(root: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("nothing is forbidden to the superuser")
-    (root / "shop").chmod(0o555)
-    before = look_at(root)
-    outcome = apply_recorded(prepared_at(root).recorded, desk_at(root))
-    assert isinstance(outcome, TakenBack)
-    assert look_at(root) == before
-
-
 def test_nothing_to_take_back_is_said(root: Path) -> None:
     with pytest.raises(FixInput, match="no migration stands in"):
         way_back(desk_at(root))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from journeys.desk import as_a_plain_user
 from magellan.surfaces.cli.app import run
 from migration.tree_lab import MOVES, git, look_at, make_tree, under_git
 
@@ -97,3 +100,39 @@ def test_wrong_words_are_told_and_nothing_happens(
     monkeypatch.chdir(tmp_path)
     assert message in told(capsys, *words, code=code)["error"]["message"]
     assert list(tmp_path.iterdir()) == []
+
+
+def told_to_a_plain_user(*words: str) -> tuple[int, Any]:
+    """What the command ends with, and says, where a file's rights hold for the user who runs it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "magellan", "migrate", *words, "--json"],
+        preexec_fn=as_a_plain_user,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_folder_that_may_not_be_written_is_told_before_anything_is_begun(root: Path) -> None:
+    (root / "shop").chmod(0o555)
+    before, words = look_at(root), ("apply", str(root), "--mapping", str(root.parent / "mapping.json"))
+    code, dry = told_to_a_plain_user(*words)
+    assert (code, dry["refusals"]) == (1, ["in shop this user may change nothing"])
+    code, refused = told_to_a_plain_user(*words, "--yes")
+    assert (code, refused["error"]["code"]) == (1, "fix-input")
+    assert refused["error"]["message"] == "in 1 of the folders this user may change nothing: shop"
+    assert "ls -ld" in refused["error"]["next_step"]
+    assert (look_at(root), (root / ".magellan").exists()) == (before, False)
+
+
+def test_where_git_may_not_be_written_everything_comes_back_in_the_same_run(root: Path) -> None:
+    under_git(root)
+    before, index = look_at(root), (root / ".git/index").read_bytes()
+    (root / ".git").chmod(0o555)
+    code, told_back = told_to_a_plain_user(
+        "apply", str(root), "--mapping", str(root.parent / "mapping.json"), "--yes"
+    )
+    (root / ".git").chmod(0o755)
+    assert (code, told_back["outcome"]) == (1, "taken back")
+    assert "index.unfinished: this user may not do that; give it the right" in told_back["why"]
+    assert (look_at(root), (root / ".git/index").read_bytes()) == (before, index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -249,6 +250,18 @@ def test_a_link_among_the_folders_is_followed_inside_the_tree(root: Path) -> Non
     assert without_times(look_at(root)) == without_times(before)
 
 
+def test_below_a_link_to_itself_there_is_nothing(root: Path) -> None:
+    (root / "loop").symlink_to("loop")
+    before = look_at(root)
+    assert check(MakeFolder(path="loop/inner"), root) == Blocked(why="there is no folder loop")
+    # A file that is new needs no backup, wherever it would have been kept.
+    plan = plan_of(WriteFile(path="new.py", content=b"new", backup="loop/kept"))
+    journal = journal_of(plan)
+    assert isinstance(run(plan, root, journal), Finished)
+    assert isinstance(run_back(plan, root, journal.reopened()), TakenBack)
+    assert look_at(root) == before
+
+
 def test_a_failure_in_the_middle_restores_every_byte_bit_and_time(root: Path) -> None:
     before = look_at(root)
     plan = file_plan(
@@ -290,6 +303,35 @@ def test_what_was_edited_since_is_not_overwritten_by_the_way_back(
     assert isinstance(outcome, Halted)
     assert f"{path} was changed" in outcome.why
     assert look_at(root) == edited
+
+
+class Refusing(FileTree):
+    """The system refuses the first change, in its own words."""
+
+    def __init__(self, root: Path, number: int) -> None:
+        super().__init__(root)
+        self._number = number
+
+    def _changed(self, path: str) -> str:
+        raise OSError(self._number, os.strerror(self._number), self._at(path))
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "the disk is full; free some space"),
+        (errno.EDQUOT, "the disk quota is used up; free some space"),
+        (errno.EROFS, "the file system is read-only; mount it for writing"),
+        (errno.EACCES, "this user may not do that; give it the right to write"),
+        (errno.EPERM, "the system lets this user not do that; the file is somebody else's"),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_what_mends_it(root: Path, number: int, advice: str) -> None:
+    plan = plan_of(MakeFolder(path="made"))
+    outcome = asyncio.run(carry_out(plan, Refusing(root, number), journal_of(plan), now=Clock().now))
+    assert isinstance(outcome, TakenBack)
+    assert f"{root.resolve()}/made: {advice}" in outcome.why
+    assert "Errno" not in outcome.why
 
 
 class Dying(FileTree):

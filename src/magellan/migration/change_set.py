@@ -66,6 +66,13 @@ class ChangeSet:
         """Whether there is nothing to do."""
         return not (self.moves or self.written or self.links or self.removed)
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """What comes, goes or changes."""
+        moved = (path for each in self.moves for path in (each.source, each.target))
+        changed = (each.path for each in (*self.written, *self.links))
+        return frozenset((*moved, *changed, *self.folders, *self.emptied, *self.removed))
+
     def written_for(self, why: WrittenFor) -> tuple[Written, ...]:
         """Files that are written for one reason."""
         return tuple(each for each in self.written if each.why is why)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import errno
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from magellan.errors import MagellanError, TryAgain
 from magellan.plan.step import Answer, Before, Step, Unknown, World_contra
@@ -95,5 +96,25 @@ def failure_of(step: Step[World_contra], error: Exception) -> Failure:
         # The step's own limit has no words; a socket's has.
         return Failure(why=str(error) or f"no answer within {step.limits.timeout_s} s", may_try_again=True)
     if isinstance(error, OSError):
-        return Failure(why=str(error))
+        return Failure(why=_in_words(error))
     return Failure(why=f"{type(error).__name__}: {error}", defect=error)
+
+
+def _in_words(error: OSError) -> str:
+    """What the system refused and what mends it, where a person can; otherwise what the system says."""
+    words = _MENDED_BY.get(error.errno or 0)
+    if words is None:
+        return str(error)
+    paths = " to ".join(str(each) for each in (error.filename, error.filename2) if each is not None)
+    return f"{paths}: {words}" if paths else words
+
+
+_MENDED_BY: Final[Mapping[int, str]] = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EROFS: "the file system is read-only; mount it for writing",
+    errno.EACCES: "this user may not do that; give it the right to write to the file and to its folder "
+    "(`ls -ld` shows whose they are)",
+    errno.EPERM: "the system lets this user not do that; the file is somebody else's (`ls -l` tells), or was made "
+    "unchangeable (`lsattr` tells, `chattr -i` ends it)",
+}

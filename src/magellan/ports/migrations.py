@@ -13,8 +13,12 @@ class Migrations(Protocol):
     def store(self, recorded: Recorded) -> None:
         """Keep it, with every content before and after, on disk. The tree's own times stay as they are.
 
-        Raises: AskOperator when it cannot be kept.
+        Raises: AskOperator when it cannot be kept; nothing of it is left then.
         """
+        ...
+
+    def forget(self, migration_id: str) -> None:
+        """Take away what was stored of one that was never begun, as far as the disk lets us."""
         ...
 
     def read(self, migration_id: str) -> Recorded:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final, Protocol
 
-from magellan.errors import FixInput
+from magellan.errors import FixInput, MagellanError
 from magellan.migration.apply_plan import SUBJECT, Commits, Recorded, plan_of
 from magellan.migration.change_set import ChangeSet, Choices, Migration, migration_of
 from magellan.migration.git_steps import Checkout
@@ -55,6 +56,10 @@ class GitState(Checkout, Protocol):
 
     def commit_problem(self) -> str:
         """Why nothing can be committed; "" where it can."""
+        ...
+
+    def closed_folders(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Folders in which a path lies, or that are nearest above it, and in which we may change nothing."""
         ...
 
 
@@ -186,15 +191,44 @@ def dry_run(recorded: Recorded, desk: Desk) -> Preview:
     return asyncio.run(preview(plan_of(recorded, folder=desk.folder), desk.checkout))
 
 
+def refusals_of(recorded: Recorded, desk: Desk) -> tuple[str, ...]:
+    """Why carrying it out would fail, as far as that can be seen now."""
+    closed = tuple(f"in {folder} this user may change nothing" for folder in _closed_folders(recorded, desk))
+    steps = dry_run(recorded, desk).refusals
+    return closed + tuple(f"{step.title}: {step.note}" for step in steps)
+
+
 def apply_recorded(
     recorded: Recorded, desk: Desk, *, on_progress: Callable[[Progress], None] | None = None
 ) -> Outcome:
-    """Store the migration, then carry it out. Raises what `carry_out` does, and PlanUnfinished."""
+    """Store the migration, then carry it out.
+
+    Raises: what `carry_out` does; PlanUnfinished; FixInput for folders in which this user may change nothing.
+    """
     refuse_unfinished(desk)
+    if closed := _closed_folders(recorded, desk):
+        shown = ", ".join(closed[:_CHANGED_SHOWN]) + (", ..." if len(closed) > _CHANGED_SHOWN else "")
+        raise FixInput(
+            f"in {len(closed)} of the folders this user may change nothing: {shown}",
+            kept="everything; nothing was changed",
+            next_step="give this user the right to write there (`ls -ld` shows whose they are), then run the same "
+            "command again",
+        )
     plan = plan_of(recorded, folder=desk.folder)
     desk.migrations.store(recorded)
-    with desk.journals.begin(plan.description, by=desk.actor, at=desk.now()) as journal:
+    with ExitStack() as opened:
+        try:
+            journal = opened.enter_context(
+                desk.journals.begin(plan.description, by=desk.actor, at=desk.now())
+            )
+        except MagellanError:
+            desk.migrations.forget(recorded.id)
+            raise
         return asyncio.run(carry_out(plan, desk.checkout, journal, now=desk.now, on_progress=on_progress))
+
+
+def _closed_folders(recorded: Recorded, desk: Desk) -> tuple[str, ...]:
+    return desk.checkout.closed_folders(recorded.changes.paths)
 
 
 def resume_migration(desk: Desk, *, on_progress: Callable[[Progress], None] | None = None) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -26,15 +27,15 @@ class FileTree:
         """See the protocol."""
         try:
             return _found(os.lstat(self._at(path)))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except OSError as error:
+            return _nothing(error)
 
     async def folder(self, path: str) -> Found | None:
         """See the protocol."""
         try:
             found = _found(os.stat(self._at(path)))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except OSError as error:
+            return _nothing(error)
         return found if found.kind is Kind.FOLDER else None
 
     async def read(self, path: str) -> bytes:
@@ -96,11 +97,12 @@ class FileTree:
                 continue
             try:
                 descriptor = os.open(full, os.O_RDONLY)
-            except FileNotFoundError:
-                continue
             except PermissionError:
                 # What nobody may open is synced with the folder that holds its name.
                 descriptor = os.open(os.path.dirname(full), os.O_RDONLY)
+            except OSError as error:
+                _nothing(error)
+                continue
             try:
                 os.fsync(descriptor)
             finally:
@@ -149,6 +151,12 @@ def _found(status: os.stat_result) -> Found:
         size=0 if kind is Kind.FOLDER else status.st_size,
         device=status.st_dev,
     )
+
+
+def _nothing(error: OSError) -> None:
+    """None, where the system says that there is nothing: links that lead to themselves lead to nothing either."""
+    if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        raise error
 
 
 def _only_mine(path: str, flags: int) -> int:

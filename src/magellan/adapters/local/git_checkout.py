@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +45,19 @@ class GitCheckout(FileTree):
         """Why nothing can be committed here; "" where it can."""
         told = self._done("var", "GIT_COMMITTER_IDENT")
         return "" if told.returncode == 0 else _words(told.stderr)
+
+    def closed_folders(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """See the protocol."""
+        folders = {self._nearest_folder(os.path.dirname(path)) for path in paths}
+        return tuple(
+            each or "." for each in sorted(folders) if not os.access(self._folder / each, os.W_OK | os.X_OK)
+        )
+
+    def _nearest_folder(self, path: str) -> str:
+        """The folder itself, or the nearest above it that is there; "": the tree's own."""
+        while path and not (self._folder / path).is_dir():
+            path = os.path.dirname(path)
+        return path
 
     async def index_digest(self, copy: str = "") -> str:
         """See the protocol."""
@@ -153,7 +166,9 @@ class GitCheckout(FileTree):
 
 
 def _copy_whole(source: Path, target: Path) -> None:
-    """A copy with bits and times, in its place at once and on the disk."""
+    """A copy with bits and times, in its place at once and on the disk. One that is there already stays."""
+    if _is_copy(source, target):
+        return
     unfinished = target.with_name(target.name + UNFINISHED)
     shutil.copy2(source, unfinished)
     descriptor = os.open(unfinished, os.O_RDONLY)
@@ -162,6 +177,15 @@ def _copy_whole(source: Path, target: Path) -> None:
     finally:
         os.close(descriptor)
     os.rename(unfinished, target)
+
+
+def _is_copy(source: Path, target: Path) -> bool:
+    try:
+        one, other = os.stat(source), os.stat(target)
+    except FileNotFoundError:
+        return False
+    same = (one.st_mode, one.st_mtime_ns, one.st_size) == (other.st_mode, other.st_mtime_ns, other.st_size)
+    return same and source.read_bytes() == target.read_bytes()
 
 
 def _words(told: bytes) -> str:

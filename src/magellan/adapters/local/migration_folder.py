@@ -12,6 +12,7 @@ import io
 import json
 import os
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,23 @@ class MigrationFolder:
         """See the port."""
         self._make_home()
         folder = self._folder / recorded.id
-        make_folder_durably(folder, kept=_NOTHING)
-        make_folder_durably(self.journals, kept=_NOTHING)
-        ignore = self._root / HOME / ".gitignore"
-        if not ignore.exists():
-            write_durably(ignore, b"*\n", kept=_NOTHING)
-        write_durably(folder / _CHANGES, _packed(recorded), kept=_NOTHING)
+        try:
+            make_folder_durably(folder, kept=_NOTHING)
+            make_folder_durably(self.journals, kept=_NOTHING)
+            ignore = self._root / HOME / ".gitignore"
+            if not ignore.exists():
+                write_durably(ignore, b"*\n", kept=_NOTHING)
+            write_durably(folder / _CHANGES, _packed(recorded), kept=_NOTHING)
+        except AskOperator:
+            self.forget(recorded.id)
+            raise
+
+    def forget(self, migration_id: str) -> None:
+        """See the port."""
+        folder = self._folder / migration_id
+        with suppress(OSError):
+            (folder / _CHANGES).unlink(missing_ok=True)
+            folder.rmdir()
 
     def read(self, migration_id: str) -> Recorded:
         """See the port."""

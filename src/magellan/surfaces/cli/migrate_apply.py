@@ -158,10 +158,10 @@ def _summary(prepared: Prepared) -> dict[str, Any]:
 
 
 def _show_dry_run(prepared: Prepared, desk: Desk, *, with_diff: bool, as_json: bool) -> None:
-    from magellan.usecases.migrate_apply import dry_run
+    from magellan.usecases.migrate_apply import refusals_of
 
     show_dry_run(
-        dry_run(prepared.recorded, desk),
+        refusals_of(prepared.recorded, desk),
         prepared.recorded.changes if with_diff else None,
         _summary(prepared),
         lambda: _show_summary(prepared),

@@ -45,7 +45,7 @@ def migrate_merge(
     from magellan.plan.carry_out import Finished
     from magellan.surfaces.cli.migrate_options import desk_of, outcome_document, show_outcome, step_progress
     from magellan.surfaces.cli.output import emit, progress_bars
-    from magellan.usecases.migrate_apply import apply_recorded, dry_run, record_of, refuse_unsafe
+    from magellan.usecases.migrate_apply import apply_recorded, record_of, refusals_of, refuse_unsafe
     from magellan.usecases.migrate_merge import merge
 
     _refuse_nested(source, target)
@@ -61,13 +61,13 @@ def migrate_merge(
     recorded = record_of(
         found.changes,
         desk,
-        name=f"merge {source.name} into {target.name}",
+        name=f"merge {source.resolve().name} into {target.resolve().name}",
         source_roots=("",),
         commits=Commits.UNTOUCHED if no_git else Commits.STAGED,
     )
     if not yes:
         show_dry_run(
-            dry_run(recorded, desk),
+            refusals_of(recorded, desk),
             found.changes if diff else None,
             _summary(found),
             lambda: _show(found),

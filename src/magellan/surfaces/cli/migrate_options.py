@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from magellan.migration.rewrite.reference import ReferenceKind
     from magellan.migration.source_tree import SourceTree
     from magellan.plan.carry_out import Outcome, Progress
-    from magellan.plan.preview import Preview
     from magellan.ports.executor import Executor
     from magellan.surfaces.cli.output import ProgressBars
     from magellan.usecases.migrate_apply import Desk
@@ -117,21 +116,27 @@ def show_outcome(outcome: Outcome, done: str) -> None:
         note(f"{len(outcome.stands)} steps stand; {outcome.next_step}")
     else:
         say(f"taken back: {outcome.why}")
+        note(
+            "everything is as it was before; mend what failed, then run the command again from its beginning"
+        )
 
 
 def show_dry_run(
-    found: Preview,
+    refusals: Sequence[str],
     shown: ChangeSet | None,
     summary: Mapping[str, Any],
     show_summary: Callable[[], None],
     *,
     as_json: bool,
 ) -> None:
-    """What a dry run found; `shown`: the changes to show as a diff, None: without. Ends with 1 where it is refused."""
+    """What a dry run found. Ends with 1 where it is refused.
+
+    refusals: why it cannot be done.
+    shown:    the changes to show as a diff; None: without.
+    """
     from magellan.migration.difference import unified_diff
 
     lines = [] if shown is None else list(unified_diff(shown))
-    refusals = [f"{step.title}: {step.note}" for step in found.refusals]
 
     def show() -> None:
         for line in lines:
@@ -142,7 +147,7 @@ def show_dry_run(
         if not refusals:
             note("nothing was changed; --yes carries it out")
 
-    document = {**summary, "outcome": "dry run", "refusals": refusals, "diff": "\n".join(lines)}
+    document = {**summary, "outcome": "dry run", "refusals": list(refusals), "diff": "\n".join(lines)}
     emit(document, as_json=as_json, human=show)
     if refusals:
         raise typer.Exit(1)

@@ -99,8 +99,16 @@ def _take_back(way: WayBack, desk: Desk, yes: bool, as_json: bool) -> None:
         raise typer.Exit(1 if refusals else 0)
     with progress_bars() as bars:
         outcome = roll_back(way, desk, on_progress=step_progress(bars))
-    emit({**document, **outcome_document(outcome)}, as_json=as_json, human=lambda: show_outcome(outcome, ""))
-    if not isinstance(outcome, TakenBack):
+    was_taken_back = isinstance(outcome, TakenBack)
+
+    def tell() -> None:
+        if was_taken_back:
+            say(f"taken back: {way.plan.name}")
+        else:
+            show_outcome(outcome, "")
+
+    emit({**document, **outcome_document(outcome)}, as_json=as_json, human=tell)
+    if not was_taken_back:
         raise typer.Exit(1)
 
 

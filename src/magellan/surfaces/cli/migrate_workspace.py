@@ -46,7 +46,13 @@ def migrate_workspace(
     from magellan.plan.carry_out import Finished
     from magellan.surfaces.cli.migrate_options import desk_of, outcome_document, show_outcome, step_progress
     from magellan.surfaces.cli.output import emit, note, progress_bars, say
-    from magellan.usecases.migrate_apply import SHIMS_LAST, apply_recorded, dry_run, record_of, refuse_unsafe
+    from magellan.usecases.migrate_apply import (
+        SHIMS_LAST,
+        apply_recorded,
+        record_of,
+        refusals_of,
+        refuse_unsafe,
+    )
     from magellan.usecases.migrate_workspace import SOURCE_ROOTS, new_layout
 
     desk = desk_of(folder)
@@ -60,8 +66,7 @@ def migrate_workspace(
         commits=Commits.UNTOUCHED if no_git else Commits.STAGED,
     )
     if not yes:
-        preview = dry_run(recorded, desk)
-        refusals = [*found.problems, *(f"{step.title}: {step.note}" for step in preview.refusals)]
+        refusals = [*found.problems, *refusals_of(recorded, desk)]
         lines = list(unified_diff(found.changes)) if diff else []
         document = {**_summary(found), "outcome": "dry run", "refusals": refusals, "diff": "\n".join(lines)}
 
