@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,7 +74,7 @@ class Ground:
     host: Host
     truth: Host
     releases: dict[Stage, tuple[Artifact, Artifact]]  # of each stage its own: a host keeps a release once
-    broken: Artifact  # ends at its start; it is in no store
+    broken: Mapping[str, Artifact]  # `exits` at its start, `mute` never says that it is ready; in no store
     sources: DeploySources
     told: Told
     end_keeper: Callable[[], None]
@@ -117,7 +117,10 @@ def ground_of(
         host=reached,
         truth=truth,
         releases=releases,
-        broken=quick_release(bench, "1.2.0", b"exits"),
+        broken={
+            how: quick_release(bench, f"1.{number}.0", how.encode())
+            for number, how in ((2, "exits"), (3, "mute"))
+        },
         sources=sources,
         told=told,
         end_keeper=end_keeper,
