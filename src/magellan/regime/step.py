@@ -172,8 +172,8 @@ def _filter(row: int, at: Any, fit: Any, alarm: Any) -> None:
     for k in range(len(mean), filtered.shape[1]):
         filtered[row, k] = 0.0  # states that the fit does not have
     filter_row(
-        returns, row, mean, inverse, height, fit.m, stay, fit.gain, fit.pull, line(at.belief), line(at.level), filtered,
-        matrix(at.density), evidence, levels,
+        len(mean), returns, row, mean, inverse, height, fit.m, stay, fit.gain, fit.pull, line(at.belief),
+        line(at.level), filtered, matrix(at.density), evidence, levels,
     )  # fmt: skip
     line(at.fit_of)[row] = fit.number
     ringing = line(at.alarm)
