@@ -90,6 +90,11 @@ REFUSED = {
         "next: choose another range",
     ),
     "backtest moods --to 2021-12-31": (1, "no regular 1Day bar from the beginning to 2021-12-31"),
+    "backtest moods --from 2023-12-11": (
+        1,
+        "14 bars are all within data.warmup_bars (20): nothing could be entered on any of them",
+        "next: begin earlier with --from",
+    ),
     "backtest moods --from 2023-06-01 --to 2023-01-01": (
         1,
         "the range from 2023-06-01 to 2023-01-01 ends before it begins",

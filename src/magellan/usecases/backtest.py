@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from magellan.archive.actions import CorporateActionTable, written
+from magellan.backtest.market import Market
 from magellan.backtest.result import BacktestResult, RunManifest
 from magellan.backtest.run import run_backtest, versions
 from magellan.errors import FixInput
@@ -70,8 +71,8 @@ def backtest(
     """Run a loaded strategy over the archive.
 
     from_on, to_on: exchange dates, both included; None leaves that side open.
-    Raises: SetNotFound, FixInput for bars that are not there; AskOperator when a position would be held through
-    a jump that no corporate action explains.
+    Raises: SetNotFound, FixInput for bars that are not there, or too few to get behind the warm-up; AskOperator when
+    a position would be held through a jump that no corporate action explains.
     """
     data = prepare_data(
         loaded.config,
@@ -82,10 +83,22 @@ def backtest(
         to_on=to_on,
         progress=progress,
     )
+    _refuse_warm_up_alone(loaded.config.data.warmup_bars, data.market)
     progress("replay", 0, 1)
     result = backtest_on(loaded, data, actions, from_on=from_on, to_on=to_on)
     progress("replay", 1, 1)
     return result
+
+
+def _refuse_warm_up_alone(warmup_bars: int, market: Market) -> None:
+    """A run that can enter nothing would say that the strategy made no trade."""
+    most = max(len(bars) for bars in market)
+    if most <= warmup_bars:
+        raise FixInput(
+            f"{most:,} bars are all within data.warmup_bars ({warmup_bars:,}): nothing could be entered on any of them",
+            next_step="begin earlier with --from (what comes before the warm-up's end is read, not traded), "
+            "or lower data.warmup_bars",
+        )
 
 
 def backtest_on(
