@@ -9,11 +9,11 @@
         }
 
     def enter_long(self, f, p):
-        return (f.calm > 0) & (f.close > f.average)
+        return f.calm & (f.close > f.average)
 
-A backtest and a live session call the same function on the bars that have closed, and get the same columns. As with any
-indicator that remembers, what it says depends on where the history begins: give a live session as many bars as the
-backtest had, with data.warmup_bars.
+A backtest and a live session call the same function on the bars that have closed, and from the same bars get the same
+columns. What it says depends on where the history begins, for longer than with other indicators: let a live session's
+history, data.history_days, begin where the backtest's did.
 """
 
 from __future__ import annotations

@@ -226,5 +226,5 @@ def show_regimes(rows: Sequence[RegimeRow]) -> None:
         ],
         numbers=("of the time", "trades", "profit", "win rate", "mean trade", "Sharpe"),
         footnote="As the regime was known before the entry. A bad regime found here is no evidence for a gate: "
-        "test it on other bars.",
+        "test it on other bars. A Sharpe ratio is told where one symbol is traded, on 20 bars or more.",
     )
