@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
@@ -171,6 +173,13 @@ def test_what_a_program_makes_in_a_folder_that_moves_as_a_whole_is_listed() -> N
     assert list(found.changed) == []
 
 
+def test_a_package_that_moves_with_its_modules_says_the_right_words_in_all() -> None:
+    files = {**SHOP, "shop/__init__.py": "__all__ = ['regime', 'rules']\n"}
+    together = {path: f"core/{path}" for path in files if path.startswith("shop/")}
+    assert list(rewriting(files, together).left()) == []
+    assert [each.line for _, each in rewriting(files, MOVES).left()] == [1]
+
+
 def test_a_pickle_written_out_in_code_is_listed_and_never_changed() -> None:
     pickled = "x = b'\\x80\\x04\\x8c\\x0bshop.regime\\x94', b'\\x8c\\nshop.regime\\x94'\ny = b'shop.regime'\n"
     asked = RewriteOptions(probable=frozenset(ReferenceKind))
@@ -180,6 +189,49 @@ def test_a_pickle_written_out_in_code_is_listed_and_never_changed() -> None:
         assert found.files["a.py"].after.decode() == after
         listed = [(each.kind, each.line) for path, each in found.left() if path == "a.py"]
         assert listed == [(ReferenceKind.PICKLE, 1)] * 2
+
+
+PICKLED = pickle.dumps({"model": [*range(9)]}).replace(b"model", b"shop.regime")
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "is_listed"),
+    [
+        ("model.bin", PICKLED, True),
+        ("model", PICKLED, True),
+        ("model.dill", PICKLED[2:], True),
+        ("net.pt", b"PK\x03\x04" + PICKLED + b"PK\x05\x06", True),
+        ("net.bin", b"PK\x03\x04" + PICKLED + b"PK\x05\x06", False),
+        ("shot.bin", PICKLED + b"\x00", False),
+    ],
+)
+def test_a_pickle_is_known_by_its_name_or_by_how_it_begins_and_ends(
+    path: str, content: bytes, *, is_listed: bool
+) -> None:
+    found = rewriting({**SHOP, path: content}, MOVES, RewriteOptions(probable=frozenset(ReferenceKind)))
+    listed = {(where, each.kind, each.old) for where, each in found.left() if where == path}
+    assert listed == ({(path, ReferenceKind.PICKLE, "shop.regime")} if is_listed else set())
+    assert path not in found.changed
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import_module(name='bot')\n", "import_module(name='core.bot')\n"),
+        ("run_module(mod_name='bot')\n", "run_module(mod_name='core.bot')\n"),
+        (
+            "import_module(name='.regime', package='shop')\n",
+            "import_module(name='.strategies.regime', package='shop')\n",
+        ),
+        ("__import__(name='bot')\n", "__import__(name='core.bot', fromlist=[\"__name__\"])\n"),
+        ("patch(target='bot')\n", "patch(target='core.bot')\n"),
+        ("monkeypatch.setattr(target=shop, name='bot', value=1)\n", None),
+        ("find_spec(path, name='bot')\n", None),
+    ],
+)
+def test_a_module_that_a_function_is_told_by_a_keyword_is_rewritten(before: str, after: str | None) -> None:
+    found = rewriting({**SHOP, "run.py": before}, MOVES)
+    assert found.files["run.py"].after.decode() == (after or before)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from magellan.migration.mapping import FileMove
@@ -25,12 +27,14 @@ MOVES = {"shop/regime.py": "shop/strategies/regime.py", "bot.py": "core/bot.py"}
 
 
 def rewriting(
-    files: dict[str, str],
+    files: Mapping[str, str | bytes],
     moves: dict[str, str],
     options: RewriteOptions | None = None,
     roots: tuple[str, ...] = ("", "src"),
 ) -> Rewriting:
-    tree = SourceTree.of({path: content.encode() for path, content in files.items()})
+    tree = SourceTree.of(
+        {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
+    )
     file_moves = tuple(FileMove(source=source, target=target) for source, target in moves.items())
     made = {target.rpartition("/")[0] + "/__init__.py" for target in moves.values() if "/" in target}
     return rewrite(tree, Renames(tree, file_moves, roots, sorted(made - set(files))), options)

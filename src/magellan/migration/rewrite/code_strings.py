@@ -16,6 +16,11 @@ NAMES_A_MODULE: Final = frozenset(
     | {"import_module", "import_object", "import_string", "importorskip", "load_module", "locate", "patch"}
     | {"resolve_name", "run_module", "setattr"}
 )
+# How those functions call that string where it is given by a keyword.
+_KEYWORDS: Final = frozenset(
+    {"dotted_path", "fullname", "import_name", "mod_name", "modname", "module_or_name", "name", "target"}
+)
+_ATTRIBUTE_BY_NAME: Final = frozenset({"delattr", "setattr"})  # their `name` is that of an attribute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,8 @@ def _inside(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]
         elif isinstance(value, list):
             if name == "args" and isinstance(node, ast.Call):
                 yield from _arguments(node, inner)
+            elif name == "keywords" and isinstance(node, ast.Call):
+                yield from _keywords(node, inner)
             else:
                 yield from _commands(value, inner)
 
@@ -124,17 +131,37 @@ def _arguments(call: ast.Call, around: _Around) -> Iterator[tuple[ast.AST, _Arou
     if not call.args or not (package or takes_module):
         yield from _commands(call.args, around)
         return
-    yield (
-        call.args[0],
-        replace(
-            around,
-            names_module=True,
-            gives_top=callee == "__import__" and not _says_fromlist(call),
-            is_alone=len(call.args) == 1 and not call.keywords,
-            package=package,
-        ),
-    )
+    yield call.args[0], _taken_for_module(call, callee, package, around)
     yield from _commands(call.args[1:], around)
+
+
+def _keywords(call: ast.Call, around: _Around) -> Iterator[tuple[ast.AST, _Around]]:
+    """The same, where the call says it by a keyword: `import_module(name="bot")`."""
+    callee = _callee(call.func)
+    named = _named_by_keyword(call)
+    for each in call.keywords:
+        if each is named:
+            yield each.value, _taken_for_module(call, callee, _package_said_by(call), around)
+        else:
+            yield each, around
+
+
+def _named_by_keyword(call: ast.Call) -> ast.keyword | None:
+    callee = _callee(call.func)
+    if call.args or callee not in NAMES_A_MODULE:
+        return None
+    known = {"target"} if callee in _ATTRIBUTE_BY_NAME else _KEYWORDS
+    return next((each for each in call.keywords if each.arg in known), None)
+
+
+def _taken_for_module(call: ast.Call, callee: str, package: str, around: _Around) -> _Around:
+    return replace(
+        around,
+        names_module=True,
+        gives_top=callee == "__import__" and not _says_fromlist(call),
+        is_alone=len(call.args) + len(call.keywords) == 1,
+        package=package,
+    )
 
 
 def _commands(nodes: Sequence[object], around: _Around) -> Iterator[tuple[ast.AST, _Around]]:
@@ -162,7 +189,8 @@ def _says_fromlist(call: ast.Call) -> bool:
 
 def _package_said_by(call: ast.Call) -> str:
     """`import_module(".regime", "shop")`, `symbol_by_name(".regime:label", package="shop")`."""
-    relative = call.args[0] if call.args else None
+    named = _named_by_keyword(call)
+    relative = call.args[0] if call.args else named and named.value
     if not (isinstance(relative, ast.Constant) and isinstance(relative.value, str)):
         return ""
     if not relative.value.startswith("."):

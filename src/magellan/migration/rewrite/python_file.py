@@ -184,7 +184,8 @@ class PythonFiles:
             return
         module = f"{importer.package}.{name}"
         new = self._renames.new_name(module)
-        if new != module and self._contents.is_submodule(importer.package, name):
+        moves_along = new == f"{importer.new_package}.{name}"
+        if new != module and not moves_along and self._contents.is_submodule(importer.package, name):
             note = "`import *` imports it by its old place unless the package imports it itself"
             yield Reference(kind=ReferenceKind.ALL, line=line, old=module, new=new, certain=False, note=note)
 

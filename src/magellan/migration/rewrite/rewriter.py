@@ -23,7 +23,9 @@ from magellan.plan.files.tree import folder_of
 
 _TEXT_SIZE_MAX: Final = 4 * 1024 * 1024  # bytes; a text beyond it is data
 _RELATIVE: Final = re.compile(rb"from[ \t\\\r\n]*\.|import_module\(")
-_PICKLES: Final = (".pickle", ".pkl", ".joblib")
+_PICKLES: Final = (".dill", ".joblib", ".pckl", ".pickle", ".pkl")
+_MODELS: Final = (".ckpt", ".pt", ".pth")  # archives with a pickle inside, which is not compressed
+_PICKLE_BEGINS: Final = frozenset(bytes((0x80, protocol)) for protocol in range(2, 6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ class _Rewriter:
         except OSError as error:
             why = f"cannot be read: {error.strerror or error}"
             return FileReferences(path=path, references=(), before=b"", after=b"", problem=why)
-        if path.endswith(_PICKLES):
+        if path.endswith(_PICKLES) or _is_pickled(path, content):
             return self._pickle(path, content)
         if not entry.is_python and b"\0" in content:
             return None
@@ -191,6 +193,13 @@ class _Rewriter:
             for name in found
         )
         return FileReferences(path=path, references=references, before=content, after=content)
+
+
+def _is_pickled(path: str, content: bytes) -> bool:
+    """Whether it begins and ends as a pickle does, or is a model that keeps one inside."""
+    if path.endswith(_MODELS):
+        return True
+    return content[:2] in _PICKLE_BEGINS and content.endswith(b".")
 
 
 def _encoded(text: Text, utf8: bytes, content: bytes) -> tuple[bytes, str]:
