@@ -195,6 +195,22 @@ def test_incident_34_keys_that_open_nothing_are_found_before_anything_relies_on_
     assert world.hosts["h1"].traders == before
 
 
+def test_a_spare_that_does_not_come_back_keeps_no_roll_out_from_being_taken_back() -> None:
+    """With the broker away, or a wrong key, neither the new release comes to stand by nor the one before the last."""
+    world = world_with(new=Behaviour(exits=True), older=(OLDER,))
+    world.behaviours[OLDER] = Behaviour(exits=True)
+    before = list(world.hosts["h1"].traders)
+    assert isinstance(carried_out(world, plan_for(world)), TakenBack)
+    assert world.hosts["h1"].traders == before
+    assert instance_of(OLDER).key in world.hosts["h1"].running, "it was started again, and its keeper goes on"
+
+
+def test_a_spare_of_which_nobody_knows_how_it_is_halts_a_roll_back() -> None:
+    world = world_with(new=Behaviour(exits=True), older=(OLDER,))
+    world.behaviours[OLDER] = Behaviour(ready_s=None)
+    assert isinstance(carried_out(world, plan_for(world)), Halted)
+
+
 def test_incident_42_after_a_switch_the_running_release_is_asserted_and_not_supposed() -> None:
     """A restart once took neither the new image nor the new environment, and said nothing."""
     world = world_with(new=Behaviour(config=CONFIG[OLD]))

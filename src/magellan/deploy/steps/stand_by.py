@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from magellan.deploy.host import Fleet
-from magellan.deploy.instance import Instance, Process
+from magellan.deploy.instance import Condition, Instance, InstanceLook, Process
 from magellan.deploy.steps.looking import (
     STANDS_BY,
     made_ready,
     not_itself,
     why_not_running,
 )
+from magellan.errors import AskOperator
 from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step
 
 
@@ -56,7 +57,11 @@ class StandBy(Step[Fleet]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retire(Step[Fleet]):
-    """End an instance that only stands by."""
+    """End an instance that only stands by.
+
+    Taken back, it is started again. Where it does not come to stand by, with the broker away, say, nothing hangs on it:
+    its keeper goes on trying, and whoever looks at the deployments sees it.
+    """
 
     host: str
     instance: Instance
@@ -79,7 +84,7 @@ class Retire(Step[Fleet]):
         armed = await host.armed(self.instance.ledger_account)
         if armed.instance == self.instance.key:
             return Blocked(why="it is armed: it trades")
-        if before is not None and not (look.condition in STANDS_BY and not why_not_running(look)):
+        if before is not None and not (_stands_by(look) or _fails_by_itself(look)):
             return Begun(why="it does not stand by again yet")
         return NotDone()
 
@@ -87,4 +92,19 @@ class Retire(Step[Fleet]):
         await world.hosts[self.host].stop(self.instance.key)
 
     async def undo(self, world: Fleet, before: Before) -> None:
-        await made_ready(world.hosts[self.host], self.instance, self.config_sha256, self.within_s)
+        host = world.hosts[self.host]
+        try:
+            await made_ready(host, self.instance, self.config_sha256, self.within_s)
+        except AskOperator:
+            look = await host.look(self.instance.key)
+            if not _fails_by_itself(look):
+                raise
+
+
+def _stands_by(look: InstanceLook) -> bool:
+    return look.condition in STANDS_BY and not why_not_running(look)
+
+
+def _fails_by_itself(look: InstanceLook) -> bool:
+    """Whether it was started, and ended without being told to."""
+    return look.process is not Process.ABSENT and (look.restarts > 0 or look.condition is Condition.FAILED)
