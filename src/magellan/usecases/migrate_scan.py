@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from magellan.collector import uncollected
 from magellan.migration.categories.rules import CategoryRules
-from magellan.migration.collector import uncollected
 from magellan.migration.scan.activation import Activation, TriedImport
 from magellan.migration.scan.file_reader import FileToRead, ReadingTask, reader_of
 from magellan.migration.scan.scan import Scan, analysed

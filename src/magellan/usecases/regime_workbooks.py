@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from magellan.collector import uncollected
 from magellan.errors import FixInput
 from magellan.ports.workbook_files import WorkbookFiles
 from magellan.regime.workbook.document import DOCUMENT_ENDINGS
@@ -56,15 +57,17 @@ def new_workbook(path: Path, files: WorkbookFiles, *, overwrite: bool = False) -
 
 def check_workbook(path: Path, files: WorkbookFiles) -> Checked:
     """Everything that is wrong with a workbook of either layout, or with what a portfolio workbook points at."""
-    found, pointed = _strategy_workbook(path, files)
-    if found is None:
-        return Checked(file=path.name, layout="4.0.0", findings=pointed, values=None, fields=accounting())
-    return check(found)
+    with uncollected():
+        found, pointed = _strategy_workbook(path, files)
+        if found is None:
+            return Checked(file=path.name, layout="4.0.0", findings=pointed, values=None, fields=accounting())
+        return check(found)
 
 
 def check_content(content: bytes, files: WorkbookFiles, *, name: str) -> Checked:
     """The same of a file's content, which is kept nowhere."""
-    return check(files.parse(content, name=name))
+    with uncollected():
+        return check(files.parse(content, name=name))
 
 
 def import_workbook(

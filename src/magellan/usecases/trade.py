@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import heapq
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from magellan.collector import uncollected
 from magellan.engine.commands import Stop
 from magellan.ledger.entries import PAYLOADS, Decision, LedgerEntry
 from magellan.ports.broker import Broker
@@ -64,11 +63,11 @@ async def trade(
     name = ledger_account(loaded.folder.name, trades)
     # The account before anything else: whoever holds it is the only one that speaks to the broker.
     with ledger.writer(name) as writer:
-        with _nothing_collected():
+        with uncollected():
             known = recalled(ledger, name)
             recorded = remembered(ledger, name, after=known.after)
         market = await open_market()
-        with _nothing_collected():
+        with uncollected():
             session, setup = new_session(
                 loaded,
                 trades=trades,
@@ -102,16 +101,6 @@ async def trade(
             account_number=None if trades.account is None else trades.account.number,
             actions=actions,
         )
-
-
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """A fold of a long ledger makes a million objects that stay: looking for garbage among them takes half as long."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def remembered(ledger: Ledger, account: str, *, after: int = 0) -> tuple[LedgerEntry, ...]:

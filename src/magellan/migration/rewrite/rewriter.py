@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from magellan.migration.collector import uncollected
+from magellan.collector import uncollected
 from magellan.migration.encoding import Text, plain_text, python_text
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.dotted_edits import DottedNames

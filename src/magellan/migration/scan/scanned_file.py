@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from magellan.collector import uncollected
 from magellan.migration.categories.features import features, is_script
-from magellan.migration.collector import uncollected
 from magellan.migration.encoding import python_text
 from magellan.migration.file_imports import read_imports
 from magellan.migration.import_statement import ImportStatement
