@@ -173,6 +173,16 @@ def test_what_a_program_makes_in_a_folder_that_moves_as_a_whole_is_listed() -> N
     assert list(found.changed) == []
 
 
+@pytest.mark.parametrize("others", [0, 40], ids=["few words", "many words"])
+def test_a_module_of_one_word_is_found_in_a_pickle_written_out_in_code(others: int) -> None:
+    pickled = b"\x80\x04\x8c\x03bot\x94\x8c\x07Handler\x94\x93\x94."
+    moved = {f"part{number}.py": f"core/part{number}.py" for number in range(others)}
+    files = {**SHOP, **dict.fromkeys(moved, ""), "a.py": f"x = {pickled!r}\ny = 'robot'\n"}
+    found = rewriting(files, {**MOVES, **moved})
+    listed = [(each.kind, each.line, each.old) for path, each in found.left() if path == "a.py"]
+    assert listed == [(ReferenceKind.PICKLE, 1, "bot")]
+
+
 def test_a_package_that_moves_with_its_modules_says_the_right_words_in_all() -> None:
     files = {**SHOP, "shop/__init__.py": "__all__ = ['regime', 'rules']\n"}
     together = {path: f"core/{path}" for path in files if path.startswith("shop/")}

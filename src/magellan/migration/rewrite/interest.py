@@ -16,6 +16,7 @@ _WORD_BYTES: Final = frozenset(
 ) | frozenset(range(128, 256))
 _WORDS_ALONE: Final = bytes(byte if byte in _WORD_BYTES else 32 for byte in range(256))
 _BEHIND_ESCAPE: Final = re.compile(rb"\\[\w\x80-\xff]([\w\x80-\xff]+)")
+_BEHIND_BYTE: Final = re.compile(rb"\\x[0-9a-fA-F]{2}([\w\x80-\xff]+)")
 
 
 class Interest:
@@ -81,6 +82,8 @@ def words_in(utf8: bytes, words: frozenset[bytes]) -> frozenset[bytes]:
     found = set(words.intersection(utf8.translate(_WORDS_ALONE).split()))
     if b"\\" in utf8:
         found |= words.intersection(_BEHIND_ESCAPE.findall(utf8))
+    if b"\\x" in utf8:
+        found |= words.intersection(_BEHIND_BYTE.findall(utf8))
     found.update(word for word in _of_several(words) if word in utf8)
     return frozenset(found)
 
@@ -95,8 +98,13 @@ def _places(utf8: bytes, word: bytes) -> Iterator[int]:
     at = utf8.find(word)
     while at >= 0:
         end = at + len(word)
-        # The letter of an escape, as in "\nshop", may stand before it.
-        begins = at == 0 or utf8[at - 1] not in _WORD_BYTES or utf8[at - 2 : at - 1] == b"\\"
+        # The letter of an escape, as in "\nshop", may stand before it, or a byte, as in "\x04shop".
+        begins = (
+            at == 0
+            or utf8[at - 1] not in _WORD_BYTES
+            or utf8[at - 2 : at - 1] == b"\\"
+            or utf8[at - 4 : at - 2] == b"\\x"
+        )
         if begins and (end == len(utf8) or utf8[end] not in _WORD_BYTES):
             yield at
         at = utf8.find(word, end)
