@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from magellan.compiled import kernel, kernel_part, over_arrays
+from magellan.compiled import kernel, kernel_part, machine_code, over_arrays
+from magellan.errors import FixInput
 
 
 @kernel_part
@@ -98,6 +99,33 @@ def test_a_kernel_over_the_same_arrays_is_told_numbers_alone():
 def test_a_kernel_that_answers_is_not_held_over_its_arrays():
     with pytest.raises(AssertionError, match="returns something"):
         over_arrays(corner, np.zeros((2, 3)))
+
+
+@kernel
+def weighed_rows(each: Weights, table, first: int) -> float:
+    total = 0.0
+    for row in range(first, table.shape[0]):
+        for column in range(table.shape[1]):
+            total += each.scale * each.weights[column] * table[row, column]
+    return total
+
+
+def test_a_kernel_reads_where_an_arrays_items_lie_anew_at_every_call():
+    scale, first = 2.0, np.int64(1)
+    for rows in (3, 5):
+        table = np.arange(8.0 * rows).reshape(2 * rows, 4)[::2, 1:][:, ::-1]
+        weights = np.array([1.0, 10.0, 100.0, 7.0])[:3]
+        expected = scale * float((table[int(first) :] * weights).sum())
+        assert weighed_rows(Weights(weights=weights, scale=scale), table, first) == expected
+
+
+def test_a_kernel_is_not_called_where_arrays_do_not_lie_as_it_reads_them(monkeypatch):
+    machine_code._must_be_laid_out_as_known.cache_clear()
+    monkeypatch.setattr(machine_code, "DATA_AT", machine_code.DATA_AT + 8)
+    with pytest.raises(FixInput, match="lays its arrays out in another way"):
+        corner(np.zeros((5, 5), dtype=np.int64))
+    monkeypatch.undo()
+    assert corner(np.ones((5, 5), dtype=np.int64)) == 11.0
 
 
 def test_an_empty_array_is_an_array():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import atexit
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+from llvmlite import binding as llvm
 from numba import njit, typeof, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -15,9 +17,10 @@ from numba.core.registry import cpu_target
 from numba.core.typed_passes import NopythonTypeInference, PreLowerStripPhis
 from numba.core.typing import Signature
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
+from numpy.typing import NDArray
 
 from magellan.compiled.image import image_of
-from magellan.compiled.machine_code import Code
+from magellan.compiled.machine_code import DATA_AT, SHAPE_AT, STRIDES_AT, Code
 from magellan.compiled.object_file import ObjectFile
 
 _SMALL = 200  # instructions; of the replay all but nine functions
@@ -59,7 +62,7 @@ def object_file(dispatcher: Any, arguments: tuple[Any, ...]) -> tuple[Any, Objec
     made = dispatcher.overloads[signature]
     codegen = made.library._codegen
     module = made.library._final_module.clone()
-    entry = made.fndesc.llvm_func_name
+    entry = _add_door(module, made.fndesc.llvm_func_name, arguments)
     for each in module.functions:
         if not each.is_declaration and each.name != entry:
             # Nobody else calls it: LLVM takes it in where it is called once, and drops what is always the same.
@@ -78,6 +81,71 @@ def object_file(dispatcher: Any, arguments: tuple[Any, ...]) -> tuple[Any, Objec
     return made.signature.return_type, ObjectFile(
         content=codegen._tm.emit_object(module), symbol=entry, needs=tuple(needs)
     )
+
+
+def _add_door(module: Any, inner: str, arguments: tuple[Any, ...]) -> str:
+    """Add a function that takes an array by the place of its Python object; returns its name.
+
+    Numba takes an array as seven words or more, each of which Python would have to ask it for: its owner twice (which
+    only code that makes arrays asks for), number and size of its items, address, shape, strides. Handing them over
+    took longer than most kernels.
+    """
+    kinds = iter([str(each.type) for each in module.get_function(inner).arguments])
+    takes, words, lines = [f"{next(kinds)} %answer", f"{next(kinds)} %failure"], [], []
+    words += takes
+    for number, each in enumerate(_within(arguments)):
+        if not isinstance(each, np.ndarray):
+            takes.append(f"{next(kinds)} %n{number}")
+            words.append(takes[-1])
+            continue
+        takes.append(f"ptr %n{number}")
+        read, array_words = _words_of_array(each, f"n{number}")
+        lines += read
+        words += array_words
+        for word in array_words:
+            assert word.split()[0] == next(kinds), f"Numba takes {each.dtype}, {each.ndim} in other words"
+    name = f"door.{inner}"
+    asked = ", ".join(word.split()[0] for word in words)
+    door = llvm.parse_assembly(
+        f'target triple = "{module.triple}"\ntarget datalayout = "{module.data_layout}"\n'
+        f'declare i32 @"{inner}"({asked})\n'
+        f'define i32 @"{name}"({", ".join(takes)}) {{\n'
+        + "\n".join(lines)
+        + f'\n%status = call i32 @"{inner}"({", ".join(words)})\nret i32 %status\n}}\n'
+    )
+    module.link_in(door)
+    return name
+
+
+def _within(arguments: tuple[Any, ...]) -> Iterator[Any]:
+    """The arguments, and what is in tuples instead of them."""
+    for each in arguments:
+        if isinstance(each, tuple):
+            yield from _within(each)
+        else:
+            yield each
+
+
+def _words_of_array(array: NDArray[Any], name: str) -> tuple[list[str], list[str]]:
+    """The lines that read an array's object, and the words in which Numba takes it."""
+    lines = []
+
+    def read(what: str, kind: str, base: str, offset: int) -> str:
+        lines.append(f"%{name}.{what}.at = getelementptr i8, ptr {base}, i64 {offset}")
+        lines.append(f"%{name}.{what} = load {kind}, ptr %{name}.{what}.at")
+        return f"%{name}.{what}"
+
+    data = read("data", "ptr", f"%{name}", DATA_AT)
+    sides: dict[str, list[str]] = {}
+    for what, offset in (("shape", SHAPE_AT), ("strides", STRIDES_AT)):
+        base = read(what, "ptr", f"%{name}", offset)
+        sides[what] = [f"i64 {read(f'{what}{axis}', 'i64', base, 8 * axis)}" for axis in range(array.ndim)]
+    count = "1"
+    for axis, side in enumerate(sides["shape"]):
+        lines.append(f"%{name}.count{axis} = mul i64 {count}, {side.split()[1]}")
+        count = f"%{name}.count{axis}"
+    words = ["ptr null", "ptr null", f"i64 {count}", f"i64 {array.itemsize}", f"ptr {data}"]
+    return lines, words + sides["shape"] + sides["strides"]
 
 
 def _names(returned: Any) -> tuple[str, ...]:

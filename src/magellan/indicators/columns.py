@@ -31,7 +31,7 @@ def column(name: str, values: Any, like: Floats | None = None) -> Floats:
         raise FixInput(f"{name} has {len(given)} rows, the other columns {len(like)}")
     # Compiled code is cached per type, and "read-only" is part of the type: make every column so.
     view = np.ascontiguousarray(given, dtype=np.float64).view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
@@ -43,7 +43,7 @@ def day_column(day: Any, like: Floats) -> Days:
     if len(given) != len(like):
         raise FixInput(f"day has {len(given)} rows, the other columns {len(like)}")
     view = np.ascontiguousarray(given, dtype=np.int32).view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
