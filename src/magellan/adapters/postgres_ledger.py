@@ -122,8 +122,12 @@ class PostgresDatabase:
         except DBAPIError as error:
             raise self.refusal(error, kept="") from error
 
-    def refusal(self, error: DBAPIError, *, kept: str) -> MagellanError:
-        original = error.orig
+    @property
+    def begins(self) -> str | None:
+        return None
+
+    def refusal(self, error: Exception, *, kept: str) -> MagellanError:
+        original = error.orig if isinstance(error, DBAPIError) else error
         detail = (str(original or error).strip() or type(error).__name__).splitlines()[0]
         return AskOperator(
             f"the ledger {self.name} does not answer as it should: {detail}",

@@ -7,12 +7,13 @@ it and from nowhere else, so that a writer which lost its lock without noticing 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, inspect, select, update
-from sqlalchemy.engine import CursorResult, Dialect
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import Insert, Update
 
@@ -84,8 +85,13 @@ class Database(Protocol):
 
     def holder(self, account: str) -> Holder | None: ...
 
-    def refusal(self, error: DBAPIError, *, kept: str) -> MagellanError:
-        """What went wrong, in words."""
+    @property
+    def begins(self) -> str | None:
+        """The words with which a transaction begins; None: its driver says them by itself."""
+        ...
+
+    def refusal(self, error: Exception, *, kept: str) -> MagellanError:
+        """What went wrong, in words. error: SQLAlchemy's, or the driver's own."""
         ...
 
     def close(self) -> None: ...
@@ -244,8 +250,12 @@ class _Writer:
         self._account = account
         self._secrets = secrets
         self._head: Head | None = None  # None: to be read again
-        self._add = _Said(_ADD, connection.dialect)
-        self._move = _Said(_MOVE_HEAD, connection.dialect)
+        dialect = connection.dialect
+        self._add = _Said(_ADD, dialect)
+        self._begin_chain = _Said(_BEGIN_CHAIN, dialect)
+        self._move = _Said(_MOVE_HEAD, dialect)
+        assert dialect.loaded_dbapi is not None, "a connection has its driver"
+        self._refused: tuple[type[Exception], ...] = (DBAPIError, dialect.loaded_dbapi.Error)
 
     @property
     def account(self) -> str:
@@ -270,10 +280,10 @@ class _Writer:
         self._head = None
         after = Head(number=stored[-1].number, hash=stored[-1].hash)
         try:
-            with self._connection.begin():
-                self._add(self._connection, [_row(each, self._account) for each in stored])
-                self._move_head(before, after)
-        except DBAPIError as error:
+            with self._transaction() as cursor:
+                self._add(cursor, [_row(each, self._account) for each in stored])
+                self._move_head(cursor, before, after)
+        except self._refused as error:
             raise self._database.refusal(error, kept=_KEPT) from error
         self._head = after
         return read
@@ -295,13 +305,32 @@ class _Writer:
         except DBAPIError as error:
             raise self._database.refusal(error, kept="the ledger, as it is") from error
 
-    def _move_head(self, before: Head, after: Head) -> None:
+    @contextmanager
+    def _transaction(self) -> Generator[DBAPICursor]:
+        """One transaction, in the driver's own hands: an order waits for it, and SQLAlchemy's way of beginning, ending
+        and executing takes longer than the database."""
+        driver = self._connection.connection
+        cursor = driver.cursor()
+        try:
+            if self._database.begins is not None:
+                cursor.execute(self._database.begins)
+            yield cursor
+            driver.commit()
+        except BaseException:
+            with suppress(*self._refused):  # what went wrong first is told
+                driver.rollback()
+            raise
+        finally:
+            cursor.close()
+
+    def _move_head(self, cursor: DBAPICursor, before: Head, after: Head) -> None:
         if before == EMPTY:
-            row = {"account": self._account, "number": after.number, "hash": after.hash}
-            self._connection.execute(_BEGIN_CHAIN, row)
+            self._begin_chain(
+                cursor, [{"account": self._account, "number": after.number, "hash": after.hash}]
+            )
             return
-        moved = self._move(
-            self._connection,
+        self._move(
+            cursor,
             [
                 {
                     "of": self._account,
@@ -312,7 +341,7 @@ class _Writer:
                 }
             ],
         )
-        if moved.rowcount != 1:
+        if cursor.rowcount != 1:
             raise AskOperator(
                 f"someone else wrote to the ledger of {self._account} in {self._database.name}",
                 kept=_KEPT,
@@ -321,19 +350,21 @@ class _Writer:
 
 
 class _Said:
-    """A statement in the words of a driver, said as they are: an order waits for each, and SQLAlchemy's own way of
-    executing one takes longer than the database."""
+    """A statement in the words of a driver, said as they are."""
 
     def __init__(self, statement: Insert | Update, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._words = str(compiled)
         self._places = compiled.positiontup  # None: it names its parameters
 
-    def __call__(self, connection: Connection, rows: list[dict[str, Any]]) -> CursorResult[Any]:
-        if self._places is None:
-            return connection.exec_driver_sql(self._words, rows if len(rows) > 1 else rows[0])
-        given = [tuple([row[name] for name in self._places]) for row in rows]
-        return connection.exec_driver_sql(self._words, given if len(given) > 1 else given[0])
+    def __call__(self, cursor: DBAPICursor, rows: list[dict[str, Any]]) -> None:
+        given: Sequence[Any] = rows
+        if self._places is not None:
+            given = [tuple([row[name] for name in self._places]) for row in rows]
+        if len(given) > 1:
+            cursor.executemany(self._words, given)
+        else:
+            cursor.execute(self._words, given[0])
 
 
 def _head(connection: Connection, account: str) -> Head | None:

@@ -31,6 +31,7 @@ from magellan.errors import AskOperator, FixInput, MagellanError
 from magellan.ports.ledger import AccountHeld, Holder
 
 _BUSY_MS: Final = 2000  # how long a commit of another account is waited for
+_BEGIN: Final = "BEGIN"
 _LOCK_TRIES: Final = 10
 _LOCK_PAUSE_S: Final = 0.02  # long enough for somebody who only looked who holds it
 
@@ -126,8 +127,12 @@ class SqliteDatabase:
             os.close(descriptor)
         return None
 
-    def refusal(self, error: DBAPIError, *, kept: str) -> MagellanError:
-        original = error.orig
+    @property
+    def begins(self) -> str | None:
+        return _BEGIN
+
+    def refusal(self, error: Exception, *, kept: str) -> MagellanError:
+        original = error.orig if isinstance(error, DBAPIError) else error
         code = getattr(original, "sqlite_errorcode", 0) & 0xFF  # the primary code; the rest is detail
         why, next_step = _WHY.get(code, _OTHERWISE)
         detail = str(original or error).splitlines()[0]
@@ -221,4 +226,4 @@ def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    connection.exec_driver_sql(_BEGIN)
