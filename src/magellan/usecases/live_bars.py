@@ -7,11 +7,10 @@ the vendor archives, and are told once. No bar is told before it has closed.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
-
-import numpy as np
 
 from magellan.engine import events as e
 from magellan.errors import FixInput, MagellanError
@@ -28,6 +27,7 @@ FIRST_PAUSE: Final = timedelta(
     seconds=2
 )  # before a bar that had not come is asked for again, doubled each time
 ASKED_FOR: Final = timedelta(seconds=90)  # a bar that has not come by then had no trades
+_GIVES_WAY: Final = 4  # turns of the loop at most: an order needs three to be on the wire
 
 Put = Callable[[Callable[[datetime], e.Event]], None]
 Begin = Callable[[Coroutine[object, object, None]], None]
@@ -42,6 +42,7 @@ class BarsOfSession:
     at:           calls back at an instant.
     begin:        carries out a coroutine beside.
     arrived:      told of every message, of those that no event follows from too.
+    gives_way:    whether something is on its way out, which the next bar waits for.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class BarsOfSession:
         at: At,
         begin: Begin,
         arrived: Callable[[], None],
+        gives_way: Callable[[], bool],
         tally: Tally,
     ) -> None:
         if terms.hours == "by-clock" or terms.clock == "utc":
@@ -67,6 +69,8 @@ class BarsOfSession:
         self._source = source
         self._pace = pace
         self._calendar = calendar
+        self._opens_ns: list[int] = calendar.opens_at_ns.tolist()
+        self._closes_ns: list[int] = calendar.closes_at_ns.tolist()
         self._regular = terms.hours == "regular"
         self._timeframe = Timeframe.parse(terms.timeframe)
         self._symbols = symbols
@@ -75,6 +79,7 @@ class BarsOfSession:
         self._at = at
         self._begin = begin
         self._arrived = arrived
+        self._gives_way = gives_way
         self._tally = tally
         self._newest_ns: dict[str, int] = {}  # start of the newest bar told, per symbol
         self._held: list[LiveBar] | None = []  # what the stream tells while older bars are being asked for
@@ -117,6 +122,10 @@ class BarsOfSession:
                     self._take(told)
                     # Whoever handles it comes first: bars of a burst wait where they are, and nothing waits for them.
                     await asyncio.sleep(0)
+                    for _ in range(_GIVES_WAY):
+                        if not self._gives_way():
+                            break
+                        await asyncio.sleep(0)
                 case FeedUp():
                     self._put(lambda at: e.FeedUp(at=at, source=self._source.source))
                     if self._held is None:
@@ -258,7 +267,5 @@ class BarsOfSession:
         if not self._regular:
             return True
         at_ns = nanoseconds(bar.opened_at)
-        at = int(np.searchsorted(self._calendar.closes_at_ns, at_ns, side="right"))
-        return at < len(self._calendar.closes_at_ns) and (
-            at_ns + self._timeframe.span_ns > int(self._calendar.opens_at_ns[at])
-        )
+        at = bisect_right(self._closes_ns, at_ns)
+        return at < len(self._closes_ns) and at_ns + self._timeframe.span_ns > self._opens_ns[at]

@@ -105,7 +105,7 @@ class _Driver:
         self._own: dict[str, Callable[[], None]] = {}  # timers of the driver itself
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way = 0  # answers that are awaited
-        self._began = False  # something was asked for, and may not have begun yet
+        self._began = False  # something was asked for, and may not be on the wire yet
         self._tally = Tally()
         self._vitals = Vitals(timeframe=setup.timeframe)
         self._orders_listening = asyncio.Event()
@@ -125,6 +125,7 @@ class _Driver:
             at=self._at,
             begin=lambda work: self._begin(work, "bars"),
             arrived=self._arrived.set,
+            gives_way=lambda: self._began,
             tally=self._tally,
         )
 
@@ -191,9 +192,9 @@ class _Driver:
     async def _let_begin(self) -> None:
         """Let what an event asked for get onto the wire before anything else is looked at."""
         if self._began:
-            self._began = False
             for _ in range(_TO_THE_WIRE):
                 await asyncio.sleep(0)
+            self._began = False
 
     def _time_is_over(self) -> None:
         """End in order once nothing is under way; what then still waits for time would wait for ever."""

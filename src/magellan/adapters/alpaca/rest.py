@@ -1,7 +1,7 @@
 """One connection pool to Alpaca over HTTP. Each request is sent once, and what came of it is one of three things.
 
 Everything is said in the loop that the session runs in: an order is on the wire as soon as it is asked for, without
-waiting for a thread. alpaca-py is not used here: decision 0094.
+waiting for a thread. alpaca-py is not used here: decision 0080.
 """
 
 from __future__ import annotations
