@@ -2,7 +2,8 @@
 
     python benchmarks/regime.py [--out FILE]
 
-minute year    a year of minute bars: features, fits, labels and report from process start; and one more fit
+minute year    a year of minute bars: features, fits, labels and report from process start; and one more fit. On a busy
+               machine the processor's seconds say more (`cold_cpu_s`, with the start of Python; `refit_cpu_s`)
 million        1,000,000 bars: a fit of 3 states, in seconds and in peak memory of the process
 online         100,000 bars, one at a time, with all features: the same 20,000 five times, by a new model each time.
                What a bar costs is the least of its five times; of all of them the 99th percentile says as much about
@@ -11,9 +12,9 @@ service        50 symbols with 20,000 bars each: memory of the process
 
 Machine code is on disk already: the first run of a version compiles it. Bars are generated.
 
-Last known, of 2026-11-22, two cores that had much else to do (a load of 10 to 25): a bar costs 13 us, 29 at the 99th
-percentile (the machine made 331 of it, and 80 of the plain loop's 25); the service had 152 MiB; the analysis of the
-minute year 78 MiB at most, of which 65 were there before it.
+Last known, of 2026-11-22, two cores that had much else to do (a load of 10 to 25): a bar costs 9 us, 12 at the 99th
+percentile (the machine made 160 of it, and 41 of the plain loop's 11); the service had 153 MiB; the minute year took
+0.93 to 1.04 s of the processor, 0.02 a refit, and 79 MiB; a fit of a million bars 0.4 s of the processor.
 """
 
 from __future__ import annotations
@@ -64,16 +65,16 @@ def minute_year() -> dict[str, float]:
     from magellan.usecases.analyse_regime import analyse_regime, run_model
     from magellan.usecases.regime_bars import of_bars
 
-    imported = time.perf_counter()
+    imported, imported_cpu = time.perf_counter(), time.process_time()
     data = of_bars(minutes(252), "generated", generated=True)
-    made = time.perf_counter()
+    made, made_cpu = time.perf_counter(), time.process_time()
     analyse_regime(data, RegimeConfig())
-    analysed = time.perf_counter()
+    analysed, analysed_cpu = time.perf_counter(), time.process_time()
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     model = run_model(data, RegimeConfig())
     config = RegimeConfig().filter
     window = np.ascontiguousarray(model.deflated_returns[-config.fit_window_bars :])
-    again = time.perf_counter()
+    again, again_cpu = time.perf_counter(), time.process_time()
     fit(window, config, like=model.models[-1])
     return {
         "bars": len(data.bars),
@@ -82,6 +83,8 @@ def minute_year() -> dict[str, float]:
         "cold_s": imported - began + analysed - made,
         "peak_mib": peak_mib,
         "refit_s": time.perf_counter() - again,
+        "cold_cpu_s": imported_cpu + analysed_cpu - made_cpu,
+        "refit_cpu_s": time.process_time() - again_cpu,
     }
 
 
@@ -94,12 +97,13 @@ def million() -> dict[str, float]:
     state = np.cumsum(rng.random(1_000_000) < 0.01) % 3
     returns = np.array([0.006, 0.011, 0.024])[state] * rng.standard_t(5, 1_000_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.process_time()
     found = fit(returns, RegimeConfig().filter)
     assert found.states == 3, "the fit did not find the states that the returns were made of"
     return {
         "states": found.states,
         "fit_s": time.perf_counter() - began,
+        "fit_cpu_s": time.process_time() - began_cpu,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "before_mib": before,
     }
