@@ -136,6 +136,7 @@ class SimulatedHost:
         self.halted = ""
         self.tripped: tuple[str, ...] = ()  # breakers of the account, whatever trades it
         self.is_cut_off = False  # from the broker
+        self.differences: tuple[str, ...] = ()  # between book and broker, which a person has accepted
         self.positions: tuple[str, ...] = ()
         self.leases: list[tuple[float, float]] = []  # when one was renewed, and for how long
         self.ledger_account = LEDGER_ACCOUNT  # the one that its instances trade
@@ -354,6 +355,7 @@ class SimulatedHost:
             positions=self.positions,
             result_usd=Decimal(-300 if lost else 0),
             equity_usd=Decimal(10_000),
+            differences=self.differences,
         )
 
 

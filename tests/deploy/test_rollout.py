@@ -238,6 +238,17 @@ def test_a_release_that_does_not_let_go_is_ended_by_force() -> None:
     assert instance_of(OLD).key not in world.hosts["h1"].running
 
 
+def test_one_that_was_ended_by_force_trades_again_where_the_new_one_is_not_well() -> None:
+    """It held on to the account on a busy machine; to its host it was unknown by then, and nobody traded."""
+    world = world_with(new=Behaviour(raises_s=1))
+    host = world.hosts["h1"]
+    host.running[instance_of(OLD).key].behaviour = Behaviour(lets_go=False)
+    outcome = carried_out(world, plan_for(world))
+    assert isinstance(outcome, TakenBack), outcome.why
+    assert "exceptions" in outcome.why
+    assert trades(world) == {"h1": OLD}
+
+
 def test_a_halt_that_a_person_gave_before_outlives_a_release() -> None:
     world = world_with()
     world.hosts["h1"].halted = "the feed looks wrong"

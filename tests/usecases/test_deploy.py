@@ -224,6 +224,21 @@ def test_a_broker_that_is_away_is_told_before_anything_is_touched(desk: Desk) ->
     assert desk.trades() == first
 
 
+def test_books_that_differ_keep_the_account_with_the_session_that_a_person_let_go_on(desk: Desk) -> None:
+    """Handed over, neither the new release nor the old one would begin: nobody would trade."""
+    first = desk.build("1.0.0")
+    desk.deploy()
+    second = desk.build("2.0.0")
+    desk.deploy()
+    desk.host.differences = ("position AMC: ours 13, broker's 0",)
+    for asked in ({"release": first}, {"release": first, "action": "rollback"}):
+        assert "position AMC: ours 13, broker's 0; until `reconcile" in desk.refusal(**asked)
+    assert desk.trades() == second
+    paper = desk.settings.accounts["paper"].model_copy(update={"reconcile": "adopt"})
+    desk.settings = desk.settings.model_copy(update={"accounts": {**desk.settings.accounts, "paper": paper}})
+    assert isinstance(desk.deploy(release=first), Finished)
+
+
 def test_a_drill_goes_there_and_back_and_is_on_the_record_with_its_times(desk: Desk) -> None:
     first = desk.build("1.0.0")
     desk.deploy()

@@ -64,6 +64,14 @@ def test_every_secret_that_the_settings_name_is_in_the_inventory_and_a_local_acc
     assert {each.state for each in found.values()} == {SecretState.MISSING}
 
 
+def test_a_pair_that_a_local_account_names_is_there_to_rehearse_with() -> None:
+    keys = {"key_id": "REHEARSED_KEY", "secret": "REHEARSED_SECRET"}
+    here = {"kind": "local", "number": "PA1", "address": "http://127.0.0.1:8931", "keys": keys}
+    settings = WorkspaceSettings.model_validate({"accounts": {"here": here}})
+    needed = needed_secrets(settings, schemes=KEY_SCHEMES, is_known=lambda source, name: False)
+    assert [each.name for each in needed if each.account == "here"] == ["REHEARSED_KEY", "REHEARSED_SECRET"]
+
+
 def test_a_pair_is_listed_by_the_names_under_which_it_was_found(tmp_path: Path) -> None:
     found = lines_of({"APCA_API_KEY_ID": "id-of-it", "APCA_API_SECRET_KEY": "secret-of-it"}, tmp_path)
     assert {"APCA_API_KEY_ID", "APCA_API_SECRET_KEY"} <= set(found)

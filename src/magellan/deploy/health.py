@@ -27,6 +27,7 @@ class SessionLook:
     positions: tuple[str, ...]  # "AMC 100"
     result_usd: Decimal | None  # of the day so far, realised and open; None: a price is not known
     equity_usd: Decimal | None
+    differences: tuple[str, ...] = ()  # between book and broker, also those that a person has accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

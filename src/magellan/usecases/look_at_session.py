@@ -45,6 +45,7 @@ def look_at_session(
         positions=tuple(f"{each.symbol} {each.quantity:f}" for each in told.positions if each.quantity),
         result_usd=None if told.today.open_usd is None else told.today.net_usd + told.today.open_usd,
         equity_usd=None if told.money is None else told.money.equity_usd,
+        differences=tuple(told.differences),
     )
 
 

@@ -284,6 +284,11 @@ async def _look(
             else "asked when the release stands by; no session runs",
         ),
         Finding(
+            what=f"{host.name}: books",
+            is_well=not session.differences or account.reconcile != "refuse",
+            found=_books(session, account),
+        ),
+        Finding(
             what=f"{host.name}: orders",
             is_well=session.unresolved == 0,
             found=f"of {session.unresolved} nobody knows whether the broker has them"
@@ -319,6 +324,18 @@ def _tripped(session: SessionLook, asked: DeployAsked) -> str:
     if asked.action == "rollback":
         return f"{names} has tripped, and stays so: nothing is entered until `magellan resume`"
     return f"{names} has tripped; a person lets it go with `magellan resume`"
+
+
+def _books(session: SessionLook, account: BrokerAccount) -> str:
+    """How book and broker compare, and what the next session on the account does about it."""
+    if not session.differences:
+        return (
+            "book and broker agree" if session.reconciled_age_s is not None else "compared when it takes over"
+        )
+    told = f"book and broker differ: {'; '.join(session.differences[:3])}"
+    if account.reconcile == "refuse":
+        return f'{told}; until `reconcile = "adopt"` takes over what is held, no session begins on that, old or new'
+    return f"{told}; reconcile = {account.reconcile}"
 
 
 def _is_cut_off(session: SessionLook) -> bool:

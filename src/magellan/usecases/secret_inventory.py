@@ -115,7 +115,8 @@ def _needed(
     is_known: Callable[[SecretSource, str], bool],
 ) -> Iterator[NeededSecret]:
     for name, account in settings.accounts.items():
-        if account.broker == "alpaca" and account.kind != "local":
+        # Any pair opens an account at an exchange on this machine; one that is named is there to rehearse with.
+        if account.broker == "alpaca" and (account.kind != "local" or account.keys.key_id is not None):
             for each in _pair(account, schemes, is_known):
                 yield NeededSecret(
                     name=each, source=account.keys.source, used_by=f"account {name}", account=name

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from magellan.deploy.arming import Armed
 from magellan.deploy.host import Fleet, Host
@@ -17,6 +18,8 @@ from magellan.deploy.steps.looking import (
 )
 from magellan.errors import AskOperator
 from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, Step
+
+_LOADS_WITHIN_S: Final = 180.0  # one that has to be started again to trade as before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +93,10 @@ class HandOver(Step[Fleet]):
         if before["instance"] is None:
             await _until_left(host, self.instance.key, self.within_s)
         else:
-            await _start_again(host, before["instance"])
+            traded = replace(self.instance, release_id=before["release_id"])
+            loads_s = _LOADS_WITHIN_S if await _start_again(host, traded, before["instance"]) else 0.0
             await _until_trading(
-                host, before["instance"], self.instance.key, self.within_s, may_have_ended=True
+                host, before["instance"], self.instance.key, self.within_s + loads_s, may_have_ended=True
             )
 
 
@@ -103,13 +107,20 @@ def _standing(armed: Armed, look: InstanceLook) -> Done | Begun:
     return Begun(why=why_not_running(look) or f"it is armed, and {look.condition or 'silent'}")
 
 
-async def _start_again(host: Host, key: str) -> None:
-    """Let one that traded before run again, where it has ended meanwhile and nothing would start it."""
+async def _start_again(host: Host, traded: Instance, key: str) -> bool:
+    """Let one that traded before run again, where it has ended meanwhile and nothing would start it.
+
+    traded: what it was, by this account and its release; one that was ended by force is known to its host no more.
+    Returns whether it still has to load.
+    """
     look = await host.look(key)
-    if look.process is Process.ENDED:
+    if look.process is Process.ABSENT and traded.key == key:
+        await host.start(traded)
+    elif look.process is Process.ENDED:
         for each in await host.instances():
             if each.key == key:
                 await host.start(each)
+    return look.process is not Process.RUNNING or look.condition is Condition.LOADING
 
 
 async def _until_trading(

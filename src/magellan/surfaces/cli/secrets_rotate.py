@@ -198,6 +198,8 @@ def _trial(
             # Into a journal: without what a library may quote of a request.
             known = KnownSecrets(each.get_secret_value() for each in new.values())
             raise FixInput(f"the new pair opens nothing: {known.hidden_in(error.message)}") from None
+        finally:
+            await broker.close()
         if told != account.number:
             raise FixInput(f"the new pair opens the account {told}, and magellan.toml pins {account.number}")
 
