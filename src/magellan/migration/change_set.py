@@ -70,8 +70,9 @@ class ChangeSet:
     def paths(self) -> frozenset[str]:
         """What comes, goes or changes."""
         moved = (path for each in self.moves for path in (each.source, each.target))
-        changed = (each.path for each in (*self.written, *self.links))
-        return frozenset((*moved, *changed, *self.folders, *self.emptied, *self.removed))
+        written = (each.path for each in self.written)
+        links = (each.path for each in self.links)
+        return frozenset((*moved, *written, *links, *self.folders, *self.emptied, *self.removed))
 
     def written_for(self, why: WrittenFor) -> tuple[Written, ...]:
         """Files that are written for one reason."""

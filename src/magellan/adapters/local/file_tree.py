@@ -28,14 +28,16 @@ class FileTree:
         try:
             return _found(os.lstat(self._at(path)))
         except OSError as error:
-            return _nothing(error)
+            _must_mean_nothing(error)
+            return None
 
     async def folder(self, path: str) -> Found | None:
         """See the protocol."""
         try:
             found = _found(os.stat(self._at(path)))
         except OSError as error:
-            return _nothing(error)
+            _must_mean_nothing(error)
+            return None
         return found if found.kind is Kind.FOLDER else None
 
     async def read(self, path: str) -> bytes:
@@ -101,7 +103,7 @@ class FileTree:
                 # What nobody may open is synced with the folder that holds its name.
                 descriptor = os.open(os.path.dirname(full), os.O_RDONLY)
             except OSError as error:
-                _nothing(error)
+                _must_mean_nothing(error)
                 continue
             try:
                 os.fsync(descriptor)
@@ -153,8 +155,8 @@ def _found(status: os.stat_result) -> Found:
     )
 
 
-def _nothing(error: OSError) -> None:
-    """None, where the system says that there is nothing: links that lead to themselves lead to nothing either."""
+def _must_mean_nothing(error: OSError) -> None:
+    """Raises the error, unless it says that nothing is there; links to themselves lead to nothing either."""
     if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
         raise error
 
