@@ -23,8 +23,9 @@ The client took 0.09 to 0.44 of an answer. The server had 144 MiB, after 50 mark
 12 on the two cores, no row by the clock had a 99th percentile above 17 (config while an analysis runs: 11 and 8), the
 35.5 was not seen again, and the collector of garbage never took 3 ms once the server answered.
 
-With a load of 20 to 26 nothing can be said of waiting (99th percentiles by the clock were 48 to 354). An answer took 0.4
-to 0.5 ms of the server's processor once a second, 0.2 five times a second and 0.13 at once; 145 MiB, after 50 markets 157.
+With a load of 20 to 26 nothing can be said of waiting (99th percentiles by the clock were 48 to 354). An answer took
+0.4 to 0.5 ms of the server's processor once a second, 0.2 five times a second and 0.13 at once; the server had 145 MiB,
+after 50 markets 157.
 """
 
 from __future__ import annotations
