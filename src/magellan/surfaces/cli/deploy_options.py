@@ -139,10 +139,11 @@ def prepare_and_carry_out(asked: DeployAsked, sources: DeploySources, *, really:
 
 
 def run_with_progress(begin: Any) -> Outcome:
-    """Carry a plan out, with a bar per phase."""
+    """Carry a plan out, with a bar per phase. It goes on where the terminal is closed: somebody has to watch it."""
+    from magellan.surfaces.cli.closed_terminal import outlives_its_terminal
     from magellan.surfaces.cli.output import progress_bars
 
-    with progress_bars() as bars:
+    with outlives_its_terminal(), progress_bars() as bars:
 
         def on_progress(progress: Progress) -> None:
             bars.report(progress.phase, progress.settled, progress.settled + progress.left)
