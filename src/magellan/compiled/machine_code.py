@@ -12,7 +12,6 @@ import numpy as np
 
 from magellan.compiled.image import Image, loaded
 from magellan.compiled.object_file import ObjectFile, linked
-from magellan.errors import FixInput
 
 # How numbers are handed over, by their name in `Code.returns` and the C type that Numba's functions take them as.
 _NUMBERS: Final[dict[str, tuple[Any, Callable[[Any], Any]]]] = {
@@ -110,10 +109,9 @@ def _must_be_laid_out_as_known() -> None:
     for place, numbers in ((shape, table.shape), (strides, table.strides)):
         known = known and tuple((ctypes.c_int64 * table.ndim).from_address(place)) == numbers
     if not known:
-        raise FixInput(
-            f"NumPy {np.__version__} lays its arrays out in another way than compiled code reads them",
-            kept="nothing was computed",
-            next_step="install Magellan again, which brings a NumPy that it is tested with",
+        raise ImportError(
+            f"NumPy {np.__version__} lays its arrays out in another way than compiled code reads them; nothing was "
+            "computed. Install Magellan again, which brings a NumPy that it is tested with"
         )
 
 
