@@ -118,8 +118,8 @@ def test_an_account_holds_and_asks_a_person_unless_it_says_otherwise() -> None:
         (
             'accounts.a = {kind = "local", number = "PA3", address = "http://127.0.0.1:8931"}\n'
             'accounts.b = {kind = "local", number = "PA3", address = "http://127.0.0.1:8932"}',
-            "accounts.b.number: is that of accounts.a too, at another exchange, and one ledger would be kept of both; start "
-            "one of the two exchanges with another --seed",
+            "accounts.b.number: is that of accounts.a too, at another exchange, and one ledger would be kept of both; "
+            "start one of the two exchanges with another --seed",
         ),
         (
             'accounts.voyage_prod = {kind = "local", number = "PA3", address = "http://127.0.0.1:8931"}\n'
