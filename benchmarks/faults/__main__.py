@@ -33,7 +33,7 @@ from benchmarks.faults.ground import Ground, local, ssh  # noqa: E402
 from benchmarks.faults.kept import SOUND, Kept  # noqa: E402
 from benchmarks.faults.matrix import CELLS, STEPS, Cell  # noqa: E402
 from benchmarks.faults.rollout import STAGE_OF, Rollout, first_release  # noqa: E402
-from magellan.errors import MagellanError  # noqa: E402
+from magellan.errors import Interrupted, MagellanError  # noqa: E402
 from magellan.workspace.workspace import Stage  # noqa: E402
 
 
@@ -74,6 +74,8 @@ async def slice_of(target: str, cells: list[Cell], kept: Kept, ground: Ground, u
         rollout = Rollout(ground, ground.releases[stage][1 - trading[stage]], cell)
         try:
             how = await rollout.run()
+        except Interrupted:  # the campaign is ended, and this cell with it
+            raise
         except (MagellanError, AssertionError, OSError, RuntimeError, ValueError) as error:
             how = f"{type(error).__name__}: {error}"  # a cell that ends so is a finding
         trading[stage] = 1 - trading[stage] if how == "new" else trading[stage]
