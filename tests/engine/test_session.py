@@ -438,6 +438,58 @@ def test_what_a_person_trades_in_the_midst_of_a_trade_is_told_once(event_comes: 
     assert sum(each.text.startswith(words) for each in told.alerts) == 1
 
 
+def reset_orders(told: World) -> None:
+    """The account's orders are gone at the broker, as if it had been begun anew; its positions are not."""
+    core = told.core
+    gone = {each.client_order_id for whole in core.orders_since(0) for each in (whole, *whole.legs)}
+    for order in list(core.orders.open()):
+        core.cancel(order.broker_order_id)
+    core.take_events()
+    order_, orders_ = core.order, core.open_orders_and_since
+    core.order = lambda name: None if name in gone else order_(name)  # type: ignore[method-assign]
+    core.open_orders_and_since = lambda ns: tuple(  # type: ignore[method-assign]
+        each for each in orders_(ns) if each.client_order_id not in gone
+    )
+
+
+def test_a_stop_that_the_broker_denies_for_minutes_is_gone_and_another_protects_what_is_held() -> None:
+    told = world(timings=Timings(reconcile_every_s=20.0))
+    told.run(after_bar(1, 10))
+    reset_orders(told)
+    told.run(after_bar(1, 110))
+    assert [each.severity for each in told.alerts if "which it had. Was the account reset?" in each.text] == [
+        "critical"
+    ]
+    assert not told.core.orders.open(), "the broker may be wrong for a while"
+    told.run(after_bar(1, 250))
+    stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP]
+    assert sum(order.quantity for order in stops) == told.core.holdings.positions["A"] == 100
+    assert sum("is gone at the broker" in each.text for each in told.alerts) >= 1
+
+
+def test_what_is_held_is_left_on_request_though_the_broker_has_forgotten_its_stop() -> None:
+    told = world(timings=Timings(reconcile_every_s=20.0))
+    told.run(after_bar(1, 10))
+    reset_orders(told)
+    ask(told, e.OperatorAsks.FLATTEN)
+    told.run(after_bar(1, 250))
+    assert told.core.holdings.positions == {}
+
+
+def test_an_order_that_the_broker_denies_for_a_moment_stays_and_is_not_sent_twice() -> None:
+    told = world(timings=Timings(reconcile_every_s=20.0))
+    told.run(after_bar(1, 10))
+    order_, orders_ = told.core.order, told.core.open_orders_and_since
+    told.core.order = lambda name: None  # type: ignore[method-assign]
+    told.core.open_orders_and_since = lambda ns: ()  # type: ignore[method-assign]
+    told.run(after_bar(1, 110))
+    told.core.order, told.core.open_orders_and_since = order_, orders_  # type: ignore[method-assign]
+    told.run(after_bar(1, 290))
+    stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP]
+    assert sum(order.quantity for order in stops) == 100
+    assert not any("is gone at the broker" in each.text for each in told.alerts)
+
+
 def test_an_exit_that_is_always_refused_is_tried_with_growing_pauses_and_told_now_and_then() -> None:
     plan = tp.TradePlan(size=tp.Units(units=100))
     script = Script(enter_long=frozenset((1,)), exit_long=frozenset((2,)), plan_long=plan, plan_short=plan)

@@ -1,7 +1,8 @@
 """Lookups: find out what became of orders and changes of which nobody has told.
 
 An intent without an answer is never sent again. It is looked up by its name, with growing pauses, until the broker
-shows it, or has said for long enough that it has none. Silence changes no state.
+shows it, or has said for long enough that it has none. Silence changes no state. An order that the broker had, and
+denies for longer still, is gone: it was reset, or begun anew, and what that order protected is protected by nothing.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Lookups:
         state = self._desk.state
         return {
             state.orders[name].symbol
-            for name in self._open
-            if name in state.orders and not state.is_known(state.orders[name])
+            for name, inquiry in self._open.items()
+            if name in state.orders and (inquiry.denied or not state.is_known(state.orders[name]))
         }
 
     def check(self, symbol: str) -> None:
@@ -99,6 +100,8 @@ class Lookups:
         desk.touched.add(ours.symbol)
         inquiry = self._open.get(name)
         if order is not None:
+            if inquiry is not None:
+                inquiry.is_shown, inquiry.denied = True, 0
             unseen = ours.change is not None or state.is_unshown(ours)
             if unseen or state.book.orders[name].told != order:
                 desk.note(
@@ -109,9 +112,12 @@ class Lookups:
             if order.status is OrderStatus.PENDING_CANCEL and ours.change is None:
                 desk.cancel(ours, "the broker has not done it")
             return
-        if inquiry is None or state.is_known(ours):
+        if inquiry is None or not state.may_fill(ours):
             return
         inquiry.denied += 1
+        if state.is_known(ours):
+            self._forgotten(ours, inquiry)
+            return
         timings = desk.setup.timings
         # Asked in the future: by a clock that was set back since, before this session began to look for it.
         since = inquiry.since if ours.asked_at > desk.now else max(inquiry.since, ours.asked_at)
@@ -126,6 +132,33 @@ class Lookups:
                 )
             )
             desk.alert(Severity.WARNING, f"{name} never reached the broker; it is not sent again")
+
+    def _forgotten(self, ours: OurOrder, inquiry: Inquiry) -> None:
+        """The broker denies an order that it has shown before."""
+        desk, timings = self._desk, self._desk.setup.timings
+        waited_s = (desk.now - inquiry.since).total_seconds()
+        if inquiry.denied < timings.absent_answers:
+            return
+        if waited_s < timings.forgotten_after_s:
+            desk.alert(
+                Severity.CRITICAL,
+                f"the broker denies {ours.name}, which it had. Was the account reset? Nothing is entered in "
+                f"{ours.symbol} until it shows it, or has denied it for {timings.forgotten_after_s:.0f} s",
+                once_s=2 * timings.forgotten_after_s,
+                about=f"denied {ours.symbol}",
+            )
+            return
+        desk.note(
+            OrderAnswered(
+                client_order_id=ours.name,
+                to=AnswerTo.LOOK_UP,
+                answer=AnswerIs.ABSENT,
+                message=f"the broker had it, and denied it {inquiry.denied} times in {waited_s:.0f} s",
+            )
+        )
+        desk.alert(
+            Severity.CRITICAL, f"{ours.name} is gone at the broker, which had it: it counts as cancelled"
+        )
 
     def _waits_since(self, order: OurOrder, plan: PlanState) -> int | None:
         """Since when (ns) something about a live order has been waited for; None: nothing is."""
@@ -176,4 +209,4 @@ class Lookups:
             if inquiry.asked >= 3:
                 self._desk.alert(Severity.WARNING, f"{name} is stuck in {state.status(order)}", once_s=300.0)
             return False
-        return inquiry.asked > 0
+        return inquiry.is_shown

@@ -61,6 +61,7 @@ class Inquiry:
     since: datetime
     asked: int = 0
     denied: int = 0  # how often the broker had no order of that name
+    is_shown: bool = False  # it has shown one
     next_at: datetime
 
 

@@ -42,6 +42,7 @@ class Timings:
     lookup_pauses_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # the last one repeats
     absent_after_s: float = 30.0  # an order that nobody has seen for so long never arrived
     absent_answers: int = 3  # and the broker has said so as often
+    forgotten_after_s: float = 120.0  # an order that the broker had, and has denied for so long, is gone
     partial_entry_s: float = 30.0  # a partly filled entry is left with sleeping protection for so long
     stuck_s: float = 20.0  # a change that nobody has heard of for so long is asked for
     refused_pause_s: float = 5.0  # before a refused protection or exit is tried again

@@ -88,7 +88,12 @@ class OrderRecord:
         return self.status is not None and not self.status.is_terminal
 
     def after_answer(self, answer: AnswerIs, code: str, message: str) -> OrderRecord:
-        """After an answer to its submit or replacement. A yes is never taken back by an answer that comes later."""
+        """After an answer to its submit or replacement. A yes is never taken back by an answer that comes later.
+
+        Only where the broker has denied an order for long that it had, it is over: nothing fills it any more.
+        """
+        if answer is AnswerIs.ABSENT and self.is_open:
+            return changed(self, status=OrderStatus.CANCELED, answer_message=message)
         if self.answer is AnswerIs.ACCEPTED:
             return self
         return changed(self, answer=answer, answer_code=code, answer_message=message)
