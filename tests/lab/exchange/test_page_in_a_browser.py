@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,10 @@ def test_the_page_shows_accounts_orders_and_faults_and_no_html_of_clients(
         assert part in drawn
 
 
-def test_the_log_is_told_in_words(traded: str, tmp_path: Path) -> None:
+def test_the_log_is_told_in_words(exchange: dict[str, str], traded: str, tmp_path: Path) -> None:
+    until_s = time.monotonic() + 60
+    while not requests.get(exchange["trading"] + "/v2/positions", headers=KEYS, timeout=20).json():
+        assert time.monotonic() < until_s, "the order was not filled"
     drawn = browse(traded, tmp_path, "--dump-dom")
     assert re.search(r"FILL buy 3 AAPL at \d+\.\d\d", drawn)
     assert "PK&lt;b&gt;1&lt;/b&gt; trades account" in drawn
