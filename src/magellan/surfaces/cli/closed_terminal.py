@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TextIO, cast
 
 
 @contextmanager
@@ -18,11 +21,39 @@ def outlives_its_terminal() -> Iterator[None]:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
         yield
         return
+    out, err = sys.stdout, sys.stderr
     signal.signal(signal.SIGHUP, lambda number, frame: _let_go_of_the_terminal())
+    sys.stdout, sys.stderr = cast(TextIO, _Outliving(out)), cast(TextIO, _Outliving(err))
     try:
         yield
     finally:
+        sys.stdout, sys.stderr = out, err
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+class _Outliving:
+    """A text stream that survives its terminal: what is printed may find it gone before SIGHUP was heard."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._past_the_terminal(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._past_the_terminal(self._stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _past_the_terminal(self, say: Callable[[], object]) -> None:
+        try:
+            say()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            _let_go_of_the_terminal()  # what is left in the stream's buffer goes nowhere with the rest
 
 
 def _let_go_of_the_terminal() -> None:
