@@ -42,6 +42,10 @@ class Behaviour:
     raises_s: float | None = None
     loses_s: float | None = None
     never_well: bool = False  # trades, and the broker never tells it anything
+    first_bar_s: float | None = (
+        None  # from its first heartbeat until its first bar is over; None: it had one at once
+    )
+    bar_comes: bool = True
 
 
 WELL = Behaviour()
@@ -333,13 +337,14 @@ class SimulatedHost:
         )
         well = running is not None and not what.never_well
         lost = what.loses_s is not None and since_s >= what.loses_s
+        to_bar_s = (what.first_bar_s or 0.0) - since_s
         release_id = None if running is None else running.instance.release_id
         return SessionLook(
             session_id=None if running is None else f"session of {key}",
             release_id=release_id,
             config_sha256=None if release_id is None else CONFIG[release_id],
             beat_age_s=None if running is None else 0.5,
-            bar_age_s=1.0 if well else None,
+            bar_age_s=1.0 if well and (to_bar_s <= 0 and what.bar_comes) else None,
             broker_answer_age_s=1.0 if well else None,
             reconciled_age_s=1.0 if well else None,
             feed_up=well and not self.is_cut_off,
@@ -356,6 +361,7 @@ class SimulatedHost:
             result_usd=Decimal(-300 if lost else 0),
             equity_usd=Decimal(10_000),
             differences=self.differences,
+            first_bar_s=to_bar_s,
         )
 
 

@@ -179,6 +179,26 @@ def test_what_goes_wrong_after_the_hand_over_brings_the_old_release_back(
     must_be_whole(world)
 
 
+@pytest.mark.parametrize("first_bar_s", [5, 3600], ids=["over within half of the time", "of an hour"])
+def test_a_first_bar_is_awaited_where_it_can_be_over_in_time(first_bar_s: float) -> None:
+    world = world_with(new=Behaviour(first_bar_s=first_bar_s))
+    assert isinstance(carried_out(world, plan_for(world)), Finished)
+    assert trades(world) == {"h1": NEW}
+
+
+@pytest.mark.parametrize(
+    ("first_bar_s", "watch_s"), [(5, 30), (60, 300)], ids=["awaited", "missed by the watch"]
+)
+def test_a_first_bar_that_does_not_come_brings_the_old_release_back(
+    first_bar_s: float, watch_s: float
+) -> None:
+    world = world_with(new=Behaviour(first_bar_s=first_bar_s, bar_comes=False))
+    outcome = carried_out(world, plan_for(world, replace(TERMS, watch_s=watch_s)))
+    assert isinstance(outcome, TakenBack)
+    assert "the first bar" in outcome.why
+    assert trades(world) == {"h1": OLD}
+
+
 def test_incident_30_a_process_that_dies_and_is_started_again_is_not_taken_for_one_that_runs() -> None:
     world = world_with(new=Behaviour(restarts_s=8))
     outcome = carried_out(world, plan_for(world))

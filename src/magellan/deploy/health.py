@@ -28,6 +28,9 @@ class SessionLook:
     result_usd: Decimal | None  # of the day so far, realised and open; None: a price is not known
     equity_usd: Decimal | None
     differences: tuple[str, ...] = ()  # between book and broker, also those that a person has accepted
+    first_bar_s: float = (
+        0.0  # on the session's clock, until the first bar that it can get is over; < 0: since then
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class Health:
 
 
 BEAT_AGE_S_MAX = 5.0
+BAR_LATE_S = 90.0  # a source that is asked for bars may tell one so long after its end
 
 
 def health(
@@ -52,9 +56,12 @@ def health(
     config_sha256: str,
     halted_before: str,
     tripped_before: tuple[str, ...] = (),
+    bar_within_s: float = -BAR_LATE_S,
 ) -> Health:
     """What a session shows of itself, against what a release that trades must show.
 
+    bar_within_s:   its first bar is awaited where it is over so soon; < 0: only so long after that. One of an hour or a
+                    day may be over long after a roll-out has ended.
     halted_before:  why entries were switched off before the roll-out; a person's halt outlives a release.
     tripped_before: breakers that had tripped before it; a release that is gone back to does not reset them.
     """
@@ -73,7 +80,10 @@ def health(
             (look.reconciled_age_s is not None, "the first comparison with the broker"),
             (look.feed_up, "the stream of bars"),
             (look.orders_up, "the stream of order events"),
-            (look.bar_age_s is not None or not look.market_open, "the first bar"),
+            (
+                look.bar_age_s is not None or not look.market_open or look.first_bar_s > bar_within_s,
+                "the first bar",
+            ),
         ):
             if not is_there:
                 awaited.append(what)

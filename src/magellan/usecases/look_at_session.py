@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from magellan.deploy.health import SessionLook
+from magellan.ledger.book import RunningSession
 from magellan.ports.heartbeat import Heartbeat
 from magellan.ports.ledger import Ledger
 from magellan.trading.session import ExchangeCalendar, exchange_date
+from magellan.trading.timeframe import Timeframe
 from magellan.usecases.named_account import NamedAccount
 from magellan.usecases.session_status import Running, SessionStatus, session_status
 from magellan.usecases.watch_session import seen_now
@@ -46,7 +48,23 @@ def look_at_session(
         result_usd=None if told.today.open_usd is None else told.today.net_usd + told.today.open_usd,
         equity_usd=None if told.money is None else told.money.equity_usd,
         differences=tuple(told.differences),
+        first_bar_s=_first_bar_s(calendar, told, seen.session) if runs and seen.session is not None else 0.0,
     )
+
+
+def _first_bar_s(calendar: ExchangeCalendar, told: SessionStatus, session: RunningSession) -> float:
+    """Seconds until the first bar that ends in the session's time is over; < 0: since then."""
+    hours = calendar.hours(exchange_date(told.session_at))
+    if hours is None:
+        return 0.0
+    opens_at, closes_at = hours
+    timeframe = Timeframe.parse(session.began.timeframe)
+    over_at = closes_at
+    if not timeframe.is_daily:
+        span = timedelta(microseconds=timeframe.span_ns // 1000)
+        whole = (max(opens_at, session.began_at) - opens_at) // span
+        over_at = min(closes_at, opens_at + (whole + 1) * span)
+    return (over_at - told.session_at).total_seconds()
 
 
 def _is_open(calendar: ExchangeCalendar, told: SessionStatus) -> bool:

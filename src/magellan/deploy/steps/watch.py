@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from magellan.deploy.health import Health, SessionLook, health, loss_fraction
+from magellan.deploy.health import BAR_LATE_S, Health, SessionLook, health, loss_fraction
 from magellan.deploy.host import Fleet, Host
 from magellan.deploy.instance import Instance, InstanceLook
 from magellan.deploy.steps.looking import (
@@ -52,7 +52,8 @@ class AwaitHealth(Step[Fleet]):
         host = world.hosts[self.host]
 
         async def well() -> str:
-            found, _ = await self._health(host)
+            # Half of the time for the bar to be over, half of it for it to come.
+            found, _ = await self._health(host, bar_within_s=self.within_s / 2)
             if found.wrong:
                 raise AskOperator("; ".join(found.wrong))
             return ", ".join(found.awaited)
@@ -63,7 +64,7 @@ class AwaitHealth(Step[Fleet]):
 
     async def verify(self, world: Fleet, before: Before) -> Answer:
         host = world.hosts[self.host]
-        found, look = await self._health(host)
+        found, look = await self._health(host, bar_within_s=-BAR_LATE_S)
         if not found.is_well:
             return Blocked(why="; ".join((*found.wrong, *found.awaited)))
         return await _whole(host, self.instance) or Done(note=evidence(look))
@@ -71,7 +72,7 @@ class AwaitHealth(Step[Fleet]):
     async def undo(self, world: Fleet, before: Before) -> None:
         raise AssertionError("nothing was changed")
 
-    async def _health(self, host: Host) -> tuple[Health, SessionLook]:
+    async def _health(self, host: Host, *, bar_within_s: float) -> tuple[Health, SessionLook]:
         process, look = await _seen(host, self.instance)
         found = health(
             look,
@@ -79,6 +80,7 @@ class AwaitHealth(Step[Fleet]):
             config_sha256=self.config_sha256,
             halted_before=self.halted_before,
             tripped_before=self.tripped_before,
+            bar_within_s=bar_within_s,
         )
         if not process.last_words:
             found = replace(found, awaited=(*found.awaited, "the log"))
