@@ -474,6 +474,8 @@ def test_what_is_held_is_left_on_request_though_the_broker_has_forgotten_its_sto
     ask(told, e.OperatorAsks.FLATTEN)
     told.run(after_bar(1, 250))
     assert told.core.holdings.positions == {}
+    cancels = sum(kind == "cancel_intended" for kind in kinds(told))
+    assert cancels <= 20, "what the broker refuses is asked again with growing pauses"
 
 
 def test_an_order_that_the_broker_denies_for_a_moment_stays_and_is_not_sent_twice() -> None:

@@ -62,6 +62,7 @@ _ASKED_AGAIN_S = 15.0  # a question without an answer for so long is asked again
 COMPARED_BEFORE_OPENING_NS: Final = 300 * SECOND_NS  # what is held, and works, so long before the opening
 DECIDED_AFTER_CLOSE_NS: Final = 15 * MINUTE_NS  # daily bars come, and are decided on, some minutes after it
 _CALENDAR_TOLD_S = 3600.0  # a calendar that is not the market's is told of so often
+_CANCEL_PAUSE_MAX_S = 30.0  # between two cancels of an order, however often the broker refused them
 _OVERLAP = timedelta(minutes=5)  # that questions reach back before the newest execution
 
 
@@ -100,6 +101,9 @@ class Desk:
         self._wake_ns: int | None = None
         self._alerted: dict[str, datetime] = {}
         self._allowed: tuple[OrderRequest, RiskView] | None = None  # the newest entry that limits allowed
+        self._cancels_again: dict[
+            str, tuple[float, datetime]
+        ] = {}  # by order: after which pause, and not before when
         self._denied_at: dict[tuple[str, OrderPurpose], datetime] = {}  # the newest refusal of our own
 
     # --- A turn -----------------------------------------------------------------------------------------------
@@ -420,11 +424,21 @@ class Desk:
         change = Replacement(client_order_id=name, limit_price=limit, stop_price=stop)
         self._commands.append(Replace(broker_order_id=broker_id, change=change))
 
+    def cancel_refused(self, name: str) -> None:
+        """The broker refused to cancel an order: it is asked again after a pause that doubles each time."""
+        before_s, _ = self._cancels_again.get(name, (self.setup.timings.refused_pause_s / 10, self.now))
+        pause_s = min(2 * before_s, _CANCEL_PAUSE_MAX_S)
+        self._cancels_again[name] = (pause_s, self.now + timedelta(seconds=pause_s))
+
     def cancel(self, order: OurOrder, reason: str) -> None:
         """Ask for an order's cancel; what becomes of it, its events tell."""
         broker_id = self.state.record(order).broker_order_id
         if broker_id is None or order.change is not None:
             return  # nobody knows yet whether it is there, or something is being done about it already
+        again_at = self._cancels_again.get(order.name, (0.0, self.now))[1]
+        if self.now < again_at:
+            self._try_again_at(order.symbol, again_at)
+            return
         self.note(CancelIntended(client_order_id=order.name, broker_order_id=broker_id, reason=reason))
         self._commands.append(Cancel(broker_order_id=broker_id, client_order_id=order.name))
 

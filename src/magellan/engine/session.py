@@ -314,6 +314,8 @@ class Session:
                     if ours.role is not Role.ENTRY:
                         desk.ask()  # something may hold the units that we do not know of
                 else:
+                    if event.to is AnswerTo.CANCEL:
+                        desk.cancel_refused(name)
                     # It may be filled, or gone: what became of it decides what is done next.
                     self._lookups.begin(name if event.to is AnswerTo.CANCEL else ours.replaces or name)
             case _:
