@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _WORK = """
 import sys, time
 from pathlib import Path
@@ -22,7 +24,8 @@ Path(sys.argv[1]).write_text("done")
 """
 
 
-def test_it_comes_to_its_end_and_prints_no_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hang_up", ["SIG_DFL", "SIG_IGN"], ids=["as ever", "under nohup"])
+def test_it_comes_to_its_end_and_prints_no_more(tmp_path: Path, hang_up: str) -> None:
     ours, theirs = pty.openpty()
     done = tmp_path / "done"
     process = subprocess.Popen(

@@ -18,17 +18,17 @@ def outlives_its_terminal() -> Iterator[None]:
 
     Where somebody has said already what SIGHUP does, as nohup has, that holds. Call it in the main thread.
     """
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
-        yield
-        return
     out, err = sys.stdout, sys.stderr
-    signal.signal(signal.SIGHUP, lambda number, frame: _let_go_of_the_terminal())
     sys.stdout, sys.stderr = cast(TextIO, _Outliving(out)), cast(TextIO, _Outliving(err))
+    is_ours = signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    if is_ours:
+        signal.signal(signal.SIGHUP, lambda number, frame: _let_go_of_the_terminal())
     try:
         yield
     finally:
+        if is_ours:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
         sys.stdout, sys.stderr = out, err
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class _Outliving:
