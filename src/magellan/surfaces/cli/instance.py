@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption, workspace_folder
 
 _WATCHED_AFTER_S = 3.0
+_KEYS_LOOKED_AT_EVERY_S = 20.0  # an account that is not free yet is asked for many times a second
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +125,7 @@ def _stand_by(
 
     asked = Asked(account=told.account, typed_number=told.typed_number, approved_release=told.release_id)
     prepared = prepared_session(workspace, loaded, asked, os.environ)
+    looked_at_s, ledgers = time.monotonic(), [prepared.ledger]
     account = prepared.decided.account
     assert account is not None, "a deployment names its account"
 
@@ -132,7 +135,24 @@ def _stand_by(
         write(report)
         watchdog.reported(report)
 
+    async def look_at_keys() -> None:
+        """They may have been rotated since this instance began; where nobody tells them now, those from before hold."""
+        nonlocal prepared, looked_at_s
+        if time.monotonic() < looked_at_s + _KEYS_LOOKED_AT_EVERY_S:
+            return
+        looked_at_s = time.monotonic()
+        try:
+            newest = await asyncio.to_thread(prepared.with_newest_keys)
+        except MagellanError as error:
+            note(f"nobody tells whether the keys were changed: {error.message}")
+            return
+        if newest is not prepared:
+            prepared = newest
+            ledgers.append(newest.ledger)
+            note("the account's keys were changed, and are taken from now on")
+
     async def trade(requests: OperatorRequests, heartbeat: HeartbeatSink) -> Stop:
+        await look_at_keys()
         watch = None
 
         def watched() -> None:
@@ -153,6 +173,7 @@ def _stand_by(
 
     async def read_ahead() -> None:
         """Whatever a session begins with."""
+        await look_at_keys()
         broker = account_broker(account, prepared.keys, workspace=workspace, ledger=prepared.ledger)
         try:
             now = await first_answer(broker, number=account.number)
@@ -194,4 +215,5 @@ def _stand_by(
         with asyncio.Runner(loop_factory=event_loop) as runner:
             runner.run(life())
     finally:
-        prepared.ledger.close()
+        for each in ledgers:
+            each.close()

@@ -43,6 +43,28 @@ class PreparedSession:
     ledger: Ledger
     history: KeptHistory
 
+    def with_newest_keys(self) -> PreparedSession:
+        """The same with the keys as they are now, where they were changed since; its ledger is its own then.
+
+        Raises as the providers of secrets do.
+        """
+        from magellan.settings.keys import find_keys
+        from magellan.wiring.records import ledger
+        from magellan.wiring.secrets import secret_providers
+
+        if self.keys is None or self.decided.account is None:
+            return self
+        found = find_keys(self.decided.account.keys, secret_providers(self.workspace, self.environment)).pair
+        if found is None or (found.key_id, found.secret) == (self.keys.key_id, self.keys.secret):
+            return self
+        secrets = (*self.secrets, found.key_id.get_secret_value(), found.secret.get_secret_value())
+        return replace(
+            self,
+            keys=found,
+            secrets=secrets,
+            ledger=ledger(self.workspace, self.environment, secrets=secrets),
+        )
+
     async def read_ahead(self, now: datetime) -> None:
         """Read what a session begins with, so that the next one need not wait for it. Raises what the sources raise.
 
