@@ -172,14 +172,17 @@ def server(root: Path) -> Iterator[Server]:
             process.terminate()
 
 
+_ANALYSED = ["eq3", "intra4", "eq3drift", "vol2"]  # minutes of work, on a machine of today
+
+
 @contextmanager
 def analysing(serving: Server) -> Iterator[None]:
     """An analysis runs for as long as the block lasts."""
-    job = json.loads(
-        serving.ask("/api/market-regime/evaluate", {"scenarios": ["eq3", "intra4"], "seeds": 50})
-    )["data"]
+    job = json.loads(serving.ask("/api/market-regime/evaluate", {"scenarios": _ANALYSED, "seeds": 50}))[
+        "data"
+    ]
     path = f"/api/jobs/{job['job_id']}"
-    while json.loads(serving.ask(path))["data"]["phase"] not in ("eq3", "intra4"):
+    while json.loads(serving.ask(path))["data"]["phase"] not in _ANALYSED:
         time.sleep(0.05)
     yield
     assert json.loads(serving.ask(path))["data"]["state"] == "running", "the analysis was too short"
