@@ -28,9 +28,7 @@ class SessionLook:
     result_usd: Decimal | None  # of the day so far, realised and open; None: a price is not known
     equity_usd: Decimal | None
     differences: tuple[str, ...] = ()  # between book and broker, also those that a person has accepted
-    first_bar_s: float = (
-        0.0  # on the session's clock, until the first bar that it can get is over; < 0: since then
-    )
+    first_bar_s: float = 0.0  # until the first bar that it can get is over, on its clock; < 0: since then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +58,10 @@ def health(
 ) -> Health:
     """What a session shows of itself, against what a release that trades must show.
 
-    bar_within_s:   its first bar is awaited where it is over so soon; < 0: only so long after that. One of an hour or a
-                    day may be over long after a roll-out has ended.
     halted_before:  why entries were switched off before the roll-out; a person's halt outlives a release.
     tripped_before: breakers that had tripped before it; a release that is gone back to does not reset them.
+    bar_within_s:   its first bar is awaited where it is over so soon; < 0: only so long after that. One of an hour or a
+                    day may be over long after a roll-out has ended.
     """
     wrong, awaited = [], []
     if look.session_id is None or look.beat_age_s is None:

@@ -26,7 +26,6 @@ from magellan.workspace.section import Section
 from magellan.workspace.target import Target
 
 FILE: Final = "magellan.toml"
-_OLDER_DEMO: Final = {"voyage_test", "voyage_prod"}  # two accounts to which it gave one number
 STRATEGY_FILE: Final = "strategy.py"
 LOCAL: Final = "local"  # the target that every workspace has
 
@@ -165,12 +164,8 @@ class WorkspaceSettings(Section):
             elif self.accounts[first].address != account.address:
                 problems.append(
                     f"accounts.{name}.number: is that of accounts.{first} too, at another exchange, and one ledger "
-                    "would be kept of both; "
-                    + (
-                        "an older version's demo made them: run `magellan demo` in a new folder"
-                        if {first, name} == _OLDER_DEMO
-                        else "start one of the two exchanges with another --seed: it gives other numbers"
-                    )
+                    "would be kept of both; start one of the two exchanges with another --seed: it gives other numbers. "
+                    "Where an older version's demo made them: run `magellan demo` in a new folder"
                 )
         if problems:
             raise ValueError("\n".join(problems))

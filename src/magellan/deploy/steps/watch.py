@@ -64,7 +64,7 @@ class AwaitHealth(Step[Fleet]):
 
     async def verify(self, world: Fleet, before: Before) -> Answer:
         host = world.hosts[self.host]
-        found, look = await self._health(host, bar_within_s=-BAR_LATE_S)
+        found, look = await self._health(host)
         if not found.is_well:
             return Blocked(why="; ".join((*found.wrong, *found.awaited)))
         return await _whole(host, self.instance) or Done(note=evidence(look))
@@ -72,7 +72,7 @@ class AwaitHealth(Step[Fleet]):
     async def undo(self, world: Fleet, before: Before) -> None:
         raise AssertionError("nothing was changed")
 
-    async def _health(self, host: Host, *, bar_within_s: float) -> tuple[Health, SessionLook]:
+    async def _health(self, host: Host, *, bar_within_s: float = -BAR_LATE_S) -> tuple[Health, SessionLook]:
         process, look = await _seen(host, self.instance)
         found = health(
             look,
