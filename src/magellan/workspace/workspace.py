@@ -164,8 +164,8 @@ class WorkspaceSettings(Section):
             elif self.accounts[first].address != account.address:
                 problems.append(
                     f"accounts.{name}.number: is that of accounts.{first} too, at another exchange, and one ledger "
-                    "would be kept of both; start one of the two exchanges with another --seed: it gives other numbers. "
-                    "Where an older version's demo made them: run `magellan demo` in a new folder"
+                    "would be kept of both; start one of the two exchanges with another --seed: it gives other "
+                    "numbers. Where an older version's demo made them: run `magellan demo` in a new folder"
                 )
         if problems:
             raise ValueError("\n".join(problems))
