@@ -90,6 +90,13 @@ def test_the_last_step_ends_at_the_end_of_the_data(client) -> None:
         ("faults", {"kind": "halted_symbol", "symbol": "ZZZZ", "at_s": 1}, "ZZZZ, which does not trade here"),
         ("market/halt", {"symbol": "ZZZZ"}, "'ZZZZ' does not trade here; symbols: AAPL, MSFT"),
         ("market/order", {"key_id": "PKNONE", "symbol": "AAPL"}, "no account has the key id 'PKNONE'"),
+        (
+            "keys",
+            {"beside": "PKNONE", "key_id": "PK2", "secret_key": "s"},
+            "no account has the key id 'PKNONE'",
+        ),
+        ("keys", {"beside": "PKTEST", "key_id": "PKTEST", "secret_key": "s"}, "was given to a pair before"),
+        ("keys", {"beside": "PKTEST", "key_id": "PK2"}, "secret_key is missing"),
         ("market/order", {"key_id": "PKTEST", "symbol": "AAPL", "qty": "-1"}, "qty is a number above zero"),
     ],
 )
@@ -151,6 +158,27 @@ def test_the_state_is_plain_data(client) -> None:
     client.step(1)
     (account,) = client.get("/_magellan/state").json()["accounts"].values()
     assert account["positions"]["AAPL"]["qty"] == "10"
+
+
+def test_an_account_is_given_a_second_pair_and_the_first_is_revoked_as_in_a_rotation(client) -> None:
+    client.buy()
+    second = {"APCA-API-KEY-ID": "PKSECOND", "APCA-API-SECRET-KEY": "the second one's"}
+    asked = {"beside": "PKTEST", "key_id": "PKSECOND", "secret_key": "the second one's"}
+    given = client.post("/_magellan/keys", asked)
+    assert given.status_code == 201
+    number = client.get("/v2/account").json()["account_number"]
+    assert given.json()["account_number"] == number
+    assert [each["account_number"] for each in client.get("/_magellan/overview").json()["accounts"]] == [
+        number
+    ]
+    assert client.delete("/_magellan/keys/PKTEST").status_code == 204
+    assert client.get("/v2/orders").status_code == 403
+    orders = requests.get(client.http + "/v2/orders?status=all", headers=second, timeout=TIMEOUT_S)
+    assert len(orders.json()) == 1
+    assert client.delete("/_magellan/keys/PKTEST").status_code == 422
+    kept = [line["what"] for line in client.log() if line["what"].startswith("key")]
+    assert kept == ["key_added", "key_revoked"]
+    assert "the second one's" not in requests.get(client.http + "/_magellan/events", timeout=TIMEOUT_S).text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from magellan.errors import FixInput
 from magellan.exchange.server.key_ring import KeyPair, KeyRing, Refusal, shown_pair
 
 PAIR = KeyPair(key_id="PK1", secret="s1")
@@ -58,3 +59,31 @@ def test_a_ring_with_fixed_pairs_lets_no_other_in() -> None:
     ring = KeyRing([(PAIR, "account")], None)
     assert ring.account_of(PAIR) == "account"
     assert ring.account_of(KeyPair(key_id="PK2", secret="s2")) is Refusal.FORBIDDEN
+
+
+@pytest.mark.parametrize("opens_new", [True, False])
+def test_a_second_pair_opens_the_account_of_the_first_which_then_is_revoked_for_good(opens_new: bool) -> None:
+    ring = KeyRing([(PAIR, "account")], (lambda _: "another") if opens_new else None)
+    second = KeyPair(key_id="PK2", secret="s2")
+    assert ring.add(second, beside="PK1") == "account"
+    assert ring.account_of(PAIR) == ring.account_of(second) == "account"
+    assert ring.revoke("PK1") == "account"
+    assert ring.account_of(PAIR) is Refusal.FORBIDDEN
+    assert ring.account_of(second) == "account"
+    assert ring.accounts() == {"PK2": "account"}
+
+
+def test_a_pair_is_not_changed_and_goes_beside_one_that_is_known() -> None:
+    ring = KeyRing([(PAIR, "account")], None)
+    ring.add(KeyPair(key_id="PK2", secret="s2"), beside="PK1")
+    ring.revoke("PK2")
+    for taken in ("PK1", "PK2"):
+        with pytest.raises(FixInput, match=f"'{taken}' was given to a pair before"):
+            ring.add(KeyPair(key_id=taken, secret="other"), beside="PK1")
+    for unknown in (
+        lambda: ring.add(KeyPair(key_id="PK3", secret="s"), beside="PK9"),
+        lambda: ring.revoke("PK9"),
+    ):
+        with pytest.raises(FixInput, match="no account has the key id 'PK9'; known: PK1"):
+            unknown()
+    assert ring.account_of(PAIR) == "account"

@@ -25,7 +25,7 @@ from magellan.exchange.server.encoding import rfc3339
 from magellan.exchange.server.event_log import EventLog
 from magellan.exchange.server.faults.injector import ArmedFault, FaultInjector, Fired
 from magellan.exchange.server.interventions import Interventions
-from magellan.exchange.server.key_ring import KeyRing
+from magellan.exchange.server.key_ring import KeyPair, KeyRing
 from magellan.exchange.server.timeline import Timeline
 from magellan.exchange.venue.venue import Venue
 from magellan.exchange.venue.wire import Request
@@ -85,6 +85,7 @@ class Control:
             ("POST", "faults"): self._fault_added,
             ("GET", "faults/fired"): self._faults_fired,
             ("GET", "accounts"): self._accounts_listed,
+            ("POST", "keys"): self._key_added,
             ("GET", "state"): self._state_shown,
             ("GET", "streams"): self._streams_listed,
             ("GET", "overview"): self._overview_shown,
@@ -103,6 +104,8 @@ class Control:
         try:
             if request.method == "DELETE" and path.startswith("faults/"):
                 return await self._fault_removed(path.removeprefix("faults/"))
+            if request.method == "DELETE" and path.startswith("keys/"):
+                return await self._key_revoked(path.removeprefix("keys/"))
             handler = self._routes.get((request.method, path))
             if handler is None:
                 known = [f"{method} {PREFIX}{route}" for method, route in self._routes]
@@ -261,6 +264,21 @@ class Control:
                  "short_market_value", "trading_blocked")  # fmt: skip
         return {"key_id": key_id, **{name: account[name] for name in shown}}
 
+    async def _key_added(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
+        """A second pair of an account, as its owner makes one before the first is revoked."""
+        _only(body, ("beside", "key_id", "secret_key"))
+        pair = KeyPair(key_id=_text(body, "key_id"), secret=_text(body, "secret_key"))
+        account_id = self._keys.add(pair, beside=_text(body, "beside"))
+        now_ns = self._timeline.now()
+        self._log.write(now_ns, "key_added", key_id=pair.key_id, account_id=account_id)
+        return _json(self._account_document(pair.key_id, account_id, now_ns), status=201)
+
+    async def _key_revoked(self, key_id: str) -> web.StreamResponse:
+        """Streams that were opened with it stay open, as the next request is where a client finds out."""
+        account_id = self._keys.revoke(key_id)
+        self._log.write(self._timeline.now(), "key_revoked", key_id=key_id, account_id=account_id)
+        return web.Response(status=204)
+
     async def _state_shown(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
         self._timeline.now()
         return _json(self._venue.snapshot())
@@ -271,8 +289,8 @@ class Control:
     async def _overview_shown(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
         """What the page shows, in one answer."""
         now_ns = self._timeline.now()
-        accounts = []
-        for key_id, account_id in list(self._keys.accounts().items())[:_OVERVIEW_ACCOUNTS]:
+        accounts, newest_keys = [], {account: key_id for key_id, account in self._keys.accounts().items()}
+        for account_id, key_id in list(newest_keys.items())[:_OVERVIEW_ACCOUNTS]:
             orders = Request(method="GET", path="/orders", query={"status": ["all"], "limit": ["50"]})
             accounts.append(
                 {
@@ -340,10 +358,7 @@ class Control:
     async def _ordered(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
         """An order that somebody else enters in an account: by hand, or the broker itself."""
         _only(body, ("key_id", "symbol", "side", "qty"))
-        account_id = self._keys.accounts().get(_text(body, "key_id"))
-        if account_id is None:
-            known = ", ".join(self._keys.accounts()) or "none has been opened yet"
-            raise FixInput(f"no account has the key id '{body.get('key_id')}'; known: {known}")
+        account_id = self._keys.account_id(_text(body, "key_id"))
         side = _text(body, "side", "buy")
         if side not in ("buy", "sell"):
             raise FixInput(f"side is buy or sell, not {side}")
@@ -371,7 +386,12 @@ class Control:
 
     async def _index(self, request: web.BaseRequest, body: Mapping[str, Any]) -> web.StreamResponse:
         routes = [f"{method} {PREFIX}{path}" for method, path in self._routes]
-        return _json({"routes": [*routes, f"DELETE {PREFIX}faults/ID"], "guide": "docs/guides/exchange.md"})
+        return _json(
+            {
+                "routes": [*routes, f"DELETE {PREFIX}faults/ID", f"DELETE {PREFIX}keys/KEY_ID"],
+                "guide": "docs/guides/exchange.md",
+            }
+        )
 
 
 async def _document(request: web.BaseRequest) -> Mapping[str, Any]:

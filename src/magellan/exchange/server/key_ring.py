@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from magellan.errors import FixInput
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPair:
@@ -37,11 +39,14 @@ class KeyRing:
     ) -> None:
         self._by_key = {pair.key_id: (pair.secret.encode(), account_id) for pair, account_id in pairs}
         self._open_account = open_account
+        self._revoked: set[str] = set()
 
     def account_of(self, pair: KeyPair | None) -> str | Refusal:
         """The account that a pair opens. A wrong secret never opens another account under the same key id."""
         if pair is None or not pair.key_id:
             return Refusal.UNAUTHORIZED
+        if pair.key_id in self._revoked:
+            return Refusal.FORBIDDEN
         known = self._by_key.get(pair.key_id)
         if known is not None:
             secret, account_id = known
@@ -51,6 +56,35 @@ class KeyRing:
         account_id = self._open_account(pair)
         self._by_key[pair.key_id] = (pair.secret.encode(), account_id)
         return account_id
+
+    def add(self, pair: KeyPair, *, beside: str) -> str:
+        """Let a new pair open the account that the key id `beside` opens; returns that account.
+
+        Raises FixInput when nothing opens with `beside`, or the new key id was ever known: a pair is not changed.
+        """
+        if pair.key_id in self._by_key or pair.key_id in self._revoked:
+            raise FixInput(f"the key id '{pair.key_id}' was given to a pair before; a new pair has a new one")
+        account_id = self.account_id(beside)
+        self._by_key[pair.key_id] = (pair.secret.encode(), account_id)
+        return account_id
+
+    def revoke(self, key_id: str) -> str:
+        """Let a pair open nothing any more; returns the account that it opened.
+
+        Raises FixInput when nothing opens with it.
+        """
+        account_id = self.account_id(key_id)
+        del self._by_key[key_id]
+        self._revoked.add(key_id)
+        return account_id
+
+    def account_id(self, key_id: str) -> str:
+        """The account that a key id opens, whatever its secret. Raises FixInput, naming those that are known."""
+        known = self._by_key.get(key_id)
+        if known is None:
+            names = ", ".join(self._by_key) or "none has been opened yet"
+            raise FixInput(f"no account has the key id '{key_id}'; known: {names}")
+        return known[1]
 
     def accounts(self) -> dict[str, str]:
         """{key id: account id}, in the order in which they came."""

@@ -98,7 +98,8 @@ class Happenings:
         self._after()
 
     def _accounts(self, key_id: str) -> list[str]:
-        return [account for key, account in self._keys.accounts().items() if fnmatchcase(key, key_id)]
+        meant = [account for key, account in self._keys.accounts().items() if fnmatchcase(key, key_id)]
+        return list(dict.fromkeys(meant))  # an account with two pairs is meant once
 
     def _shown_quote(self, symbol: str, now_ns: int, right: Quote | None) -> Quote | None:
         """What is shown in place of the right quote. Quotes are asked for all the time, so only windows are counted."""
