@@ -14,7 +14,7 @@ from magellan.ports.workbook_files import WorkbookFiles
 from magellan.regime.workbook.document import DOCUMENT_ENDINGS
 from magellan.regime.workbook.finding import Finding, finding
 from magellan.regime.workbook.located import FoundWorkbook, Grid, Located, cell_name
-from magellan.regime.workbook.model_values import Accounting, accounting, regime_config
+from magellan.regime.workbook.model_values import accounting, regime_config
 from magellan.regime.workbook.reading import WorkbookValues, template_values
 from magellan.regime.workbook.report import Checked, check
 from magellan.regime.workbook.sheets import SHEET_OF
@@ -46,7 +46,8 @@ class ComparedWorkbooks:
     """Two workbooks, and what differs between them."""
 
     differences: tuple[Difference, ...]
-    fields: Accounting
+    before: Checked
+    after: Checked
 
 
 def new_workbook(path: Path, files: WorkbookFiles, *, overwrite: bool = False) -> None:
@@ -107,11 +108,25 @@ def import_workbook(
 
 
 def compare_workbooks(before: Path, after: Path, files: WorkbookFiles) -> ComparedWorkbooks:
-    """What differs between two workbooks, in whatever form. Raises FixInput for one that cannot be used."""
+    """What differs between two workbooks, in whatever form, also where findings refuse one.
+
+    Raises: FixInput for a file that says nothing by itself: one of version 4.0.0, or a pointer to nowhere.
+    """
     from magellan.regime.workbook.difference import differences
 
-    old, new = usable_values(before, files), usable_values(after, files)
-    return ComparedWorkbooks(differences=differences(old, new), fields=accounting())
+    old, new = check_workbook(before, files), check_workbook(after, files)
+    values = [_said(path, checked) for path, checked in ((before, old), (after, new))]
+    return ComparedWorkbooks(differences=differences(*values), before=old, after=new)
+
+
+def _said(path: Path, checked: Checked) -> WorkbookValues:
+    if checked.values is None:
+        first = checked.findings[0]
+        raise FixInput(
+            f"{path} is not compared: {first.place}: found {first.found}, expected {first.expected}",
+            next_step=f"{first.fix}; see all findings with `magellan regime workbook check {path}`",
+        )
+    return checked.values
 
 
 def usable_values(path: Path, files: WorkbookFiles) -> WorkbookValues:

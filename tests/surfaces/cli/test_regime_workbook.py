@@ -76,10 +76,29 @@ def test_two_forms_of_one_workbook_do_not_differ_and_a_change_is_shown(
     }  # fmt: skip
 
 
-def test_a_workbook_with_findings_is_not_compared(workbook: Path, command: Command) -> None:
-    (workbook.parent / "wrong.toml").write_text("[StabilityConfiguration]\nstability = 7\n")
-    code, _, notes = command("regime", "workbook", "diff", "regime.xlsx", "wrong.toml", at=workbook.parent)
-    assert code == 1 and "regime workbook check" in notes
+def test_a_refused_workbook_is_compared_with_the_mended_one(workbook: Path, command: Command) -> None:
+    (workbook.parent / "wrong.toml").write_text(
+        "[StabilityConfiguration]\nstability = 7\n"
+        "[[MultiTimeframeConfig.timeframes]]\nTimeframe = 5\nWeight = 'much'\n"
+    )
+    code, answer, _ = command("regime", "workbook", "diff", "wrong.toml", "regime.xlsx", at=workbook.parent)
+    assert code == 0
+    assert "7 (refused)" in answer and "much (refused)" in answer
+    assert "wrong.toml cannot be used: 2 refuse it" in answer and "workbook check wrong.toml" in answer
+    code, answer, _ = command(
+        "regime", "workbook", "diff", "regime.xlsx", "wrong.toml", "--json", at=workbook.parent
+    )
+    compared = json.loads(answer)
+    assert code == 0 and (compared["before_refused_by"], compared["after_refused_by"]) == (0, 2)
+    assert compared["differences"][0]["after"] == "7 (refused)"
+
+
+def test_what_says_nothing_by_itself_is_not_compared(workbook: Path, command: Command) -> None:
+    portfolio(workbook.parent / "portfolio.xlsx", pointing_at="gone.xlsx")
+    code, _, notes = command(
+        "regime", "workbook", "diff", "portfolio.xlsx", "regime.xlsx", at=workbook.parent
+    )
+    assert code == 1 and "is not compared" in notes and "gone.xlsx" in notes
 
 
 def test_a_portfolio_workbook_that_points_nowhere_is_a_finding(tmp_path: Path, command: Command) -> None:

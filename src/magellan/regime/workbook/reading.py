@@ -9,7 +9,7 @@ from magellan.regime.workbook.finding import Finding, finding
 from magellan.regime.workbook.located import NOTHING, FoundSheet, FoundTable, FoundWorkbook, Located
 from magellan.regime.workbook.schema import Field, Kind, Sheet, Table, Value
 from magellan.regime.workbook.sheets import SHEETS
-from magellan.regime.workbook.values import Refused, how_to_write, read_value, shown
+from magellan.regime.workbook.values import Refused, Unread, how_to_write, read_value, shown
 
 HEADINGS = ("Parameter", "Value")
 _NEAR_NAMES_MAX = 50  # for which is looked; whoever writes more unknown names is not misspelling
@@ -49,7 +49,7 @@ def _as_kind(field: Field, value: Value) -> Value:
 
 
 def read(found: FoundWorkbook) -> tuple[WorkbookValues, tuple[Finding, ...]]:
-    """The values of a workbook of our layout; where one cannot be read, its default and a finding that refuses."""
+    """The values of a workbook of our layout; where one cannot be read, `Unread` and a finding that refuses."""
     reader = _Reader(found)
     return reader.values(), tuple(reader.findings)
 
@@ -173,7 +173,7 @@ class _Reader:
             self._add(
                 value.kind, sheet.name, cell, f"{field.name}: {field.allowed}", how_to_write(field, cell)
             )
-            return _as_kind(field, field.default)
+            return Unread(cell)
         return value
 
     def _has_header(self, sheet: Sheet, there: FoundSheet) -> bool:

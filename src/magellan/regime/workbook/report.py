@@ -25,9 +25,14 @@ class Checked:
     fields: Accounting
 
     @property
+    def refusing(self) -> int:
+        """How many findings refuse it."""
+        return sum(each.severity is Severity.REFUSE for each in self.findings)
+
+    @property
     def is_usable(self) -> bool:
         """Whether nothing refuses it."""
-        return not any(each.severity is Severity.REFUSE for each in self.findings)
+        return not self.refusing
 
 
 def check(found: FoundWorkbook) -> Checked:

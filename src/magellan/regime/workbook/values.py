@@ -21,6 +21,10 @@ class Refused:
     kind: str
 
 
+class Unread(str):
+    """What stands in a cell that cannot be read: it takes the value's place in a workbook that is refused."""
+
+
 def read_value(field: Field, cell: Located) -> Value | Refused:
     """What the cell means. Numbers and truth that stand there as text are taken for what they say."""
     if cell.is_blank and not isinstance(cell.value, list | tuple):
@@ -73,6 +77,8 @@ def written(value: Value) -> Scalar:
 
 def shown(value: Value) -> str:
     """A value in words, for people."""
+    if isinstance(value, Unread):
+        return f"{value or 'nothing'} (refused)"
     if isinstance(value, tuple):
         return ",".join(shown(each) for each in value)
     if isinstance(value, bool):

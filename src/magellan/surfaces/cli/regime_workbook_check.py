@@ -43,12 +43,12 @@ def regime_workbook_check(
 
 
 def _show(checked: Checked, *, every: bool) -> None:
-    from magellan.regime.workbook.finding_kinds import Severity
     from magellan.surfaces.cli.output import say
 
     if checked.findings:
         show_findings(checked.findings, every=every)
-    refusing = sum(1 for each in checked.findings if each.severity is Severity.REFUSE)
     verdict = "can be used" if checked.is_usable else "cannot be used"
-    say(f"{checked.file} {verdict}: {refusing} refuse it, {len(checked.findings) - refusing} warn")
+    say(
+        f"{checked.file} {verdict}: {checked.refusing} refuse it, {len(checked.findings) - checked.refusing} warn"
+    )
     say(used_and_unused(checked.fields))
