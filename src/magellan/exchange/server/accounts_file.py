@@ -57,8 +57,16 @@ def read_accounts_file(path: Path) -> tuple[KnownAccount, ...]:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise FixInput(f"the accounts file {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise FixInput(
+            f"the accounts file {path} cannot be read: {error.strerror}",
+            next_step="name a file that is there",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise FixInput(
+            f"the accounts file {path} is no text in UTF-8",
+            next_step="save it as UTF-8, or name another file",
+        ) from error
     except json.JSONDecodeError as error:
         raise FixInput(
             f"{path}, line {error.lineno}, column {error.colno}: this is no JSON: {error.msg}"

@@ -107,6 +107,7 @@ class ExchangeServer:
             interventions=interventions,
             keys=self._keys,
             faults=self.faults,
+            refused=self._fault_refused,
             after=self._release,
         )
         limit = RateLimit(options.requests_per_minute) if options.requests_per_minute else None
@@ -358,6 +359,11 @@ class ExchangeServer:
             if (value := getattr(fired.occasion, name))
         }
         self.log.write(fired.at_ns, "fault", id=fired.id, name=fired.name, kind=fired.kind, on=on)
+
+    def _fault_refused(self, armed: ArmedFault, at_ns: int, account_id: str, reason: str) -> None:
+        self.log.write(
+            at_ns, "fault_refused", id=armed.id, name=armed.name, account_id=account_id, reason=reason
+        )
 
     def _first_listener(self) -> None:
         if self._starts_fast:

@@ -543,6 +543,22 @@ def test_external_order_appears_in_the_account(client) -> None:
     assert client.get("/v2/positions/MSFT").json()["qty"] == "4"
 
 
+def test_an_external_order_that_one_account_may_not_have_is_logged_and_time_goes_on(client) -> None:
+    client.get("/v2/account")
+    other = {"APCA-API-KEY-ID": "PKOTHER", "APCA-API-SECRET-KEY": "secret"}
+    sale = {"symbol": "MSFT", "qty": "1", "side": "sell", "type": "limit", "limit_price": "9000"}
+    rested = client.session.post(
+        f"{client.http}/v2/orders", json={**sale, "time_in_force": "day"}, headers=other, timeout=TIMEOUT_S
+    )
+    assert rested.status_code == 200, rested.text  # a purchase of MSFT beside it would be a wash trade
+    client.fault("external_order", at_s=5, symbol="MSFT", side="buy", qty=4)
+    assert client.step(120)["events"]["bars"] == 2
+    assert client.get("/v2/positions/MSFT").json()["qty"] == "4"
+    refused = [each for each in client.log() if each["what"] == "fault_refused"]
+    assert [each["name"] for each in refused] == ["external_order"]
+    assert "wash trade" in refused[0]["reason"]
+
+
 @covers("external_close")
 def test_external_close_takes_a_position_away(client) -> None:
     client.buy()

@@ -89,6 +89,13 @@ def test_a_plan_that_is_not_there_is_told_by_its_name(tmp_path: Path) -> None:
         read_plan_file(tmp_path / "nowhere.json")
 
 
+def test_a_plan_that_is_no_text_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(FixInput, match=r"plan\.json is no text in UTF-8") as refused:
+        read_plan_file(tmp_path / "plan.json")
+    assert "UTF-8" in refused.value.next_step
+
+
 def test_the_schema_accepts_and_refuses_what_the_reader_does() -> None:
     schema = plan_schema()
     jsonschema.Draft202012Validator.check_schema(schema)

@@ -29,7 +29,8 @@ from magellan.trading.timeframe import SECOND_NS
 class Happenings:
     """Puts faults with an instant on the timeline's agenda, and distorts quotes.
 
-    after: called when something was carried out, to pass on what it caused.
+    refused: told of a fault that the venue does not let an account have: the instant, the account, the reason.
+    after:   called when something was carried out, to pass on what it caused.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Happenings:
         interventions: Interventions,
         keys: KeyRing,
         faults: FaultInjector,
+        refused: Callable[[ArmedFault, int, str, str], None],
         after: Callable[[], None],
     ) -> None:
         self._timeline = timeline
@@ -47,6 +49,7 @@ class Happenings:
         self._interventions = interventions
         self._keys = keys
         self._faults = faults
+        self._refused = refused
         self._after = after
         self._start_ns = timeline.reached_ns
         self._first_shown: dict[tuple[int, str], Quote | None] = {}
@@ -87,7 +90,10 @@ class Happenings:
                 self._interventions.split(self._accounts("*"), symbol, new, old)
             case ExternalOrder(key_id=key_id, symbol=symbol, side=side, qty=qty):
                 for account_id in self._accounts(key_id):
-                    self._interventions.order(account_id, symbol, side, qty)
+                    try:
+                        self._interventions.order(account_id, symbol, side, qty)
+                    except FixInput as error:
+                        self._refused(armed, now_ns, account_id, error.message)
             case ExternalClose(key_id=key_id, symbol=symbol):
                 for account_id in self._accounts(key_id):
                     self._interventions.close(account_id, symbol)

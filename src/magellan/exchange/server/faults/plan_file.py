@@ -22,8 +22,14 @@ def read_plan_file(path: Path) -> FaultPlan:
     """The plan in a file. Raises FixInput naming the file and the place of the first mistakes in it."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FixInput(f"the fault plan {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise FixInput(
+            f"the fault plan {path} cannot be read: {error.strerror}", next_step="name a file that is there"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise FixInput(
+            f"the fault plan {path} is no text in UTF-8", next_step="save it as UTF-8, or name another file"
+        ) from error
     return read_plan(text, source=str(path))
 
 
