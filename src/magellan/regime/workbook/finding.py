@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from magellan.regime.workbook.finding_kinds import KINDS, Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)
 class Finding:
-    """One thing that is wrong."""
+    """One thing that is wrong. Never edited; not frozen, since a spoilt workbook has tens of thousands of them, and
+    each would take three times as long to make.
+    """
 
     kind: str  # a key of KINDS
     severity: Severity

@@ -84,7 +84,7 @@ def _found(sheet: Sheet, grid: Grid) -> FoundSheet:
         if table is not None:
             table.rows.append(row)
         else:
-            name = str(Located(cells[0], ""))
+            name = cells[0].strip() if isinstance(cells[0], str) else str(Located(cells[0], ""))
             setting = Setting(Located(name, "A" + number), Located(cells[1], "B" + number), row)
             if name in found.settings:
                 found.repeated.append(setting)
