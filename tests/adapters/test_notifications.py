@@ -461,6 +461,7 @@ def test_channels_are_tested_and_their_queues_shown(
     assert run(["notify", "test", "--json", *at]) == 1
     found = json.loads(capfd.readouterr().out.partition("\n")[2])
     assert found["desk"]["taken"] and "no secret NOT_THERE_URL" in found["dead"]["problem"]
+    assert "\nnext: " in found["dead"]["problem"]
     enqueue(outbox(workspace), workspace.settings.notifications, message("the session is gone"))
     assert run(["notify", "outbox", "--json", *at]) == 0
     rows = {row["channel"]: row for row in json.loads(capfd.readouterr().out)}

@@ -1,6 +1,7 @@
 """Doctor: every check can say that something is wrong, and what to do about it."""
 
 import shutil
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,13 +11,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 from magellan.adapters.exchange_calendar import load_calendar
 from magellan.adapters.local.this_machine import this_machine
 from magellan.adapters.parquet.bar_archive import ParquetBarArchive
 from magellan.errors import AskOperator, FixInput
 from magellan.ports.machine import Machine
-from magellan.usecases.doctor import Checked, Status, doctor
+from magellan.usecases.doctor import EXTRAS, Checked, Status, doctor
 from magellan.workspace.workspace import Workspace
 
 from .conftest import NOW, Desk
@@ -27,10 +29,7 @@ INSTALLED = {
     "ruff": "0.11.2",
     "mypy": "1.15.0",
     "pytest": "8.3.5",
-    "alpaca-py": "0.43.0",
-    "massive": "2.0.0",
-    "yfinance": "1.0",
-    "dask": "2025.5.0",
+    **dict.fromkeys(EXTRAS.values(), "1.0"),
 }
 
 
@@ -131,6 +130,16 @@ def test_an_extra_that_is_missing_is_no_fault(machine: Machine) -> None:
     extras = look(with_versions(machine, {"yfinance": None}))["extras"]
     assert extras.status is Status.OK
     assert extras.found.endswith("only needed where they are used: yahoo")
+
+
+def test_every_extra_of_the_project_is_looked_at() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    offered = {
+        extra: {Requirement(each).name for each in packages}
+        for extra, packages in project["optional-dependencies"].items()
+    }
+    assert EXTRAS.keys() == offered.keys() - {"gates"}  # "gate tools" looks at those
+    assert all(package in offered[extra] for extra, package in EXTRAS.items())
 
 
 def test_a_folder_for_compiled_code_that_cannot_be_written_warns(machine: Machine, tmp_path: Path) -> None:

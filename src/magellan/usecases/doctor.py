@@ -23,7 +23,21 @@ from magellan.workspace.workspace import Workspace
 
 PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 13)
 GATE_TOOLS: Final = ("ruff", "mypy", "pytest")
-EXTRAS: Final = {"alpaca": "alpaca-py", "polygon": "massive", "yahoo": "yfinance", "cluster": "dask"}
+EXTRAS: Final = {  # of pyproject.toml, by a package that comes with each; those of gates are looked at by themselves
+    "alpaca": "alpaca-py",
+    "polygon": "massive",
+    "yahoo": "yfinance",
+    "robinhood": "mcp",
+    "postgres": "psycopg",
+    "notify": "apprise",
+    "keyring": "keyring",
+    "ssh": "asyncssh",
+    "aws": "boto3",
+    "migrate": "networkx",
+    "regime": "xlsxwriter",
+    "serve": "fastapi",
+    "cluster": "dask",
+}
 FREE_GB_MIN, FREE_GB_WANTED = 0.2, 2.0
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from magellan.adapters.missing_extra import extra_missing
 from magellan.errors import AskOperator, FixInput, TryAgain
 from magellan.workspace.target import SshTarget
 
@@ -47,11 +48,8 @@ async def connect(access: Access) -> Any:
     """
     try:
         import asyncssh
-    except ModuleNotFoundError:
-        raise FixInput(
-            f"{access.name} is reached over SSH, and the packages for that are not installed",
-            next_step="pip install 'magellan-trading[ssh]'",
-        ) from None
+    except ModuleNotFoundError as error:
+        raise extra_missing("ssh", error) from None
     for path, what in ((access.key, "private key"), (access.known_hosts, "list of known hosts")):
         if not path.is_file():
             raise FixInput(

@@ -44,7 +44,7 @@ def notify_test(
         try:
             found[name] = transport(opened, name, os.environ).send("info", "Magellan, test", text)
         except MagellanError as error:
-            found[name] = error.message
+            found[name] = str(error)
     emit(
         {name: {"taken": not problem, "problem": problem} for name, problem in found.items()},
         as_json=as_json,
