@@ -157,6 +157,12 @@ def test_every_contradiction_is_refused_by_its_rule_incident_26(stage, variables
     assert all(problem.reason for problem in found.problems)
 
 
+def test_a_process_below_its_strategys_stage_is_told_as_what_it_is():
+    found = decided(stage=PROD, variables={"ENVIRONMENT": "test"}, asked={"account": "real"})
+    assert isinstance(found, Refusal), found
+    assert "ENVIRONMENT is test, and a process of test does not trade a live account" in str(found.as_error())
+
+
 @pytest.mark.parametrize(
     ("without", "rule"),
     [

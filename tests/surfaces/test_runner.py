@@ -87,6 +87,12 @@ def test_validate_looks_at_everything_and_trades_nothing(workspace: Path) -> Non
     assert kept(workspace) == before
 
 
+def test_the_command_validates_as_the_runner_does(workspace: Path) -> None:
+    by_command = run("run", "moods", "--validate", "--json", cwd=workspace)
+    assert by_command.returncode == 0, by_command.stderr
+    assert json.loads(by_command.stdout) == json.loads(runner(workspace, "--validate", "--json").stdout)
+
+
 def test_validate_looks_at_what_was_asked_for(workspace: Path) -> None:
     answer = json.loads(
         runner(workspace, "--validate", "--json", "--symbols", "BRIDGE", "--to", "2022-12-30").stdout
@@ -131,6 +137,16 @@ def test_without_the_switch_it_trades_and_says_when_nothing_says_where(workspace
     refused(runner(workspace), "nothing says where orders go", "next: ")
     refused(runner(workspace, USE_ARCHIVED_DATA="false"), "nothing says where orders go")
     assert kept(workspace) == before
+
+
+def test_two_pairs_of_keys_that_differ_are_told_with_what_mends_them(workspace: Path) -> None:
+    two = {
+        "ALPACA_API_KEY": "a",
+        "ALPACA_API_SECRET": "s",
+        "APCA_API_KEY_ID": "b",
+        "APCA_API_SECRET_KEY": "s",
+    }
+    refused(runner(workspace, "--dry-run", **two), "hold different keys", "next: unset one of them")
 
 
 def test_a_session_trades_the_config_as_it_stands(workspace: Path) -> None:

@@ -187,7 +187,7 @@ def _account_against_the_rest(
     if mode.sends and account.kind not in _KINDS[effective]:
         yield Problem(
             rule=Rule.STAGE,
-            reason=f"a strategy in {effective or 'no stage'} does not trade a {account.kind} account"
+            reason=f"{_whose_stage(stage, effective, said)} does not trade a {account.kind} account"
             + (_NO_PAPER if account.broker == "robinhood" else ""),
         )
     if mode.sends and account.kind != "live" and said.stage is Stage.PROD:
@@ -212,6 +212,12 @@ def _account_against_the_rest(
         found = keys_of(account.keys)
         if found.state is not KeyState.WHOLE:
             yield Problem(rule=Rule.KEYS, reason=found.reason)
+
+
+def _whose_stage(stage: Stage | None, effective: Stage | None, said: RunSettings) -> str:
+    if stage is not effective:
+        return f"ENVIRONMENT is {said.environment}, and a process of {effective}"
+    return f"a strategy in {effective or 'no stage'}"
 
 
 def _address(account: BrokerAccount, said: RunSettings) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -35,6 +35,7 @@ from magellan.surfaces.cli.run_options import (
     chosen_strategy,
     settings_of,
 )
+from magellan.surfaces.cli.validation_run import ValidateOption, validate_and_show
 
 if TYPE_CHECKING:
     from magellan.settings.mode import Asked
@@ -45,10 +46,7 @@ def main(file: str, arguments: Sequence[str] | None = None) -> int:
     folder = Path(file).resolve().parent
 
     def runner(
-        validate: Annotated[
-            bool,
-            typer.Option("--validate", help="Check code, config, data and indicators; no order, no fill."),
-        ] = False,
+        validate: ValidateOption = False,
         symbols: SymbolsOption = None,
         from_: FromOption = None,
         to: ToOption = None,
@@ -102,30 +100,17 @@ class _Asked:
 
 
 def _validate(folder: Path, asked: _Asked, *, as_json: bool) -> None:
-    from magellan.surfaces.cli.output import emit, print_table
-    from magellan.usecases.validate_strategy import validate_strategy
-    from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
     from magellan.workspace.workspace import Workspace
 
-    workspace = Workspace.around(folder)
-    loaded = chosen_strategy(workspace, str(folder), asked.symbols, asked.settings)
-    checks = validate_strategy(
-        loaded,
-        archive=bar_archive(workspace),
-        actions=corporate_actions(workspace),
-        calendar_of=calendar_of,
+    validate_and_show(
+        Workspace.around(folder),
+        str(folder),
+        symbols=asked.symbols,
         from_on=asked.from_on,
         to_on=asked.to_on,
-    )
-    passed = all(check.passed for check in checks)
-    rows = [(check.name, "ok" if check.passed else "FAILED", check.found) for check in checks]
-    emit(
-        {"strategy": loaded.folder.label, "passed": passed, "checks": checks},
+        settings=asked.settings,
         as_json=as_json,
-        human=lambda: print_table(("check", "", "found"), rows, title=f"{loaded.folder.label}: validate"),
     )
-    if not passed:
-        raise typer.Exit(1)
 
 
 def _replay(folder: Path, asked: _Asked, *, as_json: bool) -> None:

@@ -94,6 +94,8 @@ def test_it_prints_the_addresses_of_each_client() -> None:
         "APCA_API_BASE_URL=http://127.0.0.1:",
         "DATA_API_URL=",
         "/stream",
+        "new Alpaca({ keyId, secret, paper: true, fetchApi })",
+        'fetch("http://127.0.0.1:',
     )
     for part in (*parts, "rate limit   off"):
         assert part in said

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,24 @@ def exchange() -> Iterator[dict[str, str]]:
                 if line == "}\n":
                     break
             yield json.loads(text)["addresses"]
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
+
+
+@contextmanager
+def printing_exchange() -> Iterator[str]:
+    """`magellan exchange` as a person starts it; what it prints."""
+    command = [sys.executable, "-m", "magellan", "exchange", "--port", "0", "--generated"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            text = ""
+            for line in process.stdout:
+                text += line
+                if line.startswith("Ctrl-C"):
+                    break
+            yield text
         finally:
             process.terminate()
             assert process.wait(20) == 0

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 
-from tests.lab.exchange.conftest import CLIENTS
+from tests.lab.exchange.conftest import CLIENTS, printing_exchange
 
 from lab.own_environments import node_with, python_with
 
@@ -38,3 +38,18 @@ def test_the_javascript_sdk_trades_and_hears_of_its_fill(exchange: dict[str, str
     assert (said["order"], said["event"]) == ("js-1", "fill")
     assert (float(said["equity"]), float(said["position"])) == (100_000, 3)
     assert said["bars"] >= 20
+
+
+def test_the_javascript_that_the_exchange_prints_opens_an_account(session: Callable) -> None:
+    folder = node_with("@alpacahq/alpaca-trade-api@4.0.2")
+    with printing_exchange() as said:
+        lines = said.split("JavaScript SDK")[1].split("\n\n")[0].splitlines()[1:]
+        assert len(lines) == 4, lines
+        (folder / "printed.mjs").write_text(
+            'import { Alpaca } from "@alpacahq/alpaca-trade-api";\n'
+            'const [keyId, secret] = ["PKJS", "secret"];\nlet fetchApi, alpaca;\n'
+            + ";\n".join(line.strip() for line in lines)
+            + ";\nconst { equity } = await alpaca.trading.account.getAccount();\n"
+            "console.log(JSON.stringify({ equity }));\nprocess.exit(0);\n"
+        )
+        assert float(session(["node", "printed.mjs"], cwd=folder)["equity"]) == 100_000

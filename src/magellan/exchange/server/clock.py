@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from magellan.errors import FixInput
+from magellan.exchange.server.encoding import rfc3339
 from magellan.trading.timeframe import SECOND_NS
 
 
@@ -54,7 +55,7 @@ class ExchangeClock:
         assert self.mode not in RUNNING, "a running clock is not moved"
         if at_ns < self._reached_ns:
             raise FixInput(
-                f"exchange time cannot go back from {self._reached_ns} to {at_ns} ns",
+                f"exchange time cannot go back from {rfc3339(self._reached_ns)} to {rfc3339(at_ns)}",
                 next_step="name a later instant, or start another exchange",
             )
         self._reached_ns = at_ns

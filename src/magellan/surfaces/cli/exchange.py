@@ -318,7 +318,11 @@ def _clients(http: str, ws: str, feed: str) -> dict[str, tuple[str, ...]]:
         "alpaca-mcp-server (environment, and a launcher for the trading address; see the guide)": (
             f"DATA_API_URL={http}",
         ),
-        "JavaScript SDK": (
-            f'new Configuration({{ basePath: "{http}" }}), streams: {{ url: "{ws}/stream" }}',
+        "JavaScript SDK 4 (its client has no option for addresses, but one for how it fetches)": (
+            f"fetchApi = (url, init) => {{ const {{ pathname, search }} = new URL(url); "
+            f'return fetch("{http}" + pathname + search, init) }}',
+            "alpaca = new Alpaca({ keyId, secret, paper: true, fetchApi })",
+            f'alpaca.trading.stream({{ url: "{ws}/stream" }})',
+            f'alpaca.marketData.stockStream({{ url: "{ws}/v2/{feed}", feed: "{feed}" }})',
         ),
     }

@@ -149,7 +149,7 @@ def prepared_session(
     """Decide what the session trades, and with which keys. Raises FixInput for every contradiction."""
     from magellan.settings.decide_mode import decide_mode
     from magellan.settings.environment import run_settings
-    from magellan.settings.keys import KeysFound, find_keys, named_like_secrets
+    from magellan.settings.keys import KeysFound, KeyState, find_keys, named_like_secrets
     from magellan.settings.mode import Mode, Refusal
     from magellan.usecases.kept_history import KeptHistory
     from magellan.usecases.start_session import Trades, ledger_account
@@ -187,7 +187,9 @@ def prepared_session(
             raise FixInput(
                 keys.reason,
                 kept="nothing was opened, and no order was sent",
-                next_step="put both keys into the environment or the workspace's .env: without them nobody tells bars",
+                next_step="unset one of them, or let both hold the same key"
+                if keys.state is KeyState.CONTRADICTING
+                else "put both keys into the environment or the workspace's .env: without them nobody tells bars",
             )
     trades = Trades(
         mode=decided.mode.value,
