@@ -63,6 +63,7 @@ class RegimeAnalysis:
     bars: int
     first_at: datetime
     last_at: datetime
+    unexplained_jumps: int  # of the price, that no corporate action says the reason of
     now: RegimeReading  # of the newest bar
     states: tuple[StateFound, ...]  # of the newest fit; empty before the first
     fits: int
@@ -159,6 +160,7 @@ def analyse_regime(
         bars=len(data.bars),
         first_at=data.first_at,
         last_at=data.last_at,
+        unexplained_jumps=len(data.jumps),
         now=model.reading(),
         states=states_found(model),
         fits=len(model.models),

@@ -30,9 +30,12 @@ class SymbolEvaluation:
     timeframe: str
     source: str
     bars: int
+    unexplained_jumps: (
+        int  # of the price, that no corporate action says the reason of: they count as gains and losses
+    )
     prefix_law: PrefixLaw
     money: MoneyTest | None  # None where too few bars are known
-    no_regimes_here: bool
+    no_regimes_here: bool | None  # None: too few bars for a first fit, so nobody has looked
     evidence_for_regimes: float | None
     log_score_gain: (
         float | None
@@ -85,9 +88,10 @@ def evaluate_symbol(
         timeframe=str(data.bars.timeframe),
         source=data.source,
         bars=len(data.bars),
+        unexplained_jumps=len(data.jumps),
         prefix_law=law,
         money=money,
-        no_regimes_here=newest is not None and newest.states == 1,
+        no_regimes_here=None if newest is None else newest.states == 1,
         evidence_for_regimes=_finite(newest.evidence_for_regimes) if newest is not None else None,
         log_score_gain=_log_score_gain(model),
         dial=dial_prices(newest) if newest is not None else (),

@@ -11,6 +11,7 @@ import numpy as np
 from magellan.archive.actions import CorporateActionTable
 from magellan.archive.adjust import adjusted, still_in_prices
 from magellan.archive.dataset import find_set
+from magellan.archive.discontinuity import Discontinuity, discontinuities
 from magellan.errors import FixInput
 from magellan.ports.bars import BarArchive
 from magellan.trading.bar import Bars, Floats, instant
@@ -36,9 +37,12 @@ class RegimeBars:
     first_at: datetime  # aware, UTC: start of the first bar
     last_at: datetime  # of the last
     generated: bool
+    jumps: tuple[
+        Discontinuity, ...
+    ] = ()  # that no corporate action explains: what is seen there is no market's
 
 
-def of_bars(bars: Bars, source: str, *, generated: bool) -> RegimeBars:
+def of_bars(bars: Bars, source: str, *, generated: bool, jumps: tuple[Discontinuity, ...] = ()) -> RegimeBars:
     """Raises FixInput where there is no bar."""
     if len(bars) == 0:
         raise FixInput(f"{bars.symbol}: no {bars.timeframe} bar in that range of {source}")
@@ -49,6 +53,7 @@ def of_bars(bars: Bars, source: str, *, generated: bool) -> RegimeBars:
         first_at=instant(int(bars.opened_at_ns[0])),
         last_at=instant(int(bars.opened_at_ns[-1])),
         generated=generated,
+        jumps=jumps,
     )
 
 
@@ -74,8 +79,10 @@ def archived_bars(
     calendar = calendar_of(record.calendar)
     if record.id.hours is not Hours.REGULAR or timeframe.is_daily:
         bars = bars.rows(calendar.regular(bars))
-    bars = adjusted(bars, still_in_prices(actions.of(record.id.symbol), record.id.adjustment), "split")
-    return of_bars(bars, record.id.slug, generated=record.generated)
+    expected = still_in_prices(actions.of(record.id.symbol), record.id.adjustment)
+    jumps = discontinuities(bars, expected)
+    bars = adjusted(bars, expected, "split")
+    return of_bars(bars, record.id.slug, generated=record.generated, jumps=jumps)
 
 
 def returns_beside(bars: Bars, others: Sequence[Bars]) -> Floats:

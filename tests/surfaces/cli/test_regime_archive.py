@@ -54,6 +54,16 @@ def test_every_archived_symbol_is_held_to_the_prefix_law_by_one_command(command:
     assert all(each["prefix_law"]["broken"] == [] and each["bars"] == DAYS for each in found)
 
 
+def test_a_market_of_too_few_bars_is_not_said_to_have_regimes(command: Command) -> None:
+    few = ("--from", "2024-01-01", "--to", "2024-02-01")
+    code, out, err = command("regime", "evaluate", "AAA", *few, "--json")
+    assert code == 0, err
+    assert json.loads(out)["no_regimes_here"] is None
+    assert "too few bars for a first fit" in command("regime", "evaluate", "AAA", *few)[1]
+    listed = command("regime", "evaluate", "--all", *few)[1]
+    assert [line.split()[3] for line in listed.splitlines() if line.split()[:1] == ["AAA"]] == ["-"]
+
+
 def test_a_symbol_and_all_of_them_are_two_wishes(command: Command) -> None:
     assert command("regime", "evaluate", "AAA", "--all")[0] == 2
 
@@ -68,3 +78,24 @@ def test_other_symbols_make_the_correlation_known(command: Command) -> None:
     beside = correlation("--others", "BBB")
     assert beside["missing"] == ""
     assert isinstance(beside["value"], float) and beside["value"] > 0.7
+
+
+def test_a_jump_that_nothing_explains_is_told_beside_the_answer(tmp_path: Path, command: Command) -> None:
+    prices = [90.0] * 9 + [4.5] * 9
+    rows = [f"2024-01-{day:02d},{','.join(4 * [str(each)])},1000" for day, each in enumerate(prices, 1)]
+    (tmp_path / "SPLIT_1day.csv").write_text(
+        "\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n"
+    )
+    code, _, err = command(
+        "data", "import", str(tmp_path / "SPLIT_1day.csv"), "--timeframe", "1Day", "--vendor", "desk", "--hours",
+        "regular", "--calendar", "24/7", "--timezone", "UTC",
+    )  # fmt: skip
+    assert code == 0, err
+    for asked in ("show", "analyze", "evaluate"):
+        _, _, notes = command("regime", asked, "SPLIT")
+        assert "SPLIT, 2024-01-10: the price goes from 90 to 4.5 (x0.05)" in notes
+    code, out, _ = command("regime", "evaluate", "--all", "--prefixes", "1")
+    assert "SPLIT: prices jump and no corporate action says why" in " ".join(out.split())
+    assert "prices jump" not in command("regime", "show", "AAA")[2]
+    assert command("data", "split", "SPLIT", "--on", "2024-01-10", "--ratio", "20:1")[0] == 0
+    assert "SPLIT" not in command("regime", "show", "SPLIT")[2]

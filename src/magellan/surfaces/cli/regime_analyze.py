@@ -21,6 +21,7 @@ from magellan.surfaces.cli.regime_options import (
     chosen_chain,
     chosen_config,
     chosen_others,
+    note_jumps,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def regime_analyze(
         from_on=from_on,
         to_on=to_on,
     )
+    note_jumps(data)
     beside = chosen_others(others, data, workspace=workspace)
     chain = chosen_chain(options, data)
     if generated_options:

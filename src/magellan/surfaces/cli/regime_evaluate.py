@@ -15,6 +15,7 @@ from magellan.surfaces.cli.regime_options import (
     archived_symbols,
     chosen_bars,
     chosen_config,
+    note_jumps,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def regime_evaluate(
     data = chosen_bars(
         symbol, timeframe=timeframe, generated=None, seed=0, workspace=workspace, from_on=from_on, to_on=to_on
     )
+    note_jumps(data)
     with progress_bars() as bars:
         found = evaluate_symbol(data, settings, prefixes=prefixes, progress=bars.report)
     emit(found, as_json=as_json, human=lambda: _show_symbol(found))
@@ -135,7 +137,7 @@ def _show_scenarios(reports: tuple[ScenarioReport, ...], stability: float) -> No
 
 def _show_symbols(found: list[SymbolEvaluation]) -> None:
     """A line for each symbol. Who tries several markets is told so."""
-    from magellan.surfaces.cli.output import print_table
+    from magellan.surfaces.cli.output import print_table, say
 
     rows = []
     for each in found:
@@ -151,7 +153,7 @@ def _show_symbols(found: list[SymbolEvaluation]) -> None:
                 f"{money.gated.drawdown:.0%}",
                 f"{money.drawdown_percentile:.0%}",
             )
-        regimes = "no" if each.no_regimes_here else "yes"
+        regimes = {None: "-", True: "no", False: "yes"}[each.no_regimes_here]
         rows.append((each.symbol, f"{each.bars:,}", law, regimes, *judged))
     numbers = ("bars", "Sharpe", "gated", "beats", "drawdown", "gated drawdown", "is less deep than")
     print_table(
@@ -161,6 +163,12 @@ def _show_symbols(found: list[SymbolEvaluation]) -> None:
         footnote="The gate is shut in high volatility. Beats, is less deep than: share of 500 gates of the same "
         f"exposure at other times. Of {len(found)} markets some will look good by chance.",
     )
+    jumping = [each.symbol for each in found if each.unexplained_jumps]
+    if jumping:
+        say(
+            f"{', '.join(jumping)}: prices jump and no corporate action says why, so their figures may be no market's; "
+            "see `magellan data check`"
+        )
 
 
 def _show_symbol(found: SymbolEvaluation) -> None:
@@ -173,7 +181,9 @@ def _show_symbol(found: SymbolEvaluation) -> None:
         say(f"prefix law: holds; {law.labels_compared:,} values on {len(law.prefixes)} prefixes are the same")
     else:
         say(f"prefix law: BROKEN; {'; '.join(law.broken)}")
-    if found.no_regimes_here:
+    if found.no_regimes_here is None:
+        say("regimes: too few bars for a first fit")
+    elif found.no_regimes_here:
         say("no regimes here: volatility that clusters explains these bars as well or better")
     if found.money is None:
         say("money test: too few labelled bars")

@@ -108,6 +108,20 @@ def chosen_bars(
     )
 
 
+def note_jumps(data: RegimeBars) -> None:
+    """Say on standard error where prices jump and nobody has said why: a split that was not told is no volatility."""
+    if not data.jumps:
+        return
+    from magellan.surfaces.cli.output import note
+
+    first, more = data.jumps[0], len(data.jumps) - 1
+    others = f", and {more} more such jumps" if more else ""
+    note(
+        f"{data.bars.symbol}, {first.at:%Y-%m-%d}: {first.explanation}{others}; until it is said, volatility and "
+        f"what a gate earned may be no market's: `magellan data check {data.bars.symbol}`"
+    )
+
+
 def archived_symbols(timeframe: str, workspace: Path | None) -> tuple[str, ...]:
     """The symbols that the workspace's archive has in a timeframe, by name. Raises FixInput where there is none."""
     from magellan.trading.timeframe import Timeframe

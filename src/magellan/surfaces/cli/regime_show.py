@@ -18,6 +18,7 @@ from magellan.surfaces.cli.regime_options import (
     chosen_chain,
     chosen_config,
     chosen_others,
+    note_jumps,
 )
 
 
@@ -51,6 +52,7 @@ def regime_show(
         from_on=None,
         to_on=None,
     )
+    note_jumps(data)
     beside = chosen_others(others, data, workspace=workspace)
     reading = run_model(data, settings, others=beside, chain=chosen_chain(options, data)).reading()
     emit(reading, as_json=as_json, human=lambda: show_reading(reading, reasons=True))
