@@ -85,8 +85,11 @@ def test_a_secret_is_rotated_and_its_end_forgets_the_old_value(desk: Path, call:
         "canary-new",
         "canary-vendor",
     )
-    assert call("rotate", "DATA_VENDOR_KEY", "--finish")[0] == 0
+    code, out, _ = call("rotate", "DATA_VENDOR_KEY", "--finish", "--why", "the vendor revoked it")
+    assert code == 0 and "revoke them" in out
     assert kept(desk, "DATA_VENDOR_KEY__PREVIOUS") is None
+    code, out, _ = call("rotate", "DATA_VENDOR_KEY", "--finish")
+    assert code == 0 and "no old values of DATA_VENDOR_KEY are kept in" in out and "revoke" not in out
     for path in (desk / ".magellan").rglob("*"):
         assert not path.is_file() or b"canary" not in path.read_bytes(), path
 

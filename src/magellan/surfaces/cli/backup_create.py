@@ -18,7 +18,9 @@ def backup_create(
         bool,
         typer.Option("--if-due", help="Only where none was made since backup.at came last, New York time."),
     ] = False,
-    why: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It is recorded.")] = "scheduled",
+    why: Annotated[
+        str, typer.Option("--reason", "--why", metavar="TEXT", help="Why. It is recorded.")
+    ] = "scheduled",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

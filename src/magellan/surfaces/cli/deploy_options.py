@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DeployedArgument = Annotated[str, typer.Argument(metavar="STRATEGY", help="Name of a strategy.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it. Without, it is looked at and shown only.")]
-WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="For the audit log.")]
+WhyOption = Annotated[str, typer.Option("--why", "--reason", metavar="TEXT", help="For the audit log.")]
 ByOption = Annotated[
     str | None, typer.Option("--by", metavar="PERSON", help="Who does it; default: this machine's user.")
 ]

@@ -16,7 +16,7 @@ def freeze_override(
         str,
         typer.Option("--by", metavar="NAME", help="Who answers for it, as magellan.toml calls their key."),
     ],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What cannot wait.")],
+    reason: Annotated[str, typer.Option("--reason", "--why", metavar="TEXT", help="What cannot wait.")],
     hours: Annotated[
         float, typer.Option("--hours", help="How long it holds; magellan.toml says how long at most.")
     ] = 2.0,

@@ -29,7 +29,9 @@ def gate(
         ),
     ] = False,
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who accepts the run.")] = "",
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is accepted.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", "--why", metavar="TEXT", help="Why it is accepted.")
+    ] = "",
     junit: Annotated[
         Path | None,
         typer.Option("--junit", metavar="FILE", help="Write the verdict as JUnit XML, for a CI system."),

@@ -31,7 +31,7 @@ AccountOption = Annotated[
     ),
 ]
 ByOption = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who asks. It is recorded.")]
-ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It is recorded.")]
+ReasonOption = Annotated[str, typer.Option("--reason", "--why", metavar="TEXT", help="Why. It is recorded.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

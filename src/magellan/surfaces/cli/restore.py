@@ -32,7 +32,9 @@ def restore(
             help="Where the backups are, as backup.to names it; on a host that has no workspace yet.",
         ),
     ] = None,
-    why: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It is recorded.")] = "restored",
+    why: Annotated[
+        str, typer.Option("--reason", "--why", metavar="TEXT", help="Why. It is recorded.")
+    ] = "restored",
     by: Annotated[
         str | None, typer.Option("--by", metavar="PERSON", help="Who; default: this machine's user.")
     ] = None,

@@ -29,7 +29,9 @@ def secrets_rotate(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="As `magellan secrets list` shows them.")
     ],
-    why: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It is recorded.")] = "due",
+    why: Annotated[
+        str, typer.Option("--reason", "--why", metavar="TEXT", help="Why. It is recorded.")
+    ] = "due",
     by: Annotated[
         str | None, typer.Option("--by", metavar="PERSON", help="Who; default: this machine's user.")
     ] = None,
@@ -54,6 +56,7 @@ def secrets_rotate(
     """
     from magellan.plan.carry_out import Finished
     from magellan.surfaces.cli.output import emit, say
+    from magellan.usecases.rotate_secrets import PREVIOUS
 
     if sum((finish, resume, undo, dry_run)) > 1:
         raise typer.BadParameter("--finish, --resume, --undo and --dry-run are told one at a time")
@@ -68,6 +71,7 @@ def secrets_rotate(
         _refuse_while_used(safe.workspace, chosen)
     world = _world(safe, store, chosen, asks=not (finish or undo))
     plan, journal = _plan(world, chosen, used_by, records, finish=finish, again=resume or undo)
+    old_left = [name for name, mark in world.marks([each.name + PREVIOUS for each in chosen]).items() if mark]
     if dry_run:
         from magellan.plan.preview import preview
         from magellan.plan.rendering import as_text
@@ -90,6 +94,8 @@ def secrets_rotate(
     def show() -> None:
         if not isinstance(outcome, Finished):
             say(f"{outcome.status.word}: {outcome.why}")
+        elif finish and not old_left:
+            say(f"no old values of {' and '.join(each.name for each in chosen)} are kept in {store.place}")
         elif finish:
             say("the old values are forgotten here; revoke them at whoever issued them")
         else:
