@@ -183,6 +183,12 @@ def test_a_body_that_is_too_large_is_refused(strict_server: Any) -> None:
     assert (told.status, told.json["code"]) == (413, "too-large")
 
 
+def test_whoever_sends_too_large_a_body_gets_the_answer_and_no_broken_connection(server: Any) -> None:
+    sent = b"x" * (server.desk.limits.body_bytes_max + 1_000_000)
+    told = server.ask("/api/market-regime/config/check", method="POST", body=sent)
+    assert (told.status, told.json["code"]) == (413, "too-large")
+
+
 @pytest.mark.parametrize(
     "begun",
     [
