@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -170,6 +172,50 @@ def test_a_ledger_of_a_newer_magellan_is_left_alone(path: Path, ledger: SqlLedge
 def test_reading_a_ledger_that_is_not_there_makes_none(path: Path, ledger: SqlLedger) -> None:
     assert ledger.accounts() == () and list(ledger.entries("PA1")) == []
     assert not path.exists()
+
+
+def test_a_ledger_that_another_process_is_about_to_make_is_empty_and_not_damaged(
+    path: Path, ledger: SqlLedger
+) -> None:
+    path.touch()
+    assert ledger.accounts() == ()
+    sqlite3.connect(path).execute("PRAGMA journal_mode = WAL").close()
+    assert path.stat().st_size > 0
+    assert ledger.accounts() == () and ledger.holder("PA1") is None
+    filled(path)
+    assert ledger.accounts() == ("PA1",)
+
+
+def test_a_ledger_that_another_process_is_making_is_waited_for(
+    path: Path, ledger: SqlLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE being_made (number)")
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM being_made").fetchall()
+    monkeypatch.setattr("magellan.adapters.sqlite_ledger.time.sleep", lambda _: other.rollback())
+    with ledger.writer("PA1") as writer:
+        assert writer.append([entry(BEGAN)])
+    other.close()
+
+
+def test_several_that_begin_with_one_new_ledger_find_it_whole(tmp_path: Path) -> None:
+    accounts = [f"PA{number}" for number in range(8)]
+    for round_ in range(5):
+        path = tmp_path / str(round_) / "ledger.sqlite"
+        together = Barrier(len(accounts))
+
+        def begin(account: str, path: Path = path, together: Barrier = together) -> int:
+            ledger = SqlLedger(SqliteDatabase(path), lambda: NOW)
+            together.wait()
+            with ledger.writer(account) as writer:
+                writer.append([entry(BEGAN)])
+            ledger.close()
+            return 1
+
+        with ThreadPoolExecutor(len(accounts)) as pool:
+            assert sum(pool.map(begin, accounts)) == len(accounts)
+        assert SqlLedger(SqliteDatabase(path), lambda: NOW).accounts() == tuple(accounts)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -20,8 +20,8 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, LargeBinary, cast, create_engine, event, select
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection, Engine, LargeBinary, cast, create_engine, event, inspect, select
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -87,10 +87,10 @@ class SqliteDatabase:
 
     def engine(self, *, make: bool) -> Engine | None:
         if self._engine is None:
-            if not self._path.exists():
-                if not make:
-                    return None
+            if make:
                 self._make_file()
+            elif not self._path.exists() or self._path.stat().st_size == 0:
+                return None
             engine = create_engine(
                 f"sqlite:///{quote(str(self._path))}",
                 # Transactions begin and end where we say so, and not where the driver guesses.
@@ -98,7 +98,23 @@ class SqliteDatabase:
             )
             event.listen(engine, "connect", _prepare)
             event.listen(engine, "begin", _begin)
-            self._check_version(engine, make=make)
+            try:
+                if make:
+                    _make_tables(engine)
+                elif not inspect(engine).get_table_names():
+                    engine.dispose()
+                    return None  # another process is about to make them, or was killed before it did
+                with engine.connect() as connection:
+                    version = connection.execute(select(SCHEMA.c.version)).scalar_one()
+            except DBAPIError as error:
+                engine.dispose()
+                raise self.refusal(error, kept="the file, as it is") from error
+            if version > VERSION:
+                raise FixInput(
+                    f"{self._path} was made by a newer Magellan: its tables are of version {version}, "
+                    f"ours of {VERSION}",
+                    next_step="use the version of Magellan that wrote it, or a newer one",
+                )
             self._engine = engine
         return self._engine
 
@@ -144,30 +160,14 @@ class SqliteDatabase:
             self._engine = None
 
     def _make_file(self) -> None:
+        if self._path.exists():
+            return
         make_folder_durably(self._path.parent, kept="")
         try:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666))
             sync_folder(self._path.parent)
         except OSError as error:
             raise cannot_write(self._path, error, kept="") from error
-
-    def _check_version(self, engine: Engine, *, make: bool) -> None:
-        try:
-            with engine.connect() as connection:
-                if make or self._path.stat().st_size == 0:
-                    with connection.begin():
-                        METADATA.create_all(connection)
-                        if connection.execute(select(SCHEMA)).first() is None:
-                            connection.execute(SCHEMA.insert().values(version=VERSION))
-                with connection.begin():
-                    version = connection.execute(select(SCHEMA.c.version)).scalar_one()
-        except DBAPIError as error:
-            raise self.refusal(error, kept="the file, as it is") from error
-        if version > VERSION:
-            raise FixInput(
-                f"{self._path} was made by a newer Magellan: its tables are of version {version}, ours of {VERSION}",
-                next_step="use the version of Magellan that wrote it, or a newer one",
-            )
 
     def _lock_file(self, account: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{quote(account, safe='')}.lock")
@@ -217,13 +217,42 @@ def _read_holder(descriptor: int) -> Holder | None:
         return None  # it has the lock, and is about to write its name
 
 
+def _make_tables(engine: Engine) -> None:
+    """Make what is missing. Several processes may begin with one ledger at once: each finds it whole."""
+    wanted = set(METADATA.tables)
+    with engine.connect() as connection, connection.begin():
+        if (
+            wanted <= set(inspect(connection).get_table_names())
+            and connection.execute(select(SCHEMA)).first()
+        ):
+            return
+    # A transaction that reads first and writes then is refused where another has written meanwhile.
+    with engine.connect().execution_options(begins="BEGIN IMMEDIATE") as connection, connection.begin():
+        METADATA.create_all(connection)
+        if connection.execute(select(SCHEMA)).first() is None:
+            connection.execute(SCHEMA.insert().values(version=VERSION))
+
+
 def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _log_ahead(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA trusted_schema = OFF")
     cursor.close()
 
 
+def _log_ahead(cursor: DBAPICursor) -> None:
+    """SQLite does not wait by itself for another process that sets the same on a new file."""
+    until_s = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                raise
+        time.sleep(_LOCK_PAUSE_S)
+
+
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(_BEGIN)
+    connection.exec_driver_sql(connection.get_execution_options().get("begins", _BEGIN))
