@@ -19,7 +19,7 @@ import pytest
 
 from ledger.samples import BEGAN, entry, one_of_every_kind
 from magellan.adapters.sql_ledger import SqlLedger
-from magellan.adapters.sqlite_ledger import SqliteDatabase
+from magellan.adapters.sqlite_ledger import SqliteDatabase, _log_ahead
 from magellan.errors import AskOperator, FixInput
 from magellan.ledger.chain import Sound
 from magellan.ledger.entries import AlertRaised
@@ -186,17 +186,22 @@ def test_a_ledger_that_another_process_is_about_to_make_is_empty_and_not_damaged
     assert ledger.accounts() == ("PA1",)
 
 
-def test_a_ledger_that_another_process_is_making_is_waited_for(
-    path: Path, ledger: SqlLedger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("CREATE TABLE being_made (number)")
-    other.execute("BEGIN")
-    other.execute("SELECT * FROM being_made").fetchall()
-    monkeypatch.setattr("magellan.adapters.sqlite_ledger.time.sleep", lambda _: other.rollback())
-    with ledger.writer("PA1") as writer:
-        assert writer.append([entry(BEGAN)])
-    other.close()
+def test_a_new_file_that_another_process_sets_up_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite refuses one of two that change a file's journal at once, without waiting as it does elsewhere."""
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    answers = [busy, busy, None]
+    pauses = []
+    monkeypatch.setattr("magellan.adapters.sqlite_ledger.time.sleep", pauses.append)
+
+    class Cursor:
+        def execute(self, statement: str) -> None:
+            assert statement == "PRAGMA journal_mode = WAL"
+            if answer := answers.pop(0):
+                raise answer
+
+    _log_ahead(Cursor())  # type: ignore[arg-type]
+    assert (answers, len(pauses)) == ([], 2)
 
 
 def test_several_that_begin_with_one_new_ledger_find_it_whole(tmp_path: Path) -> None:
