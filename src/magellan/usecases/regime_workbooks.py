@@ -59,10 +59,14 @@ def new_workbook(path: Path, files: WorkbookFiles, *, overwrite: bool = False) -
 def check_workbook(path: Path, files: WorkbookFiles) -> Checked:
     """Everything that is wrong with a workbook of either layout, or with what a portfolio workbook points at."""
     with uncollected():
-        found, pointed = _strategy_workbook(path, files)
-        if found is None:
-            return Checked(file=path.name, layout="4.0.0", findings=pointed, values=None, fields=accounting())
-        return check(found)
+        return _checked(path, files)  # by a call: cells that are still held afterwards would be collected once
+
+
+def _checked(path: Path, files: WorkbookFiles) -> Checked:
+    found, pointed = _strategy_workbook(path, files)
+    if found is None:
+        return Checked(file=path.name, layout="4.0.0", findings=pointed, values=None, fields=accounting())
+    return check(found)
 
 
 def check_content(content: bytes, files: WorkbookFiles, *, name: str) -> Checked:
