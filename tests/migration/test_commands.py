@@ -49,6 +49,22 @@ def test_a_project_there_and_back(root: Path, capsys: pytest.CaptureFixture[str]
     assert (git(root, "rev-parse", "main"), git(root, "status", "--porcelain")) == (head, "")
 
 
+@pytest.mark.parametrize(
+    ("settings", "is_listed"),
+    [
+        ('[tool.setuptools]\npackages = ["shop"]\n', True),
+        ('[tool.hatch.build.targets.wheel]\npackages = ["shop"]\n', False),  # with all that is in it
+    ],
+)
+def test_new_packages_are_to_be_added_where_a_builder_takes_each_by_itself(
+    root: Path, capsys: pytest.CaptureFixture[str], settings: str, *, is_listed: bool
+) -> None:
+    (root / "pyproject.toml").write_text(settings)
+    dry = told(capsys, "apply", str(root), "--mapping", str(root.parent / "mapping.json"), "--no-git")
+    places = [each["places"] for each in dry["risks"] if each["what"].startswith("packages are listed")]
+    assert places == ([['pyproject.toml:2: packages = ["shop"]']] if is_listed else [])
+
+
 def test_uncommitted_changes_are_refused_and_can_be_left_out(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -164,7 +164,11 @@ def _settings(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
         entry = tree.entries.get(path)
         if entry is None or entry.kind is not Kind.FILE:
             continue
+        section = b""
         for number, line in enumerate(tree.read(path).splitlines(), start=1):
+            section = line.strip() if line.startswith(b"[") else section
+            if path == "pyproject.toml" and not section.startswith(b"[tool.setuptools"):
+                continue  # other builders take a package with all that is in it
             words = line.split(b"=")[0].strip().strip(b'"').replace(b"-", b"_")
             if words in (b"packages", b"py_modules") and b"find" not in line:
                 found.append(f"{path}:{number}: {line.strip().decode(errors='replace')[:80]}")

@@ -181,8 +181,10 @@ def test_the_command_shows_does_and_takes_back(tmp_path: Path) -> None:
     told = json.loads(shown.stdout)
     assert (told["outcome"], told["lost"], len(told["conflicts"])) == ("dry run", 0, 3)
     assert not (tmp_path / "target" / REVIEWS).exists()
-    done = run("migrate", "merge", "source", "target", "--yes", cwd=tmp_path)
+    done = run("migrate", "merge", "../source", ".", "--yes", cwd=tmp_path / "target")
     assert done.returncode == 0, done.stderr
+    journals = tmp_path / "target/.magellan/journals/finished"
+    assert [each.name.partition("-")[2][:24] for each in journals.iterdir()] == ["merge-source-into-target"]
     assert (tmp_path / "target/pkg/new.py").read_bytes() == SOURCE["pkg/new.py"]
     assert (tmp_path / "target/pkg/apart.py").read_bytes() == b"def one(): return 1\ndef two(): return 2\n"
     back = run("migrate", "rollback", "target", "--yes", cwd=tmp_path)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import pickle
+import zlib
 
 import pytest
 
@@ -213,6 +217,13 @@ PICKLED = pickle.dumps({"model": [*range(9)]}).replace(b"model", b"shop.regime")
         ("net.pt", b"PK\x03\x04" + PICKLED + b"PK\x05\x06", True),
         ("net.bin", b"PK\x03\x04" + PICKLED + b"PK\x05\x06", False),
         ("shot.bin", PICKLED + b"\x00", False),
+        ("model.pkl.gz", gzip.compress(PICKLED[2:]), True),
+        ("model.pickle.bz2", bz2.compress(PICKLED), True),
+        ("model.pkl.xz", lzma.compress(PICKLED), True),
+        ("model.joblib", zlib.compress(b"\0" * (2**20 - 5) + PICKLED), True),
+        ("model.bin", gzip.compress(PICKLED), True),
+        ("table.csv.gz", gzip.compress(b"shop.regime,1"), False),
+        ("table.csv.gz", gzip.compress(PICKLED)[:9], False),
     ],
 )
 def test_a_pickle_is_known_by_its_name_or_by_how_it_begins_and_ends(
@@ -222,6 +233,52 @@ def test_a_pickle_is_known_by_its_name_or_by_how_it_begins_and_ends(
     listed = {(where, each.kind, each.old) for where, each in found.left() if where == path}
     assert listed == ({(path, ReferenceKind.PICKLE, "shop.regime")} if is_listed else set())
     assert path not in found.changed
+
+
+def test_a_damaged_pickle_is_named_since_nobody_knows_what_else_it_says() -> None:
+    whole = gzip.compress(PICKLED)
+    found = rewriting({**SHOP, "model.pkl.gz": whole[:-9]}, MOVES).files["model.pkl.gz"]
+    assert "is damaged" in found.problem
+    assert found.after == found.before
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("run.py", "name.startswith('bot.')\n", "name.startswith('core.bot.')\n"),
+        ("run.py", "Filter(f'bot.{part}')\n", "Filter(f'core.bot.{part}')\n"),
+        ("run.py", "silence('bot.*', 'robot.*')\n", "silence('core.bot.*', 'robot.*')\n"),
+        ("log.yaml", 'prefix: "bot."\n', 'prefix: "core.bot."\n'),
+        ("Makefile", "all:\n\tpatch -mbot\n", "all:\n\tpatch -mcore.bot\n"),
+    ],
+)
+def test_the_beginning_of_names_in_a_module_of_one_word_is_listed(path: str, before: str, after: str) -> None:
+    assert places(path, before) == [before.count("\n")]
+    asked = RewriteOptions(probable=frozenset(ReferenceKind))
+    assert rewriting({**SHOP, path: before}, MOVES, asked).files[path].after.decode() == after
+
+
+def test_a_sentence_that_ends_in_a_modules_word_is_none() -> None:
+    assert places("run.py", "print('Start the bot.', 'grab-bot.')\n") == []
+
+
+@pytest.mark.parametrize("others", [0, 40], ids=["few words", "many words"])
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("run.py", "run([sys.executable, '-mbot'])\n", "run([sys.executable, '-mcore.bot'])\n"),
+        ("run.py", "run('python -Imbot --fast')\n", "run('python -Imcore.bot --fast')\n"),
+        ("Makefile", "run:\n\t$(PYTHON) -Wd -mbot\n", "run:\n\t$(PYTHON) -Wd -mcore.bot\n"),
+        ("run.sh", "python3 -mshop.regime\n", "python3 -mshop.strategies.regime\n"),
+        ("run.sh", "python3 --mbot -mrobot x-mbot\n", None),
+    ],
+)
+def test_a_module_right_behind_pythons_option_is_rewritten(
+    path: str, before: str, after: str | None, others: int
+) -> None:
+    moved = {f"part{number}.py": f"core/part{number}.py" for number in range(others)}
+    found = rewriting({**SHOP, **dict.fromkeys(moved, ""), path: before}, {**MOVES, **moved})
+    assert (found.files[path].after.decode() if path in found.files else None) == after
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from magellan.migration.rewrite.interest import JOINED_RUN
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind, spliced
 from magellan.migration.rewrite.renames import Renames
@@ -20,8 +21,15 @@ _PART: Final = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
 _DOTTED: Final = re.compile(
     _BEGIN + rb"(?P<name>" + _PART + rb"(?:" + _DOT.pattern + _PART + rb")+)(?![\w/\x80-\xff])"
 )
-# As a command says it, and as a list of words does: `-m bot`, `["-m", "bot"]`, `[-m, bot]`.
-_RUN: Final = re.compile(rb"(?<![\w-])-m(?:[ \t]+|[\"'][ \t]*,[ \t]*[\"']|,[ \t]*)(?P<name>[A-Za-z_][\w.]*)")
+# As a command says it, and as a list of words does: `-m bot`, `["-m", "bot"]`, `[-m, bot]`; and `-mbot`, `-Imbot`.
+_RUN: Final = re.compile(
+    rb"(?<![\w-])-(?:m(?:[ \t]+|[\"'][ \t]*,[ \t]*[\"']|,[ \t]*)|(?P<joined>"
+    + JOINED_RUN
+    + rb"))(?P<name>[A-Za-z_][\w.]*)"
+)
+_PYTHON: Final = re.compile(rb"python|sys\.executable|\$\(?\{?PY", re.IGNORECASE)
+# The beginning of what stands in a package: `startswith("bot.")`, "bot.*", f"bot.{name}".
+_BEGINNING: Final = re.compile(rb"(?<=[\"'])(?P<name>[A-Za-z_]\w*)\.(?=[\"'{*])")
 _WITH_ATTRIBUTE: Final = re.compile(
     _BEGIN + rb"(?P<name>[A-Za-z_]\w*(?:\.\w+)*):(?P<attribute>[A-Za-z_]\w*)(?![\w/.-]*/)"
 )
@@ -147,8 +155,9 @@ class DottedNames:
         for found in _RUN.finditer(utf8, span.start, span.end):
             named = self._renames.renamed(found["name"].decode())
             if named is not None and named[0] == found["name"].decode():
+                certain = not found["joined"] or _is_of_python(utf8, found.start())
                 yield self._reference(
-                    found.start("name"), *named, source, ReferenceKind.COMMAND, certain=True
+                    found.start("name"), *named, source, ReferenceKind.COMMAND, certain=certain
                 )
         for found in _WITH_ATTRIBUTE.finditer(utf8, span.start, span.end):
             if found["name"].partition(b".")[0] not in self._tops:
@@ -160,6 +169,14 @@ class DottedNames:
                 yield self._reference(
                     found.start("name"), *named, source, ReferenceKind.COMMAND, certain=certain
                 )
+
+    def beginnings(self, utf8: bytes, span: Span, source: Source, kind: ReferenceKind) -> Iterator[Reference]:
+        """A module without a package, as what names begin with: `name.startswith("bot.")`. It may be any word."""
+        for found in _BEGINNING.finditer(utf8, span.start, span.end):
+            name = found["name"].decode()
+            new = self._renames.new_name(name)
+            if new != name:
+                yield self._reference(found.start("name"), name, new, source, kind, certain=False)
 
     def _defines(self, module: str, name: str) -> bool:
         return name in self._contents.bound_in(module) or self._renames.before.knows(f"{module}.{name}")
@@ -175,6 +192,11 @@ class DottedNames:
             certain=certain,
             edits=(Edit(span=Span(start, start + len(old.encode())), text=new.encode()),),
         )
+
+
+def _is_of_python(utf8: bytes, start: int) -> bool:
+    """Whether the line speaks of Python before that place: other programs have an option `-m` as well."""
+    return _PYTHON.search(utf8, utf8.rfind(b"\n", 0, start) + 1, start) is not None
 
 
 def _is_in_role(utf8: bytes, start: int) -> bool:

@@ -16,6 +16,11 @@ _WORD_BYTES: Final = frozenset(
 ) | frozenset(range(128, 256))
 _WORDS_ALONE: Final = bytes(byte if byte in _WORD_BYTES else 32 for byte in range(256))
 _BEHIND_ESCAPE: Final = re.compile(rb"\\[\w\x80-\xff]([\w\x80-\xff]+)")
+JOINED_RUN: Final = rb"[bBdEiIOPqsSuvx]*m"
+"""What a module's name may follow without a space, behind the dash: options of Python's, the last of them `m`."""
+_RUN_LENGTH_MAX: Final = 16
+_RUNS: Final = re.compile(rb"(?<![\w-])-" + JOINED_RUN + rb"\Z")
+_BEHIND_RUN: Final = re.compile(rb"(?<![\w-])-" + JOINED_RUN + rb"([\w\x80-\xff]+)")
 _BEHIND_BYTE: Final = re.compile(rb"\\x[0-9a-fA-F]{2}([\w\x80-\xff]+)")
 
 
@@ -84,6 +89,8 @@ def words_in(utf8: bytes, words: frozenset[bytes]) -> frozenset[bytes]:
         found |= words.intersection(_BEHIND_ESCAPE.findall(utf8))
     if b"\\x" in utf8:
         found |= words.intersection(_BEHIND_BYTE.findall(utf8))
+    if b"m" in utf8 and b"-" in utf8:
+        found |= words.intersection(_BEHIND_RUN.findall(utf8))
     found.update(word for word in _of_several(words) if word in utf8)
     return frozenset(found)
 
@@ -104,6 +111,9 @@ def _places(utf8: bytes, word: bytes) -> Iterator[int]:
             or utf8[at - 1] not in _WORD_BYTES
             or utf8[at - 2 : at - 1] == b"\\"
             or utf8[at - 4 : at - 2] == b"\\x"
+            or (
+                utf8[at - 1 : at] == b"m" and _RUNS.search(utf8, max(0, at - _RUN_LENGTH_MAX), at) is not None
+            )
         )
         if begins and (end == len(utf8) or utf8[end] not in _WORD_BYTES):
             yield at

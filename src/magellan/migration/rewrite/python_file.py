@@ -103,6 +103,8 @@ class PythonFiles:
             yield from self._code.in_text(utf8, string.span, source, importer, interest)
             for span in interest.lines_in(string.span):
                 yield from self._names.in_text(utf8, span, source, kind, certain=not string.is_in_f_string)
+                if string.is_in_f_string:
+                    yield from self._names.beginnings(utf8, span, source, kind)
                 yield from self._names.in_commands(utf8, span, source)
                 yield from self._single.in_document(utf8, span, source, kind)
                 yield from self._paths.in_text(
@@ -120,6 +122,9 @@ class PythonFiles:
             yield from self._own_module(string, plain, utf8, importer)
         kind = ReferenceKind.ANNOTATION if string.is_annotation else ReferenceKind.TEXT_IN_STRING
         yield from self._names.in_text(utf8, string.span, source, kind)
+        yield from self._names.beginnings(utf8, string.span, source, ReferenceKind.STRING)
+        if plain.startswith("-"):
+            yield from self._names.in_commands(utf8, string.span, source)
         yield from self._paths.in_text(
             utf8, string.span, source, importer.path, ReferenceKind.PATH_IN_CODE, bare=False
         )

@@ -14,6 +14,7 @@ from magellan.migration.rewrite.dotted_edits import DottedNames
 from magellan.migration.rewrite.interest import Interest, words_in
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.path_edits import Paths
+from magellan.migration.rewrite.pickled import is_pickled, modules_named, says_pickle
 from magellan.migration.rewrite.python_file import PythonFiles
 from magellan.migration.rewrite.reference import Reference, ReferenceKind, RewriteOptions, spliced
 from magellan.migration.rewrite.renames import Renames
@@ -23,9 +24,6 @@ from magellan.plan.files.tree import folder_of
 
 _TEXT_SIZE_MAX: Final = 4 * 1024 * 1024  # bytes; a text beyond it is data
 _RELATIVE: Final = re.compile(rb"from[ \t\\\r\n]*\.|import_module\(")
-_PICKLES: Final = (".dill", ".joblib", ".pckl", ".pickle", ".pkl")
-_MODELS: Final = (".ckpt", ".pt", ".pth")  # archives with a pickle inside, which is not compressed
-_PICKLE_BEGINS: Final = frozenset(bytes((0x80, protocol)) for protocol in range(2, 6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +124,14 @@ class _Rewriter:
 
     def file(self, path: str) -> FileReferences | None:
         entry = self._tree.entries[path]
-        if not entry.is_python and entry.size > _TEXT_SIZE_MAX and not path.endswith(_PICKLES):
+        if not entry.is_python and entry.size > _TEXT_SIZE_MAX and not says_pickle(path):
             return None
         try:
             content = self._tree.read(path)
         except OSError as error:
             why = f"cannot be read: {error.strerror or error}"
             return FileReferences(path=path, references=(), before=b"", after=b"", problem=why)
-        if path.endswith(_PICKLES) or _is_pickled(path, content):
+        if is_pickled(path, content):
             return self._pickle(path, content)
         if not entry.is_python and b"\0" in content:
             return None
@@ -178,28 +176,23 @@ class _Rewriter:
         )
 
     def _pickle(self, path: str, content: bytes) -> FileReferences | None:
-        found = [name.decode() for name in self._modules if name in content]
-        if not found:
+        found, problem = modules_named(content, self._modules)
+        if not found and not problem:
             return None
         references = tuple(
             Reference(
                 kind=ReferenceKind.PICKLE,
                 line=1,
-                old=name,
-                new=self._renames.new_name(name),
+                old=name.decode(),
+                new=self._renames.new_name(name.decode()),
                 certain=False,
                 note="it loads by the old name only: keep the shim, or write it again",
             )
             for name in found
         )
-        return FileReferences(path=path, references=references, before=content, after=content)
-
-
-def _is_pickled(path: str, content: bytes) -> bool:
-    """Whether it begins and ends as a pickle does, or is a model that keeps one inside."""
-    if path.endswith(_MODELS):
-        return True
-    return content[:2] in _PICKLE_BEGINS and content.endswith(b".")
+        return FileReferences(
+            path=path, references=references, before=content, after=content, problem=problem
+        )
 
 
 def _encoded(text: Text, utf8: bytes, content: bytes) -> tuple[bytes, str]:

@@ -112,6 +112,8 @@ class TextFiles:
         for line in interest.lines_in(everything):
             yield from self._names.in_text(utf8, line, source, ReferenceKind.TEXT)
             yield from self._names.in_commands(utf8, line, source)
+            if kind is not TextKind.DOCUMENT:
+                yield from self._names.beginnings(utf8, line, source, ReferenceKind.TEXT)
             if kind is TextKind.SETTINGS and not path.endswith(".ipynb"):
                 yield from self._single.in_settings(utf8, line, source)
             else:
