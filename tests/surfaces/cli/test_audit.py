@@ -322,6 +322,16 @@ def test_the_same_rows_are_exported_to_csv_json_lines_and_parquet(desk: Path, ca
         assert one["release_id"] == "" and two["release_id"] is None and three["release_id"] is None
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet", "md"])
+def test_the_ledgers_own_lines_are_not_written_under_another_formats_name(
+    desk: Path, call: Call, ending: str
+) -> None:
+    write(desk, one_win_and_one_loss())
+    code, _, told = call("export", "entries", "--out", f"entries.{ending}")
+    assert (code, (desk / f"entries.{ending}").exists()) == (2, False)
+    assert "jsonl" in told
+
+
 @pytest.mark.parametrize(
     ("what", "rows", "column"),
     [("orders", 4, "client_order_id"), ("executions", 2, "execution_id"), ("decisions", 1, "indicators")],

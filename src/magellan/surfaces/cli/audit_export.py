@@ -98,15 +98,18 @@ def audit_export(
 
 
 def _format(what: What, to: Path | None, given: Format | None) -> Format:
+    ending = "" if to is None else to.suffix.removeprefix(".")
     if what is What.ENTRIES:
-        if given not in (None, Format.JSONL):
-            raise typer.BadParameter("entries are exported as jsonl, the very lines that were hashed")
+        asked = given or (Format(ending) if ending in set(Format) else Format.JSONL)
+        if asked is not Format.JSONL:
+            raise typer.BadParameter(
+                "entries are exported as jsonl, the very lines that were hashed: name the file so"
+            )
         return Format.JSONL
     if given is not None:
         return given
     if to is None:
         return Format.CSV
-    ending = to.suffix.removeprefix(".")
     if ending not in set(Format):
         raise typer.BadParameter(f"the name {to} ends with none of {', '.join(Format)}: say --format")
     return Format(ending)
