@@ -53,6 +53,7 @@ def test_what_tools_look_for_stays_and_so_does_what_is_there_already() -> None:
 
 def test_what_was_put_away_stays_there() -> None:
     assert not targets(proposed({"archive/old/order_executor.py": EXECUTOR}))
+    assert not targets(proposed({"docs/order_executor.py": EXECUTOR, "doc/source/order_fill.py": EXECUTOR}))
 
 
 def test_a_name_that_no_mapping_can_say_is_not_proposed() -> None:

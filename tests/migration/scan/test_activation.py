@@ -13,6 +13,9 @@ import pytest
 from magellan.adapters.local.import_sandbox.sandbox import LocalImportSandbox
 from magellan.errors import FixInput
 from magellan.migration.scan.activation import Activation, ImportToTry, Isolation, Touch, TriedImport, causes
+from magellan.migration.scan.scanned_file import read_file
+from magellan.migration.scan.structure import imports_to_try, structure_of
+from magellan.migration.source_tree import SourceTree
 
 MODULES = {
     "fine": "import json\n",
@@ -54,6 +57,25 @@ def tried(root: Path, *, namespaces: bool, extra: dict[str, str] | None = None) 
     found = {Path(each.path).stem: each for each in box.try_imports(asked)}
     assert sorted(path.name for path in tree.rglob("*")) == before
     return found
+
+
+def test_a_module_of_a_package_does_not_stand_for_one_of_pythons_own(tmp_path: Path) -> None:
+    sources = {
+        "shop/__init__.py": "",
+        "shop/contextvars.py": "from . import rules\n",
+        "shop/rules.py": "import contextvars\ncontextvars.ContextVar\nimport beside\n",
+        "shop/beside.py": "",
+    }
+    for path, source in sources.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(source)
+    texts = {path: source.encode() for path, source in sources.items()}
+    read = [read_file(path, 0, texts.__getitem__) for path in sorted(texts)]
+    structure = structure_of(SourceTree.of(texts), read, lambda name: False, None)
+    box = LocalImportSandbox(tmp_path, workers=1, time_limit_s=5.0, memory_limit_bytes=1 << 30)
+    assert [
+        (each.path, each.message) for each in box.try_imports(imports_to_try(structure)) if each.error
+    ] == []
 
 
 @pytest.mark.parametrize("namespaces", [True, False])

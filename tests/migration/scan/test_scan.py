@@ -130,6 +130,14 @@ def test_a_folder_that_explains_imports_is_a_source_root() -> None:
     assert found.origins[Origin.MISSING] == 0
 
 
+def test_what_pythons_own_library_has_makes_no_source_root() -> None:
+    files = {f"tests/test_{n}.py": b"import typing\nfrom .helpers import x\n" for n in range(3)}
+    held = {"tests/__init__.py": b"", "tests/helpers.py": b"x = 1\n", "tests/typing/api.py": b""}
+    found = scanned({**files, **held})
+    assert found.source_roots == ("",)
+    assert found.origins[Origin.MISSING] == 0
+
+
 def test_odd_files_are_findings_and_never_a_crash(tmp_path: Path) -> None:
     (tmp_path / "zero.py").write_bytes(b"a = 1\0")
     (tmp_path / "latin.py").write_bytes("name = 'wählt'\n".encode("latin-1"))

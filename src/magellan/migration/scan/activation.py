@@ -20,6 +20,9 @@ class ImportToTry:
     path: str  # of its file, in the tree
     name: str  # dotted; "" for a file that no import can name
     search: tuple[str, ...]  # folders of the tree that modules are looked for in; "" is the tree's own
+    search_last: tuple[
+        str, ...
+    ] = ()  # those that are looked in after the standard library and what is installed
 
 
 class Isolation(StrEnum):

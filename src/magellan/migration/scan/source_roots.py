@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -16,7 +17,7 @@ def source_roots(files: Sequence[ScannedFile]) -> tuple[str, ...]:
     """The tree's own folder, `src` where there is one, and every folder that explains imports which nothing else does.
 
     A folder explains `import shop.a` when it holds shop.py, or a folder shop with Python in it, and no other folder of
-    the tree does.
+    the tree does. What Python's own library has is explained by that.
     """
     paths = [file.path for file in files if file.is_python]
     roots = [""]
@@ -40,8 +41,9 @@ def _unresolved(file: ScannedFile, names: ModuleNames) -> Iterable[str]:
             continue
         dotted = [statement.module] if statement.is_from else [each.name for each in statement.names]
         for name in dotted:
-            if name and names.resolve(name.partition(".")[0], file.path) is None:
-                yield name.partition(".")[0]
+            top = name.partition(".")[0]
+            if top and top not in sys.stdlib_module_names and names.resolve(top, file.path) is None:
+                yield top
 
 
 def _holders(paths: Sequence[str]) -> dict[str, set[str]]:

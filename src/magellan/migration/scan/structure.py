@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from magellan.migration.imports import Origin
-from magellan.migration.module_names import ModuleNames
+from magellan.migration.module_names import INIT, ModuleNames
 from magellan.migration.scan.activation import Activation, ImportToTry
 from magellan.migration.scan.entry_points import EntryPoint, entry_points
 from magellan.migration.scan.file_kind import FileKind
@@ -72,7 +72,8 @@ def structure_of(
 def imports_to_try(structure: Structure) -> tuple[ImportToTry, ...]:
     """Every Python file but stubs and tests, and how to import it; those first that most others import.
 
-    A file beside others in a folder that is no package finds them as a script does.
+    A file beside others in a folder that is no package finds them as a script does; in a package, only what nothing
+    else explains: its `types.py` is not Python's own.
     """
     wanted = sorted(
         (
@@ -82,16 +83,17 @@ def imports_to_try(structure: Structure) -> tuple[ImportToTry, ...]:
         ),
         key=lambda file: (-len(structure.graph.imported_by.get(file.path, ())), file.path),
     )
-    return tuple(
-        ImportToTry(
-            path=file.path,
-            name=file.module or "",
-            search=tuple(dict.fromkeys([*structure.source_roots, _beside(file.path)])),
-        )
-        for file in wanted
+    paths = {file.path for file in structure.python}
+    return tuple(_import_of(file, structure.source_roots, paths) for file in wanted)
+
+
+def _import_of(file: ScannedFile, source_roots: tuple[str, ...], paths: Collection[str]) -> ImportToTry:
+    folder = folder_of(file.path)
+    beside = () if folder == "." or folder in source_roots else (folder,)
+    is_in_package = f"{folder}/{INIT}.py" in paths
+    return ImportToTry(
+        path=file.path,
+        name=file.module or "",
+        search=source_roots if is_in_package else (*source_roots, *beside),
+        search_last=beside if is_in_package else (),
     )
-
-
-def _beside(path: str) -> str:
-    folder = folder_of(path)
-    return "" if folder == "." else folder

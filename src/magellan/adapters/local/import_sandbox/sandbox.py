@@ -201,7 +201,13 @@ class _Worker:
     def ask(self, module: ImportToTry, left_s: float | None) -> TriedImport | None:
         """What came of it; None where the time for all was up before its own."""
         answer = self._exchange(
-            {"path": module.path, "name": module.name, "search": module.search, "left_s": left_s}
+            {
+                "path": module.path,
+                "name": module.name,
+                "search": module.search,
+                "search_last": module.search_last,
+                "left_s": left_s,
+            }
         )
         if answer is None:
             if self._process.stdin is None or self._process.stdin.closed:

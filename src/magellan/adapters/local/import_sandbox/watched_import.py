@@ -29,6 +29,7 @@ def import_watched(
         os.dup2(nowhere, stream)
     sys.dont_write_bytecode = True
     sys.path[:0] = [os.path.join(tree, each) if each else tree for each in request["search"]]
+    sys.path += [os.path.join(tree, each) for each in request["search_last"]]
     sys.argv = [request["path"]]
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000))
     # A crash, and the end of its time, say which line it was at.
