@@ -336,6 +336,15 @@ def test_a_halt_keeps_entries_back_and_protection_in_place() -> None:  # inciden
     assert sum(told.sent.values()) == 2
 
 
+def test_a_halt_that_no_person_asked_for_names_what_did() -> None:
+    told = world()
+    told.run(after_bar(2))
+    told.tell(
+        e.Operator(at=told.now, asks=e.OperatorAsks.HALT, person="", reason="signal SIGUSR1", source="signal")
+    )
+    assert told.alerts[-1].text == "halted by signal: the session enters nothing: signal SIGUSR1"
+
+
 def test_a_flatten_sells_everything_and_stays_halted() -> None:
     told = world(enter=(1, 6))
     told.run(after_bar(2))

@@ -110,7 +110,10 @@ class Operations:
         for symbol in list(desk.state.active):
             self._entries.drop_waiting(symbol)
         words = "leaves everything" if flattens else "enters nothing"
-        desk.alert(Severity.CRITICAL, f"halted by {event.person}: the session {words}: {event.reason}")
+        desk.alert(
+            Severity.CRITICAL,
+            f"halted by {event.person or event.source}: the session {words}: {event.reason}",
+        )
 
     def _ask_whether_flat(self) -> None:
         """Flat is what the broker shows: it is asked now, and again after a pause while it shows something."""
