@@ -12,6 +12,7 @@ import pytest
 
 from journeys.desk import as_a_plain_user
 from magellan.surfaces.cli.app import run
+from magellan.surfaces.cli.migrate_scan_options import interpreter_named
 from migration.tree_lab import MOVES, git, look_at, make_tree, under_git
 
 
@@ -47,6 +48,14 @@ def test_a_project_there_and_back(root: Path, capsys: pytest.CaptureFixture[str]
     assert told(capsys, "rollback", str(root), "--yes")["outcome"] == "taken back"
     assert look_at(root) == before
     assert (git(root, "rev-parse", "main"), git(root, "status", "--porcelain")) == (head, "")
+
+
+def test_an_interpreter_is_the_same_one_for_tests_that_run_in_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert interpreter_named("venv/bin/python") == str(tmp_path / "venv/bin/python")
+    assert (interpreter_named("python3.12"), interpreter_named(None)) == ("python3.12", None)
 
 
 @pytest.mark.parametrize(

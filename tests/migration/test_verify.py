@@ -74,6 +74,14 @@ def test_what_could_not_be_resolved_before_is_not_held_against_it(root: Path) ->
     assert found.is_sound
 
 
+def test_shims_are_no_entry_points_of_the_project(tmp_path: Path) -> None:
+    files = {**FILES, "bot.py": FILES["bot.py"] + b"if __name__ == '__main__':\n    run()\n"}
+    make_tree(tmp_path, files)
+    assert isinstance(apply_recorded(prepared_at(tmp_path, MOVES).recorded, desk_at(tmp_path)), Finished)
+    checks = {check.name: check.summary for check in verified(tmp_path).verification.checks}
+    assert checks["entry points"] == "1 before, 1 after"
+
+
 def test_the_tree_before_is_looked_at_as_it_was(root: Path) -> None:
     seen: dict[str, dict[str, bytes]] = {}
 

@@ -14,8 +14,9 @@ from magellan.migration.scan.file_kind import FileKind
 from magellan.migration.scan.scanned_file import ScannedFile
 
 _COMMAND: Final = re.compile(
-    r"python[\d.]*(?:\s+-[A-Za-ln-z]\S*)*\s+(?:-m\s+(?P<module>[\w.]+)|(?P<path>[\w./\\-]+\.py))"
+    r"python[\d.]*(?:\s+-[A-Za-ln-z]\S*)*\s+(?:-m\s*(?P<module>[\w.]+)|(?P<path>[\w./\\-]+\.py))"
 )
+OWN_MAIN: Final = "its own __main__"
 _LARGEST: Final = 300_000  # bytes of a text that is searched for commands
 
 
@@ -33,7 +34,7 @@ def entry_points(
     """Every way to start something that could be found, sorted by file."""
     files = tuple(files)
     known = {file.path for file in files}
-    found = {EntryPoint(path=file.path, by="its own __main__") for file in files if file.has_main}
+    found = {EntryPoint(path=file.path, by=OWN_MAIN) for file in files if file.has_main}
     found |= {
         EntryPoint(path=file.path, by="python -m") for file in files if file.path.endswith("__main__.py")
     }

@@ -30,8 +30,21 @@ RootOption = Annotated[
         "--root", metavar="FOLDER", help='Count imports from this folder; "." is DIR. Default: found out.'
     ),
 ]
+
+
+def interpreter_named(said: str | None) -> str | None:
+    """That interpreter wherever it is started from: tests run in copies. A bare name is looked for in PATH."""
+    return os.path.abspath(os.path.expanduser(said)) if said and os.sep in said else said
+
+
 PythonOption = Annotated[
-    str | None, typer.Option("--python", metavar="FILE", help="The project's interpreter; default: ours.")
+    str | None,
+    typer.Option(
+        "--python",
+        metavar="FILE",
+        help="The project's interpreter; default: ours.",
+        callback=interpreter_named,
+    ),
 ]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes at work; default: one per core.")
