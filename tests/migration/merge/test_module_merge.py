@@ -136,6 +136,16 @@ def test_exported_names_are_united_in_the_target_s_own_style(before: str, after:
     assert merged('__all__ = ["b", "a"]\n', before).text == after
 
 
+def test_a_name_of_typing_that_is_one_of_collections_abc_does_not_wait() -> None:
+    source = "from typing import Callable, Iterable as I, Protocol, TextIO\ndef f(a): ...\n"
+    target = "from collections.abc import Callable, Iterable as I\nfrom typing_extensions import Protocol\n"
+    found = merged(source, target)
+    assert [each.key for each in found.conflicts] == ["Protocol"]
+    assert target.strip() in found.text
+    assert "from typing import TextIO" in found.text
+    assert "typing import Callable" not in found.text
+
+
 def test_what_the_source_does_when_it_is_imported_waits() -> None:
     found = merged("connect()\n\ndef f(): return 1\n", "def f(): return 1\n")
     assert "connect()" not in found.text

@@ -51,6 +51,19 @@ def rewritten(
     return before if found is None else found.after.decode()
 
 
+@pytest.mark.parametrize("said", ["from shop", "from ."])
+def test_a_submodule_that_its_package_can_do_without_is_found_in_its_new_place(said: str) -> None:
+    before = f"try:\n    {said} import regime, rules\nexcept ImportError:\n    regime = rules = None\n"
+    new = "shop.strategies" if "shop" in said else ".strategies"
+    after = before.replace("regime, rules", f"rules\n    from {new} import regime", 1)
+    assert rewritten(before, path="shop/__init__.py") == after
+    # Others get what the package has: nothing, where there is none.
+    user = "from shop import regime\n"
+    files = {**SHOP, "shop/__init__.py": before}
+    assert rewritten(user, files=files) == user
+    assert rewritten(f"regime = 1\n{before}", path="shop/__init__.py") == f"regime = 1\n{before}"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

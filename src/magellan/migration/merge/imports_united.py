@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections.abc
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ def united_imports(source: Cut, target: Cut) -> UnitedImports:
         bound = dict(_bindings([piece]))
         lacking = {name: origin for name, origin in bound.items() if name not in known}
         for name, origin in bound.items():
-            if name in known and known[name] != origin:
+            if name in known and _same_place(known[name]) != _same_place(origin):
                 clashes.append(ImportClash(name=name, source=origin, target=known[name]))
         of_future = [origin for origin in lacking.values() if origin.startswith("from __future__")]
         if of_future:
@@ -52,6 +53,13 @@ def united_imports(source: Cut, target: Cut) -> UnitedImports:
             lines += lacking.values()
         known.update(lacking)
     return UnitedImports(added=tuple(added), lines=tuple(lines), clashes=tuple(clashes), future=tuple(future))
+
+
+def _same_place(origin: str) -> str:
+    """The statement with the place that the name really comes from: many of `typing` are those of `collections.abc`."""
+    module, _, name = origin.removeprefix("from ").partition(" import ")
+    is_alias = module == "typing" and name.partition(" ")[0] in collections.abc.__all__
+    return f"from collections.abc import {name}" if is_alias else origin
 
 
 def unused_imports(source: str) -> tuple[str, ...]:

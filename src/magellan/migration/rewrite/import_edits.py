@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from magellan.migration.import_statement import ImportedName, ImportStatement, absolute_name
+from magellan.migration.module_names import is_init
 from magellan.migration.rewrite.from_lines import FromLines, WantedName, said_as, statement_text
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
@@ -160,6 +161,9 @@ def _wanted(
 ) -> WantedName:
     written = _written(statement)
     named = None if each.name == "*" else contents.module_at(module, each.name)
+    if is_init(importer.path) and module == importer.package:
+        # In the package's own file it is the submodule, whatever the name is bound to where there is none.
+        named = f"{module}.{each.name}" if contents.is_optional_submodule(module, each.name) else named
     # A module that a star gives on is asked for where it is given, as long as it stays.
     if named is not None and (named == f"{module}.{each.name}" or renames.new_name(named) != named):
         new = renames.new_name(named)

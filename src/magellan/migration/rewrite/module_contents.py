@@ -25,6 +25,7 @@ class _Names:
     exported: frozenset[str] | None  # its `__all__`, where that can be read
     stars: tuple[str, ...] = ()  # modules that it takes everything from
     loaded: frozenset[str] = frozenset()  # dotted names that its own imports load, or names in them
+    optional: frozenset[str] = frozenset()  # bound otherwise only where an import of them failed
 
     def given_to_star(self, importer: str, own: str) -> Mapping[str, str]:
         """What `from own import *` binds in `importer`, but the importer's submodules under their own names."""
@@ -71,6 +72,13 @@ class ModuleContents:
         """Names that the module binds to something else than its own submodule of that name."""
         return self._names_in(dotted).bound.keys()
 
+    def is_optional_submodule(self, package: str, name: str) -> bool:
+        """Whether the package itself imports its submodule of that name, and binds another thing where that fails.
+
+        For everybody else the name is the package's.
+        """
+        return self._names.knows(f"{package}.{name}") and name in self._names_in(package).optional
+
     def loads_when_asked(self, package: str, module: str) -> bool:
         """Whether the package has a `__getattr__` of its own, and does not import that module of its anyway."""
         names = self._names_in(package)
@@ -113,6 +121,7 @@ class ModuleContents:
             exported=_exported_by(body, text.utf8),
             stars=tuple(self._starred(dotted, found.statements)),
             loaded=frozenset(_loaded_by(found.statements, self._names.package_of(path))),
+            optional=frozenset(_bound_by(body)).difference(_bound_by(body, in_handlers=False), imported),
         )
 
     def _starred(self, dotted: str, statements: Sequence[ImportStatement]) -> Iterator[str]:
@@ -153,7 +162,8 @@ def _loaded_by(statements: Sequence[ImportStatement], package: str | None) -> It
             yield module
 
 
-def _bound_by(body: Sequence[ast.stmt]) -> Iterator[str]:
+def _bound_by(body: Sequence[ast.stmt], *, in_handlers: bool = True) -> Iterator[str]:
+    """in_handlers: also where an exception is caught."""
     for node in body:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -166,11 +176,11 @@ def _bound_by(body: Sequence[ast.stmt]) -> Iterator[str]:
                     yield from _names_in(node.target)
             case ast.If() | ast.Try() | ast.With() | ast.For() | ast.While():
                 if isinstance(node, ast.Try):
-                    for handler in node.handlers:
+                    for handler in node.handlers if in_handlers else ():
                         yield from _bound_by(handler.body)
-                    yield from _bound_by(node.finalbody)
-                yield from _bound_by(node.body)
-                yield from _bound_by(getattr(node, "orelse", []))
+                    yield from _bound_by(node.finalbody, in_handlers=in_handlers)
+                yield from _bound_by(node.body, in_handlers=in_handlers)
+                yield from _bound_by(getattr(node, "orelse", []), in_handlers=in_handlers)
             case _:
                 pass
 
