@@ -71,6 +71,47 @@ def test_whatever_comes_next_finds_the_round_decided() -> None:
     assert decided(told.session.handle(late)) == ["A", "B", "D"]
 
 
+def test_a_round_whose_bars_are_told_long_after_their_close_waits_for_all_of_them() -> None:
+    told = world()
+    told.run(after_bar(0))
+    assert told.session is not None
+    for number, symbol in enumerate(SYMBOLS):  # as daily bars are, minutes after the session
+        at = instant(after_bar(1, 30.0 + 0.001 * number))
+        commands = told.session.handle(e.BarClosed(at=at, symbol=symbol, bar=BARS.bar(1), source="sim"))
+        assert decided(commands) == (list(SYMBOLS) if symbol == SYMBOLS[-1] else [])
+
+
+def test_rounds_that_are_told_at_once_are_decided_on_in_their_order() -> None:
+    told = world()
+    told.run(after_bar(0))
+    assert told.session is not None
+    commands: list[c.Command] = []
+    for row, symbols in (
+        (1, "ABC"),
+        (2, "ABCD"),
+    ):  # D had no trade in the first of two minutes that nobody heard of
+        for symbol in symbols:
+            bar = e.BarClosed(at=instant(after_bar(2, 30.0)), symbol=symbol, bar=BARS.bar(row), source="sim")
+            commands += told.session.handle(bar)
+    assert decided(commands) == [*"ABC", *"ABCD"]
+
+
+def test_a_bar_that_comes_after_its_round_is_decided_on_at_once() -> None:
+    told = world()
+    told.run(after_bar(0))
+    assert told.session is not None
+    for symbol, after_s in (("A", 0.05), ("B", 0.05), ("C", 0.05), ("D", 3.0)):
+        if symbol == "D":
+            assert decided(told.session.handle(e.Woke(at=instant(after_bar(1, 1.5)), name="round"))) == [
+                "A",
+                "B",
+                "C",
+            ]
+        bar = e.BarClosed(at=instant(after_bar(1, after_s)), symbol=symbol, bar=BARS.bar(1), source="sim")
+        commands = told.session.handle(bar)
+    assert decided(commands) == ["D"]
+
+
 def test_a_round_that_asks_for_nothing_is_one_record() -> None:
     told = world()
     told.run(after_bar(0))

@@ -95,6 +95,7 @@ class Rounds:
         self._protection = protection
         self._places = {symbol: place for place, symbol in enumerate(desk.setup.symbols)}  # in the config
         self._waiting: dict[int, set[str]] = {}  # symbols whose bar has come, by the bar's start
+        self._newest_round_ns = -1  # start of the newest bars that were decided on
         self._early: dict[str, BarClosed] = {}
         self._source = ""
         self._others = BarsOfAll(desk.histories)
@@ -166,9 +167,17 @@ class Rounds:
         if len(came) == len(desk.setup.symbols):
             self._decide(start_ns, self._waiting.pop(start_ns))
         else:
-            wait_ns = int(desk.setup.timings.round_wait_s * SECOND_NS)
-            desk.due(f"round {start_ns}", max(ends_ns + wait_ns, desk.now_ns))
+            if len(came) == 1:
+                desk.due(f"round {start_ns}", self._waits_until_ns(start_ns, ends_ns))
             self._look_ahead(event.symbol)
+
+    def _waits_until_ns(self, start_ns: int, ends_ns: int) -> int:
+        """When a round is decided on though bars are missing. Daily bars are told minutes after their close."""
+        now_ns = self._desk.now_ns
+        wait_ns = int(self._desk.setup.timings.round_wait_s * SECOND_NS)
+        if now_ns < ends_ns + wait_ns:
+            return ends_ns + wait_ns
+        return now_ns if start_ns <= self._newest_round_ns else now_ns + wait_ns
 
     def on_clock(self) -> None:
         """Decide on rounds that have waited long enough, and on bars that were told a little early."""
@@ -218,6 +227,9 @@ class Rounds:
 
     def _decide(self, start_ns: int, came: set[str]) -> None:
         self.finish()
+        for older_ns in sorted(each for each in self._waiting if each < start_ns):
+            self._decide(older_ns, self._waiting.pop(older_ns))
+        self._newest_round_ns = max(self._newest_round_ns, start_ns)
         desk = self._desk
         desk.due(f"round {start_ns}", None)
         day_equity = self._day_equity(start_ns)
