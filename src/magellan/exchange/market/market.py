@@ -20,7 +20,7 @@ from magellan.exchange.market.instant import Instant, InstantKind
 from magellan.exchange.market.live_bar import LiveBar
 from magellan.exchange.market.option_board import OptionBoard, OptionState
 from magellan.exchange.market.price_band import REFERENCE_NS, PriceBand, price_band
-from magellan.exchange.market.published_bar import PublishedBar, PublishedDay, published_day
+from magellan.exchange.market.published_bar import PublishedBar, PublishedDay
 from magellan.exchange.market.quote import Quote
 from magellan.exchange.market.shown_bars import ShownBars, put_together, shown
 from magellan.exchange.market.spread import SpreadModel
@@ -425,7 +425,7 @@ class Market:
         columns = _shown_columns(symbol, bars, self._tick(symbol), self._lot(symbol))
         if self.timeframe.is_daily:
             columns = columns.relabelled(np.full(len(bars), label_ns, dtype=np.int64))
-        return published_day(columns, day.end_ns, day.regular, label_ns)
+        return PublishedDay(columns, day.end_ns, day.regular, label_ns)
 
     def _regular_bars(self, symbol: str, on: date) -> Bars:
         day = self._day(symbol, on)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -25,40 +25,49 @@ class PublishedBar(NamedTuple):
 
 
 class PublishedDay:
-    """One symbol's bars of one day by the instant at which they close."""
+    """One symbol's bars of one day by the instant at which they close.
 
-    def __init__(self, bars: dict[int, PublishedBar], days_so_far: dict[int, PublishedBar]) -> None:
-        """Both by the instant at which they are published, in its order."""
-        self._by_kind = (bars, days_so_far)
-        self._instants = (tuple(bars), tuple(days_so_far))
-
-    def at(self, closed_ns: int, day_so_far: bool) -> PublishedBar | None:
-        """What is published at an instant: the bar that closes, or the day up to it."""
-        return self._by_kind[day_so_far].get(closed_ns)
-
-    def newest(self, now_ns: int, day_so_far: bool) -> PublishedBar | None:
-        """What was published last, at or before an instant."""
-        instants = self._instants[day_so_far]
-        place = bisect_right(instants, now_ns)
-        return self._by_kind[day_so_far][instants[place - 1]] if place else None
-
-
-def published_day(columns: ShownBars, end_ns: Instants, regular: Mask, day_label_ns: int) -> PublishedDay:
-    """Prepare a day.
+    What streams ask for, every bar in turn, is prepared when they first ask; the newest alone costs none of that.
 
     columns: its bars; end_ns: when each closes; regular: which belong to the regular session; day_label_ns: the
     start of the day.
     """
-    return PublishedDay(_by_close(columns, end_ns), _so_far(columns, end_ns, regular, day_label_ns))
+
+    def __init__(self, columns: ShownBars, end_ns: Instants, regular: Mask, day_label_ns: int) -> None:
+        self._given = (columns, end_ns, regular, day_label_ns)
+        self._shown: list[tuple[ShownBars, Instants] | None] = [_with_volume(columns, end_ns), None]
+        self._by_close: list[dict[int, PublishedBar] | None] = [None, None]
+
+    def at(self, closed_ns: int, day_so_far: bool) -> PublishedBar | None:
+        """What is published at an instant: the bar that closes, or the day up to it."""
+        found = self._by_close[day_so_far]
+        if found is None:
+            found = self._by_close[day_so_far] = _by_close(*self._rows(day_so_far))
+        return found.get(closed_ns)
+
+    def newest(self, now_ns: int, day_so_far: bool) -> PublishedBar | None:
+        """What was published last, at or before an instant."""
+        columns, end_ns = self._rows(day_so_far)
+        place = int(end_ns.searchsorted(now_ns, side="right"))
+        if place == 0:
+            return None
+        (row,) = _rows(columns.chosen(slice(place - 1, place)))
+        return PublishedBar(*row)
+
+    def _rows(self, day_so_far: bool) -> tuple[ShownBars, Instants]:
+        found = self._shown[day_so_far]
+        if found is None:
+            found = self._shown[day_so_far] = _with_volume(*_so_far(*self._given))
+        return found
 
 
 def _so_far(
     columns: ShownBars, end_ns: Instants, regular: Mask, day_label_ns: int
-) -> dict[int, PublishedBar]:
+) -> tuple[ShownBars, Instants]:
     """The day up to each bar's close: prices of the regular session, volume of all hours."""
     traded = np.flatnonzero(regular)
     if len(traded) == 0:
-        return {}
+        return columns.chosen(slice(0)), end_ns[:0]
     volume = np.where(regular, columns.volume, 0.0)
     weight = np.cumsum(volume)
     vwap = np.divide(np.cumsum(columns.vwap * volume), weight, out=columns.close.copy(), where=weight > 0.0)
@@ -76,11 +85,21 @@ def _so_far(
     )
     # Before the first regular bar there is no day yet.
     begun = slice(int(traded[0]), None)
-    return _by_close(day.chosen(begun), end_ns[begun])
+    return day.chosen(begun), end_ns[begun]
+
+
+def _with_volume(columns: ShownBars, end_ns: Instants) -> tuple[ShownBars, Instants]:
+    seen = columns.volume > 0.0
+    return (columns, end_ns) if seen.all() else (columns.chosen(seen), end_ns[seen])
 
 
 def _by_close(columns: ShownBars, end_ns: Instants) -> dict[int, PublishedBar]:
-    rows = zip(
+    rows = _rows(columns)
+    return {closed_ns: PublishedBar(*row) for closed_ns, row in zip(end_ns.tolist(), rows, strict=True)}
+
+
+def _rows(columns: ShownBars) -> Iterator[tuple[int, float, float, float, float, float, int, float]]:
+    return zip(
         columns.label_ns.tolist(),
         columns.open.tolist(),
         columns.high.tolist(),
@@ -91,8 +110,3 @@ def _by_close(columns: ShownBars, end_ns: Instants) -> dict[int, PublishedBar]:
         columns.vwap.tolist(),
         strict=True,
     )
-    return {
-        closed_ns: PublishedBar(*row)
-        for closed_ns, row in zip(end_ns.tolist(), rows, strict=True)
-        if row[5] > 0.0
-    }
