@@ -133,6 +133,7 @@ class SimulatedHost:
         self.name = name
         self.world = world
         self.releases: dict[str, tuple[str, ...]] = {}  # with what was edited
+        self.put_aside: list[str] = []  # releases that were edited when they were removed
         self.running: dict[str, Running] = {}
         self.arming: dict[str, Armed] = {}
         self.holder: str | None = None
@@ -163,7 +164,8 @@ class SimulatedHost:
     @_counted
     async def remove(self, release_id: str) -> None:
         assert all(each.instance.release_id != release_id for each in self.running.values()), "it is in use"
-        self.releases.pop(release_id, None)
+        if self.releases.pop(release_id, ()):
+            self.put_aside.append(release_id)
 
     @_counted
     async def start(self, instance: Instance) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -28,9 +29,11 @@ from deploy.simulated_hosts import (
 )
 from magellan.deploy.host import Fleet
 from magellan.deploy.rollout import RolloutTerms, rollout, rollout_of
+from magellan.deploy.steps.install import InstallAnew
 from magellan.plan.carry_out import Finished, Halted, Outcome, TakenBack, carry_out, take_back
 from magellan.plan.plan import Plan, differences
 from magellan.plan.records import Head
+from magellan.plan.step import Blocked
 from plan.memory import BEGAN, SOMEBODY, Killed, MemoryJournal
 
 
@@ -421,10 +424,62 @@ def test_an_old_release_that_ended_while_the_new_one_failed_is_started_again_on_
     assert trades(world) == {"h1": OLD}
 
 
+def with_edited_spare() -> SimulatedWorld:
+    """The old release trades, and the new one stands by from files that somebody has edited since."""
+    world = world_with()
+    host = world.hosts["h1"]
+    host.releases[NEW] = ("strategy/strategy.py was edited",)
+    host._run(instance_of(NEW))
+    world.let_pass(5)
+    return world
+
+
+def plan_to_make_whole(world: SimulatedWorld) -> Plan[Fleet]:
+    places = [replace(place_of(each), edited=True) for each in world.hosts.values()]
+    return rollout(places, incoming(NEW), TERMS, by="jane")
+
+
+def test_what_was_edited_is_put_aside_and_what_trades_is_what_was_approved() -> None:
+    world = with_edited_spare()
+    assert isinstance(carried_out(world, plan_to_make_whole(world)), Finished)
+    assert trades(world) == {"h1": NEW}
+    must_be_whole(world)
+    assert world.hosts["h1"].put_aside == [NEW]
+
+
+def test_a_release_that_an_instance_runs_from_is_not_taken_from_under_it() -> None:
+    world = with_edited_spare()
+    step = next(each for each in plan_to_make_whole(world).steps if isinstance(each, InstallAnew))
+    answer = world.run(step.check(fleet(world), None))
+    assert isinstance(answer, Blocked) and "it is run from there" in answer.why
+
+
+@pytest.mark.parametrize("fault", ["killed before", "killed after"])
+@pytest.mark.parametrize("undo", [False, True], ids=["resume", "undo"])
+def test_a_kill_at_any_call_while_a_release_is_made_whole_leaves_it_whole(fault: str, undo: bool) -> None:
+    calls = with_edited_spare()
+    carried_out(calls, plan_to_make_whole(calls))
+    for at in range(1, len(calls.calls) + 1):
+        world = with_edited_spare()
+        plan = plan_to_make_whole(world)
+        journal = begun(plan)
+        world.fault, world.fault_at_call = fault, at
+        with contextlib.suppress(Killed):
+            carried_out(world, plan, journal)
+        world.fault_at_call = None
+        outcome = taken_back(world, plan, journal) if undo else carried_out(world, plan, journal)
+        assert isinstance(outcome, TakenBack if undo else Finished), (at, outcome)
+        must_be_whole(world)
+        assert trades(world) == {"h1": OLD if undo else NEW}
+        host = world.hosts["h1"]
+        assert instance_of(NEW).key in host.running, "it stands by, or trades"
+        assert not host.releases[NEW] or host.put_aside == []
+
+
 def test_a_plan_that_was_written_down_is_read_back_as_the_same_plan() -> None:
     world = world_with(("h1", "h2"), older=(OLDER,))
-    for terms in (TERMS, replace(TERMS, at_once=True)):
-        plan = plan_for(world, terms)
+    plans = [plan_for(world, terms) for terms in (TERMS, replace(TERMS, at_once=True))]
+    for plan in (*plans, plan_to_make_whole(with_edited_spare())):
         assert differences(plan.description, rollout_of(plan.description).description) == []
 
 

@@ -303,11 +303,37 @@ def test_an_account_that_another_strategy_trades_is_refused(desk: Desk) -> None:
     assert "moods is deployed on paper already" in desk.refusal(strategy="gaps")
 
 
-def test_a_release_that_was_edited_on_the_host_is_refused_before_anything(desk: Desk) -> None:
+def test_a_release_that_was_edited_where_it_trades_is_refused_before_anything(desk: Desk) -> None:
+    release = desk.build("1.0.0")
+    desk.deploy()
+    armed = dict(desk.host.arming)
+    desk.host.releases[release] = ("strategy/strategy.py was edited",)
+    told = desk.refusal()
+    assert "strategy/strategy.py was edited" in told and "let another release trade" in told
+    assert desk.host.arming == armed
+
+
+def test_a_release_that_was_edited_where_it_only_lies_is_put_aside_and_installed_anew(desk: Desk) -> None:
     release = desk.build("1.0.0")
     desk.host.releases[release] = ("strategy/strategy.py was edited",)
-    assert "strategy/strategy.py was edited" in desk.refusal()
-    assert desk.host.arming == {}
+    assert isinstance(desk.deploy(), Finished)
+    assert desk.trades() == release
+    assert (desk.host.releases[release], desk.host.put_aside) == ((), [release])
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["deployed", "rolled back to"])
+def test_a_spare_that_was_edited_is_made_whole_before_it_trades_again(desk: Desk, back: bool) -> None:
+    first = desk.build("1.0.0")
+    desk.deploy()
+    desk.build("2.0.0")
+    desk.deploy()
+    desk.host.releases[first] = ("strategy/strategy.py was edited",)
+    pids = {key: each.pid for key, each in desk.host.running.items()}
+    assert isinstance(desk.deploy(release=first[:12], action="rollback" if back else "deploy"), Finished)
+    assert desk.trades() == first
+    assert (desk.host.releases[first], desk.host.put_aside) == ((), [first])
+    (key,) = (key for key in pids if key.endswith(first[:12]))
+    assert desk.host.running[key].pid != pids[key], "it runs what lies there now"
 
 
 @pytest.mark.parametrize("undo", [False, True], ids=["resume", "undo"])

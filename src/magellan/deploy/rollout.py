@@ -16,7 +16,7 @@ from magellan.deploy.instance import Instance
 from magellan.deploy.source import PutSource
 from magellan.deploy.steps.attest import Attest
 from magellan.deploy.steps.hand_over import HandOver
-from magellan.deploy.steps.install import InstallRelease
+from magellan.deploy.steps.install import InstallAnew, InstallRelease
 from magellan.deploy.steps.stand_by import Retire, StandBy
 from magellan.deploy.steps.watch import AwaitHealth, Watch
 from magellan.errors import AskOperator
@@ -44,6 +44,7 @@ class Place:
     halted: str  # why entries are off, before anything is changed; "" where they are not
     tripped: tuple[str, ...] = ()  # breakers that have tripped, before anything is changed
     region: str | None = None  # of a cloud; None: it is in none
+    edited: bool = False  # somebody edited the files of the incoming release there, and nobody trades by them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +110,14 @@ def rollout(
         for each in place.standing
         if each.instance.key not in (instance.key, place.armed)
     ]
+    edited = [
+        Retire(host=place.host, instance=instance, config_sha256=config, within_s=float(terms.ready_within_s))
+        for place, instance in pairs
+        if place.edited and instance.key in {each.instance.key for each in place.standing}
+    ]
     phases: list[Phase[Fleet]] = [
-        _together(
-            "release",
-            [
-                InstallRelease(host=place.host, release_id=incoming.release_id, label=incoming.label)
-                for place in places
-            ],
-        ),
+        _together("end what was edited", edited),
+        _together("release", [_install(place, instance, incoming) for place, instance in pairs]),
         _together("make room", old),
         _together(
             "stand by",
@@ -160,6 +161,14 @@ def rollout(
         resume_with=f"magellan deploy {incoming.strategy} --to {incoming.stage} --resume",
         undo_with=f"magellan deploy {incoming.strategy} --to {incoming.stage} --undo",
     )
+
+
+def _install(place: Place, instance: Instance, incoming: Incoming) -> InstallRelease:
+    if place.edited:
+        return InstallAnew(
+            host=place.host, release_id=incoming.release_id, label=incoming.label, instance=instance.key
+        )
+    return InstallRelease(host=place.host, release_id=incoming.release_id, label=incoming.label)
 
 
 def _hand_over(
@@ -230,7 +239,17 @@ def rollout_of(recorded: PlanDescription) -> Plan[Fleet]:
 
 _KINDS: Final[dict[str, TypeAdapter[Any]]] = {
     kind.__name__: TypeAdapter(kind)
-    for kind in (InstallRelease, StandBy, Attest, PutSource, HandOver, AwaitHealth, Watch, Retire)
+    for kind in (
+        InstallRelease,
+        InstallAnew,
+        StandBy,
+        Attest,
+        PutSource,
+        HandOver,
+        AwaitHealth,
+        Watch,
+        Retire,
+    )
 }
 
 

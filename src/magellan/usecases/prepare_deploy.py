@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from magellan.deploy.health import SessionLook
-from magellan.deploy.host import Fleet, Host
+from magellan.deploy.host import Fleet, Host, Installed
 from magellan.deploy.instance import Condition
 from magellan.deploy.rollout import (
     Incoming,
@@ -248,6 +248,9 @@ async def _look(
         region=_region(sources.settings.targets.get(host.name)),
     )
     instance = instance_at(place, incoming)
+    # All but one that only stands by for this very stage: that one ends first where its files were edited.
+    run_by = [each.key for each in known if each.release_id == incoming.release_id]
+    in_use = [key for key in run_by if key != instance.key or key == armed.instance]
     trades = {each.key: look.condition is Condition.TRADING for each, look in zip(ours, looks, strict=True)}
     others = sorted({each.strategy for each in ours if each.strategy != incoming.strategy})
     findings = [
@@ -297,8 +300,8 @@ async def _look(
         ),
         Finding(
             what=f"{host.name}: release",
-            is_well=not installed.drift,
-            found="; ".join(installed.drift) or ("installed" if installed.is_there else "not installed yet"),
+            is_well=not (installed.drift and in_use),
+            found=_lies_there(installed, in_use),
         ),
     ]
     if facts.clock_ahead_s is not None:
@@ -310,10 +313,20 @@ async def _look(
             )
         )
     return _Found(
-        place=place,
+        place=replace(place, edited=bool(installed.drift) and not in_use),
         findings=tuple(findings),
         is_there=installed.is_whole and armed.instance == instance.key and trades.get(instance.key, False),
     )
+
+
+def _lies_there(installed: Installed, in_use: Sequence[str]) -> str:
+    """How the release lies on the host, and what becomes of one that somebody edited there."""
+    if not installed.drift:
+        return "installed" if installed.is_there else "not installed yet"
+    told = "; ".join(installed.drift)
+    if in_use:
+        return f"{told}; {', '.join(in_use)} is run from there: let another release trade, then deploy this one anew"
+    return f"{told}; that is put aside there, and the release installed anew"
 
 
 def _tripped(session: SessionLook, asked: DeployAsked) -> str:
