@@ -35,7 +35,10 @@ class Heartbeat:
     )
     broker_answers: int = 0  # so far in this session, errors among them
     broker_errors: int = 0  # no answer, or one that the broker could not give
-    equity_usd: float | None = None  # as the broker last told it; None: it did not
+    account_told_at: datetime | None = None  # by the broker, what follows; None: it did not
+    cash_usd: float | None = None
+    buying_power_usd: float | None = None
+    equity_usd: float | None = None
     day_change_fraction: float | None = None  # of equity since the last close; -0.03 is 3 % lost
 
 

@@ -335,6 +335,17 @@ def _money(book: Book, told: BrokerLook | None, now: datetime, seen: Seen) -> Mo
             source="broker",
             age_s=max(0.0, (seen.at - account.as_of).total_seconds()),
         )
+    beat = seen.beat
+    if beat is not None and beat.account_told_at is not None:
+        marked_at = None if book.last_mark is None else book.last_mark.at
+        if marked_at is None or beat.account_told_at > marked_at:
+            return Money(
+                cash_usd=_sum(beat.cash_usd),
+                equity_usd=_sum(beat.equity_usd),
+                buying_power_usd=_sum(beat.buying_power_usd),
+                source="broker, by the heartbeat",
+                age_s=max(0.0, (now - beat.account_told_at).total_seconds()),
+            )
     if book.last_mark is None:
         return None
     mark = book.last_mark.mark
@@ -345,6 +356,10 @@ def _money(book: Book, told: BrokerLook | None, now: datetime, seen: Seen) -> Mo
         source=f"ledger, {mark.occasion}",
         age_s=max(0.0, (now - book.last_mark.at).total_seconds()),
     )
+
+
+def _sum(usd: float | None) -> Decimal | None:
+    return None if usd is None else Decimal(repr(usd))
 
 
 def _today(book: Book, positions: tuple[Held, ...], now: datetime) -> Today:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from magellan.engine import events as e
 from magellan.engine.setup import SessionSetup
@@ -84,14 +85,17 @@ class Vitals:
             lease_lapsed=lease_lapsed,
             broker_answers=self.broker_answers,
             broker_errors=self.broker_errors,
-            equity_usd=_equity(self.account),
+            account_told_at=None if self.account is None else self.account.as_of,
+            cash_usd=None if self.account is None else _watched(self.account.cash_usd),
+            buying_power_usd=None if self.account is None else _watched(self.account.buying_power_usd),
+            equity_usd=None if self.account is None else _watched(self.account.equity_usd),
             day_change_fraction=_day_change(self.account),
         )
 
 
-def _equity(told: AccountSnapshot | None) -> float | None:
-    """Equity for whoever watches; what is booked is in the ledger, to the cent."""
-    return None if told is None or told.equity_usd is None else float(told.equity_usd)
+def _watched(told_usd: Decimal | None) -> float | None:
+    """A sum for whoever watches; what is booked is in the ledger, to the cent."""
+    return None if told_usd is None else float(told_usd)
 
 
 def _day_change(told: AccountSnapshot | None) -> float | None:

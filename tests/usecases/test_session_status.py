@@ -1,0 +1,58 @@
+"""What the status of an account says it is worth, and by whose word."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from magellan.adapters.memory_ledger import MemoryLedger
+from magellan.ledger.entries import AccountMarked, NewEntry, SessionBegan
+from magellan.ports.heartbeat import Heartbeat
+from magellan.usecases.named_account import NamedAccount
+from magellan.usecases.session_status import session_status
+from magellan.usecases.watch_session import Seen
+
+BEGAN_AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+NOW = BEGAN_AT + timedelta(minutes=24)
+BEGAN = SessionBegan(
+    run_id="s1", strategy="moods", stage="prod", mode="paper", magellan_version="0", config_hash="0" * 64,
+    release_id=None, data_id=None, bar_source="alpaca/sip", symbols=("AMC",), timeframe="1Min", host="here", pid=7,
+)  # fmt: skip
+MARK = AccountMarked(
+    session_on=date(2026, 3, 2),
+    cash_usd=Decimal("60253.77"),
+    equity_usd=Decimal("100013.16"),
+    last_equity_usd=Decimal(100000),
+    buying_power_usd=Decimal("360253.77"),
+    occasion="start",
+)
+
+
+@pytest.mark.parametrize(
+    ("told_s_ago", "cash", "source", "age_s"),
+    [
+        (30, "99997.12", "broker, by the heartbeat", 30),
+        (None, "60253.77", "ledger, start", 24 * 60),  # as an older Magellan left it
+        (25 * 60, "60253.77", "ledger, start", 24 * 60),  # of a session before
+    ],
+)
+def test_an_account_is_worth_what_the_broker_said_last(
+    told_s_ago: float | None, cash: str, source: str, age_s: float
+) -> None:
+    told_at = None if told_s_ago is None else NOW - timedelta(seconds=told_s_ago)
+    beat = Heartbeat(
+        at=NOW, session_id="s1", account="PA1", strategy="moods", stage="prod", mode="paper", pid=7, release_id=None,
+        config_hash="0" * 64, last_bar_closed_at=None, last_bar_received_at=None, last_broker_answer_at=NOW,
+        last_order_event_at=None, last_reconciled_at=NOW, feed_up=True, orders_up=True, exceptions=0, backlog=0,
+        answers_awaited=0, account_told_at=told_at, cash_usd=99997.12, buying_power_usd=399988.48, equity_usd=99997.12,
+    )  # fmt: skip
+    ledger = MemoryLedger(lambda: NOW)
+    with ledger.writer("PA1") as writer:
+        writer.append([NewEntry(at=BEGAN_AT, session="s1", payload=each) for each in (BEGAN, MARK)])
+    seen = Seen(at=NOW, holder=None, session=None, beat=beat, beat_at=NOW)
+    account = NamedAccount(ledger="PA1", name=None, terms=None)
+    money = session_status(account, ledger, seen, silent=(), look=None).money
+    assert money is not None
+    assert (money.cash_usd, money.source, money.age_s) == (Decimal(cash), source, age_s)
