@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from magellan.migration.import_statement import ImportedName, ImportStatement, statement_of
@@ -34,18 +35,28 @@ def import_lines(utf8: bytes) -> Iterator[Span]:
 
 def statements_in(utf8: bytes, span: Span, source: Source | None = None) -> Iterator[ImportStatement]:
     """The import statements in a piece of a text that holds nothing else, with spans in the whole text."""
-    piece = utf8[span.start : span.end]
+    found = _statements_of(utf8[span.start : span.end])
+    if found:
+        line = (source or Source(utf8[: span.start])).line_of(span.start)
+        for statement in found:
+            yield _shifted(statement, span.start, line - 1)
+
+
+@lru_cache(maxsize=4096)
+def _statements_of(piece: bytes) -> tuple[ImportStatement, ...]:
+    """The same of a text of its own. Many files of a tree import the same."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(piece.decode())
     except (SyntaxError, ValueError):
-        return
+        return ()
     inner = Source(piece)
-    line = (source or Source(utf8[: span.start])).line_of(span.start)
-    for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield _shifted(statement_of(node, inner, frozenset()), span.start, line - 1)
+    return tuple(
+        statement_of(node, inner, frozenset())
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    )
 
 
 def _end_of_statement(utf8: bytes, start: int) -> int:

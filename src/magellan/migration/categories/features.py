@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
+from magellan.migration.child_nodes import fields_with_nodes
+
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _STOP: Final = frozenset(
     """
@@ -23,9 +25,6 @@ _STOP: Final = frozenset(
     """.split()  # noqa: SIM905  (a list of quoted words is harder to read)
 )
 _NAMELESS: Final = (ast.Constant, ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
-_PLAIN_FIELDS: Final = frozenset(
-    {"id", "attr", "ctx", "op", "ops", "level", "module", "simple", "type_comment"}
-)
 _FIRST_SENTENCES: Final = 600  # characters of a docstring
 
 
@@ -109,23 +108,12 @@ def _that_name(tree: ast.Module) -> Iterator[Any]:
     while waiting:
         node = waiting.pop()
         yield node
-        for field in _fields_with_nodes[type(node)]:
+        for field in fields_with_nodes[type(node)]:
             value = getattr(node, field, None)
             if type(value) is list:
                 waiting.extend([each for each in value if isinstance(each, ast.AST)])
             elif isinstance(value, ast.AST) and not isinstance(value, _NAMELESS):
                 waiting.append(value)
-
-
-class _FieldsWithNodes(dict[type[ast.AST], tuple[str, ...]]):
-    """Of each kind of node the fields in which others may stand."""
-
-    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
-        found = self[kind] = tuple(field for field in kind._fields if field not in _PLAIN_FIELDS)
-        return found
-
-
-_fields_with_nodes: Final = _FieldsWithNodes()
 
 
 def is_script(tree: ast.Module) -> bool:

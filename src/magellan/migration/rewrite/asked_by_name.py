@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from magellan.migration.child_nodes import child_nodes
 from magellan.migration.rewrite.bindings import Binding
 from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.module_contents import ModuleContents
@@ -37,7 +38,7 @@ def asked_by_name(
         node = waiting.pop()
         if isinstance(node, ast.stmt | ast.expr) and not is_on_any(node, lines):
             continue
-        waiting.extend(ast.iter_child_nodes(node))
+        waiting.extend(child_nodes(node))
         match node:
             case ast.Call(
                 func=ast.Name(id=asks) | ast.Attribute(attr=asks),

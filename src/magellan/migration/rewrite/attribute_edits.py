@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from magellan.migration.child_nodes import child_nodes
 from magellan.migration.rewrite.bindings import Binding, rebound_names
 from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.module_contents import ModuleContents
@@ -200,7 +201,7 @@ def _chains(
             | ast.GeneratorExp,
         ):
             scopes = (*scopes, node)
-        waiting.extend((child, scopes) for child in ast.iter_child_nodes(node))
+        waiting.extend((child, scopes) for child in child_nodes(node))
 
 
 def _module_named(

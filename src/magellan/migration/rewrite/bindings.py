@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from magellan.migration.child_nodes import child_nodes
 from magellan.migration.import_statement import ImportStatement
 from magellan.migration.rewrite.import_edits import Importer
 from magellan.migration.rewrite.interest import Interest
@@ -97,5 +98,5 @@ def rebound_names(tree: ast.Module, source: Source, names: frozenset[str]) -> di
         if bound in names:
             assert bound is not None, "None is no name"
             found.setdefault(bound, []).append(scope)
-        waiting.extend((child, inner) for child in ast.iter_child_nodes(node))
+        waiting.extend((child, inner) for child in child_nodes(node))
     return found

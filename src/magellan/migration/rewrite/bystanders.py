@@ -96,6 +96,9 @@ def _may_be_imported(utf8: bytes, place: int) -> bool:
     word = utf8.rfind(b"import", 0, place)
     if word < 0:
         return False
-    between = utf8[word:place]
-    ends = between.count(b"\n") - between.count(b"\\\n") - between.count(b"\\\r\n")
-    return ends <= 0 or (b"(" in between and b")" not in between)
+    if utf8.find(b"(", word, place) >= 0 and utf8.find(b")", word, place) < 0:
+        return True
+    line = utf8.rfind(b"\n", word, place)
+    while line >= 0 and (utf8[line - 1 : line] == b"\\" or utf8[line - 2 : line] == b"\\\r"):
+        line = utf8.rfind(b"\n", word, line)
+    return line < 0

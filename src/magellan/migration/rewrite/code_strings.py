@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from magellan.migration.child_nodes import fields_with_nodes
 from magellan.migration.rewrite.interest import Interest
 from magellan.migration.source import Source, Span, is_on_any
 
@@ -94,7 +95,7 @@ def code_strings(tree: ast.Module, source: Source, interest: Interest) -> Iterat
 
 def _inside(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]:
     inherited = around.inherited if around.names_module or around.package else around
-    for name in node._fields:
+    for name in fields_with_nodes[type(node)]:
         value = getattr(node, name, None)
         inner = inherited
         if name in ("annotation", "returns"):

@@ -20,7 +20,7 @@ JOINED_RUN: Final = rb"[bBdEiIOPqsSuvx]*m"
 """What a module's name may follow without a space, behind the dash: options of Python's, the last of them `m`."""
 _RUN_LENGTH_MAX: Final = 16
 _RUNS: Final = re.compile(rb"(?<![\w-])-" + JOINED_RUN + rb"\Z")
-_BEHIND_RUN: Final = re.compile(rb"(?<![\w-])-" + JOINED_RUN + rb"([\w\x80-\xff]+)")
+_BEHIND_RUN: Final = re.compile(rb"-" + JOINED_RUN + rb"([\w\x80-\xff]+)")  # it begins so, to be found fast
 _BEHIND_BYTE: Final = re.compile(rb"\\x[0-9a-fA-F]{2}([\w\x80-\xff]+)")
 
 
@@ -89,7 +89,7 @@ def words_in(utf8: bytes, words: frozenset[bytes]) -> frozenset[bytes]:
         found |= words.intersection(_BEHIND_ESCAPE.findall(utf8))
     if b"\\x" in utf8:
         found |= words.intersection(_BEHIND_BYTE.findall(utf8))
-    if b"m" in utf8 and b"-" in utf8:
+    if b"-" in utf8:
         found |= words.intersection(_BEHIND_RUN.findall(utf8))
     found.update(word for word in _of_several(words) if word in utf8)
     return frozenset(found)

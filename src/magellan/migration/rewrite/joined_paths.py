@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from magellan.migration.child_nodes import child_nodes
 from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
 from magellan.migration.rewrite.renames import Renames
@@ -36,7 +37,7 @@ def joined_paths(
                 yield from _reference(words, source, renames)
             waiting.extend(each for each in parts if not isinstance(each, ast.Constant))
         else:
-            waiting.extend(ast.iter_child_nodes(node))
+            waiting.extend(child_nodes(node))
 
 
 def _parts_of(node: ast.AST) -> list[ast.expr]:

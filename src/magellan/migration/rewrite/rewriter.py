@@ -131,7 +131,7 @@ class _Rewriter:
         except OSError as error:
             why = f"cannot be read: {error.strerror or error}"
             return FileReferences(path=path, references=(), before=b"", after=b"", problem=why)
-        if is_pickled(path, content):
+        if not entry.is_python and is_pickled(path, content):
             return self._pickle(path, content)
         if not entry.is_python and b"\0" in content:
             return None
