@@ -33,6 +33,27 @@ def test_a_lease_that_lies_there_is_no_leave_until_it_is_seen_to_be_renewed() ->
     assert looked(watch, lease(8, 1), 1) == ""
 
 
+def test_a_lease_that_is_never_seen_to_be_renewed_has_lapsed_after_its_length() -> None:
+    watch = LeaseWatch()
+    assert looked(watch, lease(7, 0), 0) == "desk has not renewed it since this session began"
+    assert looked(watch, lease(7, 0), 10) == "desk has not renewed it since this session began"
+    assert looked(watch, lease(7, 0), 10.01) == "desk has not renewed it for 10 s"
+
+
+def test_one_that_is_seen_to_appear_holds_and_lapses_as_any_other() -> None:
+    watch = LeaseWatch()
+    looked(watch, None, 0)
+    assert looked(watch, lease(1, 1), 1) == ""
+    assert looked(watch, lease(1, 1), 11) == ""
+    assert looked(watch, lease(1, 1), 11.01) == "desk has not renewed it for 10 s"
+
+
+def test_one_that_is_put_back_as_it_once_was_does_not_hold() -> None:
+    watch = LeaseWatch()
+    looked(watch, None, 100)
+    assert looked(watch, lease(1, 1), 101) == "desk has not renewed it for 10 s"
+
+
 def test_ten_seconds_without_a_renewal_end_it_and_the_next_one_brings_it_back() -> None:
     watch = LeaseWatch()
     looked(watch, lease(1, 0), 0)
@@ -46,7 +67,8 @@ def test_a_lease_that_was_ended_asks_for_nothing_any_more() -> None:
     watch = LeaseWatch()
     looked(watch, lease(1, 0), 0)
     assert looked(watch, None, 100) == ""
-    assert looked(watch, lease(2, 101), 101) != "", "and a new one has to be seen to be renewed"
+    assert looked(watch, lease(2, 101), 101) == "", "a new one was written under its eyes"
+    assert looked(watch, lease(2, 101), 111.01) != ""
 
 
 @given(

@@ -227,6 +227,21 @@ def test_a_host_that_is_cut_off_leaves_what_it_holds_and_enters_again_once_its_l
     assert len(small.bought) == 2
 
 
+def test_a_session_that_begins_under_a_lease_waits_for_its_renewal_and_calls_nobody_yet() -> None:
+    small = SmallSession()
+    small.now = OPEN
+    awaited = "desk has not renewed it since this session began"
+    small.tell(e.Started(at=OPEN, facts=small.facts(), history={}, source="small iex", lease_lapsed=awaited))
+    small.tell(e.OrdersUp(at=OPEN))
+    small.bar(100)
+    assert small.bought == [] and Rule.LEASE in {denied.rule for denied in small.denied}
+    assert small.alerts == [f"nothing is entered until the host's lease is renewed: {awaited}"]
+    lease_lapses(small)
+    assert "the host's lease has lapsed" in small.alerts[-1]
+    small.tell(e.LeaseTold(at=small.now, lapsed=""))
+    assert small.session.entries_refused is None
+
+
 def test_an_entry_that_waits_at_the_broker_is_withdrawn_when_the_lease_lapses() -> None:
     # Its limit is out of the market's reach, so it waits; this broker says so of whatever is withdrawn.
     small = SmallSession(strategy=BuysAtALimit(), config={"risk": {"price_collar_fraction_max": 0.5}}).start()

@@ -60,6 +60,8 @@ class LeaseWatch:
 
     def __init__(self) -> None:
         self._number: int | None = None  # that was seen first, or last
+        self._absent = False  # whether the last look found none
+        self._seen_s = 0.0  # when one that lay there already was seen first
         self._renewed_s: float | None = None  # when it was last seen to change
 
     def lapsed(self, lease: Lease | None, *, elapsed_s: float, now: datetime) -> str:
@@ -69,13 +71,17 @@ class LeaseWatch:
         """
         if lease is None:
             self._number = self._renewed_s = None
+            self._absent = True
             return ""
-        if self._number is not None and lease.number != self._number:
+        if self._number is None:
+            self._seen_s = elapsed_s
+        if lease.number != self._number and (self._number is not None or self._absent):
             self._renewed_s = elapsed_s
-        self._number = lease.number
-        if self._renewed_s is None:
+        self._number, self._absent = lease.number, False
+        if self._renewed_s is None and elapsed_s - self._seen_s <= lease.for_s:
             return f"{lease.by} has not renewed it since this session began"
-        age_s = max(elapsed_s - self._renewed_s, (now - lease.at).total_seconds())
+        since_s = self._seen_s if self._renewed_s is None else self._renewed_s
+        age_s = max(elapsed_s - since_s, (now - lease.at).total_seconds())
         if age_s > lease.for_s:
             return f"{lease.by} has not renewed it for {lease.for_s:g} s"
         return ""

@@ -66,14 +66,19 @@ class Operations:
                 desk.ending_flat = True
         desk.touched |= set(desk.state.active)
 
-    def leased(self, lapsed: str) -> None:
+    def leased(self, lapsed: str, *, begins: bool = False) -> None:
         """The host's lease holds, or has lapsed. Nobody reaches us then: what is held is left as ever, nothing is
-        entered, and what was sent to enter is withdrawn."""
+        entered, and what was sent to enter is withdrawn.
+
+        begins: with the session, which has not been there for long enough to see a renewal.
+        """
         desk, was = self._desk, self._desk.lease_lapsed
         desk.lease_lapsed = lapsed
-        if bool(was) == bool(lapsed):
+        if was == lapsed:
             return
-        if lapsed:
+        if lapsed and begins:
+            desk.alert(Severity.WARNING, f"nothing is entered until the host's lease is renewed: {lapsed}")
+        elif lapsed:
             for symbol in list(desk.state.active):
                 self._entries.drop_waiting(symbol)
             desk.alert(Severity.CRITICAL, f"the host's lease has lapsed, and nothing is entered: {lapsed}")

@@ -173,7 +173,7 @@ class Session:
         desk.orders_up = event.orders_up
         if event.orders_up:
             self._order_watch.up()
-        self._operations.leased(event.lease_lapsed)
+        self._operations.leased(event.lease_lapsed, begins=True)
         for symbol, bars in event.history.items():
             desk.histories[symbol] = History(bars)
         for symbol in setup.symbols:
