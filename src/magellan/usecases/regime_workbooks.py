@@ -59,7 +59,8 @@ def new_workbook(path: Path, files: WorkbookFiles, *, overwrite: bool = False) -
 def check_workbook(path: Path, files: WorkbookFiles) -> Checked:
     """Everything that is wrong with a workbook of either layout, or with what a portfolio workbook points at."""
     with uncollected():
-        return _checked(path, files)  # by a call: cells that are still held afterwards would be collected once
+        # By a call: cells that were still held afterwards would be collected once.
+        return _checked(path, files)
 
 
 def _checked(path: Path, files: WorkbookFiles) -> Checked:
