@@ -1,4 +1,4 @@
-"""What the driver of a session does when the ledger can no longer be written."""
+"""What the driver of a session writes before it does anything, and what it does when it can no longer write."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from engine.scripted import setup_for
 from engine.test_session import CALENDAR, CONFIG, flat_bars, world
 from magellan.adapters.memory_ledger import MemoryLedger
 from magellan.adapters.simulated.broker import SimulatedBroker
+from magellan.engine import commands as c
+from magellan.engine import events as e
 from magellan.engine.session import Session
 from magellan.engine.setup import Differing
 from magellan.errors import AskOperator
-from magellan.ledger.entries import LedgerEntry, NewEntry
+from magellan.ledger.entries import AlertRaised, LedgerEntry, NewEntry
 from magellan.ports.heartbeat import Heartbeat
 from magellan.ports.ledger import Head, LedgerWriter
 from magellan.ports.live_bars import FeedDown, FeedUp, LiveBar, TradingStatus
 from magellan.ports.operator import OperatorRequest
 from magellan.ports.pace import Tally
+from magellan.trading.answer import StreamDown, StreamUp
 from magellan.trading.bar import Bars, instant
-from magellan.trading.order import OrderRequest
+from magellan.trading.order import OrderEvent, OrderRequest
 from magellan.trading.timeframe import HOUR_NS, Timeframe
 from magellan.usecases.run_session import World, run_session
 
@@ -221,3 +224,90 @@ def test_a_lease_that_lapses_while_a_session_runs_is_told_to_a_person_and_beaten
         stopped = asyncio.run(asyncio.wait_for(run, 30))
     assert stopped.in_order
     assert quiet.beats[-1].lease_lapsed == "desk has not renewed it for 10 s"
+
+
+class Scripted(Session):
+    """Records what the order stream is lost for, and tells a person of the last; ends when asked to stop."""
+
+    def handle(self, event: e.Event) -> list[c.Command]:
+        match event:
+            case e.OrdersDown(why="lost" as why):
+                return [told_of(why), c.Alert(severity=c.Severity.WARNING, text=why)]
+            case e.OrdersDown(why=why):
+                return [told_of(why)]
+            case e.Operator(asks="stop"):
+                return [c.Stop(reason="asked to", flat=True, in_order=True)]
+            case e.Operator(asks=asks):
+                return [told_of(asks)]
+        return super().handle(event)
+
+
+def told_of(text: str) -> c.Record:
+    return c.Record(
+        entries=(NewEntry(at=NOW, session="s", payload=AlertRaised(severity="info", text=text)),)
+    )
+
+
+@dataclass
+class Happenings:
+    """Keeps `LedgerWriter`, `Notifier` and `OperatorRequests`: what was done, in its order."""
+
+    writer: LedgerWriter
+    done: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def account(self) -> str:
+        return self.writer.account
+
+    @property
+    def head(self) -> Head:
+        return self.writer.head
+
+    def append(self, entries: Sequence[NewEntry]) -> tuple[LedgerEntry, ...]:
+        if all(isinstance(each.payload, AlertRaised) for each in entries):
+            self.done.append(("written", *(each.payload.text for each in entries)))
+        return self.writer.append(entries)
+
+    def tell(self, severity: str, text: str, at: datetime) -> None:
+        self.done.append(("told", text))
+
+    async def requests(self) -> AsyncIterator[OperatorRequest]:
+        yield replace(FLATTEN, asks="halt")
+        yield replace(FLATTEN, asks="stop")
+        await asyncio.Event().wait()
+
+    def acknowledge(self, request: OperatorRequest) -> None:
+        self.done.append(("acknowledged", request.asks))
+
+
+class Bursting(SimulatedBroker):
+    """Tells of four losses at once."""
+
+    async def events(self) -> AsyncIterator[OrderEvent | StreamUp | StreamDown]:
+        yield StreamUp(at=NOW)
+        for why in ("A", "B", "C", "lost"):
+            yield StreamDown(at=NOW, why=why)
+        await asyncio.Event().wait()
+
+
+def test_what_comes_together_waits_for_the_disk_once_and_is_there_before_anything_is_done_about_it() -> None:
+    core = world().core
+    core.advance(int(NOW.timestamp() * 10**9))
+    setup = replace(setup_for(world().make_setup(0).strategy, CONFIG, CALENDAR), differing=Differing.ADOPT)
+    with MemoryLedger(lambda: NOW).writer("SIM") as writer:
+        seen = Happenings(writer)
+        around = World(
+            broker=Bursting(core, lambda: NOW), bars=NoBars(), writer=seen, pace=StandingTime(),
+            operator=seen, heartbeat=Quiet(), notifier=seen, lease=NoLease(),
+        )  # fmt: skip
+        run = run_session(
+            Scripted(setup, []), setup, around, history_from=NOW - timedelta(days=1), account_number=None
+        )
+        asyncio.run(asyncio.wait_for(run, 30))
+    assert seen.done == [
+        ("written", "A", "B", "C", "lost"),
+        ("told", "lost"),
+        ("written", "halt"),
+        ("acknowledged", "halt"),
+        ("acknowledged", "stop"),
+    ]

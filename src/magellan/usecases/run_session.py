@@ -99,10 +99,11 @@ class _Driver:
         self._world = world
         self._account_number = account_number
         self._actions = actions
-        self._inbox: asyncio.Queue[tuple[EventAt, Callable[[], None]]] = asyncio.Queue()
+        self._inbox: asyncio.Queue[tuple[EventAt, Callable[[], None] | None]] = asyncio.Queue()
         self._arrived = asyncio.Event()
         self._timers = DueTimes()
         self._own: dict[str, Callable[[], None]] = {}  # timers of the driver itself
+        self._unwritten: list[NewEntry] = []  # what happened in this turn, and nothing was done about yet
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way = 0  # answers that are awaited
         self._began = False  # something was asked for, and may not be on the wire yet
@@ -170,6 +171,15 @@ class _Driver:
             )
             if was_over:
                 self._time_is_over()
+        try:
+            await self._handle_what_there_is()
+        finally:
+            self._write()
+        if self._broken is not None:
+            raise self._broken
+        await asyncio.sleep(0)
+
+    async def _handle_what_there_is(self) -> None:
         now = self._now()
         while (name := self._timers.due(now)) is not None:
             own = self._own.pop(name, None)
@@ -183,11 +193,10 @@ class _Driver:
                 break
             event_at, then = self._inbox.get_nowait()
             self._handle(event_at(self._now()))
-            then()
+            if then is not None:
+                self._write()
+                then()
             await self._let_begin()
-        if self._broken is not None:
-            raise self._broken
-        await asyncio.sleep(0)
 
     async def _let_begin(self) -> None:
         """Let what an event asked for get onto the wire before anything else is looked at."""
@@ -212,8 +221,15 @@ class _Driver:
         self._put(_no_more_bars)
 
     def _handle(self, event: e.Event) -> None:
+        """Let the session say what is to be done, and do it; what it records is on the disk before anything is done.
+
+        What only records waits for the events behind it, until the end of the turn: one sync for all of them. A kill
+        before that is one before they had come, and whoever told them tells them again.
+        """
         self._vitals.note(event)
         for command in self._session.handle(event):
+            if not isinstance(command, c.Record | c.WakeAt):
+                self._write()
             if self._stopped is not None:
                 return
             self._carry_out(command)
@@ -222,7 +238,7 @@ class _Driver:
         broker = self._world.broker
         match command:
             case c.Record(entries=entries):
-                self._record(entries)
+                self._unwritten += entries
             case c.Submit(request=request):
                 self._ask(self._answered(AnswerTo.SUBMIT, request.client_order_id, broker.submit(request)))
             case c.Replace(broker_order_id=number, change=change):
@@ -246,7 +262,11 @@ class _Driver:
             case c.Stop():
                 self._stopped = command
 
-    def _record(self, entries: tuple[NewEntry, ...]) -> None:
+    def _write(self) -> None:
+        """Record what has happened and is not on the disk yet."""
+        if not self._unwritten:
+            return
+        entries, self._unwritten = self._unwritten, []
         try:
             self._world.writer.append(entries)
         except MagellanError as error:
@@ -294,6 +314,7 @@ class _Driver:
                 lease_lapsed=self._lapsed,
             )
         )
+        self._write()
         self._bars.started()
 
     async def _facts(self, since: datetime) -> e.BrokerFacts:
@@ -416,8 +437,8 @@ class _Driver:
 
     # -- small things --------------------------------------------------------------------------------------
 
-    def _put(self, event: EventAt, then: Callable[[], None] = lambda: None) -> None:
-        """Let an event be handled in its turn, with the present of that moment; afterwards, do `then`."""
+    def _put(self, event: EventAt, then: Callable[[], None] | None = None) -> None:
+        """Let an event be handled in its turn, with the present of that moment; once that is on the disk, do `then`."""
         self._inbox.put_nowait((event, then))
         self._arrived.set()
 
