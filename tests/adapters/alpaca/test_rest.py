@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from magellan.adapters.alpaca.rest import AlpacaRest
+from magellan.adapters.alpaca.rest import AlpacaRest, Body
 from magellan.ports.broker import Refused
 
 SAID = "insufficient qty available for order (requested: 6, available: 0)"
+ROUND = 20  # orders, as many as positions of 5 % each
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -52,3 +53,34 @@ def test_a_refusal_keeps_its_words_and_loses_the_key(secret: str, shown: str) ->
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_twenty_orders_of_one_round_do_not_wait_for_each_others_answers() -> None:
+    """Beyond eight they did: until answers had come, and everything else of the round had been done."""
+    arrived = 0
+    all_are_here = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal arrived
+        await reader.readuntil(b"\r\n\r\n")
+        arrived += 1
+        if arrived == ROUND:
+            all_are_here.set()
+        await all_are_here.wait()
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async def submitted() -> list[object]:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            rest = AlpacaRest(
+                ("PK1", "s"), f"http://127.0.0.1:{port}", connect_timeout_s=5, read_timeout_s=5
+            )
+            try:
+                orders = (rest.once("POST", "/v2/orders", body={"n": n}) for n in range(ROUND))
+                return await asyncio.gather(*orders)
+            finally:
+                all_are_here.set()
+                await rest.close()
+
+    assert asyncio.run(submitted()) == [Body(None)] * ROUND
