@@ -84,6 +84,7 @@ class Kernel(Part):
         self.__doc__ = function.__doc__
         self.name = f"{function.__module__}.{function.__qualname__}"
         self._native: dict[Kinds, Native] = {}
+        self._of_numbers: dict[tuple[type, ...], Native] = {}  # the same, of calls without arrays: types say all
 
     def __call__(self, *arguments: Any) -> Any:
         return self._of(arguments)(*arguments)
@@ -94,12 +95,19 @@ class Kernel(Part):
         return self._of(arguments).over(arguments[arrays:])
 
     def _of(self, arguments: tuple[Any, ...]) -> Native:
+        if self._of_numbers:
+            known = self._of_numbers.get(tuple(map(type, arguments)))
+            if known is not None:
+                return known
         kinds = tuple([_kind(each) for each in arguments])
         native = self._native.get(kinds)
         if native is None:
             with _one_at_a_time:
                 native = self._native.get(kinds) or self._made(kinds, arguments)
                 self._native[kinds] = native
+                types = tuple(map(type, arguments))
+                if _SCALARS.keys() >= set(types):
+                    self._of_numbers[types] = native
         return native
 
     def _made(self, kinds: Kinds, arguments: tuple[Any, ...]) -> Native:
@@ -128,15 +136,15 @@ class _Word:
 
 def _kind(argument: Any) -> Any:
     """What of an argument its machine code depends on."""
+    name = _SCALARS.get(type(argument))
+    if name is not None:
+        return name
     if isinstance(argument, np.ndarray):
         flags = argument.flags
         return _layout(argument.dtype), argument.ndim, flags.c_contiguous, flags.writeable
     if isinstance(argument, tuple):
         return type(argument).__qualname__, *[_kind(each) for each in argument]
-    name = _SCALARS.get(type(argument))
-    if name is None:
-        raise TypeError(f"a kernel takes numbers, arrays and tuples of them, not {type(argument).__name__}")
-    return name
+    raise TypeError(f"a kernel takes numbers, arrays and tuples of them, not {type(argument).__name__}")
 
 
 # A record's layout takes microseconds to write out, and its arrays share one dtype: kept by identity, with the dtype.

@@ -104,9 +104,8 @@ class Rounds:
         self._calm: set[str] = (
             set()
         )  # of those, the ones that want nothing: the order of another need not wait
-        self._rest: tuple[_Part, set[str]] | None = (
-            None  # what is recorded when the orders of a round have left
-        )
+        # What is recorded when the orders of a round have left: those that were looked at, out of those that came.
+        self._rest: tuple[_Part, set[str], set[str]] | None = None
         self.failures = 0  # of the strategy's code, in this process
         self.refusal: str | None = None  # why nothing is entered, beside halts, breakers and limits
 
@@ -210,13 +209,13 @@ class Rounds:
         """Record what a round left for later."""
         if self._rest is None:
             return
-        (part, symbols), self._rest = self._rest, None
+        (part, came, looked_at), self._rest = self._rest, None
         self._desk.due(_REST, None)
         for look in part.looks:
             # Anything may have been done about the trade since: its marks are followed from where they stand now.
             look.marks, look.reason = None, None
             self._follow(look, part.start_ns)
-        self._conclude_with(part, symbols)
+        self._conclude_with(part, came - looked_at)
 
     def forget(self, symbol: str) -> None:
         """Bars of a symbol are not what they were: what was looked at ahead of its round holds no more."""
@@ -236,8 +235,9 @@ class Rounds:
         active = desk.state.active
         first: list[_Look] = []
         rest: list[_Look] = []
-        quiet = (came & self._calm).difference(active)  # not even looked at before the orders have left
-        for symbol in sorted(came - quiet, key=self._places.__getitem__):
+        # Those that want nothing are not even looked at before the orders have left.
+        looked_at = (came - self._calm) | {symbol for symbol in active if symbol in came}
+        for symbol in sorted(looked_at, key=self._places.__getitem__):
             look = self._look(symbol)
             if symbol in active:
                 self._doubt(look)
@@ -260,11 +260,11 @@ class Rounds:
         )
         self._conclude(urgent)
         others = replace(urgent, looks=rest)
-        if first and (rest or quiet):
-            self._rest = others, quiet
+        if first and (rest or len(looked_at) < len(came)):
+            self._rest = others, came, looked_at
             desk.due(_REST, desk.now_ns)
         else:
-            self._conclude_with(others, quiet)
+            self._conclude_with(others, came - looked_at)
 
     def _conclude_with(self, part: _Part, symbols: set[str]) -> None:
         """As `_conclude`, and symbols that were not looked at yet."""

@@ -117,14 +117,16 @@ def _written_out(value: Any) -> Any:
 
 def _is_finite(value: Any) -> bool:
     """Whether no float in it is one that JSON writes as missing."""
+    if value is None:
+        return True
     if isinstance(value, float):
         return isfinite(value)
-    if isinstance(value, Mapping):
-        return all(map(_is_finite, value.values()))
     if isinstance(value, tuple):
         return all(map(_is_finite, value))
     if is_dataclass(value):
-        return all(_is_finite(getattr(value, name)) for name in _with_floats(type(value)))
+        return all([_is_finite(getattr(value, name)) for name in _with_floats(type(value))])
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
     return True
 
 
