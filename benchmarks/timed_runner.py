@@ -53,10 +53,9 @@ class Stopwatch:
         self.newest = start
         self.last_cpu_s = time.thread_time()
 
-    def order(self, symbol: str, side: str) -> None:
+    def order(self, symbol: str, side: str, now_s: float, cpu_s: float) -> None:
         if self.newest is None:
             return  # it stems from the history
-        now_s = time.perf_counter()
         self.orders.append(
             {
                 "symbol": symbol,
@@ -65,7 +64,7 @@ class Stopwatch:
                 "after_first_ms": (now_s - self.first_s[self.newest]) * 1e3,
                 "after_own_ms": (now_s - self.own_s[symbol]) * 1e3,
                 "after_last_ms": (now_s - self.last_s[self.newest]) * 1e3,
-                "after_last_cpu_ms": (time.thread_time() - self.last_cpu_s) * 1e3,
+                "after_last_cpu_ms": (cpu_s - self.last_cpu_s) * 1e3,
             }
         )
 
@@ -95,9 +94,10 @@ def watch(stopwatch: Stopwatch) -> None:
 
     async def written(request: ClientRequest, *arguments: Any) -> None:
         await write(request, *arguments)
+        now_s, cpu_s = time.perf_counter(), time.thread_time()
         if request.method == "POST" and request.url.path.endswith("/orders"):
             asked = json.loads(request.body._value)
-            stopwatch.order(asked["symbol"], asked["side"])
+            stopwatch.order(asked["symbol"], asked["side"], now_s, cpu_s)
 
     _BarSpeech.read = told  # type: ignore[method-assign]
     ClientRequest.write_bytes = written  # type: ignore[method-assign]
