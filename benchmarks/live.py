@@ -104,18 +104,7 @@ def bar_to_order(count: int, orders: int) -> Iterator[Measured]:
     The least of a hundred shows what the way costs; the median on a busy machine, what waiting for a core adds.
     """
     symbols = _symbols(count)
-    config = {
-        "strategy": {"name": "one_in_so", "version": "1.0.0", "kind": "intraday"},
-        "symbols": symbols,
-        "parameters": {"every": count // orders},
-        "data": {"timeframe": "1Min", "history_days": 5},
-        "risk": {
-            "orders_per_second_max": 10_000,
-            "orders_per_minute_max": 100_000,
-            "breakers": {"losing_trades_max": 100_000},  # it loses, and is to go on
-        },
-    }
-    ran = _day(symbols, STRATEGY, config, minutes=MINUTES_OF_ORDERS)
+    ran = _day(symbols, STRATEGY, _one_in_so(symbols, orders), minutes=MINUTES_OF_ORDERS)
     entries = [order for order in ran.orders if order["side"] == "buy"]
     of = f"{count} symbols, {orders} in a minute"
     for what, key, shown in (
@@ -137,7 +126,8 @@ def bar_to_order(count: int, orders: int) -> Iterator[Measured]:
 
 
 def whole_day() -> Iterator[Measured]:
-    """A day of 20 symbols of minute bars, by the rules of workspace/prod/bear_trap."""
+    """A day of 20 symbols of minute bars: by the rules of workspace/prod/bear_trap, which seldom trades; and with an
+    entry in every minute, whose exit follows."""
     symbols = _symbols(20)
     folder = ROOT / "workspace" / "prod" / "bear_trap"
     config = json.loads((folder / "config.json").read_text())
@@ -152,6 +142,31 @@ def whole_day() -> Iterator[Measured]:
         lower_is_better=True,
     )
     yield from _costs("20 symbols", ran, memory_max_mib=250.0)
+    busy = _day(symbols, STRATEGY, _one_in_so(symbols, 1))
+    assert len(busy.orders) >= 2 * 380, f"it sent {len(busy.orders)} orders"
+    yield Measured(
+        what="a day of 20 symbols, an entry every minute, whole process",
+        value=busy.wall_s,
+        unit="s",
+        target=10.0,
+        lower_is_better=True,
+    )
+    yield from _costs("20 symbols and their orders", busy, memory_max_mib=250.0)
+
+
+def _one_in_so(symbols: tuple[str, ...], orders: int) -> Mapping[str, Any]:
+    """The config by which so many symbols are entered in each minute."""
+    return {
+        "strategy": {"name": "one_in_so", "version": "1.0.0", "kind": "intraday"},
+        "symbols": symbols,
+        "parameters": {"every": len(symbols) // orders},
+        "data": {"timeframe": "1Min", "history_days": 5},
+        "risk": {
+            "orders_per_second_max": 10_000,
+            "orders_per_minute_max": 100_000,
+            "breakers": {"losing_trades_max": 100_000},  # it loses, and is to go on
+        },
+    }
 
 
 def _symbols(count: int) -> tuple[str, ...]:
