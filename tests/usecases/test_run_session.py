@@ -243,9 +243,7 @@ class Scripted(Session):
 
 
 def told_of(text: str) -> c.Record:
-    return c.Record(
-        entries=(NewEntry(at=NOW, session="s", payload=AlertRaised(severity="info", text=text)),)
-    )
+    return c.Record(entries=(NewEntry(at=NOW, session="s", payload=AlertRaised(severity="info", text=text)),))
 
 
 @dataclass

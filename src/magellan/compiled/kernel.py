@@ -84,7 +84,9 @@ class Kernel(Part):
         self.__doc__ = function.__doc__
         self.name = f"{function.__module__}.{function.__qualname__}"
         self._native: dict[Kinds, Native] = {}
-        self._of_numbers: dict[tuple[type, ...], Native] = {}  # the same, of calls without arrays: types say all
+        self._of_numbers: dict[
+            tuple[type, ...], Native
+        ] = {}  # the same, of calls without arrays: types say all
 
     def __call__(self, *arguments: Any) -> Any:
         return self._of(arguments)(*arguments)

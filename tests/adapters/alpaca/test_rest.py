@@ -73,9 +73,7 @@ def test_twenty_orders_of_one_round_do_not_wait_for_each_others_answers() -> Non
     async def submitted() -> list[object]:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            rest = AlpacaRest(
-                ("PK1", "s"), f"http://127.0.0.1:{port}", connect_timeout_s=5, read_timeout_s=5
-            )
+            rest = AlpacaRest(("PK1", "s"), f"http://127.0.0.1:{port}", connect_timeout_s=5, read_timeout_s=5)
             try:
                 orders = (rest.once("POST", "/v2/orders", body={"n": n}) for n in range(ROUND))
                 return await asyncio.gather(*orders)
