@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from magellan.engine import events as e
-from magellan.engine.commands import Alert, AskBroker, Cancel, Command, ListenAnew, Record, Submit
+from magellan.engine.commands import Alert, AskBroker, Cancel, Command, ListenAnew, Record, Stop, Submit
 from magellan.engine.session import Session
 from magellan.engine.setup import SessionSetup
 from magellan.ledger.entries import AnswerTo, BreakerTripped, NewEntry, OrderDenied, SessionBegan, TradeClosed
@@ -110,6 +110,7 @@ class SmallSession:
         self.entries: list[NewEntry] = list(recorded)
         self.sent: list[OrderRequest] = []
         self.alerts: list[str] = []
+        self.stopped: Stop | None = None
         self.asked = 0  # how often the broker was asked; `broker_tells` answers
         self.cash, self.held = Decimal(100_000), dict.fromkeys(symbols, Decimal(0))
         self.price = dict.fromkeys(symbols, Decimal(100))
@@ -264,6 +265,8 @@ class SmallSession:
             self.asked += 1
         elif isinstance(command, Alert):
             self.alerts.append(command.text)
+        elif isinstance(command, Stop):
+            self.stopped = command
         elif isinstance(command, ListenAnew):
             self.listened_anew.append(command.why)
         elif isinstance(command, Cancel):

@@ -19,6 +19,7 @@ from magellan.ledger.entries import BreakerReset
 from magellan.risk.breakers import BreakerKind, BreakerLimits
 from magellan.risk.limits import RiskLimits, Rule
 from magellan.strategy.trade_plan import Limit, at_price
+from magellan.trading.account import TradableAsset
 from magellan.trading.order import OrderSide
 from magellan.trading.purpose import OrderPurpose
 from risk.small_session import OPEN, SESSION, BuysEveryThirdMinute, SmallSession
@@ -240,6 +241,33 @@ def test_a_session_that_begins_under_a_lease_waits_for_its_renewal_and_calls_nob
     assert "the host's lease has lapsed" in small.alerts[-1]
     small.tell(e.LeaseTold(at=small.now, lapsed=""))
     assert small.session.entries_refused is None
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ({}, "the broker knows no AMC"),
+        ({"AMC": False}, "AMC cannot be traded at this broker"),
+        ({"AMC": True}, None),
+        ({"AMC": None}, None),  # known, and of trading it says nothing
+        (None, None),  # nobody asked
+    ],
+)
+def test_a_session_of_a_symbol_that_its_broker_does_not_trade_does_not_begin(
+    known: dict[str, bool | None] | None, told: str | None
+) -> None:
+    small = SmallSession()
+    small.now = OPEN
+    assets = None if known is None else {
+        symbol: TradableAsset(
+            symbol=symbol, tradable=tradable, shortable=None, easy_to_borrow=None, fractionable=None,
+            marginable=None, asset_class="us_equity",
+        )
+        for symbol, tradable in known.items()
+    }  # fmt: skip
+    small.tell(e.Started(at=OPEN, facts=small.facts(), history={}, source="small iex", assets=assets))
+    assert (small.stopped and small.stopped.reason) == told
+    assert small.alerts == ([] if told is None else [told])
 
 
 def test_an_entry_that_waits_at_the_broker_is_withdrawn_when_the_lease_lapses() -> None:

@@ -7,7 +7,7 @@ come twice, late or in another order: a session that reads them is none the wors
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -64,7 +64,9 @@ class Started:
     source: str  # of the bars: vendor and feed
     orders_up: bool = False  # the order stream listens already
     lease_lapsed: str = ""  # as in `LeaseTold`
-    assets: Mapping[str, TradableAsset] = field(default_factory=dict)
+    assets: Mapping[str, TradableAsset] | None = (
+        None  # without those that the broker does not know; None: not asked
+    )
     actions: tuple[CorporateAction, ...] = ()  # splits and dividends of these symbols that may matter
 
 

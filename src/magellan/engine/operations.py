@@ -28,12 +28,16 @@ class Operations:
             str, int
         ] = {}  # when (ns) an order that was refused unread is sent again, by name
 
-    def unfit(self, assets: Mapping[str, TradableAsset]) -> list[str]:
+    def unfit(self, assets: Mapping[str, TradableAsset] | None) -> list[str]:
         """Why this account cannot trade these symbols, as far as the broker tells."""
-        return [
-            f"{symbol} cannot be traded at this broker"
-            for symbol in self._desk.setup.symbols
-            if (asset := assets.get(symbol)) is not None and asset.tradable is False
+        if assets is None:
+            return []
+        symbols = self._desk.setup.symbols
+        unknown = [symbol for symbol in symbols if symbol not in assets]
+        known = [assets[symbol] for symbol in symbols if symbol in assets]
+        found = [f"the broker knows no {', no '.join(unknown)}"] if unknown else []
+        return found + [
+            f"{asset.symbol} cannot be traded at this broker" for asset in known if asset.tradable is False
         ]
 
     def asked(self, event: Operator) -> None:

@@ -181,7 +181,8 @@ class Session:
         newest = [history.newest_ns for history in desk.histories.values() if history.newest_ns is not None]
         if newest:
             desk.schedule.aligned_to(max(newest))
-        for problem in self._operations.unfit(event.assets):
+        if unfit := self._operations.unfit(event.assets):
+            problem = "; ".join(unfit)
             desk.alert(Severity.CRITICAL, problem)
             desk.stop(problem, in_order=False)
             return

@@ -91,7 +91,18 @@ class NoBroker:
         raise AssertionError(f"a dry run was about to cancel {broker_order_id}")
 
     async def assets(self, symbols: Sequence[str]) -> Mapping[str, TradableAsset]:
-        return {}
+        return {
+            symbol: TradableAsset(
+                symbol=symbol,
+                tradable=None,
+                shortable=None,
+                easy_to_borrow=None,
+                fractionable=None,
+                marginable=None,
+                asset_class="",
+            )
+            for symbol in symbols
+        }
 
     async def clock(self) -> BrokerClock:
         now = self._clock()

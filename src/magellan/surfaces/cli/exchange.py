@@ -285,7 +285,7 @@ def _tell(symbols: Sequence[str], options: ServerOptions, port: int, *, as_json:
         return
     shown = ", ".join(symbols[:12]) + (", ..." if len(symbols) > 12 else "")
     paced = f", {options.speed:g} times as fast" if options.mode is ClockMode.PACED else ""
-    pairs = f"any; each opens an account with {options.opening.cash_usd:,} $"
+    pairs = f"any; each opens an account with {options.opening.cash_usd.normalize():,f} $"
     if options.accounts is not None:
         pairs = "those of the accounts file"
     say(f"magellan exchange trades {shown}")
