@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
+from jumping_loop import JumpingClock, JumpingLoop
 from magellan.errors import FixInput, Interrupted
 from magellan.plan.carry_out import (
     Finished,
@@ -22,7 +24,7 @@ from magellan.plan.carry_out import (
 from magellan.plan.plan import OnFailure, Phase
 from magellan.plan.records import Ending, StepRecord
 from magellan.plan.standing import JournalState
-from magellan.plan.step import Answer, Before, NotDone
+from magellan.plan.step import Answer, Before, Limits, NotDone
 from plan.memory import (
     BEGAN,
     HALF,
@@ -102,6 +104,7 @@ def test_a_plan_that_keeps_on_failure_stops_there_and_is_resumed_or_taken_back()
         outcome = run(plan, world, journal)
         assert isinstance(outcome, Halted)
         assert outcome.stands == ("turn cellar on", "turn hall on")
+        assert notes(journal)["failed 2"] in outcome.why and "hall" in notes(journal)["failed 2"]
         assert outcome.next_step == "`light --resume` goes on with it; `light --undo` takes it back"
         assert world.switches == {"cellar": ON, "hall": HALF}
         going_on(plan, world, journal.reopened())
@@ -184,6 +187,22 @@ def test_a_step_is_tried_again_only_where_it_says_that_it_may_be() -> None:
         assert told(journal.kept).count("retried 1") == calls - 1
 
 
+def test_each_pause_before_another_attempt_is_twice_the_one_before() -> None:
+    class Patient(Turn):
+        @property
+        def limits(self) -> Limits:
+            return Limits(attempts=4, pause_s=0.5)
+
+    for way in ("do", "undo"):
+        plan = plan_of(Phase(name="house", steps=(Patient(name="lamp"), Turn(name="hall"))))
+        world = World(faults={("lamp", way): ["busy"] * 3, ("hall", "do"): ["refused"]})
+        clock = JumpingClock()
+        with asyncio.Runner(loop_factory=partial(JumpingLoop, clock)) as runner:
+            runner.run(carry_out(plan, world, journal_of(plan), now=Clock().now))
+        assert clock.now_s == pytest.approx(0.5 + 1 + 2)
+        assert world.switches["lamp"] == OFF
+
+
 def test_an_error_that_trying_again_does_not_help_is_not_tried_again() -> None:
     plan = plan_of(Phase(name="lamp", steps=(Turn(name="lamp", attempts=3),)))
     world = World(faults={("lamp", "do"): ["refused"]})
@@ -255,6 +274,20 @@ def test_a_step_that_was_interrupted_and_cannot_be_judged_leaves_both_ways_open(
         assert set(world.switches.values()) == {end}
 
 
+def test_a_step_that_happened_before_its_process_was_killed_is_found_and_told_as_done() -> None:
+    plan, world = plan_of(["cellar", "hall"]), World()
+    journal = journal_of(plan)
+    run(plan, world, journal)
+    at = 1 + told(journal.kept).index("done 2")  # after the head
+    del journal.kept[at:]
+    seen: list[Progress] = []
+    journal = journal.reopened()
+    assert isinstance(run(plan, world, journal, on_progress=seen.append), Finished)
+    assert notes(journal)["done 2"] == "had happened before the interruption"
+    assert [(each.event, each.left) for each in seen] == [("done", 0)]
+    assert world.calls.count(("hall", "do")) == 1
+
+
 class Forgetful(Turn):
     """Asked again, it has forgotten what was before."""
 
@@ -307,19 +340,24 @@ def test_a_failure_on_the_way_back_says_what_stands_and_a_person_goes_on(fault: 
     assert set(world.switches.values()) == {OFF}
 
 
-def test_in_a_batch_everything_that_can_be_undone_is_although_one_step_cannot() -> None:
-    plan = plan_of(batch_of("a", "b", "c"), ["d"])
+def test_in_a_batch_everything_that_can_be_undone_is_although_two_steps_cannot() -> None:
+    plan = plan_of(batch_of("a", "b", "c", "e"), ["d"])
     world = World(faults={("d", "do"): ["refused"]})
     journal = journal_of(plan)
 
     def spoil(progress: Progress) -> None:
         if progress.phase == "batch" and progress.left == 0 and progress.event == "done":
-            world.switches["b"] = "painted over"
+            world.switches |= {"b": "painted over", "c": "cut off"}
 
     outcome = run(plan, world, journal, on_progress=spoil)
     assert isinstance(outcome, Halted)
-    assert outcome.stands == ("turn b on",)
-    assert (world.switches["a"], world.switches["c"]) == (OFF, OFF)
+    assert outcome.stands == ("turn b on", "turn c on")
+    assert outcome.why.endswith("step 3, turn c on: cannot be undone: c is cut off")  # the newest
+    assert (notes(journal)["undo-failed 2"], notes(journal)["undo-failed 3"]) == (
+        "b is painted over",
+        "c is cut off",
+    )
+    assert (world.switches["a"], world.switches["e"]) == (OFF, OFF)
 
 
 def test_in_a_batch_everything_is_undone_although_the_undo_of_one_step_fails() -> None:
