@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -82,3 +83,31 @@ def test_a_supervisor_whose_socket_is_lost_is_not_joined_by_a_second_one(
 def test_a_pid_that_another_process_has_now_keeps_nobody_from_starting(folder: Path) -> None:
     (folder / "pid").write_text(f"{os.getpid()}\n")
     started(folder)
+
+
+def test_a_supervisor_that_is_on_its_way_down_is_waited_for_and_what_it_kept_has_ended(folder: Path) -> None:
+    keeper = Supervisord(folder)
+    slow = (
+        "import signal, time; signal.signal(15, lambda *_: (time.sleep(1), exit()));"
+        "print('ready', flush=True); time.sleep(600)"
+    )
+    log = folder / "logs" / "sleeper.log"
+    keeper.start(
+        ProcessTerms(
+            key="sleeper",
+            command=(sys.executable, "-c", slow),
+            folder=folder,
+            environment={},
+            log=log,
+            stop_within_s=10.0,
+        )
+    )
+    until_s = time.monotonic() + 30
+    while not log.exists() or not log.read_text():
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    os.kill(int((folder / "pid").read_text()), signal.SIGTERM)
+    looks = [keeper.look("sleeper").process for _ in range(20)]
+    assert looks[-1] is Process.ENDED
+    keeper.start_all()
+    assert pid_of(folder)

@@ -34,6 +34,7 @@ _LOGS_KEPT: Final = 5
 _TAIL_BYTES: Final = 16_384
 _KEPT: Final = "everything that runs"
 _NOT_KNOWN: Final = 10  # BAD_NAME of supervisor.xmlrpc.Faults
+_GOES_DOWN: Final = 6  # SHUTDOWN_STATE of the same
 _STILL_RUNS: Final = 91
 _ALREADY: Final = frozenset({60, 90})  # ALREADY_STARTED, ALREADY_ADDED
 _STATES: Final = {
@@ -128,14 +129,18 @@ class Supervisord:
         return tuple(line for line in lines if line.strip())[-LINES_KEPT:]
 
     def is_up(self) -> bool:
-        """Whether the supervisor runs."""
-        try:
-            with self._rpc() as rpc:
-                return bool(rpc.getState())
-        except xmlrpc.client.Fault:
-            return True  # it is on its way down
-        except (OSError, http.client.HTTPException):
-            return False
+        """Whether the supervisor runs, and takes orders. One that is on its way down is waited for, for a while."""
+        until_s = time.monotonic() + _DOWN_WITHIN_S
+        while True:
+            try:
+                with self._rpc() as rpc:
+                    return bool(rpc.getState())
+            except xmlrpc.client.Fault:  # it ends what it keeps, and then itself
+                if time.monotonic() > until_s:
+                    return True
+                time.sleep(0.02)
+            except (OSError, http.client.HTTPException):
+                return False
 
     def shut_down(self) -> None:
         """End the supervisor and all that it keeps; what was told to run runs again when it is started."""
@@ -263,6 +268,8 @@ class Supervisord:
                 next_step=f"see {self._folder}/log",
             ) from error
         except xmlrpc.client.Fault as fault:
+            if fault.faultCode == _GOES_DOWN:
+                raise TryAgain("this workspace's supervisor is being ended", kept=_KEPT) from fault
             raise AskOperator(
                 f"this workspace's supervisor refuses: {fault.faultString}",
                 kept=_KEPT,
