@@ -164,8 +164,8 @@ class Rollout:
         """What the verb finds on the host: of the release that is to trade nothing, or that it stands by."""
         truth, key = self.ground.truth, key_of(self.new, self.stage)
         await truth.stop(key)
+        await truth.remove(self.new.release_id)  # a cell before may have left it edited
         if self.cell.verb != "rollback":
-            await truth.remove(self.new.release_id)
             return
         manifest = self.new.manifest
         await truth.install(manifest.release_id, packed(self.new))
