@@ -18,43 +18,21 @@ SESSION_S = 120
 @pytest.fixture
 def exchange() -> Iterator[dict[str, str]]:
     """`magellan exchange` in a process of its own; its addresses."""
-    command = [
-        sys.executable,
-        "-m",
-        "magellan",
-        "exchange",
-        "--port",
-        "0",
-        "--generated",
-        "--symbols",
-        "AAPL,MSFT",
-        "--json",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            text = ""
-            for line in process.stdout:
-                text += line
-                if line == "}\n":
-                    break
-            yield json.loads(text)["addresses"]
-        finally:
-            process.terminate()
-            assert process.wait(20) == 0
+    with printing_exchange("--symbols", "AAPL,MSFT", "--json", until="}") as printed:
+        yield json.loads(printed)["addresses"]
 
 
 @contextmanager
-def printing_exchange() -> Iterator[str]:
-    """`magellan exchange` as a person starts it; what it prints."""
-    command = [sys.executable, "-m", "magellan", "exchange", "--port", "0", "--generated"]
+def printing_exchange(*options: str, until: str = "Ctrl-C") -> Iterator[str]:
+    """`magellan exchange` as a person starts it; what it prints, up to the line that begins so."""
+    command = [sys.executable, "-m", "magellan", "exchange", "--port", "0", "--generated", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             text = ""
             for line in process.stdout:
                 text += line
-                if line.startswith("Ctrl-C"):
+                if line.startswith(until):
                     break
             yield text
         finally:
