@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from magellan.deploy.health import SessionLook
 from magellan.deploy.host import Host, Installed
-from magellan.deploy.instance import Instance, InstanceLook
+from magellan.deploy.instance import Instance, InstanceLook, Process
 from magellan.errors import MagellanError
 from magellan.workspace.workspace import Stage, WorkspaceSettings
 
@@ -45,9 +45,18 @@ async def deployments(
             found = [await _deployment(there, each) for each in await there.instances()]
         except MagellanError as error:
             return (OutOfReach(host=name, why=error.message),)
-        return tuple(sorted(found, key=lambda each: (not each.is_armed, each.instance.key)))
+        shown = (each for each in found if not _is_anothers(settings, each))
+        return tuple(sorted(shown, key=lambda each: (not each.is_armed, each.instance.key)))
 
     return tuple(each for found in await asyncio.gather(*map(of, names)) for each in found)
+
+
+def _is_anothers(settings: WorkspaceSettings, found: Deployment) -> bool:
+    """Whether another of this machine's targets keeps it: they share one folder, so each lists what all of them run."""
+    if found.look.process is Process.RUNNING or not settings.is_this_machine(found.host):
+        return False
+    its_own = settings.stage(Stage(found.instance.stage)).targets
+    return found.host not in its_own and any(settings.is_this_machine(each) for each in its_own)
 
 
 async def _deployment(host: Host, instance: Instance) -> Deployment:

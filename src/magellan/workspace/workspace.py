@@ -136,7 +136,7 @@ class WorkspaceSettings(Section):
                     problems.append(
                         f"stages.{stage}.targets: there is no target '{target}'; there are: {there_are}"
                     )
-            here = [each for each in terms.targets if self._is_this_machine(each)]
+            here = [each for each in terms.targets if self.is_this_machine(each)]
             if len(here) > 1:
                 problems.append(
                     f"stages.{stage}.targets: {' and '.join(here)} are both this machine, where one process "
@@ -171,7 +171,8 @@ class WorkspaceSettings(Section):
             raise ValueError("\n".join(problems))
         return self
 
-    def _is_this_machine(self, target: str) -> bool:
+    def is_this_machine(self, target: str) -> bool:
+        """Whether what is deployed to that target runs here, from this workspace's own folder."""
         return target == LOCAL or (
             target in self.targets and self.targets[target].kind in ("local", "compose")
         )
