@@ -141,21 +141,29 @@ def config_page() -> str:
 
 def workspace_page() -> str:
     """Every key of a workspace's magellan.toml."""
+    from magellan.workspace.target import AwsTarget, ComposeTarget, SshTarget
     from magellan.workspace.workspace import WorkspaceSettings
 
+    targets = "".join(
+        f"\n## {kind.__name__.removesuffix('Target').lower()}\n\n{first_paragraph(kind)}\n"
+        + key_table(kind.model_json_schema(), many="NAME", prefix="targets.NAME.")
+        for kind in (SshTarget, ComposeTarget, AwsTarget)
+    )
     return (
         f"{WRITTEN}# magellan.toml\n\n"
         "Every key of a workspace's `magellan.toml`. A key that is not listed here is an error, and a secret never "
-        "stands in this file. What the limits below `risk` mean is in [the guide to risk](../guides/risk.md).\n"
+        "stands in this file. What the limits below `risk` mean is in [the guide to risk](../guides/risk.md). The "
+        "keys of a target are below, by its kind.\n"
         + key_table(WorkspaceSettings.model_json_schema(), many="NAME")
+        + targets
     )
 
 
-def key_table(schema: dict[str, Any], *, many: str) -> str:
-    """A table of every key of a schema. `many` stands for the user's own names."""
+def key_table(schema: dict[str, Any], *, many: str, prefix: str = "") -> str:
+    """A table of every key of a schema. `many` stands for the user's own names, `prefix` before every key."""
     rows = "".join(
         f"| `{key}` | {values} | {default} | {cell(meaning)} |\n"
-        for key, values, default, meaning in keys(schema, schema, many=many)
+        for key, values, default, meaning in keys(schema, schema, prefix, many=many)
     )
     return f"\n| key | values | default | meaning |\n|---|---|---|---|\n{rows}"
 
