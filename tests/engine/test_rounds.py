@@ -81,19 +81,30 @@ def test_a_round_whose_bars_are_told_long_after_their_close_waits_for_all_of_the
         assert decided(commands) == (list(SYMBOLS) if symbol == SYMBOLS[-1] else [])
 
 
-def test_rounds_that_are_told_at_once_are_decided_on_in_their_order() -> None:
-    told = world()
+# D had no trade in the first of two minutes that nobody heard of.
+BY_MINUTE = [*((1, symbol) for symbol in "ABC"), *((2, symbol) for symbol in "ABCD")]
+BY_SYMBOL = [*((row, symbol) for symbol in "ABC" for row in (1, 2)), (2, "D")]
+
+
+@pytest.mark.parametrize("order", [BY_MINUTE, BY_SYMBOL], ids=["minute by minute", "symbol by symbol"])
+@pytest.mark.parametrize("enter", [{}, {"A": 1}, {"A": 2}, {"B": 1, "C": 2}], ids=str)
+def test_rounds_that_are_told_at_once_are_decided_on_in_their_order_each_on_its_own_bar(
+    order: list[tuple[int, str]], enter: dict[str, int]
+) -> None:
+    told = world(**enter)
     told.run(after_bar(0))
     assert told.session is not None
-    commands: list[c.Command] = []
-    for row, symbols in (
-        (1, "ABC"),
-        (2, "ABCD"),
-    ):  # D had no trade in the first of two minutes that nobody heard of
-        for symbol in symbols:
-            bar = e.BarClosed(at=instant(after_bar(2, 30.0)), symbol=symbol, bar=BARS.bar(row), source="sim")
-            commands += told.session.handle(bar)
-    assert decided(commands) == [*"ABC", *"ABCD"]
+    at, commands = instant(after_bar(2, 30.0)), []
+    for row, symbol in order:
+        commands += told.session.handle(e.BarClosed(at=at, symbol=symbol, bar=BARS.bar(row), source="sim"))
+    commands += told.session.handle(e.Woke(at=instant(after_bar(2, 40.0)), name="round"))
+    decisions = [each for each in recorded(commands) if isinstance(each, Decision)]
+    assert all(each.decision_id.endswith(each.bar_opened_at.isoformat()) for each in decisions)
+    of_symbol = {
+        symbol: [each.bar_opened_at for each in decisions if each.symbol == symbol] for symbol in SYMBOLS
+    }
+    both = [BARS.bar(row).opened_at for row in (1, 2)]
+    assert of_symbol == {"A": both, "B": both, "C": both, "D": both[1:]}
 
 
 def test_a_bar_that_comes_after_its_round_is_decided_on_at_once() -> None:

@@ -309,3 +309,36 @@ def test_what_comes_together_waits_for_the_disk_once_and_is_there_before_anythin
         ("acknowledged", "halt"),
         ("acknowledged", "stop"),
     ]
+
+
+class HaltIsNotKept(Happenings):
+    """The disk is full when the halt is to be written."""
+
+    def append(self, entries: Sequence[NewEntry]) -> tuple[LedgerEntry, ...]:
+        if any("halt" in getattr(each.payload, "text", "") for each in entries):
+            raise AskOperator("the disk is full")
+        return super().append(entries)
+
+
+def test_a_halt_that_the_ledger_refused_is_not_acknowledged_so_the_next_session_finds_it() -> None:
+    core = world().core
+    core.advance(int(NOW.timestamp() * 10**9))
+    setup = replace(setup_for(world().make_setup(0).strategy, CONFIG, CALENDAR), differing=Differing.ADOPT)
+    with MemoryLedger(lambda: NOW).writer("SIM") as writer:
+        seen = HaltIsNotKept(writer)
+        around = World(
+            broker=SimulatedBroker(core, lambda: NOW), bars=NoBars(), writer=seen, pace=StandingTime(),
+            operator=seen, heartbeat=Quiet(), notifier=seen, lease=NoLease(),
+        )  # fmt: skip
+        with pytest.raises(AskOperator, match="the disk is full"):
+            asyncio.run(
+                run_session(
+                    Scripted(setup, []),
+                    setup,
+                    around,
+                    history_from=NOW - timedelta(days=1),
+                    account_number=None,
+                )
+            )
+    assert ("told", "the ledger cannot be written: the disk is full") in seen.done
+    assert not [each for each in seen.done if each[0] == "acknowledged"]

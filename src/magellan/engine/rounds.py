@@ -152,6 +152,7 @@ class Rounds:
                 desk.due(f"early {event.symbol}", ends_ns)
             return
         self._source = event.source
+        self._decide_before(start_ns, event.symbol)
         taken = history.add(bar)
         if taken is Taken.CHANGED:
             desk.alert(Severity.INFO, f"{event.symbol}: the bar of {bar.opened_at} was corrected")
@@ -224,10 +225,18 @@ class Rounds:
 
     # --- A round ----------------------------------------------------------------------------------------------
 
+    def _decide_before(self, start_ns: int, symbol: str) -> None:
+        """Decide on the rounds that wait with an older bar of this symbol: its newest bar is what is looked at."""
+        older = sorted(each for each, came in self._waiting.items() if each < start_ns and symbol in came)
+        for older_ns in older:
+            self._decide(older_ns, self._waiting.pop(older_ns))
+        if older:
+            self.finish()
+
     def _decide(self, start_ns: int, came: set[str]) -> None:
-        self.finish()
         for older_ns in sorted(each for each in self._waiting if each < start_ns):
             self._decide(older_ns, self._waiting.pop(older_ns))
+        self.finish()
         self._newest_round_ns = max(self._newest_round_ns, start_ns)
         desk = self._desk
         desk.due(f"round {start_ns}", None)

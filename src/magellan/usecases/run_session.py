@@ -195,7 +195,8 @@ class _Driver:
             self._handle(event_at(self._now()))
             if then is not None:
                 self._write()
-                then()
+                if self._broken is None:
+                    then()
             await self._let_begin()
 
     async def _let_begin(self) -> None:
