@@ -141,7 +141,9 @@ def config_page() -> str:
 
 def workspace_page() -> str:
     """Every key of a workspace's magellan.toml."""
-    from magellan.workspace.target import AwsTarget, ComposeTarget, SshTarget
+    from magellan.workspace.aws_target import AwsTarget
+    from magellan.workspace.compose_target import ComposeTarget
+    from magellan.workspace.target import SshTarget
     from magellan.workspace.workspace import WorkspaceSettings
 
     targets = "".join(
