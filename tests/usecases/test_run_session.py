@@ -288,20 +288,32 @@ class Bursting(SimulatedBroker):
         await asyncio.Event().wait()
 
 
-def test_what_comes_together_waits_for_the_disk_once_and_is_there_before_anything_is_done_about_it() -> None:
+def driven(
+    seen_by: type[Happenings], broker_of: type[SimulatedBroker]
+) -> tuple[Happenings, AskOperator | None]:
+    """Let a session run to its end; what happened, and the error that ended it."""
     core = world().core
     core.advance(int(NOW.timestamp() * 10**9))
     setup = replace(setup_for(world().make_setup(0).strategy, CONFIG, CALENDAR), differing=Differing.ADOPT)
     with MemoryLedger(lambda: NOW).writer("SIM") as writer:
-        seen = Happenings(writer)
+        seen = seen_by(writer)
         around = World(
-            broker=Bursting(core, lambda: NOW), bars=NoBars(), writer=seen, pace=StandingTime(),
+            broker=broker_of(core, lambda: NOW), bars=NoBars(), writer=seen, pace=StandingTime(),
             operator=seen, heartbeat=Quiet(), notifier=seen, lease=NoLease(),
         )  # fmt: skip
         run = run_session(
             Scripted(setup, []), setup, around, history_from=NOW - timedelta(days=1), account_number=None
         )
-        asyncio.run(asyncio.wait_for(run, 30))
+        try:
+            asyncio.run(asyncio.wait_for(run, 30))
+        except AskOperator as error:
+            return seen, error
+    return seen, None
+
+
+def test_what_comes_together_waits_for_the_disk_once_and_is_there_before_anything_is_done_about_it() -> None:
+    seen, error = driven(Happenings, Bursting)
+    assert error is None
     assert seen.done == [
         ("written", "A", "B", "C", "lost"),
         ("told", "lost"),
@@ -321,24 +333,7 @@ class HaltIsNotKept(Happenings):
 
 
 def test_a_halt_that_the_ledger_refused_is_not_acknowledged_so_the_next_session_finds_it() -> None:
-    core = world().core
-    core.advance(int(NOW.timestamp() * 10**9))
-    setup = replace(setup_for(world().make_setup(0).strategy, CONFIG, CALENDAR), differing=Differing.ADOPT)
-    with MemoryLedger(lambda: NOW).writer("SIM") as writer:
-        seen = HaltIsNotKept(writer)
-        around = World(
-            broker=SimulatedBroker(core, lambda: NOW), bars=NoBars(), writer=seen, pace=StandingTime(),
-            operator=seen, heartbeat=Quiet(), notifier=seen, lease=NoLease(),
-        )  # fmt: skip
-        with pytest.raises(AskOperator, match="the disk is full"):
-            asyncio.run(
-                run_session(
-                    Scripted(setup, []),
-                    setup,
-                    around,
-                    history_from=NOW - timedelta(days=1),
-                    account_number=None,
-                )
-            )
+    seen, error = driven(HaltIsNotKept, SimulatedBroker)
+    assert error is not None and error.message == "the disk is full"
     assert ("told", "the ledger cannot be written: the disk is full") in seen.done
     assert not [each for each in seen.done if each[0] == "acknowledged"]
