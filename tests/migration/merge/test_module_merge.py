@@ -146,6 +146,13 @@ def test_a_name_of_typing_that_is_one_of_collections_abc_does_not_wait() -> None
     assert "typing import Callable" not in found.text
 
 
+def test_the_set_of_typing_is_the_built_in_one_and_not_that_of_collections_abc() -> None:
+    found = merged(
+        "from collections.abc import Set\ndef f(a: Set): ...\n", "from typing import Set\ndef g(): ...\n"
+    )
+    assert [each.key for each in found.conflicts] == ["Set"]
+
+
 def test_what_the_source_does_when_it_is_imported_waits() -> None:
     found = merged("connect()\n\ndef f(): return 1\n", "def f(): return 1\n")
     assert "connect()" not in found.text

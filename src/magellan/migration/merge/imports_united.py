@@ -6,8 +6,13 @@ import ast
 import collections.abc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from magellan.migration.merge.pieces import Cut, Piece, PieceKind
+
+_SAME_IN_TYPING: Final = frozenset(collections.abc.__all__) - {
+    "Set"
+}  # there it is the built-in one, which changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,7 @@ def united_imports(source: Cut, target: Cut) -> UnitedImports:
 def _same_place(origin: str) -> str:
     """The statement with the place that the name really comes from: many of `typing` are those of `collections.abc`."""
     module, _, name = origin.removeprefix("from ").partition(" import ")
-    is_alias = module == "typing" and name.partition(" ")[0] in collections.abc.__all__
+    is_alias = module == "typing" and name.partition(" ")[0] in _SAME_IN_TYPING
     return f"from collections.abc import {name}" if is_alias else origin
 
 
