@@ -153,6 +153,7 @@ class Desk:
     held: dict[str, Decimal] = field(default_factory=dict)
     page_size: int = 50
     alert: str | None = None
+    left_out: set[str] = field(default_factory=set)  # symbols of which nothing is told, one way or the other
     first_state: str = "confirmed"
     fills_at_once: bool = False  # orders at the market
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -259,6 +260,7 @@ class Desk:
     def get_equity_tradability(self, account_number: str, symbols: list[str]) -> dict[str, Any]:
         self._account(account_number)
         assert len(symbols) <= 10, "ten at a time, says the tool"
+        symbols = [each for each in symbols if each not in self.left_out]
         known = [each for each in symbols if each != "NOSUCH"]
         return {
             "results": [

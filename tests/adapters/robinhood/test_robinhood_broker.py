@@ -16,6 +16,7 @@ from adapters.robinhood.stand_in import LATE_S, OTHER_ACCOUNT, StandIn
 from magellan.adapters.robinhood.broker import RobinhoodBroker
 from magellan.adapters.robinhood.order_json import reference_id
 from magellan.adapters.robinhood.order_names import SentOrder
+from magellan.adapters.robinhood.told_values import RobinhoodUnreadable
 from magellan.errors import AskOperator, FixInput, TryAgain
 from magellan.ports.broker import Accepted, Refused, Replacement, Requested, StreamDown, StreamUp, Unknown
 from magellan.trading.order import (
@@ -93,6 +94,14 @@ def test_an_asset_and_the_time_are_the_brokers(there: StandIn, trader: Trader) -
 
     trader.with_broker(work)
     assert len(there.desk.called("get_equity_tradability")) == 2, "ten symbols at a time"
+
+
+def test_a_symbol_of_which_nothing_is_told_is_not_one_that_robinhood_does_not_know(
+    there: StandIn, trader: Trader
+) -> None:
+    there.desk.left_out.add("AAPL")
+    with pytest.raises(RobinhoodUnreadable, match="says of AAPL neither what may be done with it"):
+        trader.with_broker(lambda broker: broker.assets(["MSFT", "AAPL", "NOSUCH"]))
 
 
 def test_open_orders_are_those_that_may_fill_and_orders_since_are_all(there: StandIn, trader: Trader) -> None:

@@ -155,10 +155,17 @@ class RobinhoodBroker:
 
     async def assets(self, symbols: Sequence[str]) -> Mapping[str, TradableAsset]:
         account_type = str((await self._ask.account()).get("brokerage_account_type"))
-        found = [
-            account_json.asset_of(each, account_type) for each in await self._ask.tradability(tuple(symbols))
-        ]
-        return {each.symbol: each for each in found}
+        told, not_found = await self._ask.tradability(tuple(symbols))
+        found = {each.symbol: each for each in (account_json.asset_of(one, account_type) for one in told)}
+        # A symbol that is left out is not one that Robinhood says it does not find.
+        if untold := [each for each in symbols if each not in found and each not in not_found]:
+            raise RobinhoodUnreadable(
+                f"Robinhood's answer says of {', '.join(untold)} neither what may be done with it nor that "
+                "there is no such symbol",
+                kept="nothing was taken from it",
+                next_step="start again; where it goes on, look up at Robinhood how the symbol is written there",
+            )
+        return found
 
     async def clock(self) -> BrokerClock:
         """By the date of the server's newest answer, to half a second: there is no tool that tells the time."""

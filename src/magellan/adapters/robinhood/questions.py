@@ -49,12 +49,16 @@ class Questions:
     async def positions(self) -> list[Any]:
         return await self._pages("get_equity_positions", self._of_account(), "positions")
 
-    async def tradability(self, symbols: tuple[str, ...]) -> list[Any]:
+    async def tradability(self, symbols: tuple[str, ...]) -> tuple[list[Any], frozenset[str]]:
+        """What is told of symbols, and which of them Robinhood says it does not find."""
         found: list[Any] = []
+        not_found: set[str] = set()
         for at in range(0, len(symbols), _SYMBOLS_MAX):
             asked = {**self._of_account(), "symbols": list(symbols[at : at + _SYMBOLS_MAX])}
-            found += listed(await self._ask("get_equity_tradability", asked), "results")
-        return found
+            told = await self._ask("get_equity_tradability", asked)
+            found += listed(told, "results")
+            not_found.update(map(str, listed(told, "not_found")))
+        return found, frozenset(not_found)
 
     async def orders(
         self, *, urgency: Urgency = Urgency.QUESTION, since: datetime | None = None, **filters: str
