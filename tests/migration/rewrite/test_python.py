@@ -500,6 +500,10 @@ def test_a_package_is_still_found_by_a_name_that_only_an_import_of_its_module_bo
 LAZY = (
     "def __getattr__(name):\n    import importlib\n    return importlib.import_module('.' + name, __name__)\n"
 )
+OLD_NAMES = (
+    "    if name == 'OldRegime':\n        warnings.warn(f'{name} is old', DeprecationWarning)\n        return Regime\n"
+    "    raise AttributeError(f'no {name}')\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -515,7 +519,35 @@ LAZY = (
             "import shop, shop.regime\nshop.regime.label()",
             "import shop, shop.strategies.regime\nshop.strategies.regime.label()",
         ),
-        # The package loads it itself, or nobody can tell what does: it is as it was.
+        (
+            LAZY,
+            "import shop\nshop.regime.label()\nfrom shop.regime import label",
+            "import shop, shop.strategies.regime\nshop.strategies.regime.label()\n"
+            "from shop.strategies.regime import label",
+        ),
+        (
+            LAZY,
+            "import shop\nif x:\n    from shop.regime import label\nshop.regime.label()",
+            "import shop, shop.strategies.regime\nif x:\n    from shop.strategies.regime import label\n"
+            "shop.strategies.regime.label()",
+        ),
+        (
+            f"def __getattr__(name):\n    if name == 'regime':\n        return load()\n{OLD_NAMES}",
+            "import shop\nshop.regime.label()",
+            "import shop, shop.strategies.regime\nshop.strategies.regime.label()",
+        ),
+        # It is loaded above.
+        (
+            LAZY,
+            "import shop\nfrom shop.regime import label\nshop.regime.label()",
+            "import shop\nfrom shop.strategies.regime import label\nshop.strategies.regime.label()",
+        ),
+        # The package loads it itself, or is asked for other names, or nobody can tell what loads it: it is as it was.
+        (
+            f"def __getattr__(name):\n{OLD_NAMES}",
+            "import shop\nshop.regime.label()",
+            "import shop\nshop.strategies.regime.label()",
+        ),
         (
             f"from . import regime\n{LAZY}",
             "import shop\nshop.regime.label()",

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from magellan.migration.child_nodes import child_nodes
+from magellan.migration.import_statement import ImportStatement
 from magellan.migration.rewrite.bindings import Binding, rebound_names
+from magellan.migration.rewrite.import_edits import Importer
 from magellan.migration.rewrite.interest import Interest
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.reference import Edit, Reference, ReferenceKind
@@ -26,10 +28,30 @@ class _Chain:
     scopes: tuple[ast.AST, ...]  # functions around it
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromImports:
+    """What the `from` statements of a file load, whatever happens."""
+
+    statements: Sequence[ImportStatement]
+    importer: Importer
+
+    def load(self, new: str, line: int, renames: Renames) -> bool:
+        """Whether one above that line takes something from the module which is called so then."""
+        return any(
+            statement.is_from
+            and not statement.under
+            and statement.line < line
+            and (module := self.importer.module_named(statement, renames)) is not None
+            and f"{renames.new_name(module)}.".startswith(f"{new}.")
+            for statement in self.statements
+        )
+
+
 def attribute_references(
     tree: ast.Module,
     source: Source,
     bindings: dict[str, list[Binding]],
+    froms: FromImports,
     renames: Renames,
     contents: ModuleContents,
     interest: Interest,
@@ -67,7 +89,10 @@ def attribute_references(
         elif not is_loaded and (
             (binding.is_top and _top(said) != chain.parts[0])
             or length == 1
-            or _was_loaded_when_asked(module, new, renames, contents)
+            or (
+                _was_loaded_when_asked(module, new, renames, contents)
+                and not froms.load(new, chain.line, renames)
+            )
         ):
             needed[new] = binding
         old = ".".join(chain.parts[:length])

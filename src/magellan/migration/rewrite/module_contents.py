@@ -26,6 +26,7 @@ class _Names:
     stars: tuple[str, ...] = ()  # modules that it takes everything from
     loaded: frozenset[str] = frozenset()  # dotted names that its own imports load, or names in them
     optional: frozenset[str] = frozenset()  # bound otherwise only where an import of them failed
+    answered: frozenset[str] | None = None  # what its `__getattr__` may answer to; None: who knows
 
     def given_to_star(self, importer: str, own: str) -> Mapping[str, str]:
         """What `from own import *` binds in `importer`, but the importer's submodules under their own names."""
@@ -80,9 +81,10 @@ class ModuleContents:
         return self._names.knows(f"{package}.{name}") and name in self._names_in(package).optional
 
     def loads_when_asked(self, package: str, module: str) -> bool:
-        """Whether the package has a `__getattr__` of its own, and does not import that module of its anyway."""
+        """Whether a `__getattr__` of the package may load that module of its, which it does not import anyway."""
         names = self._names_in(package)
-        return "__getattr__" in names.bound and module not in names.loaded
+        answers = names.answered is None or module.rpartition(".")[2] in names.answered
+        return "__getattr__" in names.bound and module not in names.loaded and answers
 
     def _may_star(self, dotted: str) -> bool:
         """Whether the module may take everything from another. It is not parsed for that."""
@@ -122,6 +124,7 @@ class ModuleContents:
             stars=tuple(self._starred(dotted, found.statements)),
             loaded=frozenset(_loaded_by(found.statements, self._names.package_of(path))),
             optional=frozenset(_bound_by(body)).difference(_bound_by(body, in_handlers=False), imported),
+            answered=_answered_by(body),
         )
 
     def _starred(self, dotted: str, statements: Sequence[ImportStatement]) -> Iterator[str]:
@@ -183,6 +186,30 @@ def _bound_by(body: Sequence[ast.stmt], *, in_handlers: bool = True) -> Iterator
                 yield from _bound_by(getattr(node, "orelse", []), in_handlers=in_handlers)
             case _:
                 pass
+
+
+def _answered_by(body: Sequence[ast.stmt]) -> frozenset[str] | None:
+    """The words with which a `__getattr__` compares the name that it is asked for; None where it does more with it."""
+    asking = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == "__getattr__"]
+    if len(asking) != 1:
+        return None
+    arguments = [*asking[0].args.posonlyargs, *asking[0].args.args]
+    words: set[str] = set()
+    harmless: list[ast.expr] = []
+    for node in ast.walk(asking[0]):
+        match node:
+            case ast.Compare(
+                left=asked, ops=[ast.Eq() | ast.NotEq()], comparators=[ast.Constant(value=str(word))]
+            ):
+                words.add(word)
+                harmless.append(asked)
+            case ast.Call(func=ast.Name(id="AttributeError") | ast.Attribute(attr="warn")):
+                harmless += [each for each in ast.walk(node) if isinstance(each, ast.Name)]
+            case _:
+                pass
+    names = [each for each in ast.walk(asking[0]) if isinstance(each, ast.Name)]
+    uses = [each for each in names if any(each.id == argument.arg for argument in arguments)]
+    return frozenset(words) if all(any(use is each for each in harmless) for use in uses) else None
 
 
 def _exported_by(body: Sequence[ast.stmt], utf8: bytes) -> frozenset[str] | None:

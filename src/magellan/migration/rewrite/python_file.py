@@ -11,7 +11,7 @@ from magellan.migration.file_imports import read_imports
 from magellan.migration.import_statement import ImportStatement
 from magellan.migration.module_names import is_init
 from magellan.migration.rewrite.asked_by_name import asked_by_name
-from magellan.migration.rewrite.attribute_edits import attribute_references
+from magellan.migration.rewrite.attribute_edits import FromImports, attribute_references
 from magellan.migration.rewrite.bindings import bindings_of
 from magellan.migration.rewrite.code_in_text import CodeInText
 from magellan.migration.rewrite.code_strings import CodeString, code_strings
@@ -60,7 +60,10 @@ class PythonFiles:
         rest = interest.outside(statement.span for statement in imports.statements)
         if imports.tree is not None:
             bindings = bindings_of(imports.statements, importer, self._renames, self._contents)
-            found += attribute_references(imports.tree, source, bindings, self._renames, self._contents, rest)
+            froms = FromImports(statements=imports.statements, importer=importer)
+            found += attribute_references(
+                imports.tree, source, bindings, froms, self._renames, self._contents, rest
+            )
             if rest:
                 found += self._names.behind_top(text.utf8, source)
                 strings = list(code_strings(imports.tree, source, rest))
