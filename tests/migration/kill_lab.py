@@ -1,8 +1,9 @@
 """A program that kills migrations at every change of the disk, and lets new processes go on.
 
-    python kill_lab.py FOLDER begin|undo [--git] [--kills N] [--seed S] [--every N] [--seconds N]
+    python kill_lab.py FOLDER begin|undo|both [--merge] [--git] [--kills N] [--seed S] [--every N] [--seconds N]
 
-The first word says what is killed: applying, or taking back what was applied. The next process resumes, or takes back,
+The first word says what is killed: applying, or taking back what was applied. With `--merge` it is no restructuring
+that is applied, but the merge of another version of the tree. The next process resumes, or takes back,
 in turn; one in three is killed too, and a third one goes on. With `--kills`, other random trees follow until so many
 were killed: a campaign of ten thousand is run in slices that begin with different seeds. Processes that are killed are
 forked from this one, which has a single thread; what goes on undisturbed does so here, with a new desk, which knows
@@ -19,13 +20,18 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
+from magellan.adapters.local.source_folder import read_source_tree
 from magellan.errors import FixInput
-from magellan.migration.apply_plan import Commits
-from magellan.usecases.migrate_apply import apply_recorded, resume_migration
+from magellan.migration.apply_plan import Commits, Recorded
+from magellan.migration.source_tree import SourceTree
+from magellan.usecases.migrate_apply import apply_recorded, record_of, resume_migration
+from magellan.usecases.migrate_merge import merge
 from magellan.usecases.migrate_rollback import roll_back, way_back
 from migration.random_trees import random_tree
 from migration.tree_lab import (
@@ -46,21 +52,30 @@ kill_lab.CHANGES |= {"subprocess.Popen"}  # git is killed between its calls; wha
 
 
 class Lab:
-    def __init__(self, folder: Path, *, seed: int, uses_git: bool) -> None:
+    def __init__(self, folder: Path, *, seed: int, uses_git: bool, merges: bool = False) -> None:
         self.root, self.first = folder / "now", folder / "first"
         self.first.mkdir(parents=True)
         tree = None if seed == 0 else random_tree(seed)
-        self.moves = MOVES if tree is None else tree.moves
-        make_tree(self.first, SHOP if tree is None else tree.files)
+        files = SHOP if tree is None else tree.files
+        make_tree(self.first, files)
         if uses_git:
             under_git(self.first)
-        self.commits = Commits.PHASES if uses_git else Commits.UNTOUCHED
+        applied = Commits.STAGED if merges else Commits.PHASES
+        self.commits = applied if uses_git else Commits.UNTOUCHED
         self.anew()
         self.as_before = self.look()
-        self.recorded = prepared_at(self.root, self.moves, commits=self.commits).recorded
+        if merges:
+            self.recorded = self.merge_of(SourceTree.of(other_version(files, seed)))
+        else:
+            moves = MOVES if tree is None else tree.moves
+            self.recorded = prepared_at(self.root, moves, commits=self.commits).recorded
         self.begin()
         self.finished = without_times(self.look())
         self.after_git = self.git_tree()
+
+    def merge_of(self, source: SourceTree) -> Recorded:
+        changes = merge(source, read_source_tree(self.root), lambda path: None).changes
+        return record_of(changes, desk_at(self.root), name="merge", source_roots=("",), commits=self.commits)
 
     def anew(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
@@ -101,6 +116,20 @@ class Lab:
     @property
     def unfinished(self) -> list[str]:
         return [each.name for each in desk_at(self.root).journals.all() if not each.is_finished]
+
+
+def other_version(files: Mapping[str, bytes], seed: int) -> dict[str, bytes]:
+    """The same tree, grown elsewhere: files of its own, some gone, definitions more and definitions changed."""
+    chance = Random(seed)
+    other = {"grown/__init__.py": b"", "grown/elsewhere.py": b"def grown():\n    return 1\n"}
+    for path, content in files.items():
+        kind = chance.choice(["more", "more", "changed", "the same", "gone"])
+        if kind == "gone":
+            continue
+        if path.endswith(".py") and kind != "the same":
+            content += b"\ndef more():\n    return 2\n"
+        other[path] = content.replace(b"ID = ", b"ID = 0 or ") if kind == "changed" else content
+    return other
 
 
 def campaign(lab: Lab, what: str, *, kills_max: int, every: int, until_s: float) -> tuple[int, list[Any]]:
@@ -148,6 +177,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("what", choices=("begin", "undo", "both"))
     parser.add_argument("--git", action="store_true")
+    parser.add_argument("--merge", action="store_true", help="what is applied is a merge")
     parser.add_argument(
         "--kills", type=int, default=0, help="go on with random trees until so many were killed"
     )
@@ -160,7 +190,7 @@ def main() -> None:
     while kills < max(asked.kills, 1) and time.monotonic() < until_s:
         for what in ("begin", "undo") if asked.what == "both" else (asked.what,):
             with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-                lab = Lab(Path(folder), seed=seed, uses_git=asked.git)
+                lab = Lab(Path(folder), seed=seed, uses_git=asked.git, merges=asked.merge)
                 left = asked.kills - kills if asked.kills else 1_000_000
                 killed, found = campaign(lab, what, kills_max=left, every=asked.every, until_s=until_s)
                 kills += killed
@@ -170,7 +200,8 @@ def main() -> None:
         if not asked.kills:
             break
     seeds = f"{asked.seed} to {seed - 1}"
-    print(json.dumps({"kills": kills, "trees": trees, "seeds": seeds, "git": asked.git, "wrong": wrong}))
+    told = {"kills": kills, "trees": trees, "seeds": seeds, "git": asked.git, "merge": asked.merge}
+    print(json.dumps({**told, "wrong": wrong}))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ TESTS = Path(__file__).parents[1]
         ("begin", ("--every", "19"), 8),
         ("undo", ("--every", "19"), 5),
         ("both", ("--git", "--every", "97"), 4),
+        ("both", ("--merge", "--every", "29"), 5),
     ],
 )
 def test_a_migration_killed_anywhere_ends_where_it_began_or_where_it_was_going(
