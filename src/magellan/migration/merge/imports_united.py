@@ -10,9 +10,8 @@ from typing import Final
 
 from magellan.migration.merge.pieces import Cut, Piece, PieceKind
 
-_SAME_IN_TYPING: Final = frozenset(collections.abc.__all__) - {
-    "Set"
-}  # there it is the built-in one, which changes
+# The `Set` of `typing` is the built-in one, which can be changed.
+_SAME_IN_TYPING: Final = frozenset(collections.abc.__all__) - {"Set"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
