@@ -270,6 +270,23 @@ def test_a_session_of_a_symbol_that_its_broker_does_not_trade_does_not_begin(
     assert small.alerts == ([] if told is None else [told])
 
 
+def test_a_session_whose_history_is_too_short_to_enter_says_so() -> None:
+    small = SmallSession(
+        config={"data": {"timeframe": "1Min", "warmup_bars": 3}}, symbols=("AMC", "GME")
+    ).start()
+    (told,) = small.alerts
+    assert told.startswith(
+        "data.warmup_bars asks for more than 3 bars before an entry; AMC has 0, GME has 0: nothing is entered"
+    )
+    for _ in range(3):
+        small.bar(100)
+    assert small.bought == []
+    small.broker_tells()
+    small.bar(100)
+    assert len(small.bought) == 2
+    assert small.alerts == [told]
+
+
 def test_an_entry_that_waits_at_the_broker_is_withdrawn_when_the_lease_lapses() -> None:
     # Its limit is out of the market's reach, so it waits; this broker says so of whatever is withdrawn.
     small = SmallSession(strategy=BuysAtALimit(), config={"risk": {"price_collar_fraction_max": 0.5}}).start()

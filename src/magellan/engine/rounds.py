@@ -37,6 +37,7 @@ from magellan.trading.timeframe import SECOND_NS
 from magellan.trading.trade_terms import TradeMarks
 
 _REST = "rest of the round"  # when it is due
+_NAMED_MAX = 10  # symbols in one sentence
 _EARLY_NS = (
     3 * SECOND_NS
 )  # a bar that is told so long before its end is waited for; an earlier one is still forming
@@ -122,6 +123,7 @@ class Rounds:
         ]
         if newest:
             desk.schedule.aligned_to(max(newest))
+        self._tell_short_histories()
         for symbol in desk.setup.symbols:
             self._catch_up(symbol)
         starts: dict[int, set[str]] = {}
@@ -131,6 +133,25 @@ class Rounds:
                 starts.setdefault(start_ns, set()).add(symbol)
         for start_ns in sorted(starts):
             self._decide(start_ns, starts[start_ns])
+
+    def _tell_short_histories(self) -> None:
+        """A person is told which symbols have to wait for bars: the session looks idle otherwise, for days maybe."""
+        desk = self._desk
+        needed = desk.setup.config.data.warmup_bars
+        short = [
+            f"{symbol} has {count:,}"
+            for symbol in desk.setup.symbols
+            if (count := len(desk.histories[symbol])) < needed
+        ]
+        if short:
+            named = ", ".join(short[:_NAMED_MAX]) + (
+                f" and {more} more" if (more := len(short) - _NAMED_MAX) > 0 else ""
+            )
+            desk.alert(
+                Severity.WARNING,
+                f"data.warmup_bars asks for more than {needed:,} bars before an entry; {named}: nothing is "
+                "entered there until as many have closed; the feed's history, or data.history_days, is too short",
+            )
 
     def take(self, event: BarClosed | BarCorrected) -> None:
         """Take a bar in, and decide when its round is complete."""
