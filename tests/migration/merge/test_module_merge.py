@@ -153,6 +153,50 @@ def test_the_set_of_typing_is_the_built_in_one_and_not_that_of_collections_abc()
     assert [each.key for each in found.conflicts] == ["Set"]
 
 
+FILL = "@dataclass\nclass Fill:\n    symbol: str\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "field"),
+    [
+        ("@dataclass\nclass Fill:", "shares: int"),
+        ("@attrs.define\nclass Fill:", "shares = attrs.field()"),
+        ("class Fill(NamedTuple):", "shares: int = 0"),
+        ("class Fill(BaseModel):", "shares: int = Field(0)"),
+    ],
+)
+def test_a_field_that_only_the_source_has_waits_since_it_may_have_been_removed(head: str, field: str) -> None:
+    target = f"{head}\n    symbol: str\n"
+    source = f"{target}    {field}\n    def cost(self): return 1\n"
+    found = merged(source, target)
+    assert "shares" not in found.text and "def cost" in found.text
+    (conflict,) = found.conflicts
+    assert (conflict.key, conflict.source.strip()) == ("Fill.shares", field)
+    assert "removed in the target" in conflict.why
+    assert outcome(found, Side.SOURCE, "Fill.shares") is Outcome.WAITING
+    # It is clear who did what, where the ancestor is known.
+    assert "shares" in merged(source, f"{target}    def price(self): return 2\n", target).text
+
+
+def test_a_field_that_only_the_target_has_stays_and_is_told() -> None:
+    target = f"{FILL}    shares: int = 0\n"
+    found = merged(f"{FILL}    def cost(self): return 1\n", target)
+    assert "shares: int = 0" in found.text and not found.conflicts
+    assert (
+        "Fill.shares: a field that only the target has: added here, or removed in the source" in found.notes
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [f"{FILL}    seen: ClassVar[int] = 0\n", f"{FILL}    limit = 3\n", "class Fill:\n    shares: int\n"],
+)
+def test_what_no_instance_is_made_with_is_taken(source: str) -> None:
+    target = FILL if source.startswith("@") else "class Fill:\n    symbol: str\n"
+    found = merged(source, target)
+    assert not found.conflicts and source.splitlines()[-1] in found.text
+
+
 def test_what_the_source_does_when_it_is_imported_waits() -> None:
     found = merged("connect()\n\ndef f(): return 1\n", "def f(): return 1\n")
     assert "connect()" not in found.text

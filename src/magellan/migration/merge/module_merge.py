@@ -15,6 +15,7 @@ from typing import Final
 from magellan.migration.merge.account import Conflict, Decision, Outcome, Side, key_of
 from magellan.migration.merge.decided import Decided, member_keys
 from magellan.migration.merge.exports_united import listed_names, with_more_names
+from magellan.migration.merge.fields import is_field, may_be_made_with_fields
 from magellan.migration.merge.imports_united import imported_names, names_imported_by, united_imports
 from magellan.migration.merge.pieces import Cut, Piece, PieceKind, cut, members
 from magellan.migration.merge.relation import Relation, relation
@@ -65,8 +66,15 @@ class _Merge:
     newline: str
     book: Decided = field(default_factory=Decided)
 
-    def pieces(self, source: Cut, target: Cut, base: Cut | None, *, prefix: str, head: str) -> str:
-        """The text of what both make. prefix: of keys, "Regime." in a class. head: what stands above the pieces."""
+    def pieces(
+        self, source: Cut, target: Cut, base: Cut | None, *, prefix: str, head: str, has_fields: bool = False
+    ) -> str:
+        """The text of what both make.
+
+        prefix:     of keys, "Regime." in a class.
+        head:       what stands above the pieces.
+        has_fields: whether it is a class that may be made with its fields, and no ancestor tells who added one.
+        """
         entries = [_Entry(kind=each.kind, key=each.key, text=each.text) for each in target.pieces]
         self._docstring(source, target, entries, prefix)
         taken = imported_names(target) if not prefix else frozenset()
@@ -98,6 +106,9 @@ class _Merge:
                 self.book.wait(
                     piece, key, "it was removed in the target, and is unchanged in the source", "", base
                 )
+            elif has_fields and is_field(piece):
+                why = "a field that only the source has: added there, or removed in the target"
+                self.book.wait(piece, key, why, target_text="", base=base)
             else:
                 self.book.decide(Side.SOURCE, key, Outcome.KEPT, "only in the source")
                 self.book.kept_members(Side.SOURCE, piece, key)
@@ -108,7 +119,7 @@ class _Merge:
                 place = len(entries) - 1 if at_end else min(anchor, before_main - 1)
                 place = self._insert(entries, place, piece.text, piece.kind, piece.key)
                 anchor = anchor if at_end else place
-        self._only_in_target(source, target, base, prefix)
+        self._only_in_target(source, target, base, prefix, has_fields=has_fields)
         return head + self._joined(entries, target.tail)
 
     def _shared(self, mine: Piece, theirs: Piece, base: Cut | None, key: str) -> str:
@@ -161,7 +172,12 @@ class _Merge:
         ancestor = members(before) if before is not None else None
         waiting_before = len(self.book.conflicts)
         text = self.pieces(
-            own[1], others[1], None if ancestor is None else ancestor[1], prefix=f"{key}.", head=others[0]
+            own[1],
+            others[1],
+            None if ancestor is None else ancestor[1],
+            prefix=f"{key}.",
+            head=others[0],
+            has_fields=ancestor is None and may_be_made_with_fields(theirs),
         )
         why = (
             str(found)
@@ -260,7 +276,9 @@ class _Merge:
             return
         self.book.wait(piece, key, "the source does something when it is imported", "", None)
 
-    def _only_in_target(self, source: Cut, target: Cut, base: Cut | None, prefix: str) -> None:
+    def _only_in_target(
+        self, source: Cut, target: Cut, base: Cut | None, prefix: str, *, has_fields: bool
+    ) -> None:
         decided = {(each.side, each.key) for each in self.book.decisions}
         for piece in target.pieces:
             key = key_of(piece, prefix)
@@ -278,6 +296,10 @@ class _Merge:
                 )
             elif base is not None and piece.key in base and piece.key not in source:
                 why = "removed in the source, and kept here"
+            elif has_fields and is_field(piece):
+                self.book.notes.append(
+                    f"{key}: a field that only the target has: added here, or removed in the source"
+                )
             self.book.decide(Side.TARGET, key, Outcome.KEPT, why)
             self.book.kept_members(Side.TARGET, piece, key)
 
