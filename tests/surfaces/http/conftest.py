@@ -118,7 +118,7 @@ def server(furnished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def strict_server(workspace: Path) -> Iterator[Server]:
     """One that lets five requests pass, and bodies of 1,000 bytes."""
-    yield from serving(workspace, Limits(per_second=0.001, burst=5, body_bytes_max=1000))
+    yield from serving(workspace, Limits(per_second=0.001, burst=5, body_bytes_max=1000, too_large_s=0.2))
 
 
 @pytest.fixture

@@ -183,10 +183,27 @@ def test_a_body_that_is_too_large_is_refused(strict_server: Any) -> None:
     assert (told.status, told.json["code"]) == (413, "too-large")
 
 
-def test_whoever_sends_too_large_a_body_gets_the_answer_and_no_broken_connection(server: Any) -> None:
-    sent = b"x" * (server.desk.limits.body_bytes_max + 1_000_000)
-    told = server.ask("/api/market-regime/config/check", method="POST", body=sent)
+@pytest.mark.parametrize("times", [1.1, 3.0])
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_whoever_sends_too_large_a_body_gets_the_answer_and_no_broken_connection(
+    server: Any, times: float, in_chunks: bool
+) -> None:
+    sent = b"x" * int(server.desk.limits.body_bytes_max * times)
+    told = server.ask(
+        "/api/market-regime/config/check", method="POST", body=sent,
+        headers={"Expect": "100-continue", "Transfer-Encoding": "chunked"} if in_chunks else None,
+    )  # fmt: skip
     assert (told.status, told.json["code"]) == (413, "too-large")
+
+
+def test_whoever_tells_of_too_large_a_body_and_does_not_send_it_is_answered(strict_server: Any) -> None:
+    asked = urlsplit(strict_server.url)
+    with socket.create_connection((asked.hostname, asked.port), timeout=20) as caller:
+        caller.sendall(
+            f"POST /api/market-regime/config/check HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1001\r\n"
+            f"Authorization: Bearer {strict_server.token}\r\n\r\n".encode()
+        )
+        assert caller.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -26,6 +28,7 @@ class Limits:
     per_second: float = 50.0
     burst: int = 200  # requests at once, after a pause
     body_bytes_max: int = 10_000_000
+    too_large_s: float = 10.0  # for which the rest of a body that is too large is still taken in
     hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost", "[::1]"})  # names in the Host header
 
 
@@ -126,15 +129,13 @@ class Limiting:
                 return b"".join(parts)
 
     async def _let_pass(self, headers: Headers, receive: Receive) -> None:
-        """Take in as much again, and keep nothing: whoever is cut off while sending never sees the answer."""
-        if "expect" in headers:
-            return  # sends nothing before it is told to
-        left = self._limits.body_bytes_max
-        while left > 0:
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if not message.get("more_body", False):
-                return
+        """Take in the rest, and keep nothing: whoever is cut off while sending never sees the answer."""
+        if "expect" in headers and "content-length" in headers:
+            return  # nothing was asked for yet, and so nothing is sent
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.too_large_s):
+                while (await receive()).get("more_body", False):
+                    pass
 
     async def _refuse(
         self,
