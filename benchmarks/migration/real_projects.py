@@ -188,11 +188,15 @@ def results(project: Project, root: Path, python: str, folder: Path) -> dict[str
         "PYTHONDONTWRITEBYTECODE": "1",
         "LC_ALL": "C.UTF-8",
     }
-    subprocess.run(
+    done = subprocess.run(
         [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
          "--timeout=120", *project.tests],
-        cwd=root, env=environment, capture_output=True, check=False, timeout=1500,
+        cwd=root, env=environment, capture_output=True, check=False, timeout=1500, text=True,
     )  # fmt: skip
+    if not report.exists() or done.returncode not in (0, 1):
+        sys.exit(
+            f"{project.name}: pytest did not run its tests (exit {done.returncode}): {done.stdout[-2000:]}"
+        )
     found = {}
     for case in ElementTree.parse(report).iter("testcase"):
         kinds = [child.tag for child in case if child.tag in ("failure", "error", "skipped")]
