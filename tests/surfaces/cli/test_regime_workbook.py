@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from magellan.adapters.excel.workbook_files import ExcelWorkbookFiles
+from magellan.regime.workbook.difference import differences
 from magellan.regime.workbook.document import as_toml
 from magellan.regime.workbook.reading import template_values
 from magellan.surfaces.cli.app import run
@@ -91,6 +93,26 @@ def test_a_refused_workbook_is_compared_with_the_mended_one(workbook: Path, comm
     compared = json.loads(answer)
     assert code == 0 and (compared["before_refused_by"], compared["after_refused_by"]) == (0, 2)
     assert compared["differences"][0]["after"] == "7 (refused)"
+
+
+def test_a_row_that_is_there_twice_and_a_column_that_is_missing_are_shown() -> None:
+    values = template_values()
+    rows = values.tables["MultiTimeframeConfig"]["timeframes"]
+    twice = (*rows, {**rows[0], "Weight": 0.9})
+    without = ({"Timeframe": rows[0]["Timeframe"]}, *rows[1:])
+    told = {
+        each.what: (each.before, each.after)
+        for changed in (twice, without)
+        for each in differences(
+            values,
+            replace(values, tables={**values.tables, "MultiTimeframeConfig": {"timeframes": changed}}),
+        )
+    }
+    assert told == {
+        "timeframes: 1 (again), Timeframe": ("", "1"),
+        "timeframes: 1 (again), Weight": ("", "0.9"),
+        "timeframes: 1, Weight": ("0.3", "nothing (refused)"),
+    }
 
 
 def test_what_says_nothing_by_itself_is_not_compared(workbook: Path, command: Command) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from magellan.regime.workbook.reading import WorkbookValues
 from magellan.regime.workbook.schema import Table, Value
 from magellan.regime.workbook.sheets import SHEETS
-from magellan.regime.workbook.values import shown
+from magellan.regime.workbook.values import Unread, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,8 @@ def _row(
     sheet: str, table: Table, key: str, old: Mapping[str, Value] | None, new: Mapping[str, Value] | None
 ) -> Iterator[Difference]:
     for field in table.columns:
-        texts = ["" if row is None else shown(row.get(field.name)) for row in (old, new)]
+        # A column that is missing is refused, as a cell is in which nothing stands.
+        texts = ["" if row is None else shown(row.get(field.name, Unread())) for row in (old, new)]
         if texts[0] != texts[1]:
             yield Difference(
                 sheet=sheet, what=f"{table.name}: {key}, {field.name}", before=texts[0], after=texts[1],
@@ -54,4 +55,10 @@ def _row(
 
 
 def _by_key(values: WorkbookValues, sheet: str, table: Table) -> dict[str, Mapping[str, Value]]:
-    return {shown(row[table.key]): row for row in values.tables[sheet][table.name]}
+    found: dict[str, Mapping[str, Value]] = {}
+    for row in values.tables[sheet][table.name]:
+        key = shown(row[table.key])
+        while key in found:
+            key += " (again)"
+        found[key] = row
+    return found
