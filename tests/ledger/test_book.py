@@ -380,6 +380,16 @@ def test_a_halt_ends_when_a_person_says_so() -> None:
     assert not book.is_halted
 
 
+def test_a_halt_is_told_as_the_first_of_them_and_as_who_had_everything_left() -> None:
+    book = book_of(
+        entry(Halted(source="http", person="Ada", reason="the feed")),
+        entry(Halted(source="http", person="Bob", reason="weekend", flattens=True), minutes=1),
+        entry(Halted(source="file", person=None, reason="HALT file"), minutes=2),
+    )
+    assert book.halt is not None
+    assert (book.halt.person, book.halt.reason) == ("Bob", "weekend")
+
+
 @pytest.mark.parametrize(("person", "reason"), [("", "looked"), ("Ada", "  ")])
 def test_nobody_lets_a_breaker_go_without_a_name_and_a_reason(person: str, reason: str) -> None:
     with pytest.raises(ValueError, match="names the person and the reason"):

@@ -382,7 +382,8 @@ class Book:
         self.breakers.pop(told.breaker, None)
 
     def _halted(self, entry: NewEntry | LedgerEntry, told: Halted) -> None:
-        if self.halt is None:
+        # The first reason stays, as of a breaker, unless everything is left too: then it counts who asked for that.
+        if self.halt is None or told.flattens:
             self.halt = Halt(halted_at=entry.at, source=told.source, person=told.person, reason=told.reason)
 
     def _resumed(self, entry: NewEntry | LedgerEntry, told: Resumed) -> None:

@@ -13,6 +13,7 @@ from magellan.ledger.chain import Head
 from magellan.ledger.entries import (
     AccountMarked,
     AnswerIs,
+    AnswerTo,
     BreakerReset,
     BreakerTripped,
     Decision,
@@ -43,12 +44,13 @@ class DailySummary:
     intents: int
     denied: Mapping[str, int]  # orders refused by our own limits, by rule
     refused: int  # orders refused by the broker
+    changes_refused: int  # cancels and replacements refused by the broker
     unknown: int  # answers that did not come
     executions: int
     result: DayResult
     trades: Performance  # those closed on that date
-    equity_first_usd: Decimal | None  # as marked
-    equity_last_usd: Decimal | None
+    equity_first_usd: Decimal | None  # as marked when a session began, or the day opened
+    equity_last_usd: Decimal | None  # as marked last: the day's trades may have come after it
     positions: Mapping[str, Decimal]  # units at the day's last entry
     unresolved_intents: tuple[str, ...]  # at the day's last entry
     safety: tuple[str, ...]  # breakers, halts and differences, in their order
@@ -84,8 +86,10 @@ def summary_of(account: str, on: date, entries: Iterable[LedgerEntry]) -> DailyS
                 denied[rule] += 1
             case OrderIntended():
                 counts["intents"] += 1
-            case OrderAnswered(answer=AnswerIs.REFUSED):
+            case OrderAnswered(to=AnswerTo.SUBMIT, answer=AnswerIs.REFUSED):
                 counts["refused"] += 1
+            case OrderAnswered(answer=AnswerIs.REFUSED):
+                counts["changes_refused"] += 1
             case OrderAnswered(answer=AnswerIs.UNKNOWN):
                 counts["unknown"] += 1
             case ExecutionSeen():
@@ -112,6 +116,7 @@ def summary_of(account: str, on: date, entries: Iterable[LedgerEntry]) -> DailyS
         intents=counts["intents"],
         denied=dict(denied),
         refused=counts["refused"],
+        changes_refused=counts["changes_refused"],
         unknown=counts["unknown"],
         executions=counts["executions"],
         result=book.by_day.get(on, DayResult()),
@@ -132,8 +137,9 @@ def _safety(payload: object) -> str:
             return f"breaker {name} tripped: {reason}"
         case BreakerReset(breaker=name, person=person, reason=reason):
             return f"breaker {name} let go by {person}: {reason}"
-        case Halted(source=source, reason=reason):
-            return f"halted by {source}: {reason}"
+        case Halted(source=source, person=person, reason=reason, flattens=flattens):
+            words = "everything left, asked for" if flattens else "halted"
+            return f"{words} by {person or source}: {reason}"
         case Resumed(person=person, reason=reason):
             return f"resumed by {person}: {reason}"
         case Reconciliation(differences=differences, result=result) if differences:

@@ -24,7 +24,7 @@ from magellan.adapters.local.release_key import ReleaseKeyFile
 from magellan.adapters.sql_ledger import SqlLedger
 from magellan.adapters.sqlite_ledger import SqliteDatabase
 from magellan.audit.change import Change, Result
-from magellan.ledger.entries import AlertRaised, NewEntry
+from magellan.ledger.entries import AlertRaised, AnswerIs, AnswerTo, Halted, NewEntry, OrderAnswered
 from magellan.plan.actor import Actor
 from magellan.surfaces.cli.app import run
 from magellan.trading.order import OrderSide
@@ -381,6 +381,20 @@ def test_a_day_is_summed_up_from_its_entries(desk: Path, call: Call) -> None:
         assert words in out
     assert "nothing was recorded" in call("day", "2026-01-19")[1]
     assert json.loads(call("day", "2026-01-20", "--json")[1])["net_usd"] == "47.897777777833"
+
+
+def test_a_day_tells_a_refused_cancel_from_a_refused_order_and_who_had_everything_left(
+    desk: Path, call: Call
+) -> None:
+    refused = [
+        OrderAnswered(client_order_id="mg1-entry", to=to, answer=AnswerIs.REFUSED, order=None, message="no")
+        for to in (AnswerTo.SUBMIT, AnswerTo.CANCEL, AnswerTo.CANCEL)
+    ]
+    left = Halted(source="http", person="Bob", reason="weekend", flattens=True)
+    write(desk, [*one_of_every_kind(), *(entry(each) for each in (*refused, left))])
+    out = call("day", "2026-01-20")[1]
+    assert "1 refused by the broker, 2 cancels or replacements refused" in out
+    assert "halted by Ada: news" in out and "everything left, asked for by Bob: weekend" in out
 
 
 def test_entries_are_shown_as_they_were_written(desk: Path, call: Call) -> None:

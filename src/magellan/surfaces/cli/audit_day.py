@@ -50,12 +50,14 @@ def _show(summary: DailySummary) -> None:
     say(f"  trades: {performance_line(summary.trades)}")
     if summary.equity_first_usd is not None:
         say(
-            f"  equity: {summary.equity_first_usd:,.2f} USD first marked, {summary.equity_last_usd:,.2f} last"
+            f"  equity when a session began or the day opened: {summary.equity_first_usd:,.2f} USD first,"
+            f" {summary.equity_last_usd:,.2f} last"
         )
     say(f"  decisions: {_counts(summary.decisions)}")
     say(
         f"  orders: {summary.intents} intended, {summary.refused} refused by the broker,"
-        f" {summary.unknown} answers lost, {summary.executions} executions told"
+        f" {summary.changes_refused} cancels or replacements refused, {summary.unknown} answers lost,"
+        f" {summary.executions} executions told"
     )
     say(f"  denied by our limits: {_counts(summary.denied)}")
     say(
