@@ -19,7 +19,7 @@ import pytest
 
 from ledger.samples import BEGAN, entry, one_of_every_kind
 from magellan.adapters.sql_ledger import SqlLedger
-from magellan.adapters.sqlite_ledger import SqliteDatabase, _log_ahead
+from magellan.adapters.sqlite_ledger import SqliteDatabase, _prepare
 from magellan.errors import AskOperator, FixInput
 from magellan.ledger.chain import Sound
 from magellan.ledger.entries import AlertRaised
@@ -186,22 +186,47 @@ def test_a_ledger_that_another_process_is_about_to_make_is_empty_and_not_damaged
     assert ledger.accounts() == ("PA1",)
 
 
+class BusyFile:
+    """A connection to a new file whose journal another process sets up for a while."""
+
+    def __init__(self, refusals: int) -> None:
+        self.left = refusals
+        self.said: list[str] = []
+
+    def cursor(self) -> BusyFile:
+        return self
+
+    def close(self) -> None: ...
+
+    def execute(self, statement: str) -> None:
+        self.said.append(statement)
+        if statement == "PRAGMA journal_mode = WAL" and self.left:
+            self.left -= 1
+            busy = sqlite3.OperationalError("database is locked")
+            busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise busy
+
+
 def test_a_new_file_that_another_process_sets_up_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite refuses one of two that change a file's journal at once, without waiting as it does elsewhere."""
-    busy = sqlite3.OperationalError("database is locked")
-    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    answers = [busy, busy, None]
-    pauses = []
+    pauses: list[float] = []
     monkeypatch.setattr("magellan.adapters.sqlite_ledger.time.sleep", pauses.append)
+    busy = BusyFile(refusals=2)
+    _prepare(busy, None)  # type: ignore[arg-type]
+    assert (busy.left, len(pauses)) == (0, 2)
+    assert busy.said[:3] == ["PRAGMA journal_mode = WAL"] * 3 and "PRAGMA synchronous = FULL" in busy.said
 
-    class Cursor:
-        def execute(self, statement: str) -> None:
-            assert statement == "PRAGMA journal_mode = WAL"
-            if answer := answers.pop(0):
-                raise answer
 
-    _log_ahead(Cursor())  # type: ignore[arg-type]
-    assert (answers, len(pauses)) == ([], 2)
+def test_a_new_file_whose_set_up_has_no_end_is_not_waited_for_without_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("magellan.adapters.sqlite_ledger.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        "magellan.adapters.sqlite_ledger.time.sleep", lambda s: clock.__setitem__(0, clock[0] + s)
+    )
+    with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+        _prepare(BusyFile(refusals=1_000_000), None)  # type: ignore[arg-type]
 
 
 def test_several_that_begin_with_one_new_ledger_find_it_whole(tmp_path: Path) -> None:
