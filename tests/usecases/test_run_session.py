@@ -19,7 +19,7 @@ from magellan.engine import events as e
 from magellan.engine.session import Session
 from magellan.engine.setup import Differing
 from magellan.errors import AskOperator
-from magellan.ledger.entries import AlertRaised, LedgerEntry, NewEntry
+from magellan.ledger.entries import AlertRaised, BreakerTripped, Halted, LedgerEntry, NewEntry, Payload
 from magellan.ports.heartbeat import Heartbeat
 from magellan.ports.ledger import Head, LedgerWriter
 from magellan.ports.live_bars import FeedDown, FeedUp, LiveBar, TradingStatus
@@ -224,6 +224,32 @@ def test_a_lease_that_lapses_while_a_session_runs_is_told_to_a_person_and_beaten
         stopped = asyncio.run(asyncio.wait_for(run, 30))
     assert stopped.in_order
     assert quiet.beats[-1].lease_lapsed == "desk has not renewed it for 10 s"
+
+
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        (BreakerTripped(breaker="losing trades", reason="6 in a row"), "tripped: losing trades"),
+        (Halted(source="http", person="Ada", reason="the feed"), "halted"),
+    ],
+)
+def test_a_session_that_begins_while_nothing_may_be_entered_says_so(left: Payload, why: str) -> None:
+    core = world().core
+    core.advance(int(NOW.timestamp() * 10**9))
+    quiet = Quiet()
+    setup = setup_for(world().make_setup(0).strategy, CONFIG, CALENDAR)
+    words = f"nothing is entered ({why}), and exits go on; `magellan status` says why"
+    with MemoryLedger(lambda: NOW).writer("SIM") as writer:
+        around = World(
+            broker=SimulatedBroker(core, lambda: NOW), bars=NoBars(), writer=writer, pace=StandingTime(),
+            operator=StopsOnceTold(quiet, words), heartbeat=quiet, notifier=quiet, lease=NoLease(),
+        )  # fmt: skip
+        session = Session(setup, [NewEntry(at=NOW, session="before", payload=left)])
+        run = run_session(session, setup, around, history_from=NOW - timedelta(days=1), account_number=None)
+        asyncio.run(asyncio.wait_for(run, 30))
+    assert [text for text in quiet.told if "nothing is entered" in text] == [
+        f"{words}, and `magellan resume` lets entries in again"
+    ]
 
 
 class Scripted(Session):

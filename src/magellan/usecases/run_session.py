@@ -303,6 +303,15 @@ class _Driver:
         history = await self._bars.history()
         self._lapsed = self._world.lease.lapsed()
         now = self._now()
+        if (
+            kept_out := self._session.entries_refused
+        ):  # by what an earlier session, or a person, left in the ledger
+            self._world.notifier.tell(
+                "warning",
+                f"nothing is entered ({kept_out}), and exits go on; `magellan status` says why, and "
+                "`magellan resume` lets entries in again",
+                now,
+            )
         self._handle(
             e.Started(
                 at=now,
