@@ -51,6 +51,26 @@ def rewritten(
     return before if found is None else found.after.decode()
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "try:\n    from fast import regime\nexcept ImportError:\n    from . import regime\n",
+        "try:\n    from . import regime\nexcept ImportError:\n    from slow import regime\n",
+        "if sys.platform == 'win32':\n    from other import regime\nelse:\n    from . import regime as regime\n",
+    ],
+)
+def test_a_submodule_that_is_one_of_two_a_package_takes_is_found_in_its_new_place(before: str) -> None:
+    after = before.replace("from . import", "from .strategies import")
+    assert rewritten(before, path="shop/__init__.py") == after
+    user = "from shop import regime\n"
+    assert rewritten(user, files={**SHOP, "shop/__init__.py": before}) == user
+
+
+def test_what_a_package_may_have_bound_before_it_asks_itself_for_it_stays() -> None:
+    before = "if x:\n    from fast import regime\nfrom . import regime\n"
+    assert rewritten(before, path="shop/__init__.py") == before
+
+
 @pytest.mark.parametrize("said", ["from shop", "from ."])
 def test_a_submodule_that_its_package_can_do_without_is_found_in_its_new_place(said: str) -> None:
     before = f"try:\n    {said} import regime, rules\nexcept ImportError:\n    regime = rules = None\n"

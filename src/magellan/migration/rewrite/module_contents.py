@@ -25,7 +25,7 @@ class _Names:
     exported: frozenset[str] | None  # its `__all__`, where that can be read
     stars: tuple[str, ...] = ()  # modules that it takes everything from
     loaded: frozenset[str] = frozenset()  # dotted names that its own imports load, or names in them
-    optional: frozenset[str] = frozenset()  # bound otherwise only where an import of them failed
+    optional: frozenset[str] = frozenset()  # own submodules that it imports, or binds something else instead
     answered: frozenset[str] | None = None  # what its `__getattr__` may answer to; None: who knows
 
     def given_to_star(self, importer: str, own: str) -> Mapping[str, str]:
@@ -74,7 +74,7 @@ class ModuleContents:
         return self._names_in(dotted).bound.keys()
 
     def is_optional_submodule(self, package: str, name: str) -> bool:
-        """Whether the package itself imports its submodule of that name, and binds another thing where that fails.
+        """Whether the package itself imports its submodule of that name, and binds another thing where it does not.
 
         For everybody else the name is the package's.
         """
@@ -123,9 +123,23 @@ class ModuleContents:
             exported=_exported_by(body, text.utf8),
             stars=tuple(self._starred(dotted, found.statements)),
             loaded=frozenset(_loaded_by(found.statements, self._names.package_of(path))),
-            optional=frozenset(_bound_by(body)).difference(_bound_by(body, in_handlers=False), imported),
+            optional=self._optional(dotted, body, found.statements, self._names.package_of(path)),
             answered=_answered_by(body),
         )
+
+    def _optional(
+        self,
+        dotted: str,
+        body: Sequence[ast.stmt],
+        statements: Sequence[ImportStatement],
+        package: str | None,
+    ) -> frozenset[str]:
+        """Names bound where an import failed, and those of which one branch imports another thing."""
+        sure = [each for each in statements if not each.under]
+        imported, surely = (self._imported_in(dotted, some, package) for some in (statements, sure))
+        branches = imported.keys() & (_own_modules(statements, package) - _own_modules(sure, package))
+        failed = set(_bound_by(body)) - imported.keys()
+        return frozenset(failed | branches).difference(_bound_by(body, in_handlers=False), surely)
 
     def _starred(self, dotted: str, statements: Sequence[ImportStatement]) -> Iterator[str]:
         package = self._names.package_of(self._names.file_of(dotted) or "")
@@ -152,6 +166,17 @@ class ModuleContents:
                 elif statement.is_from and f"{module}.{each.name}" != f"{dotted}.{name}":
                     bound[name] = f"{module}.{each.name}"
         return bound
+
+
+def _own_modules(statements: Sequence[ImportStatement], package: str | None) -> set[str]:
+    """Names that a package takes from itself under their own name: its submodules, in its own file."""
+    return {
+        each.name
+        for statement in statements
+        if statement.is_from and absolute_name(statement, package) == package
+        for each in statement.names
+        if each.bound_as in (None, each.name)
+    }
 
 
 def _loaded_by(statements: Sequence[ImportStatement], package: str | None) -> Iterator[str]:
