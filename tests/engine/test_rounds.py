@@ -107,6 +107,23 @@ def test_rounds_that_are_told_at_once_are_decided_on_in_their_order_each_on_its_
     assert of_symbol == {"A": both, "B": both, "C": both, "D": both[1:]}
 
 
+def test_a_round_whose_bars_are_told_after_those_of_the_next_one_leaves_none_undecided() -> None:
+    told = world(A=2, C=1)
+    told.run(after_bar(0))
+    assert told.session is not None
+    commands: list[c.Command] = []
+    for row, symbols, after_s in ((2, "AB", 30.0), (1, "CD", 31.0)):
+        for symbol in symbols:
+            at = instant(after_bar(2, after_s))
+            commands += told.session.handle(
+                e.BarClosed(at=at, symbol=symbol, bar=BARS.bar(row), source="sim")
+            )
+    assert decided(commands) == []
+    for after_s in (31.6, 31.7):  # the newer round has waited long enough, and the older one goes before it
+        commands += told.session.handle(e.Woke(at=instant(after_bar(2, after_s)), name="round"))
+    assert decided(commands) == ["C", "D", "A", "B"]
+
+
 def test_a_bar_that_comes_after_its_round_is_decided_on_at_once() -> None:
     told = world()
     told.run(after_bar(0))
