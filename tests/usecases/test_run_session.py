@@ -224,6 +224,7 @@ def test_a_lease_that_lapses_while_a_session_runs_is_told_to_a_person_and_beaten
         stopped = asyncio.run(asyncio.wait_for(run, 30))
     assert stopped.in_order
     assert quiet.beats[-1].lease_lapsed == "desk has not renewed it for 10 s"
+    assert quiet.beats[-1].entries_refused == "the host's lease has lapsed: desk has not renewed it for 10 s"
 
 
 @pytest.mark.parametrize(

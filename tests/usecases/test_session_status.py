@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from magellan.adapters.memory_ledger import MemoryLedger
+from magellan.ledger.book import RunningSession
 from magellan.ledger.entries import AccountMarked, NewEntry, SessionBegan
 from magellan.ports.heartbeat import Heartbeat
+from magellan.ports.ledger import Holder
 from magellan.usecases.named_account import NamedAccount
-from magellan.usecases.session_status import session_status
+from magellan.usecases.session_status import SessionStatus, session_status
 from magellan.usecases.watch_session import Seen
 
 BEGAN_AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -30,6 +33,39 @@ MARK = AccountMarked(
 )
 
 
+BEAT = Heartbeat(
+    at=NOW, session_id="s1", account="PA1", strategy="moods", stage="prod", mode="paper", pid=7, release_id=None,
+    config_hash="0" * 64, last_bar_closed_at=None, last_bar_received_at=None, last_broker_answer_at=NOW,
+    last_order_event_at=None, last_reconciled_at=NOW, feed_up=True, orders_up=True, exceptions=0, backlog=0,
+    answers_awaited=0,
+)  # fmt: skip
+
+
+def status_of(beat: Heartbeat, *, holder: Holder | None) -> SessionStatus:
+    ledger = MemoryLedger(lambda: NOW)
+    with ledger.writer("PA1") as writer:
+        writer.append([NewEntry(at=BEGAN_AT, session="s1", payload=each) for each in (BEGAN, MARK)])
+    session = None if holder is None else RunningSession(session="s1", began_at=BEGAN_AT, began=BEGAN)
+    seen = Seen(at=NOW, holder=holder, session=session, beat=beat, beat_at=NOW)
+    account = NamedAccount(ledger="PA1", name=None, terms=None)
+    return session_status(account, ledger, seen, silent=(), look=None)
+
+
+@pytest.mark.parametrize(
+    ("refused", "told"),
+    [
+        ("", "allowed"),
+        ("our clock is not the broker's", "KEPT OUT for now: our clock is not the broker's"),
+    ],
+)
+def test_entries_are_not_said_to_be_allowed_while_the_session_lets_none_in(refused: str, told: str) -> None:
+    beat = replace(BEAT, entries_refused=refused)
+    assert status_of(beat, holder=Holder(host="here", pid=7, since=BEGAN_AT)).entries == told
+    assert status_of(beat, holder=None).entries == "allowed", (
+        "of a session that is over nothing holds any more"
+    )
+
+
 @pytest.mark.parametrize(
     ("told_s_ago", "cash", "source", "age_s"),
     [
@@ -42,17 +78,9 @@ def test_an_account_is_worth_what_the_broker_said_last(
     told_s_ago: float | None, cash: str, source: str, age_s: float
 ) -> None:
     told_at = None if told_s_ago is None else NOW - timedelta(seconds=told_s_ago)
-    beat = Heartbeat(
-        at=NOW, session_id="s1", account="PA1", strategy="moods", stage="prod", mode="paper", pid=7, release_id=None,
-        config_hash="0" * 64, last_bar_closed_at=None, last_bar_received_at=None, last_broker_answer_at=NOW,
-        last_order_event_at=None, last_reconciled_at=NOW, feed_up=True, orders_up=True, exceptions=0, backlog=0,
-        answers_awaited=0, account_told_at=told_at, cash_usd=99997.12, buying_power_usd=399988.48, equity_usd=99997.12,
-    )  # fmt: skip
-    ledger = MemoryLedger(lambda: NOW)
-    with ledger.writer("PA1") as writer:
-        writer.append([NewEntry(at=BEGAN_AT, session="s1", payload=each) for each in (BEGAN, MARK)])
-    seen = Seen(at=NOW, holder=None, session=None, beat=beat, beat_at=NOW)
-    account = NamedAccount(ledger="PA1", name=None, terms=None)
-    money = session_status(account, ledger, seen, silent=(), look=None).money
+    beat = replace(
+        BEAT, account_told_at=told_at, cash_usd=99997.12, buying_power_usd=399988.48, equity_usd=99997.12
+    )
+    money = status_of(beat, holder=None).money
     assert money is not None
     assert (money.cash_usd, money.source, money.age_s) == (Decimal(cash), source, age_s)

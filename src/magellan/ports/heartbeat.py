@@ -33,6 +33,7 @@ class Heartbeat:
     lease_lapsed: str = (
         ""  # why nothing is entered for want of the host's lease; "": it holds, or none is asked for
     )
+    entries_refused: str = ""  # why nothing would be entered now; "": the session lets entries in
     broker_answers: int = 0  # so far in this session, errors among them
     broker_errors: int = 0  # no answer, or one that the broker could not give
     account_told_at: datetime | None = None  # by the broker, what follows; None: it did not

@@ -415,7 +415,7 @@ class _Driver:
         try:
             facts = await self._facts(since)
         except MagellanError as error:
-            why = error.message
+            why = f"{error.message} ({error.next_step})" if error.next_step else error.message
             self._vitals.answered(self._now(), failed=True)
             self._put(lambda at: e.NotTold(at=at, why=why))
             return
@@ -490,6 +490,7 @@ class _Driver:
                 backlog=self._inbox.qsize(),
                 answers_awaited=self._under_way,
                 lease_lapsed=self._lapsed,
+                entries_refused=self._session.entries_refused or "",
             )
         )
 

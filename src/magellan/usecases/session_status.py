@@ -113,6 +113,7 @@ class Health:
     backlog: int | None
     answers_awaited: int | None
     lease_lapsed: str  # why nothing is entered for want of the host's lease; "": nobody tells of one
+    entries_refused: str  # why nothing would be entered now, by the heartbeat; "": nobody tells of a reason
     silent: tuple[str, ...]  # what a watchdog finds, in a sentence each
 
 
@@ -152,6 +153,17 @@ class SessionStatus:
     decisions: tuple[Decision, ...]  # the newest, newest first
     trades: tuple[TradeRecord, ...]
     broker: str  # "told", "not asked", or why it did not tell
+
+    @property
+    def entries(self) -> str:
+        """Whether entries are let in, in words."""
+        if self.switch != "running":
+            return self.switch.upper()
+        if self.breakers:
+            return "KEPT OUT by a tripped breaker, until `magellan resume`"
+        if self.health.entries_refused:
+            return f"KEPT OUT for now: {self.health.entries_refused}"
+        return "allowed"
 
 
 def session_status(
@@ -397,6 +409,7 @@ def _health(seen: Seen, now: datetime, failures: int, silent: tuple[str, ...]) -
         backlog=None if beat is None else beat.backlog,
         answers_awaited=None if beat is None else beat.answers_awaited,
         lease_lapsed="" if beat is None else beat.lease_lapsed,
+        entries_refused="" if beat is None else beat.entries_refused,
         silent=silent,
     )
 

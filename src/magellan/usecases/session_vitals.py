@@ -60,6 +60,7 @@ class Vitals:
         backlog: int,
         answers_awaited: int,
         lease_lapsed: str,
+        entries_refused: str,
     ) -> Heartbeat:
         """The state of health of the session of `setup` in this process, as it is at `at`."""
         return Heartbeat(
@@ -83,6 +84,7 @@ class Vitals:
             backlog=backlog,
             answers_awaited=answers_awaited,
             lease_lapsed=lease_lapsed,
+            entries_refused=entries_refused,
             broker_answers=self.broker_answers,
             broker_errors=self.broker_errors,
             account_told_at=None if self.account is None else self.account.as_of,

@@ -203,8 +203,7 @@ def _safety_lines(found: SessionStatus) -> list[str]:
         if halt is None
         else f", since {halt.halted_at:%Y-%m-%d %H:%M:%S} UTC, by {halt.person or halt.source}: {halt.reason}"
     )
-    allowed = "KEPT OUT by a tripped breaker, until `magellan resume`" if found.breakers else "allowed"
-    lines = [f"entries: {allowed if found.switch == 'running' else found.switch.upper()}{by}"]
+    lines = [f"entries: {found.entries}{by}"]
     lines += [
         f"TRIPPED: {each.breaker}, since {each.tripped_at:%Y-%m-%d %H:%M:%S} UTC: {each.reason}"
         for each in found.breakers
