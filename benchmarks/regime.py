@@ -4,7 +4,7 @@
 
 minute year    a year of minute bars: features, fits, labels and report from process start; and one more fit. On a busy
                machine the processor's seconds say more (`cold_cpu_s`, with the start of Python; `refit_cpu_s`)
-million        1,000,000 bars: a fit of 3 states, in seconds and in peak memory of the process
+million        1,000,000 bars: a fit of 3 states to returns and wicks, in seconds and in peak memory of the process
 online         100,000 bars, one at a time, with all features: the same 20,000 five times, by a new model each time.
                What a bar costs is the least of its five times; of all of them the 99th percentile says as much about
                the machine, as that of a plain loop after each bar shows
@@ -12,9 +12,9 @@ service        50 symbols with 20,000 bars each: memory of the process
 
 Machine code is on disk already: the first run of a version compiles it. Bars are generated.
 
-Last known, of 2026-11-22, two cores with a load of 3, before all else on them: a bar costs 8 us, 10 at the 99th
-percentile (45 of all, where the plain loop's 12 became 17); the service had 152 MiB; the minute year took 0.85 s
-and 0.95 of the processor, 0.018 a refit, and 79 MiB; a fit of a million bars 0.36 s, and 171 MiB.
+Last known, of 2026-11-22, two cores with a load of 4, before all else on them: a bar costs 8 us, 10 at the 99th
+percentile (50 of all, where the plain loop's 12 became 16); the service had 155 MiB; the minute year took 0.88 s
+and 1.0 of the processor, 0.023 a refit, and 81 MiB; a fit of a million bars 0.37 s, and 196 MiB.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def minute_year() -> dict[str, float]:
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     model = run_model(data, RegimeConfig())
     config = RegimeConfig().filter
-    window = np.ascontiguousarray(model.deflated_returns[-config.fit_window_bars :])
+    window = model.observed.rows(slice(-config.fit_window_bars, None)).copy()
     again, again_cpu = time.perf_counter(), time.process_time()
     fit(window, config, like=model.models[-1])
     return {
@@ -89,16 +89,21 @@ def minute_year() -> dict[str, float]:
 
 
 def million() -> dict[str, float]:
-    """A fit of a million bars."""
+    """A fit of a million bars, returns and wicks."""
     from magellan.regime.config import RegimeConfig
     from magellan.regime.fitting import fit
+    from magellan.regime.observed import Observed
 
     rng = np.random.default_rng(1)
     state = np.cumsum(rng.random(1_000_000) < 0.01) % 3
-    returns = np.array([0.006, 0.011, 0.024])[state] * rng.standard_t(5, 1_000_000)
+    scale = np.array([0.006, 0.011, 0.024])[state]
+    seen = Observed(
+        scale * rng.standard_t(5, 1_000_000), np.log(scale) + 0.5 * rng.standard_normal(1_000_000)
+    )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began, began_cpu = time.perf_counter(), time.process_time()
-    found = fit(returns, RegimeConfig().filter)
+    found = fit(seen, RegimeConfig().filter)
+    assert found.wicks is not None
     assert found.states == 3, "the fit did not find the states that the returns were made of"
     return {
         "states": found.states,

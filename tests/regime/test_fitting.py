@@ -8,47 +8,100 @@ import numpy as np
 import pytest
 
 from magellan.regime.config import FilterConfig, RegimeConfig
+from magellan.regime.day_profile import DayProfile
 from magellan.regime.fitting import fit, fit_states
+from magellan.regime.frozen_filter import state_probabilities
+from magellan.regime.markov_model import aligned
+from magellan.regime.observed import Observed, observed_of
 from magellan.regime.quality.scenario import Scenario
-from magellan.regime.quality.scenario_report import deflated_returns, scenario_report
+from magellan.regime.quality.scenario_report import scenario_report
 from magellan.regime.state_fit import two_sided_mean
+from magellan.trading.session import session_columns
 
 Made = Callable[..., Scenario]
 
 
+def observed(made: Scenario) -> Observed:
+    return observed_of(made.bars, session_columns(made.bars), DayProfile(flat_sessions=15.0))
+
+
+def without_wicks(returns: np.ndarray) -> Observed:
+    return Observed(returns, np.full(len(returns), np.nan))
+
+
 @pytest.mark.parametrize(("name", "states"), [("vol2", 2), ("eq3", 3)])
 def test_the_number_of_states_is_found(made: Made, name: str, states: int) -> None:
-    found = fit(deflated_returns(made(name), RegimeConfig()), FilterConfig())
+    found = fit(observed(made(name)), FilterConfig())
     assert found.states == states
     assert found.evidence_for_regimes > 6.0
 
 
 def test_volatility_that_clusters_is_no_regime(made: Made) -> None:
     for seed in (1, 2):
-        found = fit(deflated_returns(made("null", seed), RegimeConfig()), FilterConfig())
+        found = fit(observed(made("null", seed)), FilterConfig())
         assert found.states == 1
         assert found.evidence_for_regimes < 6.0
         assert found.level.half_life_bars < 100.0, "its volatility does cluster"
 
 
 def test_parameters_come_close_to_the_true_ones(made: Made) -> None:
-    found = fit_states(deflated_returns(made("vol2"), RegimeConfig()), FilterConfig(), 2)
+    found = fit_states(observed(made("vol2")), FilterConfig(), 2)
     order = np.argsort(found.scale)
     np.testing.assert_allclose(found.scale[order], (0.006, 0.020), rtol=0.1)
     np.testing.assert_allclose(1.0 / (1.0 - np.diag(found.stay)[order]), (150.0, 40.0), rtol=0.5)
 
 
 def test_scaling_returns_scales_the_model_and_changes_nothing_else(made: Made) -> None:
-    returns = deflated_returns(made("vol2"), RegimeConfig())[:2000]
-    first, second = (fit_states(factor * returns, FilterConfig(), 2) for factor in (1.0, 8.0))
+    seen = observed(made("vol2")).rows(slice(2000))
+    first, second = (
+        fit_states(Observed(factor * seen.returns, np.log(factor) + seen.wicks), FilterConfig(), 2)
+        for factor in (1.0, 8.0)
+    )
+    assert first.wicks is not None and second.wicks is not None
+    np.testing.assert_allclose(second.wicks.offset, first.wicks.offset, atol=1e-6)
     np.testing.assert_allclose(second.scale, 8.0 * first.scale, rtol=1e-6)
     np.testing.assert_allclose(second.stay, first.stay, rtol=1e-6)
+
+
+def test_wicks_are_looked_at_where_they_say_how_wild_a_bar_was(made: Made) -> None:
+    seen = observed(made("eq3"))
+    found = fit(seen, FilterConfig())
+    assert found.wicks is not None
+    rng = np.random.default_rng(4)
+    of_chance = Observed(seen.returns, rng.permutation(seen.wicks))
+    assert fit(of_chance, FilterConfig()).wicks is None, "they say nothing of returns to come"
+    assert fit(without_wicks(seen.returns), FilterConfig()).wicks is None
+
+
+def test_wicks_make_labels_right_more_often(made: Made) -> None:
+    scenario = made("eq3", 7001, 6000)
+    seen, half = observed(scenario), 3000
+    right = []
+    for each in (seen, without_wicks(seen.returns)):
+        found = aligned(fit_states(each.rows(slice(half)), FilterConfig(), 3), None)
+        beliefs, _ = state_probabilities(found, each)
+        right.append((beliefs.argmax(axis=1) == scenario.truth)[half:].mean())
+    assert right[0] > right[1] + 0.03
+    assert right[0] > (scenario.oracle == scenario.truth)[half:].mean(), "who knows all but the wicks"
+
+
+def test_a_fit_that_looks_at_wicks_goes_on_over_bars_that_have_none(made: Made) -> None:
+    seen = observed(made("eq3"))
+    first = fit(seen, FilterConfig())
+    assert first.wicks is not None
+    later = fit(without_wicks(seen.returns[-1000:]), FilterConfig(), like=first)
+    assert later.wicks is not None
+    np.testing.assert_allclose(
+        (later.wicks.width, later.wicks.slope), (first.wicks.width, first.wicks.slope), rtol=1e-9
+    )
+    assert later.wicks.offset == pytest.approx(first.wicks.offset, rel=1e-9)
+    assert np.isfinite(later.scale).all()
 
 
 def test_bars_without_a_trade_do_not_become_a_state() -> None:
     rng = np.random.default_rng(5)
     returns = 0.01 * rng.standard_normal(1500) * (rng.random(1500) < 0.4)
-    found = fit_states(returns, FilterConfig(), 2)
+    found = fit_states(without_wicks(returns), FilterConfig(), 2)
     assert np.isfinite(found.log_likelihood)
     assert found.scale.min() >= 0.02 * returns.std() * 0.999
 

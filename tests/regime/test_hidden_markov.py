@@ -14,9 +14,13 @@ from scipy.stats import t as student
 from magellan.regime.frozen_filter import state_probabilities
 from magellan.regime.hidden_markov import emissions, forward
 from magellan.regime.markov_model import STILL, Level, MarkovModel, aligned
+from magellan.regime.observed import Observed
+from magellan.regime.wick_density import WickDensity, wick_terms
+
+WICKS = WickDensity(offset=-0.2, width=0.5, slope=0.8)
 
 
-def model(*, level: Level = STILL, states: int = 3) -> MarkovModel:
+def model(*, level: Level = STILL, states: int = 3, wicks: WickDensity | None = WICKS) -> MarkovModel:
     stay = np.full((states, states), 0.04 / (states - 1))
     np.fill_diagonal(stay, 0.96)
     return MarkovModel(
@@ -24,6 +28,7 @@ def model(*, level: Level = STILL, states: int = 3) -> MarkovModel:
         scale=np.linspace(0.005, 0.02, states),
         m=3,
         stay=stay,
+        wicks=wicks,
         level=level,
         level_at_start=0.1,
         log_likelihood=0.0,
@@ -32,40 +37,51 @@ def model(*, level: Level = STILL, states: int = 3) -> MarkovModel:
     )
 
 
-def returns(seed: int, n: int = 300) -> np.ndarray:
-    return 0.01 * np.random.default_rng(seed).standard_t(4, n)
+def observed(seed: int, n: int = 300) -> Observed:
+    rng = np.random.default_rng(seed)
+    values = 0.01 * rng.standard_t(4, n)
+    wicks = -4.8 + 0.7 * rng.standard_normal(n)
+    return Observed(values, np.where(rng.random(n) < 0.1, np.nan, wicks))
 
 
-def in_logarithms(of: MarkovModel, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def in_logarithms(of: MarkovModel, seen: Observed) -> tuple[np.ndarray, np.ndarray]:
     """Written down a second time: normalised in logarithms, the level from the definition of its score."""
     belief = np.log(np.full(of.states, 1.0 / of.states))
     level = of.level_at_start
     beliefs, evidence = [], []
-    for value in values:
+    for value, wick in zip(seen.returns, seen.wicks, strict=True):
         scale = of.scale * np.exp(level)
         z = (value - of.mean * np.exp(level)) / scale
         predicted = logsumexp(belief[:, None] + np.log(of.stay), axis=0)
         joint = predicted + student.logpdf(z, of.freedom) - np.log(scale)
-        belief = joint - logsumexp(joint)
-        beliefs.append(np.exp(belief))
         evidence.append(logsumexp(joint))
         score = (of.freedom + 1) * z**2 / (of.freedom + z**2) - 1
         variance = 2 * of.freedom / (of.freedom + 3)
+        if of.wicks is not None:
+            variance += 8 / 10 / of.wicks.width**2
+            if np.isfinite(wick):
+                far = z**2 / (of.freedom + z**2)
+                y = (wick - np.log(scale) - of.wicks.offset - of.wicks.slope * far) / of.wicks.width
+                joint = joint + student.logpdf(y, 7) - np.log(of.wicks.width)
+                score = score + 8 * y / (7 + y**2) / of.wicks.width
+        belief = joint - logsumexp(joint)
+        beliefs.append(np.exp(belief))
         level = of.level.pull * level + of.level.gain * (np.exp(belief) @ score) / variance
     return np.array(beliefs), np.array(evidence)
 
 
 @pytest.mark.parametrize("level", [STILL, Level(half_life_bars=50.0), Level(half_life_bars=5.0, pull=0.9)])
 @pytest.mark.parametrize("states", [1, 2, 3, 5])
-def test_the_filter_is_bayes_rule(level: Level, states: int) -> None:
+@pytest.mark.parametrize("wicks", [None, WICKS], ids=["returns", "wicks"])
+def test_the_filter_is_bayes_rule(wicks: WickDensity | None, level: Level, states: int) -> None:
     if states == 1:
         of = MarkovModel(
-            mean=np.array([0.0]), scale=np.array([0.01]), m=3, stay=np.ones((1, 1)), level=level,
+            mean=np.array([0.0]), scale=np.array([0.01]), m=3, stay=np.ones((1, 1)), wicks=wicks, level=level,
             level_at_start=0.1, log_likelihood=0.0, bars=300, evidence_for_regimes=0.0,
         )  # fmt: skip
     else:
-        of = model(level=level, states=states)
-    values = returns(1)
+        of = model(level=level, states=states, wicks=wicks)
+    values = observed(1)
     beliefs, evidence = state_probabilities(of, values)
     expected_beliefs, expected_evidence = in_logarithms(of, values)
     np.testing.assert_allclose(beliefs, expected_beliefs, rtol=1e-9, atol=1e-12)
@@ -75,7 +91,7 @@ def test_the_filter_is_bayes_rule(level: Level, states: int) -> None:
 @settings(max_examples=25)
 @given(cuts=st.lists(st.integers(0, 300), max_size=6))
 def test_the_filter_goes_on_from_any_row_as_if_nothing_had_been_between(cuts: list[int]) -> None:
-    of, values = model(level=Level(half_life_bars=60.0)), returns(2)
+    of, values = model(level=Level(half_life_bars=60.0)), observed(2)
     whole, _ = state_probabilities(of, values)
     belief, level = np.full(3, 1 / 3), np.array([of.level_at_start])
     parts = np.empty((300, 3))
@@ -83,15 +99,17 @@ def test_the_filter_goes_on_from_any_row_as_if_nothing_had_been_between(cuts: li
     for start, end in itertools.pairwise(edges):
         n = end - start
         forward(
-            values[start:end], of.mean, *emissions(of.scale, of.m), of.m, of.stay, of.level.gain, of.level.pull, belief,
-            level, parts[start:end], np.empty((n, 3)), np.empty(n), np.empty(n),
+            values.returns[start:end], values.wicks[start:end], of.mean, *emissions(of.scale, of.m), of.m,
+            *wick_terms(of.wicks, of.scale), of.stay, of.level.gain, of.level.pull, belief, level, parts[start:end],
+            np.empty((n, 3)), np.empty(n), np.empty(n), np.empty(n),
         )  # fmt: skip
     assert (parts == whole).all()
 
 
 def test_a_return_far_out_leaves_probabilities_that_sum_to_one() -> None:
-    values = returns(3)
-    values[100], values[200] = 50.0, -1e6
+    values = observed(3)
+    values.returns[100], values.returns[200] = 50.0, -1e6
+    values.wicks[100], values.wicks[201], values.wicks[202] = 40.0, 60.0, -60.0
     beliefs, evidence = state_probabilities(model(), values)
     assert np.isfinite(evidence).all()
     np.testing.assert_allclose(beliefs.sum(axis=1), 1.0, rtol=1e-12)

@@ -11,12 +11,15 @@ import pytest
 
 from magellan.errors import FixInput
 from magellan.regime.config import FilterConfig
+from magellan.regime.day_profile import DayProfile
 from magellan.regime.fitting import fit
+from magellan.regime.observed import observed_of
 from magellan.regime.quality.calibration import calibration
 from magellan.regime.quality.dial import dial_prices
 from magellan.regime.quality.money_test import money_test
 from magellan.regime.quality.path_score import names_of_states, path_score
 from magellan.regime.quality.scenario import SCENARIOS, Scenario, scenario
+from magellan.trading.session import session_columns
 
 Made = Callable[..., Scenario]
 
@@ -121,8 +124,9 @@ def test_few_bars_are_not_judged() -> None:
 
 
 def test_a_single_state_has_no_dial_to_price(made: Made) -> None:
-    returns = np.diff(np.log(made("null", 1, 1200).bars.close))
-    assert dial_prices(fit(returns, FilterConfig())) == ()
+    bars = made("null", 1, 1200).bars
+    seen = observed_of(bars, session_columns(bars), DayProfile(flat_sessions=15.0))
+    assert dial_prices(fit(seen, FilterConfig())) == ()
 
 
 def test_the_commands_answer_in_json(magellan: Callable[..., subprocess.CompletedProcess[str]]) -> None:

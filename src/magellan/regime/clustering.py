@@ -41,6 +41,7 @@ class Clustering:
             scale=np.array([self.scale]),
             m=self.m,
             stay=np.ones((1, 1)),
+            wicks=None,
             level=self.level,
             level_at_start=0.0,
             log_likelihood=self.log_likelihood,

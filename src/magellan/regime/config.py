@@ -232,7 +232,7 @@ class Components(Values):
 
 
 class FilterConfig(Values):
-    """The hidden Markov filter on raw returns."""
+    """The hidden Markov filter on raw returns, and on wicks where these foretell returns better."""
 
     enabled: bool = True
     states_max: Annotated[int, Field(ge=1, le=5)] = 4  # the number is chosen by BIC, from 1 to this

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from magellan.compiled import kernel, kernel_part
-from magellan.trading.bar import Floats
+from magellan.compiled import kernel_part
 
 MINUTES_OF_DAY = 1440
 
@@ -26,19 +25,12 @@ class DayProfile:
         self.running = np.zeros((2, MINUTES_OF_DAY))  # of the session that is not over
         self.whole = np.zeros(2)  # the same as the first, over all minutes
 
-    def divide(self, returns: Floats, day: Any, minute: Any, out: Floats) -> None:
-        """Write returns over the profile into `out`; shapes (n,), oldest first, none handed in before.
-
-        day, minute: of each bar on the exchange's clock, as `SessionColumns` has them.
-        """
-        _divide(returns, day, minute, self.flat_sessions, self.sums, self.running, self.whole, out)
-
 
 @kernel_part
 def profile_row(
     value: float, begins: bool, slot: int, flat: float, sums: Any, running: Any, whole: Any
 ) -> float:
-    """A return over the profile that was known before it. Takes the return into the running session.
+    """What the profile, as known before it, divides a return by. Takes the return into the running session.
 
     begins: whether it is the first of a session.
     slot:   its minute of day.
@@ -60,13 +52,4 @@ def profile_row(
             factor = max((sums[0, slot] + flat * usual) / weight / usual, 0.05)
     running[0, slot] += abs(value)
     running[1, slot] += 1.0
-    return value / factor
-
-
-@kernel
-def _divide(
-    returns: Any, day: Any, minute: Any, flat: float, sums: Any, running: Any, whole: Any, out: Any
-) -> None:
-    for row in range(len(returns)):
-        begins = row > 0 and day[row] != day[row - 1]
-        out[row] = profile_row(returns[row], begins, minute[row], flat, sums, running, whole)
+    return factor

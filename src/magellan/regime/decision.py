@@ -27,8 +27,8 @@ from magellan.trading.bar import Floats
 UNKNOWN_LABEL: Final = -1
 _AHEAD: Final = 0.9  # what a bar counts for, of the one before it
 # Bars of being right, at stability 1. Measured beside other rules in decision 0091.
-_SWITCH_COSTS: Final = 10.0 / 3.0
-_WRONG_COSTS: Final = 20.0
+_SWITCH_COSTS: Final = 25.0 / 6.0
+_WRONG_COSTS: Final = 25.0
 _EVER: Final = 1 << 40
 _MOST_CLASSES: Final = 16
 

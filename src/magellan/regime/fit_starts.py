@@ -44,6 +44,7 @@ def _start(returns: Floats, cut: Floats, states: int, smallest_scale: float) -> 
         scale=np.array([max(0.8 * part.std() if len(part) else 0.0, smallest_scale) for part in parts]),
         m=4,
         stay=stay,
+        wicks=None,
         level=STILL,
         level_at_start=0.0,
         log_likelihood=-math.inf,

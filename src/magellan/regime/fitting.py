@@ -8,80 +8,81 @@ fast. Only what beats it in BIC is a regime.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
 
 from magellan.regime.clustering import clustering
 from magellan.regime.config import FilterConfig
 from magellan.regime.fit_starts import starts
 from magellan.regime.markov_model import MarkovModel
+from magellan.regime.observed import Observed
 from magellan.regime.state_fit import StateFit, StateFitting
 from magellan.trading.bar import Floats
 
 _TRIED_STEPS: Final = 8  # of a start, before the best one goes on
-_ASKED_STEPS: Final = 12  # of a level that is asked to foretell
+_ASKED_STEPS: Final = 12  # of a model that is asked to foretell
+_LEVEL_STEPS: Final = 6  # of the same once its level moves
 _MOVING_STEPS: Final = 30  # of one that is kept: smoothed anew in each step, it never quite rests
 _SEARCHED_BARS: Final = 6_000
 _NEAR_BIC: Final = 100.0  # of the best number of states, to be asked again with a level
-_KNOWN_SHARE: Final = 0.5  # of the bars, when levels are asked to foretell the rest
-_GAIN_MIN: Final = 1.0  # in log-likelihood, that a level has to foretell better by
+_KNOWN_SHARE: Final = 0.5  # of the bars, when the rest is to be foretold
+_GAIN_MIN: Final = 1.0  # in log-likelihood, that a level, or looking at wicks, has to foretell better by
 _EVIDENCE_MIN: Final = (
     6.0  # in BIC; "strong" in A. Raftery, 1995, and see docs/guides/regime.md for what it costs
 )
 
 
-def fit(returns: Floats, config: FilterConfig, *, like: MarkovModel | None = None) -> MarkovModel:
+def fit(observed: Observed, config: FilterConfig, *, like: MarkovModel | None = None) -> MarkovModel:
     """The model of these bars.
 
-    returns: shape (n,), log returns over the day profile, oldest first.
-    like:    an earlier fit to go on from: the number of its states, its kind of level and the evidence for them are
-             taken from it, and some steps take the place of a search.
+    like: an earlier fit to go on from: the number of its states, its kind of level, whether it looks at wicks and the
+          evidence for regimes are taken from it, and some steps take the place of a search.
     """
     if like is not None:
         if like.states == 1:
-            return clustering(returns, like).model(like.evidence_for_regimes)
-        return StateFitting(returns, config).refined(like).model(like.evidence_for_regimes)
+            return clustering(observed.returns, like).model(like.evidence_for_regimes)
+        return StateFitting(observed, config).refined(like).model(like.evidence_for_regimes)
     # How many states there are shows in some thousand bars; more would take long and say the same.
-    newest = np.ascontiguousarray(returns[-_SEARCHED_BARS:])
-    rival = clustering(newest, None)
+    newest = observed.rows(slice(-_SEARCHED_BARS, None))
+    rival = clustering(newest.returns, None)
     found = _searched(newest, config)
     evidence = -math.inf if found is None else rival.bic - found.bic
     if found is None or evidence < _EVIDENCE_MIN:
         return rival.model(evidence)
-    if len(newest) < len(returns):
-        found = StateFitting(returns, config).refined(found.model(evidence))
+    found = _with_wicks(found, newest, config)
+    if len(newest) < len(observed):
+        found = StateFitting(observed, config).refined(found.model(evidence))
     return found.model(evidence)
 
 
-def fit_states(returns: Floats, config: FilterConfig, states: int) -> MarkovModel:
+def fit_states(observed: Observed, config: FilterConfig, states: int) -> MarkovModel:
     """The model with that number of states, two or more, whatever the evidence; its level is chosen as by `fit`."""
-    work = StateFitting(returns, config)
-    found = _still(work, returns, states, config)
-    half_life = _foretelling(found, work, returns, config)
-    if half_life is not None:
-        found = work.steps(found, min(config.fit_steps, _MOVING_STEPS), half_life=half_life)
-    return found.model(clustering(returns, None).bic - found.bic)
+    work = StateFitting(observed, config)
+    found = _still(work, observed.returns, states, config)
+    half_life = _Foretelling(work, observed, config).best(found).half_life
+    if math.isfinite(half_life):
+        found = _gone_on(work, found, half_life, config)
+    evidence = clustering(observed.returns, None).bic - found.bic
+    return _with_wicks(found, observed, config).model(evidence)
 
 
-def _searched(returns: Floats, config: FilterConfig) -> StateFit | None:
+def _searched(observed: Observed, config: FilterConfig) -> StateFit | None:
     """The best model of two or more states by BIC; None where one state is all that is allowed."""
-    work = StateFitting(returns, config)
+    work = StateFitting(observed, config)
     still: list[StateFit] = []
     for states in range(2, config.states_max + 1):
         beat = still[-1].log_likelihood_to_beat if still else -math.inf
-        still.append(_still(work, returns, states, config, beat))
+        still.append(_still(work, observed.returns, states, config, beat))
         if len(still) > 1 and still[-1].bic >= still[-2].bic:
             break  # one more state did not pay; two more do not either
     if not still:
         return None
     best = min(still, key=lambda each: each.bic)
-    half_life = _foretelling(best, work, returns, config)
-    if half_life is None:
+    half_life = _Foretelling(work, observed, config).best(best).half_life
+    if math.isinf(half_life):
         return best
-    steps = min(config.fit_steps, _MOVING_STEPS)
     near = [each for each in still if each.bic < best.bic + _NEAR_BIC]
-    moving = [work.steps(each, steps, half_life=half_life) for each in near]
+    moving = [_gone_on(work, each, half_life, config) for each in near]
     return min(moving, key=lambda each: each.bic)
 
 
@@ -94,19 +95,59 @@ def _still(
     return work.steps(best, config.fit_steps, beat=beat)
 
 
-def _foretelling(still: StateFit, work: StateFitting, returns: Floats, config: FilterConfig) -> float | None:
-    """Half-life of the level that foretells the newer bars best, fitted on the older; None where none does.
+def _with_wicks(found: StateFit, observed: Observed, config: FilterConfig) -> StateFit:
+    """The model that looks at wicks too, where that foretells returns better; else the one that is given.
 
-    How well a level fits says little: whether volatility drifts shows where the past is asked about later bars.
+    Wicks say much of volatility in most markets, and little where prices move by a tick in most bars.
     """
-    known = int(_KNOWN_SHARE * len(returns))
-    past = StateFitting(returns[:known], config)
-    best: tuple[float, float | None] = (
-        work.foretold(past.steps(still, _ASKED_STEPS), known) + _GAIN_MIN,
-        None,
-    )
-    for half_life in config.level_half_lives:
-        if 2 * half_life <= known:
-            found = past.steps(still, _ASKED_STEPS, half_life=float(half_life))
-            best = max(best, (work.foretold(found, known), float(half_life)), key=lambda each: each[0])
-    return best[1]
+    work = StateFitting(observed, config)
+    start = work.looking_at_wicks(found)
+    if start is None:
+        return found
+    foretelling = _Foretelling(work, observed, config)
+    plain = foretelling.asked(found, found.level.half_life_bars)
+    asked = foretelling.best(start)
+    if asked.reached <= plain.reached + _GAIN_MIN:
+        return found
+    return _gone_on(work, start, asked.half_life, config)
+
+
+def _gone_on(work: StateFitting, start: StateFit, half_life: float, config: FilterConfig) -> StateFit:
+    """The model that a start becomes with such a level."""
+    return work.steps(start, min(config.fit_steps, _MOVING_STEPS), half_life=half_life)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A model that was asked to foretell."""
+
+    reached: float  # log-likelihood of the newer returns
+    half_life: float  # of its level; inf: it does not move
+    older: StateFit  # fitted on the older bars
+
+
+class _Foretelling:
+    """How well models that are fitted on the older bars foretell the returns of the newer.
+
+    How well something fits says little: whether volatility drifts, and whether wicks matter, shows where the past is
+    asked about later bars.
+    """
+
+    def __init__(self, work: StateFitting, observed: Observed, config: FilterConfig) -> None:
+        """work: on all of the bars."""
+        self._known = int(_KNOWN_SHARE * len(observed))
+        self._work = work
+        self._past = StateFitting(observed.rows(slice(self._known)), config)
+        self._half_lives = [float(each) for each in config.level_half_lives if 2 * each <= self._known]
+
+    def asked(self, start: StateFit, half_life: float, steps: int = _ASKED_STEPS) -> _Asked:
+        """A model from that start, with such a level."""
+        older = self._past.steps(start, steps, half_life=half_life)
+        return _Asked(self._work.foretold(older, self._known), half_life, older)
+
+    def best(self, start: StateFit) -> _Asked:
+        """The same with the level that foretells best: none, unless another does by enough."""
+        still = self.asked(start, math.inf)
+        moving = [self.asked(still.older, each, _LEVEL_STEPS) for each in self._half_lives]
+        best = max([still, *moving], key=lambda each: each.reached)
+        return best if best.reached > still.reached + _GAIN_MIN else still

@@ -17,7 +17,9 @@ from magellan.regime.config import FilterConfig
 from magellan.regime.fitting import fit
 from magellan.regime.hidden_markov import ALTERNATIVES, emissions, forward
 from magellan.regime.markov_model import MarkovModel, aligned
-from magellan.trading.bar import Floats, Mask
+from magellan.regime.observed import NOTHING_OBSERVED, Observed
+from magellan.regime.wick_density import wick_terms
+from magellan.trading.bar import Mask
 
 GROWN: Final = 2.0  # times the bars of the last search, and the states are asked about again
 
@@ -30,7 +32,7 @@ class MarkovFilter:
         self.models: list[MarkovModel] = []
         self._searched_at = 0  # bars seen by the newest fit that asked for the number of states
         self._sessions_since = 0  # the newest fit
-        self._older = np.empty(0)  # returns before the first row that is kept, as many as a fit may ask for
+        self._older = NOTHING_OBSERVED  # before the first row that is kept, as much as a fit may ask for
         # Memory of the compiled step, by the states of the newest fit.
         self.belief = np.zeros(1)
         self.alarm_belief = np.zeros(1)
@@ -38,13 +40,13 @@ class MarkovFilter:
         self.odds = np.zeros(ALTERNATIVES)
 
     def spans(
-        self, returns: Floats, begins: Mask, start: int, end: int, offset: int
+        self, observed: Observed, begins: Mask, start: int, end: int, offset: int
     ) -> Iterator[tuple[int, int]]:
         """Rows from `start` to `end` in spans that one fit judges, or none before the first; fits between them.
 
-        returns: log returns over the day profile; those of a span are written when the next one is asked for.
-        begins:  the rows that begin a session.
-        offset:  rows that came before the first one kept.
+        observed: columns; rows of a span are written when the next one is asked for.
+        begins:   the rows that begin a session.
+        offset:   rows that came before the first one kept.
         """
         at = start
         for row in (start + np.flatnonzero(begins[start:end])).tolist():
@@ -53,23 +55,23 @@ class MarkovFilter:
                 if row > at:
                     yield at, row
                     at = row
-                self._fit(returns[:row], row + offset)
+                self._fit(observed.rows(slice(row)), row + offset)
         yield at, end
 
-    def forget(self, returns: Floats) -> None:
+    def forget(self, observed: Observed) -> None:
         """Rows that the columns are about to forget. A fit looks back farther than all else: it keeps theirs itself."""
-        self._older = np.concatenate([self._older, returns])[-self._config.fit_window_bars :]
+        self._older = self._older.followed_by(observed).rows(slice(-self._config.fit_window_bars, None))
 
     def _is_due(self, seen: int) -> bool:
         if not self.models:
             return seen >= self._config.first_fit_bars
         return self._sessions_since >= self._config.refit_every_sessions or seen >= GROWN * self._searched_at
 
-    def _fit(self, past: Floats, seen: int) -> None:
+    def _fit(self, past: Observed, seen: int) -> None:
         reach = self._config.fit_window_bars
         missing = max(0, reach - len(past))
-        older = self._older[len(self._older) - min(missing, len(self._older)) :]
-        window = np.concatenate([older, past[-reach:]])
+        older = self._older.rows(slice(len(self._older) - min(missing, len(self._older)), None))
+        window = older.followed_by(past.rows(slice(-reach, None)))
         before = self.models[-1] if self.models else None
         like = None if seen >= GROWN * self._searched_at else before
         model = aligned(fit(window, self._config, like=like), before)
@@ -79,20 +81,18 @@ class MarkovFilter:
         self.models.append(model)
         self._start_from(model, window)
 
-    def _start_from(self, model: MarkovModel, window: Floats) -> None:
+    def _start_from(self, model: MarkovModel, window: Observed) -> None:
         """What the new fit believes after the bars that it was fitted on."""
         n, states = len(window), model.states
         self.belief = np.full(states, 1.0 / states)
         self.level = np.array([model.level_at_start])
-        filtered, density, evidence, levels = (
-            np.empty((n, states)),
-            np.empty((n, states)),
-            np.empty(n),
-            np.empty(n),
-        )
+        centre, by_wick = wick_terms(model.wicks, model.scale)
+        filtered, density = np.empty((n, states)), np.empty((n, states))
+        joint, evidence, levels = np.empty(n), np.empty(n), np.empty(n)
         forward(
-            window, model.mean, *emissions(model.scale, model.m), model.m, model.stay, model.level.gain,
-            model.level.pull, self.belief, self.level, filtered, density, evidence, levels,
+            window.returns, window.wicks, model.mean, *emissions(model.scale, model.m), model.m, centre, by_wick,
+            model.stay, model.level.gain, model.level.pull, self.belief, self.level, filtered, density, joint, evidence,
+            levels,
         )  # fmt: skip
         self.alarm_belief = self.belief.copy()
         self.odds = np.zeros(ALTERNATIVES)

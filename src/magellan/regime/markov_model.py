@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from magellan.regime.wick_density import WickDensity
 from magellan.trading.bar import Floats
 
 # Half of the degrees of freedom plus a half, and the median of |t| of each: two fits of unlike tails are compared at
@@ -38,13 +39,15 @@ STILL = Level(half_life_bars=math.inf)
 class MarkovModel:
     """Parameters of the filter, states ordered by scale, quietest first.
 
-    Returns of state k are mean[k] + scale[k] times Student's t with 2m - 1 degrees of freedom, all times exp(level).
+    Returns of state k are mean[k] + scale[k] times Student's t with 2m - 1 degrees of freedom, all times exp(level); so
+    are wicks, where they are looked at.
     """
 
     mean: Floats  # (K,), per bar
     scale: Floats  # (K,), > 0
     m: int  # degrees of freedom are 2m - 1
     stay: Floats  # (K, K): probability of a move, row: from; rows sum to 1
+    wicks: WickDensity | None  # None: wicks are not looked at
     level: Level
     level_at_start: float  # of the bars that it was fitted on
     log_likelihood: float
@@ -82,6 +85,8 @@ class MarkovModel:
         for part in (self.mean, self.scale, self.stay):
             digest.update(np.ascontiguousarray(part).tobytes())
         digest.update(f"{self.m} {self.level.half_life_bars} {self.level.pull}".encode())
+        if self.wicks is not None:
+            digest.update(f"{self.wicks.offset} {self.wicks.width} {self.wicks.slope}".encode())
         return digest.hexdigest()
 
     def in_order(self, order: NDArray[np.intp]) -> MarkovModel:
@@ -91,6 +96,7 @@ class MarkovModel:
             scale=self.scale[order],
             m=self.m,
             stay=np.ascontiguousarray(self.stay[np.ix_(order, order)]),
+            wicks=self.wicks,
             level=self.level,
             level_at_start=self.level_at_start,
             log_likelihood=self.log_likelihood,

@@ -12,6 +12,7 @@ from magellan.regime.axes import CLASSES, Axis
 from magellan.regime.config import RegimeConfig
 from magellan.regime.markov_filter import MarkovFilter
 from magellan.regime.markov_model import MarkovModel
+from magellan.regime.observed import Observed
 from magellan.regime.reading import RegimeReading, reading_of
 from magellan.regime.rows import Rows
 from magellan.regime.rule_score import AXES, Evidence, RuleScore
@@ -37,7 +38,9 @@ class RegimeColumns:
         self._day = rows.column("session date", dtype=np.int32)
         self._minute = rows.column("minute", dtype=np.int16)
         self._begins = rows.column("begins a session", dtype=np.bool_)
-        self._measured = {name: rows.column(name) for name in ("log_close", "returns", "deflated", "size")}
+        self._measured = {
+            name: rows.column(name) for name in ("log_close", "returns", "deflated", "wicks", "size")
+        }
         states = config.filter.states_max
         self._states = rows.column("state probabilities", states)
         self._density = rows.column("state densities", states)
@@ -123,9 +126,9 @@ class RegimeColumns:
         return out
 
     @property
-    def deflated_returns(self) -> Floats:
-        """Shape (n,): log returns over the day profile."""
-        return self._measured["deflated"].values[:, 0]
+    def observed(self) -> Observed:
+        """What the filter sees: returns and wicks over the day profile, n of each."""
+        return Observed(self._measured["deflated"].values[:, 0], self._measured["wicks"].values[:, 0])
 
     @property
     def regimes(self) -> Labels:

@@ -19,6 +19,7 @@ from magellan.regime.config import RegimeConfig
 from magellan.regime.day_profile import DayProfile
 from magellan.regime.decision import Decider, even_stay, expected_right
 from magellan.regime.fit_terms import fit_terms
+from magellan.regime.observed import Observed
 from magellan.regime.option_chain import ChainColumns
 from magellan.regime.places import Places
 from magellan.regime.regime_columns import RegimeColumns
@@ -139,13 +140,16 @@ class RegimeModel(RegimeColumns):
                 start, end
             )  # no fit is made within a session: most bars come this way, one at a time
         else:
-            for first, last in self._filter.spans(
-                self._measured["deflated"].line, begins, start, end, self.offset
-            ):
+            for first, last in self._filter.spans(self._lines, begins, start, end, self.offset):
                 self._take_in(first, last)
         if self._keep is not None and self._most is not None and end > self._most:
-            self._filter.forget(self._measured["deflated"].line[: end - self._keep])
+            self._filter.forget(self._lines.rows(slice(end - self._keep)))
             self._rows.forget(end - self._keep)
+
+    @property
+    def _lines(self) -> Observed:
+        """What the filter sees, with the rows that are about to be written."""
+        return Observed(self._measured["deflated"].line, self._measured["wicks"].line)
 
     def _begin(self, timeframe: Timeframe, others: int) -> None:
         config = self.config

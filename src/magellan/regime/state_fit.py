@@ -7,16 +7,19 @@ only what came before.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magellan.compiled import kernel, over_arrays
 from magellan.regime.config import FilterConfig
-from magellan.regime.hidden_markov import emissions, forward, height_at_one
-from magellan.regime.likelier_step import likelier
+from magellan.regime.hidden_markov import MOMENTS, emissions, forward, height_at_one
+from magellan.regime.likelier_step import SMALLEST_WIDTH, likelier
 from magellan.regime.markov_model import STILL, TAILS, Level, MarkovModel
+from magellan.regime.observed import Observed
+from magellan.regime.wick_density import WickDensity, density_of, wick_terms
 from magellan.trading.bar import Floats
 
 _M: Final = tuple(TAILS)
@@ -24,6 +27,7 @@ _REFINED_STEPS: Final = 12  # that an earlier fit needs at most on newer bars
 _REFINED_ROWS: Final = 1_200_000  # that the steps of a refinement pass over, all together
 _TAIL_STEPS: Final = (4, 10, 20, 40)  # before which other tails are tried
 _STEP_MIN: Final = 1e-4  # in log-likelihood and root of a bar, that a step has to gain
+_SEEN_SHARE_MIN: Final = 0.5  # of the bars must have wicks, for these to be looked at
 _SMALLEST_SCALE: Final = 0.02  # of the returns' own deviation: bars without a trade must not become a state
 
 
@@ -35,6 +39,7 @@ class StateFit:
     scale: Floats
     m: int
     stay: Floats
+    wicks: WickDensity | None
     level: Level
     level_at_start: float
     log_likelihood: float
@@ -60,6 +65,7 @@ class StateFit:
             scale=self.scale,
             m=self.m,
             stay=self.stay,
+            wicks=self.wicks,
             level=self.level,
             level_at_start=self.level_at_start,
             log_likelihood=self.log_likelihood,
@@ -71,16 +77,17 @@ class StateFit:
 class StateFitting:
     """Fits to the same bars, which share arrays."""
 
-    def __init__(self, returns: Floats, config: FilterConfig) -> None:
-        n, most = len(returns), config.states_max
-        self._returns = returns
+    def __init__(self, observed: Observed, config: FilterConfig) -> None:
+        n, most = len(observed), config.states_max
+        self._observed = observed
         self._config = config
         self._filtered = np.empty((n, most))
         self._density = np.empty((n, most))
+        self._joint = np.empty(n)
         self._evidence = np.empty(n)
         self._levels = np.empty(n)
         self._scores = np.empty(n)
-        self.smallest_scale = _SMALLEST_SCALE * float(returns.std()) + 1e-12
+        self.smallest_scale = _SMALLEST_SCALE * float(observed.returns.std()) + 1e-12
 
     def refined(self, like: MarkovModel) -> StateFit:
         """The model that an earlier one becomes on these bars."""
@@ -89,28 +96,36 @@ class StateFitting:
             scale=like.scale,
             m=like.m,
             stay=like.stay,
+            wicks=like.wicks,
             level=like.level,
             level_at_start=0.0,
             log_likelihood=-math.inf,
-            bars=len(self._returns),
+            bars=len(self._observed),
         )
         # An earlier fit is near: few steps, and of many bars fewer still.
-        steps = min(self._config.fit_steps, _REFINED_STEPS, max(3, _REFINED_ROWS // len(self._returns)))
+        steps = min(self._config.fit_steps, _REFINED_STEPS, max(3, _REFINED_ROWS // len(self._observed)))
         if like.level.gain == 0.0:
             return self.steps(start, steps)
         return self.steps(start, steps, half_life=like.level.half_life_bars)
 
+    def looking_at_wicks(self, found: StateFit) -> StateFit | None:
+        """The same, about to look at wicks too; None where too few bars have any."""
+        wicks = self._observed.wicks
+        known = np.isfinite(wicks)
+        if known.sum() < _SEEN_SHARE_MIN * len(wicks):
+            return None
+        usual = np.linalg.matrix_power(found.stay, 1 << 16)[0]
+        offset = float(wicks[known].mean() - usual @ np.log(found.scale))
+        density = WickDensity(offset=offset, width=float(wicks[known].std()) + SMALLEST_WIDTH, slope=0.0)
+        return replace(found, wicks=density)
+
     def foretold(self, found: StateFit, known: int) -> float:
-        """Log-likelihood of the bars after the first `known`, on which the model was fitted."""
+        """Log-likelihood of the returns after the first `known` bars, on which the model was fitted."""
+        centre, by_wick = wick_terms(found.wicks, found.scale)
         self._filter(
-            self._returns,
-            found.mean,
-            found.scale,
-            found.m,
-            found.stay,
-            found.level.gain,
+            self._observed, found.mean, found.scale, found.m, centre, by_wick, found.stay, found.level.gain,
             found.level_at_start,
-        )
+        )  # fmt: skip
         return float(np.log(self._evidence[known:]).sum())
 
     def steps(
@@ -121,27 +136,29 @@ class StateFitting:
         beat: a log-likelihood that counts. Steps gain less and less: where even the last gain in all steps to come
               would not reach it, they are not done.
         """
-        returns, n = self._returns, len(self._returns)
+        observed, n = self._observed, len(self._observed)
         m, states = start.m, len(start.mean)
         mean, scale, stay = start.mean.copy(), start.scale.copy(), start.stay.copy()
-        levels, deflated, reached = np.zeros(n), returns.copy(), np.empty(1)
+        centre, by_wick = (part.copy() for part in wick_terms(start.wicks, scale))
+        levels, deflated, reached = np.zeros(n), observed.copy(), np.empty(1)
         inverse, height, belief, ahead, weighed = (np.empty(states) for _ in range(5))
         improve = over_arrays(
-            likelier, m, 0.0, 0.0, 0.0, deflated, mean, scale, stay, inverse, height, belief, np.zeros(1),
-            self._filtered, self._density, self._evidence, self._levels, np.empty((states, 4)),
+            likelier, m, 0.0, 0.0, 0.0, deflated.returns, deflated.wicks, mean, scale, centre, by_wick, stay, inverse,
+            height, belief, np.zeros(1), self._filtered, self._density, self._joint, self._evidence, self._levels,
+            np.empty((states, MOMENTS)),
             np.empty((states, states)), ahead, weighed, self._scores, reached,
         )  # fmt: skip
         before = -math.inf
         for step in range(most):
             if step in _TAIL_STEPS:
-                m, scale[:] = self._likelier_tails(deflated, mean, scale, m, stay)
+                m, scale[:] = self._likelier_tails(deflated, mean, scale, m, centre, by_wick, stay)
             improve(m, height_at_one(m), self._config.sticky_bars, self.smallest_scale)
             now = float(reached[0]) - float(levels.sum())
             if math.isfinite(half_life):
-                freedom = 2.0 * m - 1.0
-                levels += two_sided_mean(self._scores, half_life) * (freedom + 3.0) / (2.0 * freedom)
+                levels += two_sided_mean(self._scores, half_life)
                 levels -= levels.mean()
-                np.multiply(returns, np.exp(-levels), out=deflated)
+                np.multiply(observed.returns, np.exp(-levels), out=deflated.returns)
+                np.subtract(observed.wicks, levels, out=deflated.wicks)
             gained, before = now - before, now
             if step > _TAIL_STEPS[0] and abs(gained) < _STEP_MIN * math.sqrt(n):
                 break
@@ -149,12 +166,13 @@ class StateFitting:
                 break
         level = Level(half_life_bars=half_life) if math.isfinite(half_life) else STILL
         first = float(levels[0])
-        log_likelihood = self._filter(returns, mean, scale, m, stay, gain=level.gain, first=first)
+        log_likelihood = self._filter(observed, mean, scale, m, centre, by_wick, stay, level.gain, first)
         return StateFit(
             mean=mean,
             scale=scale,
             m=m,
             stay=stay,
+            wicks=density_of(scale, centre, by_wick),
             level=level,
             level_at_start=first,
             log_likelihood=log_likelihood,
@@ -163,28 +181,40 @@ class StateFitting:
 
     def _filter(
         self,
-        returns: Floats,
+        observed: Observed,
         mean: Floats,
         scale: Floats,
         m: int,
+        centre: Floats,
+        by_wick: NDArray[Any],
         stay: Floats,
         gain: float = 0.0,
         first: float = 0.0,
     ) -> float:
         states = len(mean)
         log_likelihood: float = forward(
-            returns, mean, *emissions(scale, m), m, stay, gain, 1.0, np.full(states, 1.0 / states),
-            np.array([first]), self._filtered, self._density, self._evidence, self._levels,
+            observed.returns, observed.wicks, mean, *emissions(scale, m), m, centre, by_wick, stay, gain, 1.0,
+            np.full(states, 1.0 / states), np.array([first]), self._filtered, self._density, self._joint,
+            self._evidence, self._levels,
         )  # fmt: skip
         return log_likelihood
 
     def _likelier_tails(
-        self, returns: Floats, mean: Floats, scale: Floats, m: int, stay: Floats
+        self,
+        observed: Observed,
+        mean: Floats,
+        scale: Floats,
+        m: int,
+        centre: Floats,
+        by_wick: NDArray[Any],
+        stay: Floats,
     ) -> tuple[int, Floats]:
         """The tails that fit best among these and their neighbours, and the scales that go with them."""
         at = _M.index(m)
         tried = {
-            other: self._filter(returns, mean, scale * (TAILS[m] / TAILS[other]), other, stay)
+            other: self._filter(
+                observed, mean, scale * (TAILS[m] / TAILS[other]), other, centre, by_wick, stay
+            )
             for other in _M[max(0, at - 1) : at + 2]
         }
         best = max(tried, key=lambda other: tried[other])

@@ -19,10 +19,10 @@ from magellan.regime.components.structure import adx_row, correlation_row
 from magellan.regime.components.trend import ema_alignment_row, slope_row, timeframe_vote_row
 from magellan.regime.components.volatility import atr_percentile_row, squeeze_row
 from magellan.regime.components.volume import volume_profile_row, vwap_bands_row
-from magellan.regime.day_profile import profile_row
 from magellan.regime.decision import DECISION, UNKNOWN_LABEL, decide_row, restart_row
 from magellan.regime.fit_terms import FIT
 from magellan.regime.hidden_markov import ALARM, change_row, filter_row
+from magellan.regime.observed import observe_row
 from magellan.regime.places import flags, line, matrix, minutes, whole_line
 from magellan.regime.pooling import pool_row
 from magellan.regime.rule_score import PART, RULES, SLOT, weigh_row
@@ -79,16 +79,16 @@ def advance(
 
 @kernel_part
 def _measure(row: int, at: Any, profile_flat: float) -> None:
-    """The bar's return, over the day profile and over its usual size."""
-    closes, returns = line(at.close), line(at.returns)
+    """The bar's return, over the day profile and over its usual size, and its wicks."""
+    closes = line(at.close)
     before = closes[row - 1] if row > 0 else line(at.open)[0]
     line(at.log_close)[row] = math.log(closes[row])
-    returns[row] = math.log(closes[row] / before)
-    deflated = profile_row(
-        returns[row], flags(at.begins)[row], minutes(at.minute)[row], profile_flat, matrix(at.profile_sums),
-        matrix(at.profile_running), line(at.profile_whole),
+    observe_row(
+        row, before, line(at.high), line(at.low), closes, flags(at.begins)[row], minutes(at.minute)[row], profile_flat,
+        matrix(at.profile_sums), matrix(at.profile_running), line(at.profile_whole), line(at.returns),
+        line(at.deflated), line(at.wicks),
     )  # fmt: skip
-    line(at.deflated)[row] = deflated
+    deflated = line(at.deflated)[row]
     spread = line(at.spread)  # mean square of the returns, and how many it knows
     line(at.size)[row] = deflated / math.sqrt(spread[0]) if spread[0] > 0.0 else 0.0
     share = max(1.0 / _USUAL_BARS, 1.0 / (spread[1] + 1.0))
@@ -172,8 +172,8 @@ def _filter(row: int, at: Any, fit: Any, alarm: Any) -> None:
     for k in range(len(mean), filtered.shape[1]):
         filtered[row, k] = 0.0  # states that the fit does not have
     filter_row(
-        len(mean), returns, row, mean, inverse, height, fit.m, stay, fit.gain, fit.pull, line(at.belief),
-        line(at.level), filtered, matrix(at.density), evidence, levels,
+        len(mean), returns, line(at.wicks), row, mean, inverse, height, fit.m, line(at.centre), fit.wicks, stay,
+        fit.gain, fit.pull, line(at.belief), line(at.level), filtered, matrix(at.density), evidence, levels,
     )  # fmt: skip
     line(at.fit_of)[row] = fit.number
     ringing = line(at.alarm)

@@ -70,6 +70,7 @@ class RegimeAnalysis:
     evidence_for_regimes: float | None
     degrees_of_freedom: int | None
     level_half_life_bars: float | None  # None: the level does not move
+    looks_at_wicks: bool | None  # whether the newest fit does; None before the first
     regimes: tuple[TimeIn, ...]
     axes: dict[str, tuple[TimeIn, ...]]
     switches: dict[str, float]  # per 1,000 bars, by axis and of the state
@@ -167,6 +168,7 @@ def analyse_regime(
         evidence_for_regimes=_finite(newest.evidence_for_regimes) if newest is not None else None,
         degrees_of_freedom=newest.freedom if newest is not None else None,
         level_half_life_bars=_finite(newest.level.half_life_bars) if newest is not None else None,
+        looks_at_wicks=newest.wicks is not None if newest is not None else None,
         regimes=_times(history.regimes, model.view.names),
         axes={axis.value: _times(history.labels[axis], CLASSES[axis]) for axis in Axis},
         switches=switches,

@@ -104,7 +104,7 @@ def _log_score_gain(model: RegimeModel) -> float | None:
     known = np.isfinite(said)
     if not known.any():
         return None
-    returns = model.deflated_returns
+    returns = model.observed.returns
     before = np.append(0.0, np.cumsum(returns**2)[:-1]) / np.maximum(np.arange(len(returns)), 1)
     plain = -0.5 * np.log(2.0 * np.pi * np.maximum(before, 1e-18)) - 0.5 * returns**2 / np.maximum(
         before, 1e-18

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from magellan.regime.frozen_filter import state_labels, state_probabilities
 from magellan.regime.markov_model import STILL, MarkovModel
+from magellan.regime.observed import Observed
 from magellan.regime.quality.path_score import path_score
 from magellan.trading.bar import Floats
 
@@ -41,12 +42,13 @@ def dial_prices(model: MarkovModel, positions: Sequence[float] = POSITIONS) -> t
         return ()
     rng = np.random.default_rng(_SEED)
     truth = _path(model.stay, rng.random(_BARS))
-    returns = model.mean[truth] + model.scale[truth] * rng.standard_t(model.freedom, _BARS)
-    still = MarkovModel(
-        mean=model.mean, scale=model.scale, m=model.m, stay=model.stay, level=STILL, level_at_start=0.0,
-        log_likelihood=model.log_likelihood, bars=model.bars, evidence_for_regimes=model.evidence_for_regimes,
-    )  # fmt: skip
-    beliefs, _ = state_probabilities(still, returns)
+    noise = rng.standard_t(model.freedom, _BARS)
+    scale = model.scale[truth]
+    wicks = (
+        np.full(_BARS, np.nan) if model.wicks is None else model.wicks.drawn(rng, scale, noise, model.freedom)
+    )
+    still = replace(model, level=STILL, level_at_start=0.0)
+    beliefs, _ = state_probabilities(still, Observed(model.mean[truth] + scale * noise, wicks))
     scores = [path_score(state_labels(still, beliefs, each), truth) for each in sorted({0.0, *positions})]
     return tuple(
         DialPrice(

@@ -6,8 +6,8 @@ eq3drift  the same with gamma-distributed stays, and a volatility that rises by 
 intra4    5-minute bars with a U-shaped day: quiet, turbulent, trend up, trend down
 null      volatility that clusters (GARCH, Student's t) and no regimes at all: every switch is a false one
 
-No causal label can be right more often than the oracle's, on average. So shares of the oracle can be compared where
-accuracies cannot.
+The oracle sees returns alone: no causal label of returns can be right more often than its own, on average. So shares
+of the oracle can be compared where accuracies cannot. Who looks at wicks, too, can be above it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from magellan.errors import FixInput
 from magellan.regime.hidden_markov import emissions, forward
+from magellan.regime.wick_density import wick_terms
 from magellan.trading.bar import Bars, Floats
 from magellan.trading.session import exchange_offset_ns
 from magellan.trading.timeframe import DAY_NS, MINUTE_NS, Timeframe
@@ -39,7 +40,9 @@ class Scenario:
     bars: Bars
     truth: NDArray[np.int64]  # (n,): the state of each bar
     states: int
-    oracle: NDArray[np.int64]  # (n,): the most probable state to one who knows the parameters and the past
+    oracle: NDArray[
+        np.int64
+    ]  # (n,): the most probable state to one who knows the parameters and past returns
     oracle_probabilities: Floats  # (n, states)
 
 
@@ -172,18 +175,20 @@ def _oracle(returns: Floats, level: Floats, terms: _Terms) -> Floats:
     n = len(returns)
     beliefs = np.empty((n, states))
     belief = np.full(states, 1.0 / states)
-    scratch, evidence, levels = np.empty((n, states)), np.empty(n), np.empty(n)
+    scratch, joint, evidence, levels = np.empty((n, states)), np.empty(n), np.empty(n), np.empty(n)
+    wicks, without_wicks = np.full(n, np.nan), wick_terms(None, scale)
     inverse, height = emissions(scale, m)
     if terms.drift == 1.0:
         forward(
-            returns, mean, inverse, height, m, stay, 0.0, 1.0, belief, np.zeros(1), beliefs, scratch, evidence, levels
+            returns, wicks, mean, inverse, height, m, *without_wicks, stay, 0.0, 1.0, belief, np.zeros(1), beliefs,
+            scratch, joint, evidence, levels,
         )  # fmt: skip
         return beliefs
     for row in range(n):
         one = slice(row, row + 1)
         forward(
-            returns[one], mean / level[row], inverse, height, m, stay, 0.0, 1.0, belief, np.zeros(1), beliefs[one],
-            scratch[one], evidence[one], levels[one],
+            returns[one], wicks[one], mean / level[row], inverse, height, m, *without_wicks, stay, 0.0, 1.0, belief,
+            np.zeros(1), beliefs[one], scratch[one], joint[one], evidence[one], levels[one],
         )  # fmt: skip
     return beliefs
 

@@ -21,6 +21,7 @@ from magellan.regime.fitting import fit, fit_states
 from magellan.regime.frozen_filter import state_probabilities
 from magellan.regime.markov_filter import GROWN
 from magellan.regime.markov_model import MarkovModel, aligned
+from magellan.regime.observed import observed_of
 from magellan.regime.quality.calibration import Calibration, calibration
 from magellan.regime.quality.path_score import names_of_states, path_score
 from magellan.regime.quality.scenario import Scenario, scenario
@@ -134,16 +135,16 @@ class _Span:
 def _labelled(
     made: Scenario, config: RegimeConfig, half: int, *, states_given: bool, frozen: bool
 ) -> list[_Span]:
-    returns = deflated_returns(made, config)
-    n = len(returns)
-    sessions = session_columns(made.bars).first
-    calendar = (half + np.flatnonzero(sessions[half:]))[:: config.filter.refit_every_sessions].tolist()
+    session = session_columns(made.bars)
+    observed = observed_of(made.bars, session, DayProfile(config.filter.day_profile_sessions))
+    n = len(observed)
+    calendar = (half + np.flatnonzero(session.first[half:]))[:: config.filter.refit_every_sessions].tolist()
     edges = [half] if frozen else sorted({half, *calendar})
     spans: list[_Span] = []
     model: MarkovModel | None = None
     searched = 0
     for start, end in zip(edges, [*edges[1:], n], strict=True):
-        past = np.ascontiguousarray(returns[max(0, start - config.filter.fit_window_bars) : start])
+        past = observed.rows(slice(max(0, start - config.filter.fit_window_bars), start))
         if states_given and model is None:
             model = fit_states(past, config.filter, made.states)
         elif states_given or (model is not None and start < GROWN * searched):
@@ -151,7 +152,7 @@ def _labelled(
         else:
             model, searched = aligned(fit(past, config.filter), model), start
         first = start - len(past)
-        probabilities, _ = state_probabilities(model, np.ascontiguousarray(returns[first:end]))
+        probabilities, _ = state_probabilities(model, observed.rows(slice(first, end)))
         names = names_of_states(
             probabilities[: len(past)].argmax(axis=1),
             made.truth[first:start],
@@ -190,16 +191,6 @@ def _decided(spans: list[_Span], stability: float) -> NDArray[np.int64]:
         )
         paths.append(labels[:, 0].astype(np.int64))
     return np.concatenate(paths)
-
-
-def deflated_returns(made: Scenario, config: RegimeConfig) -> Floats:
-    """Log returns over the causal day profile."""
-    bars = made.bars
-    returns = np.log(bars.close / np.append(bars.open[0], bars.close[:-1]))
-    session = session_columns(bars)
-    out = np.empty(len(bars))
-    DayProfile(config.filter.day_profile_sessions).divide(returns, session.day, session.minute, out)
-    return out
 
 
 def _position(stability: float, rows: list[tuple[float, float, float, float]]) -> DialPosition:

@@ -104,6 +104,9 @@ def _show(analysis: RegimeAnalysis) -> None:
             ],
             title="States of the newest fit",
             numbers=("bars it lasts", "of the time"),
+            footnote="The fit looks at wicks beside returns."
+            if analysis.looks_at_wicks
+            else "The fit looks at returns alone: wicks did not foretell them better.",
         )
     print_table(
         ("regime", "bars", "of the time", "spells", "bars a spell"),

@@ -52,7 +52,7 @@ ADAPTIVE_TUNING: Final = Sheet(
 
 ENSEMBLE: Final = Sheet(
     name="EnsembleMethods",
-    about="The hidden Markov filter on raw returns, beside the rule score.",
+    about="The hidden Markov filter on raw returns and wicks, beside the rule score.",
     settings=settings(
         boolean("filter_enabled", True, "Whether the filter takes part.", reads="filter.enabled"),
         number("hmm_weight", 3.0, 0, 100, "weight", "Its weight beside the rule score, on an axis.",
