@@ -25,6 +25,7 @@ from magellan.ports.ledger import Head, LedgerWriter
 from magellan.ports.live_bars import FeedDown, FeedUp, LiveBar, TradingStatus
 from magellan.ports.operator import OperatorRequest
 from magellan.ports.pace import Tally
+from magellan.trading.account import AccountSnapshot
 from magellan.trading.answer import StreamDown, StreamUp
 from magellan.trading.bar import Bars, instant
 from magellan.trading.order import OrderEvent, OrderRequest
@@ -251,6 +252,46 @@ def test_a_session_that_begins_while_nothing_may_be_entered_says_so(left: Payloa
     assert [text for text in quiet.told if "nothing is entered" in text] == [
         f"{words}, and `magellan resume` lets entries in again"
     ]
+
+
+class BecomesAnother(Listening):
+    """It answers for another account as soon as its order stream was lost and has come back."""
+
+    answers = 0
+
+    async def events(self) -> AsyncIterator[OrderEvent | StreamUp | StreamDown]:
+        yield StreamUp(at=NOW)
+        while self.answers < 2:  # the session asks at its start, twice
+            await asyncio.sleep(0.01)
+        yield StreamDown(at=NOW, why="it was closed")
+        yield StreamUp(at=NOW)
+        await asyncio.Event().wait()
+
+    async def account(self) -> AccountSnapshot:
+        told = await super().account()
+        self.answers += 1
+        return told if self.answers <= 2 else replace(told, account_id="PA-OTHER")
+
+
+def test_a_broker_that_answers_for_another_account_ends_the_session_and_is_sent_nothing_more() -> None:
+    core = world().core
+    core.advance(int(NOW.timestamp() * 10**9))
+    core.trade_by_hand("A", Decimal(10))
+    core.take_events()
+    broker, quiet = BecomesAnother(core, lambda: NOW), Quiet()
+    setup = replace(setup_for(world().make_setup(0).strategy, CONFIG, CALENDAR), differing=Differing.ADOPT)
+    with MemoryLedger(lambda: NOW).writer("SIM") as writer:
+        around = World(
+            broker=broker, bars=NoBars(), writer=writer, pace=StandingTime(),
+            operator=StopsOnceTold(quiet, "nothing of the kind"), heartbeat=quiet, notifier=quiet, lease=NoLease(),
+        )  # fmt: skip
+        run = run_session(
+            Session(setup, []), setup, around, history_from=NOW - timedelta(days=1), account_number=None
+        )
+        with pytest.raises(AskOperator, match="for the account PA-OTHER now, and this session trades"):
+            asyncio.run(asyncio.wait_for(run, 30))
+    assert any("the session ends: the broker answers for the account PA-OTHER" in text for text in quiet.told)
+    assert broker.sent == []
 
 
 class Scripted(Session):

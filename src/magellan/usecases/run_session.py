@@ -115,6 +115,7 @@ class _Driver:
         self._asked_to_end = False  # because time is over
         self._lapsed = ""  # why the lease does not hold, as the session was told
         self._broken: MagellanError | None = None
+        self._opened = ""  # the account, as the broker named it when the session began
         self._bars = BarsOfSession(
             source=world.bars,
             pace=world.pace,
@@ -287,6 +288,7 @@ class _Driver:
         told = (await broker.account()).account_id
         if self._account_number is not None:
             must_open(told, self._account_number)
+        self._opened = told
         deadline = self._now() + ORDERS_UP_WITHIN
         while not self._orders_listening.is_set():
             self._arrived.clear()
@@ -334,6 +336,8 @@ class _Driver:
         """
         broker = self._world.broker
         account = await broker.account()
+        if account.account_id != self._opened:
+            raise self._is_another(account.account_id)
         positions = await broker.positions()
         lately, still_open = await asyncio.gather(broker.orders_since(since), broker.open_orders())
         orders = {order.broker_order_id: order for order in (*lately, *still_open)}
@@ -356,6 +360,17 @@ class _Driver:
                 changes_at=clock.changes_at,
             ),
         )
+
+    def _is_another(self, told: str) -> AskOperator:
+        """The broker answers for another account than it did: whatever we sent now would trade that one."""
+        self._broken = error = AskOperator(
+            f"the broker answers for the account {told} now, and this session trades {self._opened}",
+            kept="nothing was sent since that was seen; what we hold rests where it was",
+            next_step="find out which account the keys and the address open now, then start the session again",
+        )
+        self._stopped = c.Stop(reason=error.message, flat=False, in_order=False)
+        self._world.notifier.tell("critical", f"the session ends: {error.message}", self._now())
+        return error
 
     # -- what runs beside ----------------------------------------------------------------------------------
 
@@ -415,6 +430,8 @@ class _Driver:
         try:
             facts = await self._facts(since)
         except MagellanError as error:
+            if error is self._broken:
+                raise
             why = f"{error.message} ({error.next_step})" if error.next_step else error.message
             self._vitals.answered(self._now(), failed=True)
             self._put(lambda at: e.NotTold(at=at, why=why))
