@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -23,6 +24,7 @@ from magellan.ports.pace import Pace, Tally
 _PATIENCE_S: Final = 5.0  # for what was published and has not arrived: by then it is lost
 _ANSWER_S: Final = 30.0
 _LONGEST_S: Final = 1.0  # of wall time, in which a paced exchange's clock is not looked at
+_UNSEEN_LOOKS: Final = 3.0  # a look may be late: an exchange that is further back has been set back
 
 
 async def exchange_time(base_url: str, *, key_id: str, symbols: frozenset[str]) -> Pace:
@@ -32,24 +34,24 @@ async def exchange_time(base_url: str, *, key_id: str, symbols: frozenset[str]) 
     symbols: whose minute bars the session streams; empty: none.
     Raises: AskOperator when it cannot be reached; FixInput for a clock that no session can follow.
     """
-    control = _Control(base_url)
+    control = Control(base_url)
     try:
         pace = await _by_its_clock(control, base_url, key_id=key_id, symbols=symbols)
     except BaseException:  # Ctrl-C too: nobody else closes it
         await control.close()
         raise
-    if not isinstance(pace, SteppedExchange):
+    if isinstance(pace, RealTime):
         await control.close()
     return pace
 
 
-async def _by_its_clock(control: _Control, base_url: str, *, key_id: str, symbols: frozenset[str]) -> Pace:
+async def _by_its_clock(control: Control, base_url: str, *, key_id: str, symbols: frozenset[str]) -> Pace:
     clock = await control.clock()
     match clock.mode:
         case "shifted":
             return RealTime()
         case "paced":
-            return PacedExchange(clock.now, speed=clock.speed, end=clock.end)
+            return PacedExchange(clock, control)
         case "stepped":
             overview = await control.ask("GET", "overview")
             served = frozenset(overview["symbols"])
@@ -70,15 +72,23 @@ async def _by_its_clock(control: _Control, base_url: str, *, key_id: str, symbol
 
 
 class PacedExchange:
-    """Keeps `ports.pace.Pace`: exchange time passes `speed` times as fast as ours."""
+    """Keeps `ports.pace.Pace`: exchange time passes `speed` times as fast as ours, and jumps where the exchange's does.
 
-    def __init__(self, at: datetime, *, speed: float, end: datetime | None) -> None:
-        self._at, self._speed, self._end = at, speed, end
+    control:      asked again and again, since anybody may have the exchange's time go on in another way.
+    look_every_s: of wall time.
+    """
+
+    def __init__(self, clock: Clock, control: Control, *, look_every_s: float = _LONGEST_S) -> None:
+        self._at, self._speed, self._end = clock.now, clock.speed, clock.end
+        self._latest = clock.now  # that anybody was told: an exchange that was slowed down is waited for
         self._began_s = time.monotonic()
+        self._control = control
+        self._look_every_s = look_every_s
+        self._following = asyncio.create_task(self._follow())
 
     def now(self) -> datetime:
-        passed = self._at + timedelta(seconds=(time.monotonic() - self._began_s) * self._speed)
-        return passed if self._end is None else min(passed, self._end)
+        self._latest = max(self._latest, self._there())
+        return self._latest
 
     @property
     def is_over(self) -> bool:
@@ -87,12 +97,36 @@ class PacedExchange:
     async def rest(
         self, arrived: asyncio.Event, until: datetime | None, *, waiting: bool, tally: Tally
     ) -> None:
-        rest_s = _LONGEST_S if until is None else (until - self.now()).total_seconds() / self._speed
+        rest_s = _LONGEST_S if until is None else (until - self._there()).total_seconds() / self._speed
         if rest_s > 0:
             await _within(arrived, min(rest_s, _LONGEST_S))
 
+    def _there(self) -> datetime:
+        """What the exchange's clock says, as far as it goes on as it was seen last."""
+        passed = self._at + timedelta(seconds=(time.monotonic() - self._began_s) * self._speed)
+        return passed if self._end is None else min(passed, self._end)
+
     async def close(self) -> None:
-        return None
+        self._following.cancel()
+        await self._control.close()
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(self._look_every_s)
+            # While it is away, time goes on as it did; the session is told by its requests.
+            with suppress(AskOperator):
+                self._adopt(await self._control.clock())
+
+    def _adopt(self, told: Clock) -> None:
+        """Go on as the exchange's clock does now. One that stands still, or went back, shows as a wrong clock."""
+        speed = {"paced": told.speed, "shifted": 1.0}.get(told.mode)
+        if speed is None:
+            return
+        ahead_s = (told.now - self._there()).total_seconds()
+        unseen_s = _UNSEEN_LOOKS * self._look_every_s * max(speed, self._speed)  # while nobody looked
+        if ahead_s > unseen_s or (speed != self._speed and ahead_s > -unseen_s):
+            self._at, self._speed, self._end = told.now, speed, told.end
+            self._began_s = time.monotonic()
 
 
 class SteppedExchange:
@@ -100,7 +134,7 @@ class SteppedExchange:
 
     def __init__(
         self,
-        control: _Control,
+        control: Control,
         at: datetime,
         *,
         end: datetime | None,
@@ -174,7 +208,7 @@ class SteppedExchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Clock:
+class Clock:
     """An exchange's clock: instants are UTC; end None: without end."""
 
     mode: str
@@ -183,7 +217,7 @@ class _Clock:
     speed: float
 
 
-class _Control:
+class Control:
     """The exchange's control API."""
 
     def __init__(self, base_url: str) -> None:
@@ -209,10 +243,10 @@ class _Control:
             raise AskOperator(f"the exchange refuses {method} {self._url}{path}: {answer['message']}")
         return answer
 
-    async def clock(self) -> _Clock:
+    async def clock(self) -> Clock:
         told = await self.ask("GET", "clock")
         try:
-            return _Clock(
+            return Clock(
                 mode=told["mode"],
                 now=datetime.fromisoformat(told["now"]).astimezone(UTC),
                 end=None if told["end"] is None else datetime.fromisoformat(told["end"]).astimezone(UTC),
