@@ -333,7 +333,9 @@ def test_code_that_is_not_a_pure_function_is_suspected(
 
 def test_a_strategy_is_no_run_and_an_unknown_run_names_the_newest(lab: Any, capsys: Captured) -> None:
     assert "'band' is a strategy, and no run" in refusal_of(lab, capsys, "replay", "band")
-    assert "no run 'abc' is kept" in refusal_of(lab, capsys, "replay", "abc")
+    told = refusal_of(lab, capsys, "replay", "abc")
+    assert "no run 'abc' is kept" in told and "no session of the ledger begins so" in told
+    assert "`magellan audit show session_began` lists the sessions" in told
     told = refusal_of(lab, capsys, "replay", "last", "--set", "period=3", code=2)
     assert "a run is replayed as it was" in told
 

@@ -201,7 +201,10 @@ def _replayed(opened: Workspace, name: str) -> ReplayedRun:
                 next_step=f"`magellan replay {name} --check-lookahead` checks it for look-ahead; "
                 f"{error.next_step}",
             ) from error
-        raise
+        raise RunNotFound(
+            f"{error.message}, and no session of the ledger begins so",
+            next_step=f"{error.next_step}; `magellan audit show session_began` lists the sessions",
+        ) from error
 
 
 def _replay_document(replayed: ReplayedRun) -> dict[str, Any]:
