@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
 
@@ -179,7 +180,8 @@ def test_a_ledger_that_another_process_is_about_to_make_is_empty_and_not_damaged
 ) -> None:
     path.touch()
     assert ledger.accounts() == ()
-    sqlite3.connect(path).execute("PRAGMA journal_mode = WAL").close()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
     assert path.stat().st_size > 0
     assert ledger.accounts() == () and ledger.holder("PA1") is None
     filled(path)
@@ -245,7 +247,8 @@ def test_several_that_begin_with_one_new_ledger_find_it_whole(tmp_path: Path) ->
 
         with ThreadPoolExecutor(len(accounts)) as pool:
             assert sum(pool.map(begin, accounts)) == len(accounts)
-        assert SqlLedger(SqliteDatabase(path), lambda: NOW).accounts() == tuple(accounts)
+        with closing(SqlLedger(SqliteDatabase(path), lambda: NOW)) as ledger:
+            assert ledger.accounts() == tuple(accounts)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
