@@ -38,6 +38,7 @@ from magellan.trading.trade_terms import TradeMarks
 
 _REST = "rest of the round"  # when it is due
 _NAMED_MAX = 10  # symbols in one sentence
+_TOLD_AGAIN_S = 3600.0  # that the strategy's code raises, which it mostly does at every bar from then on
 _EARLY_NS = (
     3 * SECOND_NS
 )  # a bar that is told so long before its end is waited for; an earlier one is still forming
@@ -715,6 +716,8 @@ class Rounds:
         desk.alert(
             Severity.CRITICAL if stopped else Severity.WARNING,
             f"{raised.where} raised {raised.error}" + ("; nothing is entered any more" if stopped else ""),
+            once_s=_TOLD_AGAIN_S,
+            about=f"{raised.where}, {stopped}",
         )
 
 
