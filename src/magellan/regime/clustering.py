@@ -1,5 +1,7 @@
 """Clustering: a market without regimes, whose volatility clusters: one state with a level that moves fast.
 
+The level is moved by returns, or by returns and wicks (P. Hansen, Z. Huang and H. Shek, 2012).
+
 It is what states have to beat. No market has one state of constant volatility.
 """
 
@@ -11,12 +13,16 @@ from typing import Final
 
 import numpy as np
 
-from magellan.regime.hidden_markov import emissions, one_state
+from magellan.regime.hidden_markov import MOMENTS, emissions
+from magellan.regime.likelier_step import SMALLEST_WIDTH, likelier_wicks
 from magellan.regime.markov_model import TAILS, Level, MarkovModel
-from magellan.trading.bar import Floats
+from magellan.regime.observed import Observed
+from magellan.regime.one_state import one_state
+from magellan.regime.wick_density import WickDensity, density_of, wick_terms
 
 _M: Final = tuple(TAILS)
 _HALF_LIVES: Final = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0, 80.0)
+_ROUNDS: Final = 4  # in which a scale settles
 _PULLS: Final = (0.8, 0.9, 0.95, 0.97, 0.985, 0.995, 1.0)
 
 
@@ -27,8 +33,9 @@ class Clustering:
     mean: float
     scale: float
     m: int
+    wicks: WickDensity | None
     level: Level
-    log_likelihood: float
+    log_likelihood: float  # of the returns
     bars: int
 
     @property
@@ -41,7 +48,7 @@ class Clustering:
             scale=np.array([self.scale]),
             m=self.m,
             stay=np.ones((1, 1)),
-            wicks=None,
+            wicks=self.wicks,
             level=self.level,
             level_at_start=0.0,
             log_likelihood=self.log_likelihood,
@@ -50,49 +57,104 @@ class Clustering:
         )
 
 
-def clustering(returns: Floats, like: MarkovModel | None) -> Clustering:
-    """The best single state with a moving level: uphill over a grid of speed, pull and tails."""
-    mean, deviation = float(np.median(returns)), float(returns.std()) + 1e-12
-    levels = np.empty(len(returns))
-    seen: dict[tuple[int, int, int], Clustering] = {}
+def clustering(observed: Observed, like: MarkovModel | None = None) -> Clustering:
+    """The best single state with a moving level: uphill over a grid of speed, pull and tails.
 
-    def at(speed: int, pull: int, tail: int) -> Clustering:
+    like: an earlier fit to go on from, which says where to begin and whether wicks are looked at; None: by returns
+          alone.
+    """
+    if like is None:
+        return _Climb(observed, None).from_place((2, 3, 2))
+    place = (_HALF_LIVES.index(like.level.half_life_bars), _PULLS.index(like.level.pull), _M.index(like.m))
+    return _Climb(observed, like.wicks).from_place(place)
+
+
+def clustering_with_wicks(observed: Observed, found: Clustering) -> Clustering:
+    """The best single state whose level is moved by wicks, too. found: the best that is moved by returns alone."""
+    known = np.isfinite(observed.wicks)
+    offset = float(observed.wicks[known].mean()) - math.log(found.scale)
+    width = float(observed.wicks[known].std()) + SMALLEST_WIDTH
+    climb = _Climb(observed, WickDensity(offset=offset, width=width, slope=0.0))
+    return climb.from_place(
+        (_HALF_LIVES.index(found.level.half_life_bars), _PULLS.index(found.level.pull), _M.index(found.m))
+    )
+
+
+def clustering_foretells(found: Clustering, observed: Observed, first: int) -> float:
+    """Log-likelihood of the returns from that row on."""
+    scale = np.array([found.scale])
+    (inverse,), (height,) = emissions(scale, found.m)
+    (centre,), by_wick = wick_terms(found.wicks, scale)
+    reached, _ = one_state(
+        first, observed.returns, observed.wicks, found.mean, float(inverse), float(height), found.m, float(centre),
+        by_wick, found.level.gain, found.level.pull, np.empty(len(observed)), np.empty((1, MOMENTS)),
+    )  # fmt: skip
+    return float(reached)
+
+
+class _Climb:
+    """Fits to the same bars, each at a place of the grid, kept as they are made."""
+
+    def __init__(self, observed: Observed, wicks: WickDensity | None) -> None:
+        """wicks: where the fit of wicks begins; None: they are not looked at."""
+        self._observed = observed
+        self._wicks = wicks
+        self._mean = float(np.median(observed.returns))
+        self._deviation = float(observed.returns.std()) + 1e-12
+        self._levels = np.empty(len(observed))
+        self._moments = np.empty((1, MOMENTS))
+        self._seen: dict[tuple[int, int, int], Clustering] = {}
+
+    def from_place(self, place: tuple[int, int, int]) -> Clustering:
+        """The best fit that is reached uphill from there."""
+        while True:
+            speed, pull, tail = place
+            near = [
+                (speed + a, pull + b, tail + c)
+                for a, b, c in ((-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1))
+                if 0 <= speed + a < len(_HALF_LIVES)
+                and 0 <= pull + b < len(_PULLS)
+                and 0 <= tail + c < len(_M)
+            ]
+            best = max(near, key=lambda each: self._at(*each).log_likelihood)
+            if self._at(*best).log_likelihood <= self._at(*place).log_likelihood:
+                return self._at(*place)
+            place = best
+
+    def _at(self, speed: int, pull: int, tail: int) -> Clustering:
         place = (speed, pull, tail)
-        if place in seen:
-            return seen[place]
-        m = _M[tail]
-        freedom = 2.0 * m - 1.0
-        scale = deviation * math.sqrt((freedom - 2.0) / freedom)
-        level = Level(half_life_bars=_HALF_LIVES[speed], pull=_PULLS[pull])
-        reached = -math.inf
-        for _ in range(4):
-            inverse, height = emissions(np.array([scale]), m)
-            reached, score = one_state(
-                returns, mean, float(inverse[0]), float(height[0]), m, level.gain, level.pull, levels
+        if place not in self._seen:
+            self._seen[place] = self._fitted(
+                Level(half_life_bars=_HALF_LIVES[speed], pull=_PULLS[pull]), _M[tail]
             )
-            if level.pull == 1.0 or abs(score) < 1e-4:
-                break  # a level without a pull finds the scale by itself
-            scale *= math.exp(score * (freedom + 3.0) / freedom)
-        seen[place] = Clustering(
-            mean=mean, scale=scale, m=m, level=level, log_likelihood=reached, bars=len(returns)
-        )
-        return seen[place]
+        return self._seen[place]
 
-    place = (2, 3, 2)
-    if like is not None:
-        place = (
-            _HALF_LIVES.index(like.level.half_life_bars),
-            _PULLS.index(like.level.pull),
-            _M.index(like.m),
+    def _fitted(self, level: Level, m: int) -> Clustering:
+        observed, freedom = self._observed, 2.0 * m - 1.0
+        says = 2.0 * freedom / (freedom + 3.0)
+        scale = np.array([self._deviation * math.sqrt((freedom - 2.0) / freedom)])
+        centre, by_wick = wick_terms(self._wicks, scale)
+        reached = -math.inf
+        for _ in range(_ROUNDS):
+            (inverse,), (height,) = emissions(scale, m)
+            reached, score = one_state(
+                0, observed.returns, observed.wicks, self._mean, float(inverse), float(height), m, float(centre[0]),
+                by_wick, level.gain, level.pull, self._levels, self._moments,
+            )  # fmt: skip
+            if self._wicks is not None:
+                likelier_wicks(self._moments, says, 0.0, scale, centre, by_wick)
+            elif level.pull == 1.0 or abs(score) < 1e-4:
+                break  # a level without a pull finds the scale by itself
+            # A level that returns alone move takes back half of what is added to the scale.
+            moved = math.exp(score / says * (2.0 if self._wicks is None else 1.0))
+            scale *= moved
+            centre += math.log(moved)
+        return Clustering(
+            mean=self._mean,
+            scale=float(scale[0]),
+            m=m,
+            wicks=density_of(scale, centre, by_wick),
+            level=level,
+            log_likelihood=float(reached),
+            bars=len(observed),
         )
-    while True:
-        speed, pull, tail = place
-        near = [
-            (speed + a, pull + b, tail + c)
-            for a, b, c in ((-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1))
-            if 0 <= speed + a < len(_HALF_LIVES) and 0 <= pull + b < len(_PULLS) and 0 <= tail + c < len(_M)
-        ]
-        best = max(near, key=lambda each: at(*each).log_likelihood)
-        if at(*best).log_likelihood <= at(*place).log_likelihood:
-            return at(*place)
-        place = best

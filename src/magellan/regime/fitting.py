@@ -11,11 +11,11 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from magellan.regime.clustering import clustering
+from magellan.regime.clustering import Clustering, clustering, clustering_foretells, clustering_with_wicks
 from magellan.regime.config import FilterConfig
 from magellan.regime.fit_starts import starts
 from magellan.regime.markov_model import MarkovModel
-from magellan.regime.observed import Observed
+from magellan.regime.observed import Observed, have_wicks
 from magellan.regime.state_fit import StateFit, StateFitting
 from magellan.trading.bar import Floats
 
@@ -40,15 +40,15 @@ def fit(observed: Observed, config: FilterConfig, *, like: MarkovModel | None = 
     """
     if like is not None:
         if like.states == 1:
-            return clustering(observed.returns, like).model(like.evidence_for_regimes)
+            return clustering(observed, like).model(like.evidence_for_regimes)
         return StateFitting(observed, config).refined(like).model(like.evidence_for_regimes)
     # How many states there are shows in some thousand bars; more would take long and say the same.
     newest = observed.rows(slice(-_SEARCHED_BARS, None))
-    rival = clustering(newest.returns, None)
+    rival = clustering(newest)
     found = _searched(newest, config)
     evidence = -math.inf if found is None else rival.bic - found.bic
     if found is None or evidence < _EVIDENCE_MIN:
-        return rival.model(evidence)
+        return _moved_by_wicks(rival, newest).model(evidence)
     found = _with_wicks(found, newest, config)
     if len(newest) < len(observed):
         found = StateFitting(observed, config).refined(found.model(evidence))
@@ -62,7 +62,7 @@ def fit_states(observed: Observed, config: FilterConfig, states: int) -> MarkovM
     half_life = _Foretelling(work, observed, config).best(found).half_life
     if math.isfinite(half_life):
         found = _gone_on(work, found, half_life, config)
-    evidence = clustering(observed.returns, None).bic - found.bic
+    evidence = clustering(observed).bic - found.bic
     return _with_wicks(found, observed, config).model(evidence)
 
 
@@ -100,16 +100,28 @@ def _with_wicks(found: StateFit, observed: Observed, config: FilterConfig) -> St
 
     Wicks say much of volatility in most markets, and little where prices move by a tick in most bars.
     """
+    if not have_wicks(observed):
+        return found
     work = StateFitting(observed, config)
     start = work.looking_at_wicks(found)
-    if start is None:
-        return found
     foretelling = _Foretelling(work, observed, config)
     plain = foretelling.asked(found, found.level.half_life_bars)
     asked = foretelling.best(start)
     if asked.reached <= plain.reached + _GAIN_MIN:
         return found
     return _gone_on(work, start, asked.half_life, config)
+
+
+def _moved_by_wicks(found: Clustering, observed: Observed) -> Clustering:
+    """The single state whose level is moved by wicks, too, on the same terms."""
+    known = int(_KNOWN_SHARE * len(observed))
+    past = observed.rows(slice(known))
+    if not (have_wicks(past) and have_wicks(observed)):
+        return found
+    plain = clustering(past)
+    told = clustering_foretells(plain, observed, known)
+    told_by_wicks = clustering_foretells(clustering_with_wicks(past, plain), observed, known)
+    return clustering_with_wicks(observed, found) if told_by_wicks > told + _GAIN_MIN else found
 
 
 def _gone_on(work: StateFitting, start: StateFit, half_life: float, config: FilterConfig) -> StateFit:

@@ -308,41 +308,6 @@ def _backward(
                 ahead[j] = total
 
 
-@kernel
-def one_state(
-    returns: Any, mean: float, inverse: float, height: float, m: int, gain: float, pull: float, levels: Any
-) -> tuple[float, float]:
-    """Log-likelihood of a single state whose level moves fast: volatility that clusters, without regimes.
-
-    inverse, height: of `emissions`.
-    levels:          (n,), out.
-    Returns: the log-likelihood, and the mean score of the scale, which is 0 where the scale fits.
-    """
-    freedom = 2.0 * m - 1.0
-    step = gain * (freedom + 3.0) / (2.0 * freedom)
-    level = 0.0
-    log_likelihood = 0.0
-    product = 1.0  # as in `forward`
-    scores = 0.0
-    for row in range(len(returns)):
-        levels[row] = level
-        z = (returns[row] * math.exp(-level) - mean) * inverse
-        near = 1.0 / (1.0 + z * z)
-        of_row = whole_power(near, m) * height
-        log_likelihood -= level
-        if 1e-100 < of_row < 1e100:
-            product *= of_row
-        else:
-            log_likelihood += math.log(of_row)
-        if not 1e-150 < product < 1e150:
-            log_likelihood += math.log(product)
-            product = 1.0
-        score = (freedom + 1.0) * (1.0 - near) - 1.0
-        scores += score
-        level = pull * level + step * score
-    return log_likelihood + math.log(product), scores / len(returns)
-
-
 @kernel_part
 def change_row(
     returns: Any,

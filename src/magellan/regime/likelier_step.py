@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from magellan.compiled import kernel, kernel_part
+from magellan.compiled import kernel
 from magellan.regime.hidden_markov import WICK_M, backward, forward, says_of_scale
 
 FEWEST_WICKS: Final = 100.0  # bars, below which nothing is learnt of wicks
@@ -73,18 +73,21 @@ def likelier(
         spread = moments[k, 3] - 2.0 * mean[k] * moments[k, 2] + mean[k] * mean[k] * moments[k, 1]
         scale[k] = max(math.sqrt(max(spread / moments[k, 0], 0.0)), smallest_scale)
         centre[k] += math.log(scale[k] / scale_before)
-    if by_wick[0].on and moments[:, 4].sum() >= FEWEST_WICKS:
-        _likelier_wicks(moments, says_of_scale(freedom), smallest_scale, scale, centre, by_wick)
+    if by_wick[0].on:
+        likelier_wicks(moments, says_of_scale(freedom), smallest_scale, scale, centre, by_wick)
 
 
-@kernel_part
-def _likelier_wicks(
+@kernel
+def likelier_wicks(
     moments: Any, says: float, smallest_scale: float, scale: Any, centre: Any, by_wick: Any
 ) -> None:
     """Slope, offset and width of wicks by weighted least squares; scales by what returns and wicks say of them.
 
-    says: what a return says of the logarithm of its scale.
+    moments: of `backward`.
+    says:    what a return says of the logarithm of its scale.
     """
+    if moments[:, 4].sum() < FEWEST_WICKS:
+        return
     above, below = 0.0, 1e-12
     for k in range(len(centre)):
         if moments[k, 5] > 0.0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from magellan.compiled import kernel, kernel_part
 from magellan.regime.day_profile import DayProfile, profile_row
 from magellan.trading.bar import Bars, Floats
 from magellan.trading.session import SessionColumns
+
+_SEEN_SHARE_MIN: Final = 0.5  # of the bars
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,11 @@ class Observed:
 
 
 NOTHING_OBSERVED = Observed(np.empty(0), np.empty(0))
+
+
+def have_wicks(observed: Observed) -> bool:
+    """Whether enough of the bars have them, for a fit to look at."""
+    return bool(np.isfinite(observed.wicks).sum() >= _SEEN_SHARE_MIN * len(observed))
 
 
 def observed_of(bars: Bars, session: SessionColumns, profile: DayProfile) -> Observed:

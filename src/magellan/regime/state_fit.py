@@ -27,7 +27,6 @@ _REFINED_STEPS: Final = 12  # that an earlier fit needs at most on newer bars
 _REFINED_ROWS: Final = 1_200_000  # that the steps of a refinement pass over, all together
 _TAIL_STEPS: Final = (4, 10, 20, 40)  # before which other tails are tried
 _STEP_MIN: Final = 1e-4  # in log-likelihood and root of a bar, that a step has to gain
-_SEEN_SHARE_MIN: Final = 0.5  # of the bars must have wicks, for these to be looked at
 _SMALLEST_SCALE: Final = 0.02  # of the returns' own deviation: bars without a trade must not become a state
 
 
@@ -108,15 +107,12 @@ class StateFitting:
             return self.steps(start, steps)
         return self.steps(start, steps, half_life=like.level.half_life_bars)
 
-    def looking_at_wicks(self, found: StateFit) -> StateFit | None:
-        """The same, about to look at wicks too; None where too few bars have any."""
-        wicks = self._observed.wicks
-        known = np.isfinite(wicks)
-        if known.sum() < _SEEN_SHARE_MIN * len(wicks):
-            return None
+    def looking_at_wicks(self, found: StateFit) -> StateFit:
+        """The same, about to look at wicks too. Some bars must have them."""
+        wicks = self._observed.wicks[np.isfinite(self._observed.wicks)]
         usual = np.linalg.matrix_power(found.stay, 1 << 16)[0]
-        offset = float(wicks[known].mean() - usual @ np.log(found.scale))
-        density = WickDensity(offset=offset, width=float(wicks[known].std()) + SMALLEST_WIDTH, slope=0.0)
+        offset = float(wicks.mean() - usual @ np.log(found.scale))
+        density = WickDensity(offset=offset, width=float(wicks.std()) + SMALLEST_WIDTH, slope=0.0)
         return replace(found, wicks=density)
 
     def foretold(self, found: StateFit, known: int) -> float:

@@ -87,7 +87,10 @@ def _show(analysis: RegimeAnalysis) -> None:
     from magellan.surfaces.cli.regime_tables import show_dial, show_reading
 
     dates = f"{analysis.first_at:%Y-%m-%d} to {analysis.last_at:%Y-%m-%d}"
-    say(f"{analysis.bars:,} bars of {analysis.source}, {dates}; {analysis.fits} fits")
+    sees = {True: ", the newest of returns and wicks", False: ", the newest of returns alone", None: ""}
+    say(
+        f"{analysis.bars:,} bars of {analysis.source}, {dates}; {analysis.fits} fits{sees[analysis.looks_at_wicks]}"
+    )
     show_reading(analysis.now, reasons=False)
     if len(analysis.states) > 1:
         print_table(
@@ -104,9 +107,6 @@ def _show(analysis: RegimeAnalysis) -> None:
             ],
             title="States of the newest fit",
             numbers=("bars it lasts", "of the time"),
-            footnote="The fit looks at wicks beside returns."
-            if analysis.looks_at_wicks
-            else "The fit looks at returns alone: wicks did not foretell them better.",
         )
     print_table(
         ("regime", "bars", "of the time", "spells", "bars a spell"),
