@@ -48,6 +48,13 @@ def test_its_config_flatters_nothing(folder: Path) -> None:
     assert loaded.config.strategy.version == loaded.strategy.version
 
 
+def test_its_config_lets_as_many_symbols_be_entered_at_one_close_as_may_be_held(folder: Path) -> None:
+    config = load_strategy(folder).config
+    held_max = config.limits.open_positions_max
+    assert held_max is not None
+    assert config.risk.orders_per_second_max >= min(len(config.symbols), held_max)
+
+
 def test_its_config_says_every_parameter_that_is_not_for_old_research(folder: Path) -> None:
     loaded = load_strategy(folder)
     kept_for_research = {"day_end", "targets_see_own_bar", "gap_in_true_range", "high_sells_again"}
