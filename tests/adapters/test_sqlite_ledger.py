@@ -194,11 +194,13 @@ class BusyFile:
     def __init__(self, refusals: int) -> None:
         self.left = refusals
         self.said: list[str] = []
+        self.is_closed = False
 
     def cursor(self) -> BusyFile:
         return self
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.is_closed = True
 
     def execute(self, statement: str) -> None:
         self.said.append(statement)
@@ -227,8 +229,10 @@ def test_a_new_file_whose_set_up_has_no_end_is_not_waited_for_without_one(
     monkeypatch.setattr(
         "magellan.adapters.sqlite_ledger.time.sleep", lambda s: clock.__setitem__(0, clock[0] + s)
     )
+    busy = BusyFile(refusals=1_000_000)
     with pytest.raises(sqlite3.OperationalError, match="database is locked"):
-        _prepare(BusyFile(refusals=1_000_000), None)  # type: ignore[arg-type]
+        _prepare(busy, None)  # type: ignore[arg-type]
+    assert busy.is_closed
 
 
 def test_several_that_begin_with_one_new_ledger_find_it_whole(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ class SqliteDatabase:
                 engine.dispose()
                 raise self.refusal(error, kept="the file, as it is") from error
             if version > VERSION:
+                engine.dispose()
                 raise FixInput(
                     f"{self._path} was made by a newer Magellan: its tables are of version {version}, "
                     f"ours of {VERSION}",
@@ -235,9 +236,13 @@ def _make_tables(engine: Engine) -> None:
 
 def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    _log_ahead(cursor)
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA trusted_schema = OFF")
+    try:
+        _log_ahead(cursor)
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA trusted_schema = OFF")
+    except sqlite3.Error:
+        connection.close()  # nobody has it yet, and nobody else would
+        raise
     cursor.close()
 
 
