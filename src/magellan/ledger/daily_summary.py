@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from magellan.ledger.book import Book, DayResult
 from magellan.ledger.chain import Head
@@ -30,6 +31,10 @@ from magellan.ledger.entries import (
 )
 from magellan.ledger.performance import Performance, performance_of
 from magellan.trading.session import exchange_date
+
+# A clock that was wrong for a while, or is not the session's, dates entries after those that follow them.
+# More dates than this in a row are days that came.
+_LATER_DATES_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +73,20 @@ def summary_of(account: str, on: date, entries: Iterable[LedgerEntry]) -> DailyS
     equity: list[Decimal] = []
     safety: list[str] = []
     head = None
+    later: list[LedgerEntry] = []  # dated after it, of which nobody knows yet whether more of the date comes
+    later_dates: set[date] = set()
     for entry in entries:
         day = exchange_date(entry.at)
         if day > on:
-            break
+            later.append(entry)
+            later_dates.add(day)
+            if len(later_dates) > _LATER_DATES_MAX:
+                break
+            continue
+        for each in later:
+            book.apply(each)
+        later.clear()
+        later_dates.clear()
         book.apply(entry)
         head = Head(number=entry.number, hash=entry.hash)
         if day < on:

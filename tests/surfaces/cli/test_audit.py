@@ -397,6 +397,18 @@ def test_a_day_tells_a_refused_cancel_from_a_refused_order_and_who_had_everythin
     assert "halted by Ada: news" in out and "everything left, asked for by Bob: weekend" in out
 
 
+def test_a_day_goes_on_behind_an_entry_that_another_clock_dated_later(desk: Path, call: Call) -> None:
+    """The watch halts by this machine's clock, while a session lives by that of a paced exchange."""
+    halted = Halted(source="watchdog", person=None, reason="no sign of life", flattens=True)
+    days = [entry(AlertRaised(severity="info", text="x"), minutes=1440 * day) for day in range(1, 7)]
+    of_the_day = one_of_every_kind()
+    write(desk, [entry(halted, minutes=3 * 1440), *of_the_day, *days, entry(halted)])
+    out = call("day", "2026-01-20")[1]
+    assert "held at the end: BRK.B 2" in out and "halted by Ada: news" in out
+    assert f"head {len(of_the_day) + 1}:" in out, "behind six later dates nothing is looked for"
+    assert "everything left" not in out
+
+
 def test_entries_are_shown_as_they_were_written(desk: Path, call: Call) -> None:
     write(desk, one_of_every_kind())
     code, out, _ = call("show", "execution", "--last", "1")
