@@ -101,6 +101,8 @@ def account_of(told: Any, as_of: datetime) -> AccountSnapshot:
         ]
         known = [block for block in blocks if isinstance(block, bool)]
         active = str(told.get("status", "")).upper() == "ACTIVE"
+        if not told["account_number"]:
+            raise ValueError("it has no account_number")
         return AccountSnapshot(
             account_id=str(told["account_number"]),
             as_of=as_of,
