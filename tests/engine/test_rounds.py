@@ -170,6 +170,20 @@ def test_what_a_bar_did_to_a_trade_stands_in_one_record_with_its_decision() -> N
     assert decided(rest) == ["A", "B", "D"]
 
 
+def test_a_new_order_leaves_before_the_broker_is_asked_about_an_old_one() -> None:
+    told = world(A=1, C=3)
+    told.run(after_bar(3, 0.02))
+    assert told.core.holdings.positions and told.session is not None
+    fallen = replace(BARS.bar(3), low=90.0)  # through the stop of A, of whose fill nobody has told
+    for symbol in SYMBOLS:
+        bar = fallen if symbol == "A" else BARS.bar(3)
+        event = e.BarClosed(at=instant(after_bar(3, 0.05)), symbol=symbol, bar=bar, source="sim")
+        first = told.session.handle(event)
+    rest = told.session.handle(e.Woke(at=instant(after_bar(3, 0.06)), name="next"))
+    assert [type(each) for each in first if isinstance(each, c.Submit | c.AskBroker)] == [c.Submit, c.Submit]
+    assert c.AskBroker in map(type, rest)
+
+
 @pytest.mark.parametrize(("carried_out", "units"), [(0, 100), (1, 0), (2, 40), (3, 100), (4, 100)])
 def test_a_kill_in_the_middle_of_a_round_enters_nothing_twice_and_leaves_nothing_undecided(
     carried_out: int, units: int

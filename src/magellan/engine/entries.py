@@ -208,7 +208,7 @@ class Entries:
                 return Blocked(reason="price not beyond its stop")
         kind, value, cap = size_rule(wish.plan, wish.row)
         most = config.limits.position_usd_max
-        cash, equity = float(purse.cash(desk)), purse.equity(desk)
+        cash, equity, exposure = purse.counted(desk)
         costs = FillCosts.of(execution, instrument)
         units = float(
             wanted_units(
@@ -231,7 +231,7 @@ class Entries:
         if desk.state.book.quantity(wish.symbol) == 0:
             power = cash
             if account.kind == "margin":
-                power = account.leverage * equity - purse.gross_exposure(desk)
+                power = account.leverage * equity - exposure
             borrowed = execution.borrow_units_max
             units = min(
                 units,

@@ -21,12 +21,13 @@ def cash(desk: Desk) -> Decimal:
 
 def equity(desk: Desk, before_ns: int | None = None) -> float:
     """Cash plus every position at the newest close; `before_ns`: at the newest close of a bar that began before."""
-    return float(cash(desk)) + sum(value for value in _values(desk, before_ns))
+    return float(cash(desk)) + sum(_values(desk, before_ns))
 
 
-def gross_exposure(desk: Desk) -> float:
-    """Market value of all positions without their signs, at the newest closes."""
-    return sum(abs(value) for value in _values(desk, None))
+def counted(desk: Desk) -> tuple[float, float, float]:
+    """Cash, equity, and the market value of all positions without their signs, at the newest closes."""
+    free, values = float(cash(desk)), _values(desk, None)
+    return free, free + sum(values), sum(map(abs, values))
 
 
 def _values(desk: Desk, before_ns: int | None) -> list[float]:

@@ -180,7 +180,7 @@ class Rounds:
             desk.alert(Severity.INFO, f"{event.symbol}: the bar of {bar.opened_at} was corrected")
         if taken is not Taken.AGAIN:
             self.forget(event.symbol)
-        if taken is not Taken.NEW or event.symbol not in desk.setup.symbols:
+        if taken is not Taken.NEW or event.symbol not in self._places:
             return
         if desk.state.decided_ns.get(event.symbol, -1) >= start_ns:
             return
@@ -271,7 +271,6 @@ class Rounds:
         for symbol in sorted(looked_at, key=self._places.__getitem__):
             look = self._look(symbol)
             if symbol in active:
-                self._doubt(look)
                 self._follow(look, start_ns)
             if look.asks or look.wakes or look.reason is not None:
                 first.append(look)
@@ -304,10 +303,12 @@ class Rounds:
         self._conclude(part)
 
     def _conclude(self, of: _Part) -> None:
-        """Mark trades, enter, and record the decisions."""
+        """Doubt and mark trades, enter, and record the decisions."""
         desk = self._desk
         for look in of.looks:
-            self._mark(look)
+            if look.symbol in desk.state.active:
+                self._doubt(look)
+                self._mark(look)
         for look in of.looks:
             self._enter(look, of)
             if look.symbol in desk.state.active:

@@ -32,6 +32,7 @@ class Schedule:
         self._sessions: dict[int, ExchangeSession] = {}  # by row, as they are asked for
         self._phase_ns = 0
         self._midnights: dict[int, int] = {}
+        self._ends: dict[int, int] = {}  # of bars, by their start, as they are asked for
 
     def aligned_to(self, bar_start_ns: int) -> None:
         """Bars begin a whole number of spans from this one: hourly bars may begin at the hour or at half past."""
@@ -78,12 +79,12 @@ class Schedule:
 
     def ends_ns(self, start_ns: int) -> int:
         """When a bar is over: after its span, or with its session if that closes before."""
-        session = self.session_of_bar(start_ns)
-        if self.timeframe.is_daily:
-            return session.closes_ns if session else start_ns + DAY_NS
-        if session is not None and start_ns < session.closes_ns:
-            return min(start_ns + self.span_ns, session.closes_ns)
-        return start_ns + self.span_ns
+        known = self._ends.get(start_ns)
+        if known is None:
+            if len(self._ends) > 4096:
+                self._ends.clear()
+            known = self._ends[start_ns] = self._end_of(start_ns)
+        return known
 
     def bar_at(self, at_ns: int) -> int:
         """The start of the bar that an instant falls into."""
@@ -149,6 +150,14 @@ class Schedule:
                 on=day_date(self._days[row]), opens_ns=self._opens[row], closes_ns=self._closes[row]
             )
         return known
+
+    def _end_of(self, start_ns: int) -> int:
+        session = self.session_of_bar(start_ns)
+        if self.timeframe.is_daily:
+            return session.closes_ns if session else start_ns + DAY_NS
+        if session is not None and start_ns < session.closes_ns:
+            return min(start_ns + self.span_ns, session.closes_ns)
+        return start_ns + self.span_ns
 
     def _midnight_ns(self, at_ns: int) -> int:
         day = at_ns // (15 * MINUTE_NS)  # no clock changes within a quarter of an hour

@@ -124,7 +124,8 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(map(_is_finite, value))
     if is_dataclass(value):
-        return all(_is_finite(getattr(value, name)) for name in _with_floats(type(value)))
+        held = [getattr(value, name) for name in _with_floats(type(value))]
+        return all(_is_finite(each) for each in held if each is not None)
     if isinstance(value, Mapping):
         return all(map(_is_finite, value.values()))
     return True

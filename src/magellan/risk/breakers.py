@@ -247,7 +247,7 @@ class Breakers:
     @property
     def tripped(self) -> tuple[BreakerKind, ...]:
         """Those that are tripped, in the order of their kinds."""
-        return tuple(kind for kind in BreakerKind if kind in self.trips)
+        return tuple(kind for kind in BreakerKind if kind in self.trips) if self.trips else ()
 
     def state(self, kind: BreakerKind) -> BreakerState:
         return BreakerState.TRIPPED if kind in self.trips else BreakerState.ARMED
