@@ -4,6 +4,8 @@
     python benchmarks/live.py --quick    fewer symbols in the order row; prints only
 
 The exchange's clock is stepped: its time passes when the runner is done, so that nothing waits for a minute to end.
+It stands for another machine, and has a core of its own where there are several: on the runner's it would answer an
+order before the runner can look at its watch.
 Exit code 1 when a row misses its target. How long a ledger is read after a kill is in
 `ledger_times.py`.
 """
@@ -20,7 +22,9 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice, product
 from pathlib import Path
 from string import ascii_uppercase
@@ -38,6 +42,9 @@ KEY: Final = "PKBENCH"
 RUN_S: Final = 600.0
 ALL_MINUTES: Final = 24 * 60
 MINUTES_OF_ORDERS: Final = 60
+MEMORY: Final = Path("/dev/shm")  # a file system without a disk
+SYNCS: Final = 200
+SYNCED: Final = bytes(3 * 4096)  # about what the record of an order takes of the ledger's log
 TIMED_RUNNER: Final = ROOT / "benchmarks" / "timed_runner.py"
 
 # One symbol in `every` is entered at each minute, another one each time, with a stop that rests at the broker.
@@ -86,7 +93,9 @@ def main() -> int:
     print(f"{report.machine_line(machine)}; load before: {machine['load_1min']}", flush=True)
     rows: list[Measured] = []
     count = 50 if quick else 500
-    for row in chain(bar_to_order(count, 1), bar_to_order(count, 10), whole_day()):
+    for row in chain(
+        disk_alone(), without_disk(count), bar_to_order(count, 1), bar_to_order(count, 10), whole_day()
+    ):
         rows.append(row)
         print(row.line, flush=True)
     if not quick:
@@ -95,6 +104,45 @@ def main() -> int:
             report.LIVE, (loads, "", "```text", *(row.line.removeprefix("  ") for row in rows), "```")
         )
     return 0 if all(row.is_met for row in rows) else 1
+
+
+def disk_alone() -> Iterator[Measured]:
+    """What a sync of this disk takes by itself, of a file that is written over as the ledger's log is."""
+    clock_s, cpu_s = [], []
+    with tempfile.TemporaryFile(dir=os.environ.get("BENCH_DIR")) as file:
+        os.pwrite(file.fileno(), SYNCED * SYNCS, 0)
+        os.fsync(file.fileno())
+        for number in range(SYNCS):
+            os.pwrite(file.fileno(), SYNCED, number * len(SYNCED))
+            began_s, cpu_before_s = time.perf_counter(), time.thread_time()
+            os.fdatasync(file.fileno())
+            clock_s.append(time.perf_counter() - began_s)
+            cpu_s.append(time.thread_time() - cpu_before_s)
+            time.sleep(0.01)
+    for what, values_s in (("p50", clock_s), ("p50 of CPU", cpu_s)):
+        yield Measured(
+            what=f"the disk alone: a sync of {len(SYNCED) // 1024} KiB, {what} of {SYNCS}",
+            value=statistics.median(values_s) * 1e3,
+            unit="ms",
+            target=float("inf"),
+            lower_is_better=True,
+        )
+
+
+def without_disk(count: int) -> Iterator[Measured]:
+    """From the last bar to the one order of each minute, with everything in memory."""
+    if not MEMORY.is_dir():
+        return
+    symbols = _symbols(count)
+    ran = _day(symbols, STRATEGY, _one_in_so(symbols, 1), minutes=MINUTES_OF_ORDERS, folder=MEMORY)
+    entries = [order["after_last_ms"] for order in ran.orders if order["side"] == "buy"]
+    yield Measured(
+        what=f"{count} symbols, 1 in a minute, no disk: last bar to order, p50 of {len(entries)}",
+        value=statistics.median(entries),
+        unit="ms",
+        target=float("inf"),
+        lower_is_better=True,
+    )
 
 
 def bar_to_order(count: int, orders: int) -> Iterator[Measured]:
@@ -187,19 +235,40 @@ def _costs(of: str, ran: Ran, *, memory_max_mib: float) -> Iterator[Measured]:
 
 
 def _day(
-    symbols: tuple[str, ...], strategy: str, config: Mapping[str, Any], minutes: int = ALL_MINUTES
+    symbols: tuple[str, ...],
+    strategy: str,
+    config: Mapping[str, Any],
+    minutes: int = ALL_MINUTES,
+    folder: Path | None = None,
 ) -> Ran:
-    """Let a runner live through one day, or its first minutes, at an exchange of its own."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
+    """Let a runner live through one day, or its first minutes, at an exchange of its own.
+
+    folder: what holds its workspace; None: the one for what is temporary.
+    """
+    with tempfile.TemporaryDirectory(dir=folder or os.environ.get("BENCH_DIR")) as name:
         root = Path(name)
-        folder = root / "prod" / config["strategy"]["name"]
-        folder.mkdir(parents=True)
-        (folder / "strategy.py").write_text(strategy)
-        (folder / "config.json").write_text(json.dumps(config))
+        own = root / "prod" / config["strategy"]["name"]
+        own.mkdir(parents=True)
+        (own / "strategy.py").write_text(strategy)
+        (own / "config.json").write_text(json.dumps(config))
         served = ("--generated", "--symbols", ",".join(symbols), "--session", DAY, "--clock", "stepped")
-        with exchange(*served) as at:
+        with _parted_cores() as cores, exchange(*served) as at:
             _write_settings(root, at["trading"])
-            return _run(root, config["strategy"]["name"], minutes)
+            return _run(root, config["strategy"]["name"], minutes, cores)
+
+
+@contextmanager
+def _parted_cores() -> Iterator[set[int]]:
+    """Keep to one core, with the exchange that is started meanwhile; gives the others, or the only one there is."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield set()
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield cores - {max(cores)} or cores
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _write_settings(root: Path, address: str) -> None:
@@ -214,13 +283,20 @@ def _write_settings(root: Path, address: str) -> None:
     )
 
 
-def _run(root: Path, name: str, minutes: int) -> Ran:
+def _run(root: Path, name: str, minutes: int, cores: set[int]) -> Ran:
     notes = root / "notes.json"
     command = [sys.executable, str(TIMED_RUNNER), str(notes), str(minutes), "run", f"prod/{name}", "--json"]
     environment = {**os.environ, "ALPACA_API_KEY": KEY, "ALPACA_API_SECRET": "secret"}
     began = time.perf_counter()
     done = subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, timeout=RUN_S, check=False
+        command,
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=RUN_S,
+        check=False,
+        preexec_fn=partial(os.sched_setaffinity, 0, cores) if cores else None,
     )
     wall_s = time.perf_counter() - began
     assert done.returncode == 0, done.stdout + done.stderr
