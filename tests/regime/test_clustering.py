@@ -19,16 +19,21 @@ from magellan.trading.session import session_columns
 Made = Callable[..., Scenario]
 
 
+def restless(keep: float = 0.97) -> tuple[Observed, np.ndarray]:
+    """Bars whose volatility goes its own way, from day to day by a sixth, and its logarithm: a return says a little of it,
+    wicks a lot. keep: of how far it is out, from bar to bar.
+    """
+    rng = np.random.default_rng(8)
+    size = np.full(4000, np.log(0.01))
+    for row, change in enumerate(0.15 * rng.standard_normal(3999)):
+        size[row + 1] = size[0] + keep * (size[row] - size[0]) + change
+    wicks = size + 0.5 * rng.standard_normal(4000)
+    return Observed(np.exp(size) * rng.standard_t(6, 4000), wicks), size
+
+
 @pytest.fixture
 def seen() -> Observed:
-    """Volatility goes its own way, from day to day by a sixth: a return says a little of it, wicks a lot."""
-    rng = np.random.default_rng(8)
-    size = np.empty(4000)
-    size[0] = 0.0
-    for row, change in enumerate(0.15 * rng.standard_normal(3999)):
-        size[row + 1] = 0.97 * size[row] + change
-    wicks = np.log(0.01) + size + 0.5 * rng.standard_normal(4000)
-    return Observed(0.01 * np.exp(size) * rng.standard_t(6, 4000), wicks)
+    return restless()[0]
 
 
 @pytest.mark.parametrize("first", [0, 1200])
@@ -42,6 +47,13 @@ def test_it_is_the_filter_with_a_single_state(seen: Observed, first: int) -> Non
 def test_its_log_likelihood_is_of_the_bars_that_it_was_fitted_on(seen: Observed) -> None:
     found = clustering(seen)
     assert found.log_likelihood == pytest.approx(clustering_foretells(found, seen, 0), rel=1e-4)
+
+
+@pytest.mark.parametrize("keep", [0.9, 0.97, 0.995])
+def test_usual_is_the_volatility_around_which_the_level_moves(keep: float) -> None:
+    seen, size = restless(keep)
+    found = clustering_with_wicks(seen, clustering(seen))
+    assert np.log(found.scale) == pytest.approx(size.mean(), abs=0.06)
 
 
 def test_wicks_foretell_volatility_that_clusters(seen: Observed) -> None:

@@ -22,7 +22,8 @@ from magellan.regime.wick_density import WickDensity, density_of, wick_terms
 
 _M: Final = tuple(TAILS)
 _HALF_LIVES: Final = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 40.0, 80.0)
-_ROUNDS: Final = 4  # in which a scale settles
+_ROUNDS: Final = 5  # in which a scale settles, as far as it does
+_SETTLED: Final = 1e-4  # in its logarithm
 _PULLS: Final = (0.8, 0.9, 0.95, 0.97, 0.985, 0.995, 1.0)
 
 
@@ -143,12 +144,18 @@ class _Climb:
             )  # fmt: skip
             if self._wicks is not None:
                 likelier_wicks(self._moments, says, 0.0, scale, centre, by_wick)
-            elif level.pull == 1.0 or abs(score) < 1e-4:
-                break  # a level without a pull finds the scale by itself
-            # A level that returns alone move takes back half of what is added to the scale.
-            moved = math.exp(score / says * (2.0 if self._wicks is None else 1.0))
-            scale *= moved
-            centre += math.log(moved)
+            # A level that is pulled back takes back half of what the scale gains. One that is not takes all of it, and
+            # keeps a mean that belongs to the scale. So does one that wicks hold where it is, which takes nothing.
+            if self._wicks is not None:
+                moved = score / says + float(self._levels.mean())
+            elif level.pull == 1.0:
+                moved = float(self._levels.mean())
+            else:
+                moved = 2.0 * score / says
+            if abs(moved) < _SETTLED:
+                break
+            scale *= math.exp(moved)
+            centre += moved
         return Clustering(
             mean=self._mean,
             scale=float(scale[0]),

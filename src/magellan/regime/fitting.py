@@ -26,7 +26,7 @@ _MOVING_STEPS: Final = 30  # of one that is kept: smoothed anew in each step, it
 _SEARCHED_BARS: Final = 6_000
 _NEAR_BIC: Final = 100.0  # of the best number of states, to be asked again with a level
 _KNOWN_SHARE: Final = 0.5  # of the bars, when the rest is to be foretold
-_GAIN_MIN: Final = 1.0  # in log-likelihood, that a level, or looking at wicks, has to foretell better by
+_GAIN_MIN: Final = 1.0  # in log-likelihood, that a level has to foretell better by
 _EVIDENCE_MIN: Final = (
     6.0  # in BIC; "strong" in A. Raftery, 1995, and see docs/guides/regime.md for what it costs
 )
@@ -107,9 +107,7 @@ def _with_wicks(found: StateFit, observed: Observed, config: FilterConfig) -> St
     foretelling = _Foretelling(work, observed, config)
     plain = foretelling.asked(found, found.level.half_life_bars)
     asked = foretelling.best(start)
-    if asked.reached <= plain.reached + _GAIN_MIN:
-        return found
-    return _gone_on(work, start, asked.half_life, config)
+    return _gone_on(work, start, asked.half_life, config) if asked.reached > plain.reached else found
 
 
 def _moved_by_wicks(found: Clustering, observed: Observed) -> Clustering:
@@ -121,7 +119,7 @@ def _moved_by_wicks(found: Clustering, observed: Observed) -> Clustering:
     plain = clustering(past)
     told = clustering_foretells(plain, observed, known)
     told_by_wicks = clustering_foretells(clustering_with_wicks(past, plain), observed, known)
-    return clustering_with_wicks(observed, found) if told_by_wicks > told + _GAIN_MIN else found
+    return clustering_with_wicks(observed, found) if told_by_wicks > told else found
 
 
 def _gone_on(work: StateFitting, start: StateFit, half_life: float, config: FilterConfig) -> StateFit:
