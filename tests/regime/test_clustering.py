@@ -20,8 +20,8 @@ Made = Callable[..., Scenario]
 
 
 def restless(keep: float = 0.97) -> tuple[Observed, np.ndarray]:
-    """Bars whose volatility goes its own way, from day to day by a sixth, and its logarithm: a return says a little of it,
-    wicks a lot. keep: of how far it is out, from bar to bar.
+    """Bars whose volatility goes its own way, from day to day by a sixth, and its logarithm: a return says a little of
+    it, wicks a lot. keep: of how far it is out, from bar to bar.
     """
     rng = np.random.default_rng(8)
     size = np.full(4000, np.log(0.01))
