@@ -125,7 +125,8 @@ def test_a_running_session_is_flattened_and_a_restart_stays_halted_until_a_resum
     assert [each["symbol"] for each in live_desk.status()["positions"]] == ["AMC"]
     done = live_desk.run("flatten", *BY_JANE)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "by the session: flat" in done.stdout
+    assert "by the session: flat" in done.stdout and "looked at for" in done.stdout
+    assert "0 sent" not in done.stdout, "the session sent what there was to send"
     assert live_desk.trading("positions") == []
     until(lambda: live_desk.status()["switch"] == "flat")
     began_s = time.monotonic()

@@ -30,6 +30,7 @@ from magellan.trading.order import (
     TimeInForce,
 )
 from magellan.usecases.flatten_account import KEYS_REFUSED, Flattened, Flattening
+from magellan.usecases.operate_session import Acted, outcome_of
 
 AT = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 
@@ -277,3 +278,14 @@ def test_an_account_that_is_flat_is_left_alone() -> None:
     desk = Desk(SmallBroker(held={}))
     assert desk.flatten().flat
     assert desk.recorded == []
+
+
+@pytest.mark.parametrize(
+    ("acted", "did"),
+    [(Acted.BROKER, "2 orders cancelled, 1 sent in 0.5 s"), (Acted.SESSION, "looked at for 0.5 s")],
+)
+def test_what_a_session_did_is_not_counted_by_who_only_looked(acted: Acted, did: str) -> None:
+    flattened = Flattened(
+        flat=True, positions=(), open_orders=(), cancelled=2, sent=("mg1-x",), trouble="", took_s=0.5
+    )
+    assert outcome_of(flattened, acted=acted).endswith(f"neither a position nor an open order; {did}")

@@ -277,7 +277,7 @@ async def _flattened(
         ).carry_out(past.within_s)
     finally:
         await broker.close()
-    record((AlertRaised(severity="critical", text=outcome_of(flattened)),))
+    record((AlertRaised(severity="critical", text=outcome_of(flattened, acted=Acted.BROKER)),))
     return flattened
 
 
@@ -324,9 +324,11 @@ async def _watch_it_flatten(
     )
 
 
-def outcome_of(flattened: Flattened) -> str:
-    """What a flatten came to, in a sentence."""
+def outcome_of(flattened: Flattened, *, acted: Acted) -> str:
+    """What a flatten came to, in a sentence. Of one by the session, what it cancelled and sent is in the ledger."""
     did = f"{flattened.cancelled} orders cancelled, {len(flattened.sent)} sent in {flattened.took_s:.1f} s"
+    if acted is Acted.SESSION:
+        did = f"looked at for {flattened.took_s:.1f} s"
     if flattened.flat:
         return f"flat: the broker shows neither a position nor an open order; {did}"
     if flattened.positions is None or flattened.open_orders is None:

@@ -86,7 +86,7 @@ def _outcome(operated: Operated) -> str:
 
     assert operated.flattened is not None, "a flatten has an outcome"
     by = "by the session" if operated.acted is Acted.SESSION else "straight at the broker"
-    lines = [f"{operated.account}, {by}: {outcome_of(operated.flattened)}"]
+    lines = [f"{operated.account}, {by}: {outcome_of(operated.flattened, acted=operated.acted)}"]
     lines.append(f"recorded in {operated.recorded_in}; halted until `magellan resume`")
     if operated.acted is not Acted.SESSION and operated.holder is not None:
         lines.append(

@@ -106,7 +106,7 @@ def flattened(desk: Desk, caller: Flattener, asked: AskedToFlatten) -> Answer[Op
     assert operated.flattened is not None, "a flatten has an outcome"
     if not operated.flattened.flat:
         raise Refused(
-            HTTPStatus.CONFLICT, "not-flat", f"{operated.account}: {outcome_of(operated.flattened)}",
+            HTTPStatus.CONFLICT, "not-flat", f"{operated.account}: {outcome_of(operated.flattened, acted=operated.acted)}",
             kept=f"what was done is recorded in {operated.recorded_in}; the account is halted",
             fix="ask again, or look at the broker itself; a session that hangs has to be stopped",
         )  # fmt: skip
