@@ -105,8 +105,9 @@ def flattened(desk: Desk, caller: Flattener, asked: AskedToFlatten) -> Answer[Op
         operated = asyncio.run(flatten(account, request, within_s=asked.within_s))
     assert operated.flattened is not None, "a flatten has an outcome"
     if not operated.flattened.flat:
+        outcome = outcome_of(operated.flattened, acted=operated.acted)
         raise Refused(
-            HTTPStatus.CONFLICT, "not-flat", f"{operated.account}: {outcome_of(operated.flattened, acted=operated.acted)}",
+            HTTPStatus.CONFLICT, "not-flat", f"{operated.account}: {outcome}",
             kept=f"what was done is recorded in {operated.recorded_in}; the account is halted",
             fix="ask again, or look at the broker itself; a session that hangs has to be stopped",
         )  # fmt: skip
