@@ -42,3 +42,10 @@ def test_a_bar_that_ends_where_it_went_has_no_wicks() -> None:
         (100, 101, 100, 101), (101, 101, 99.3, 99.3), (99.3, 99.3, 99.3, 99.3), (99.1, 99.2, 99.0, 99.1)
     )
     assert np.isnan(of.wicks).tolist() == [True, True, True, False]
+
+
+def test_a_price_of_zero_is_no_wick_without_end() -> None:
+    """Oil went through 0. A wick without end would leave no state with any probability, from that bar on."""
+    of = seen((100, 101, 99, 100), (100, 101, 0, 100), (100, 101, 99, 100))
+    assert np.isnan(of.wicks).tolist() == [False, True, False]
+    assert np.isfinite(of.returns).all()

@@ -25,9 +25,7 @@ class Observed:
     """Returns and wicks of the same bars, oldest first."""
 
     returns: Floats  # (n,), log returns over the day profile
-    wicks: (
-        Floats  # (n,), logarithm of the wicks as a log return over the day profile; NaN where a bar has none
-    )
+    wicks: Floats  # (n,), logarithm of the wicks as a log return, over the day profile; NaN: the bar has none
 
     def __len__(self) -> int:
         return len(self.returns)
@@ -88,7 +86,7 @@ def observe_row(
     wick = math.log(max(high[row], upper) / upper * (lower / min(low[row], lower))) / usual
     returns[row] = value
     deflated[row] = value / usual
-    wicks[row] = math.log(wick) if wick > 0.0 else math.nan
+    wicks[row] = math.log(wick) if 0.0 < wick < math.inf else math.nan  # a price of 0 is infinitely far
 
 
 @kernel
@@ -100,18 +98,5 @@ def _observe(
         before = close[row - 1] if row > 0 else first
         slot = minute[row]
         observe_row(
-            row,
-            before,
-            high,
-            low,
-            close,
-            begins[row],
-            slot,
-            flat,
-            sums,
-            running,
-            whole,
-            returns,
-            deflated,
-            wicks,
-        )
+            row, before, high, low, close, begins[row], slot, flat, sums, running, whole, returns, deflated, wicks
+        )  # fmt: skip
