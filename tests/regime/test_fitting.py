@@ -73,6 +73,14 @@ def test_wicks_are_looked_at_where_they_say_how_wild_a_bar_was(made: Made) -> No
     assert fit(without_wicks(seen.returns), FilterConfig()).wicks is None
 
 
+def test_wicks_that_only_newer_bars_have_are_not_looked_at(made: Made) -> None:
+    seen = observed(made("eq3"))
+    newer = np.where(np.arange(len(seen)) < len(seen) // 2, np.nan, seen.wicks)
+    found = fit(Observed(seen.returns, newer), FilterConfig())
+    assert found.states > 1
+    assert found.wicks is None, "nothing is known of them on the older half, by which the newer is foretold"
+
+
 def test_wicks_make_labels_right_more_often(made: Made) -> None:
     scenario = made("eq3", 7001, 6000)
     seen, half = observed(scenario), 3000

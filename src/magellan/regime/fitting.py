@@ -100,7 +100,7 @@ def _with_wicks(found: StateFit, observed: Observed, config: FilterConfig) -> St
 
     Wicks say much of volatility in most markets, and little where prices move by a tick in most bars.
     """
-    if not have_wicks(observed):
+    if not _wicks_may_be_asked(observed):
         return found
     work = StateFitting(observed, config)
     start = work.looking_at_wicks(found)
@@ -112,14 +112,19 @@ def _with_wicks(found: StateFit, observed: Observed, config: FilterConfig) -> St
 
 def _moved_by_wicks(found: Clustering, observed: Observed) -> Clustering:
     """The single state whose level is moved by wicks, too, on the same terms."""
+    if not _wicks_may_be_asked(observed):
+        return found
     known = int(_KNOWN_SHARE * len(observed))
     past = observed.rows(slice(known))
-    if not (have_wicks(past) and have_wicks(observed)):
-        return found
     plain = clustering(past)
     told = clustering_foretells(plain, observed, known)
     told_by_wicks = clustering_foretells(clustering_with_wicks(past, plain), observed, known)
     return clustering_with_wicks(observed, found) if told_by_wicks > told else found
+
+
+def _wicks_may_be_asked(observed: Observed) -> bool:
+    """Whether enough bars have them, of all and of the older ones, on which what wicks foretell by is fitted."""
+    return have_wicks(observed) and have_wicks(observed.rows(slice(int(_KNOWN_SHARE * len(observed)))))
 
 
 def _gone_on(work: StateFitting, start: StateFit, half_life: float, config: FilterConfig) -> StateFit:
