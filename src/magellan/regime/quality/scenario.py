@@ -40,9 +40,7 @@ class Scenario:
     bars: Bars
     truth: NDArray[np.int64]  # (n,): the state of each bar
     states: int
-    oracle: NDArray[
-        np.int64
-    ]  # (n,): the most probable state to one who knows the parameters and past returns
+    oracle: NDArray[np.int64]  # (n,): the likeliest state to one who knows the parameters and past returns
     oracle_probabilities: Floats  # (n, states)
 
 
