@@ -14,14 +14,14 @@ from magellan.trading.session import session_columns
 from magellan.trading.timeframe import DAY_NS, Timeframe
 
 
-def seen(*rows: tuple[float, float, float, float]) -> Observed:
-    """Of daily bars: open, high, low, close."""
+def seen(*rows: tuple[float, float, float, float], profile: DayProfile | None = None) -> Observed:
+    """Of daily bars: open, high, low, close. profile: None for a flat one."""
     open_, high, low, close = np.array(rows, dtype=float).T
     bars = Bars(
         symbol="WICKS", timeframe=Timeframe.parse("1Day"), opened_at_ns=(19_000 + np.arange(len(rows))) * DAY_NS,
         open=open_, high=high, low=low, close=close, volume=np.ones(len(rows)),
     )  # fmt: skip
-    return observed_of(bars, session_columns(bars), DayProfile(flat_sessions=1e12))  # flat: factors of 1
+    return observed_of(bars, session_columns(bars), profile or DayProfile(flat_sessions=1e12))
 
 
 def test_wicks_are_what_the_true_range_holds_beyond_the_return() -> None:
@@ -29,6 +29,16 @@ def test_wicks_are_what_the_true_range_holds_beyond_the_return() -> None:
     np.testing.assert_allclose(of.returns, (math.log(101 / 100), math.log(103 / 101)))
     true_ranges = (math.log(104 / 98), math.log(106 / 100))
     np.testing.assert_allclose(np.exp(of.wicks), true_ranges - abs(of.returns))
+
+
+def test_returns_and_wicks_are_taken_over_what_is_usual_at_their_time_of_day() -> None:
+    twice = DayProfile(flat_sessions=0.0)
+    twice.sums[:] = [[0.02], [1.0]]
+    twice.whole[:] = 0.01, 1.0
+    bar = (100.0, 104.0, 98.0, 101.0)
+    of, plain = seen(bar, profile=twice), seen(bar)
+    np.testing.assert_allclose(of.returns, plain.returns / 2.0)
+    np.testing.assert_allclose(np.exp(of.wicks), np.exp(plain.wicks) / 2.0)
 
 
 def test_a_gap_belongs_to_the_return_and_is_no_wick() -> None:
