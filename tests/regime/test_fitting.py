@@ -11,11 +11,13 @@ from magellan.regime.config import FilterConfig, RegimeConfig
 from magellan.regime.day_profile import DayProfile
 from magellan.regime.fitting import fit, fit_states
 from magellan.regime.frozen_filter import state_probabilities
-from magellan.regime.markov_model import aligned
+from magellan.regime.markov_model import Level, MarkovModel, aligned
 from magellan.regime.observed import Observed, observed_of
 from magellan.regime.quality.scenario import Scenario
 from magellan.regime.quality.scenario_report import scenario_report
+from magellan.regime.regime_model import RegimeModel
 from magellan.regime.state_fit import two_sided_mean
+from magellan.regime.wick_density import WickDensity
 from magellan.trading.session import session_columns
 
 Made = Callable[..., Scenario]
@@ -93,6 +95,28 @@ def test_wicks_make_labels_right_more_often(made: Made) -> None:
     assert right[0] > (scenario.oracle == scenario.truth)[half:].mean(), "who knows all but the wicks"
 
 
+def test_what_wicks_are_made_of_is_found_while_the_level_rises() -> None:
+    """From afar, on bars that a model made, whose volatility rises to three times what it was."""
+    true = WickDensity(offset=-0.2, width=0.4, slope=1.1)
+    rng = np.random.default_rng(3)
+    n, freedom = 8000, 5
+    state = np.cumsum(rng.random(n) < 0.02) % 2
+    level, noise = np.linspace(-0.55, 0.55, n), rng.standard_t(freedom, n)
+    scale = np.exp(level) * np.array([0.005, 0.015])[state]
+    seen = Observed(scale * noise, true.drawn(rng, scale, noise, freedom))
+    start = MarkovModel(
+        mean=np.zeros(2), scale=np.array([0.008, 0.012]), m=3, stay=np.array([[0.9, 0.1], [0.1, 0.9]]),
+        wicks=WickDensity(offset=0.3, width=0.8, slope=0.0), level=Level(half_life_bars=500.0), level_at_start=0.0,
+        log_likelihood=0.0, bars=n, evidence_for_regimes=10.0,
+    )  # fmt: skip
+    found = fit(seen, FilterConfig(), like=start)
+    assert found.wicks is not None
+    assert found.wicks.offset == pytest.approx(true.offset, abs=0.03)
+    assert found.wicks.width == pytest.approx(true.width, abs=0.02)
+    assert found.wicks.slope == pytest.approx(true.slope, abs=0.06)
+    np.testing.assert_allclose(found.scale, (0.005, 0.015), rtol=0.04)
+
+
 def test_a_fit_that_looks_at_wicks_goes_on_over_bars_that_have_none(made: Made) -> None:
     seen = observed(made("eq3"))
     first = fit(seen, FilterConfig())
@@ -104,6 +128,23 @@ def test_a_fit_that_looks_at_wicks_goes_on_over_bars_that_have_none(made: Made) 
     )
     assert later.wicks.offset == pytest.approx(first.wicks.offset, rel=1e-9)
     assert np.isfinite(later.scale).all()
+
+
+def test_each_bar_is_told_what_its_fit_says_from_the_first_bar_that_it_was_fitted_on(
+    made: Made, quick: RegimeConfig
+) -> None:
+    bars = made("intra4", 2, 700).bars
+    said = RegimeModel("INTRA4", quick)
+    said.extend(bars, session_columns(bars))
+    assert {(each.states > 1, each.wicks is not None) for each in said.models} == {
+        (False, True),
+        (True, True),
+    }
+    for number, found in enumerate(said.models):
+        rows = said.fit_of == number
+        beliefs, evidence = state_probabilities(found, said.observed)
+        np.testing.assert_allclose(said.state_probabilities[rows, : found.states], beliefs[rows], rtol=1e-12)
+        np.testing.assert_allclose(said.log_evidence[rows], evidence[rows], rtol=1e-12)
 
 
 def test_bars_without_a_trade_do_not_become_a_state() -> None:

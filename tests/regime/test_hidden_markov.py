@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from scipy.stats import t as student
 
 from magellan.regime.frozen_filter import state_probabilities
-from magellan.regime.hidden_markov import emissions, forward
+from magellan.regime.hidden_markov import MOMENTS, backward, emissions, forward
 from magellan.regime.markov_model import STILL, Level, MarkovModel, aligned
 from magellan.regime.observed import Observed
 from magellan.regime.wick_density import WickDensity, wick_terms
@@ -104,6 +104,54 @@ def test_the_filter_goes_on_from_any_row_as_if_nothing_had_been_between(cuts: li
             np.empty((n, 3)), np.empty(n), np.empty(n), np.empty(n),
         )  # fmt: skip
     assert (parts == whole).all()
+
+
+def test_what_rows_say_of_parameters_is_seen_from_all_of_them() -> None:
+    """By probabilities of all rows together, in logarithms, and by definition of what is summed."""
+    of, seen = model(), observed(4)
+    n, states = len(seen), of.states
+    filtered, density, joint, scores = np.empty((n, states)), np.empty((n, states)), np.empty(n), np.empty(n)
+    (inverse, height), (centre, by_wick) = emissions(of.scale, of.m), wick_terms(of.wicks, of.scale)
+    forward(
+        seen.returns, seen.wicks, of.mean, inverse, height, of.m, centre, by_wick, of.stay, 0.0, 1.0,
+        np.full(states, 1.0 / states), np.zeros(1), filtered, density, joint, np.empty(n), np.empty(n),
+    )  # fmt: skip
+    moments, moves = np.empty((states, MOMENTS)), np.empty((states, states))
+    backward(
+        seen.returns, seen.wicks, of.mean, inverse, of.m, centre, by_wick, of.stay, filtered, density, joint, moments,
+        moves, scores, np.empty(states), np.empty(states),
+    )  # fmt: skip
+
+    x, wick = seen.returns[:, None], seen.wicks[:, None]
+    z = (x - of.mean) / of.scale
+    far = z**2 / (of.freedom + z**2)
+    y = (wick - np.log(of.scale) - WICKS.offset - WICKS.slope * far) / WICKS.width
+    has = np.isfinite(wick)
+    said = student.logpdf(z, of.freedom) - np.log(of.scale)
+    said += np.where(has, student.logpdf(y, 7) - np.log(WICKS.width), 0.0)
+    before, after = np.empty((n, states)), np.zeros((n, states))
+    before[0] = said[0] - np.log(states)
+    for row in range(1, n):
+        before[row] = said[row] + logsumexp(before[row - 1][:, None] + np.log(of.stay), axis=0)
+    for row in range(n - 2, -1, -1):
+        after[row] = logsumexp(np.log(of.stay) + said[row + 1] + after[row + 1], axis=1)
+    share = np.exp(before + after - logsumexp(before[-1]))
+    moved = before[:-1, :, None] + np.log(of.stay) + (said + after)[1:, None, :] - logsumexp(before[-1])
+
+    weight, seen_share = share * (of.freedom + 1) / (of.freedom + z**2), np.where(has, share, 0.0)
+    weight_wick = np.where(has, seen_share * 8 / (7 + y**2), 0.0)
+    values = np.where(has, wick, 0.0)
+    sums = [
+        share, weight, weight * x, weight * x**2, seen_share, weight_wick, weight_wick * values, weight_wick * far,
+        weight_wick * values**2, weight_wick * values * far, weight_wick * far**2,
+    ]  # fmt: skip
+    np.testing.assert_allclose(moments, np.array([each.sum(axis=0) for each in sums]).T, rtol=1e-9)
+    np.testing.assert_allclose(moves, np.exp(moved).sum(axis=0), rtol=1e-9)
+    by_return = (of.freedom + 1) * far - 1
+    by_wick_too = np.where(has, 8 * y / (7 + y**2) / WICKS.width, 0.0)
+    variance = 2 * of.freedom / (of.freedom + 3) + 8 / 10 / WICKS.width**2
+    expected = (share * (by_return + by_wick_too)).sum(axis=1) / variance
+    np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_a_return_far_out_leaves_probabilities_that_sum_to_one() -> None:
