@@ -117,11 +117,7 @@ class StateFitting:
 
     def foretold(self, found: StateFit, known: int) -> float:
         """Log-likelihood of the returns after the first `known` bars, on which the model was fitted."""
-        centre, by_wick = wick_terms(found.wicks, found.scale)
-        self._filter(
-            self._observed, found.mean, found.scale, found.m, centre, by_wick, found.stay, found.level.gain,
-            found.level_at_start,
-        )  # fmt: skip
+        self._filter(self._observed, _parameters(found), found.level.gain, found.level_at_start)
         return float(np.log(self._evidence[known:]).sum())
 
     def steps(
@@ -133,22 +129,20 @@ class StateFitting:
               would not reach it, they are not done.
         """
         observed, n = self._observed, len(self._observed)
-        m, states = start.m, len(start.mean)
-        mean, scale, stay = start.mean.copy(), start.scale.copy(), start.stay.copy()
-        centre, by_wick = (part.copy() for part in wick_terms(start.wicks, scale))
+        at, states = _parameters(start), len(start.mean)
         levels, deflated, reached = np.zeros(n), observed.copy(), np.empty(1)
         inverse, height, belief, ahead, weighed = (np.empty(states) for _ in range(5))
         improve = over_arrays(
-            likelier, m, 0.0, 0.0, 0.0, deflated.returns, deflated.wicks, mean, scale, centre, by_wick, stay, inverse,
-            height, belief, np.zeros(1), self._filtered, self._density, self._joint, self._evidence, self._levels,
-            np.empty((states, MOMENTS)),
-            np.empty((states, states)), ahead, weighed, self._scores, reached,
+            likelier, at.m, 0.0, 0.0, 0.0, deflated.returns, deflated.wicks, at.mean, at.scale, at.centre, at.by_wick,
+            at.stay, inverse, height, belief, np.zeros(1), self._filtered, self._density, self._joint, self._evidence,
+            self._levels, np.empty((states, MOMENTS)), np.empty((states, states)), ahead, weighed, self._scores,
+            reached,
         )  # fmt: skip
         before = -math.inf
         for step in range(most):
             if step in _TAIL_STEPS:
-                m, scale[:] = self._likelier_tails(deflated, mean, scale, m, centre, by_wick, stay)
-            improve(m, height_at_one(m), self._config.sticky_bars, self.smallest_scale)
+                self._try_tails(deflated, at)
+            improve(at.m, height_at_one(at.m), self._config.sticky_bars, self.smallest_scale)
             now = float(reached[0]) - float(levels.sum())
             if math.isfinite(half_life):
                 levels += two_sided_mean(self._scores, half_life)
@@ -162,59 +156,62 @@ class StateFitting:
                 break
         level = Level(half_life_bars=half_life) if math.isfinite(half_life) else STILL
         first = float(levels[0])
-        log_likelihood = self._filter(observed, mean, scale, m, centre, by_wick, stay, level.gain, first)
+        log_likelihood = self._filter(observed, at, level.gain, first)
         return StateFit(
-            mean=mean,
-            scale=scale,
-            m=m,
-            stay=stay,
-            wicks=density_of(scale, centre, by_wick),
+            mean=at.mean,
+            scale=at.scale,
+            m=at.m,
+            stay=at.stay,
+            wicks=density_of(at.scale, at.centre, at.by_wick),
             level=level,
             level_at_start=first,
             log_likelihood=log_likelihood,
             bars=n,
         )
 
-    def _filter(
-        self,
-        observed: Observed,
-        mean: Floats,
-        scale: Floats,
-        m: int,
-        centre: Floats,
-        by_wick: NDArray[Any],
-        stay: Floats,
-        gain: float = 0.0,
-        first: float = 0.0,
-    ) -> float:
-        states = len(mean)
+    def _filter(self, observed: Observed, at: _Parameters, gain: float = 0.0, first: float = 0.0) -> float:
+        states = len(at.mean)
         log_likelihood: float = forward(
-            observed.returns, observed.wicks, mean, *emissions(scale, m), m, centre, by_wick, stay, gain, 1.0,
-            np.full(states, 1.0 / states), np.array([first]), self._filtered, self._density, self._joint,
+            observed.returns, observed.wicks, at.mean, *emissions(at.scale, at.m), at.m, at.centre, at.by_wick, at.stay,
+            gain, 1.0, np.full(states, 1.0 / states), np.array([first]), self._filtered, self._density, self._joint,
             self._evidence, self._levels,
         )  # fmt: skip
         return log_likelihood
 
-    def _likelier_tails(
-        self,
-        observed: Observed,
-        mean: Floats,
-        scale: Floats,
-        m: int,
-        centre: Floats,
-        by_wick: NDArray[Any],
-        stay: Floats,
-    ) -> tuple[int, Floats]:
-        """The tails that fit best among these and their neighbours, and the scales that go with them."""
-        at = _M.index(m)
-        tried = {
-            other: self._filter(
-                observed, mean, scale * (TAILS[m] / TAILS[other]), other, centre, by_wick, stay
-            )
-            for other in _M[max(0, at - 1) : at + 2]
-        }
-        best = max(tried, key=lambda other: tried[other])
-        return best, scale * (TAILS[m] / TAILS[best])
+    def _try_tails(self, observed: Observed, at: _Parameters) -> None:
+        """Take the tails that fit best among these and their neighbours, and the scales that go with them."""
+        place = _M.index(at.m)
+        tried = [
+            replace(at, m=m, scale=at.scale * (TAILS[at.m] / TAILS[m]))
+            for m in _M[max(0, place - 1) : place + 2]
+        ]
+        best = max(tried, key=lambda each: self._filter(observed, each))
+        at.m, at.scale[:] = best.m, best.scale
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Parameters:
+    """What steps move, in arrays that compiled code is told of once."""
+
+    mean: Floats
+    scale: Floats
+    m: int
+    centre: Floats  # of wicks
+    by_wick: NDArray[Any]  # WICKS, shape (1,)
+    stay: Floats
+
+
+def _parameters(start: StateFit) -> _Parameters:
+    """A copy of the start's."""
+    centre, by_wick = wick_terms(start.wicks, start.scale)
+    return _Parameters(
+        mean=start.mean.copy(),
+        scale=start.scale.copy(),
+        m=start.m,
+        centre=centre,
+        by_wick=by_wick,
+        stay=start.stay.copy(),
+    )
 
 
 def two_sided_mean(values: Floats, half_life: float) -> Floats:
