@@ -6,7 +6,8 @@ A slow level multiplies the scales of all states. It is driven by the score of t
 
 Where the model says so, the wicks of a bar speak beside its return: their logarithm is Student's t around a centre of
 each state, moved by how far the return lies from the state's mean (as what Hansen, Huang and Shek, 2012, measure is
-moved by the return's shock). Wicks know a bar's volatility several times better than its return does.
+moved by the return's shock). Wicks know a bar's volatility several times better than its return does. Where they move
+the level, that centre is taken as standing still: what moves it is small beside the rest.
 
 All of it but `backward` reads a row and those before it. `filter_row` goes on with the probabilities and the level that
 the row before left.
