@@ -110,6 +110,14 @@ def test_a_gate_that_never_shuts_shows_nothing() -> None:
     assert found.gated.return_per_year == found.hold.return_per_year
 
 
+def test_a_gate_that_was_shut_once_was_not_never_shut() -> None:
+    gate = np.ones(1500, dtype=bool)
+    gate[700] = False
+    found = money_test(RETURNS, gate, KNOWN, bars_per_year=252.0)
+    assert found is not None and found.gated.exposure > 0.999
+    assert "of gates of the same exposure at other times" in found.reading
+
+
 def test_a_gate_acts_on_the_bar_behind_the_one_that_opened_it() -> None:
     returns = np.zeros(300)
     returns[200] = 0.5

@@ -99,3 +99,49 @@ def test_a_jump_that_nothing_explains_is_told_beside_the_answer(tmp_path: Path, 
     assert "prices jump" not in command("regime", "show", "AAA")[2]
     assert command("data", "split", "SPLIT", "--on", "2024-01-10", "--ratio", "20:1")[0] == 0
     assert "SPLIT" not in command("regime", "show", "SPLIT")[2]
+
+
+@pytest.fixture(scope="module")
+def calm_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with two years of one symbol, which moves by ever less: its gate never shuts."""
+    folder = tmp_path_factory.mktemp("calm")
+    assert run(["init", str(folder), "--no-sample"]) == 0
+    moves = np.random.default_rng(3).standard_normal(700) * np.linspace(0.02, 0.005, 700)
+    close = 100.0 * np.exp(np.cumsum(moves))
+    days = np.datetime64("2023-01-01") + np.arange(700)
+    rows = (f"{day},{','.join([f'{price:.4f}'] * 4)},1000" for day, price in zip(days, close, strict=True))
+    (folder / "CALM_1day.csv").write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n")
+    imported = [
+        "data", "import", str(folder / "CALM_1day.csv"), "--timeframe", "1Day", "--vendor", "desk", "--hours",
+        "regular", "--calendar", "24/7", "--timezone", "UTC", "--workspace", str(folder),
+    ]  # fmt: skip
+    assert run(imported) == 0
+    return folder
+
+
+def test_a_gate_that_never_shut_has_no_share_of_chance_in_the_list(
+    calm_workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["regime", "evaluate", "CALM", "--workspace", str(calm_workspace)]) == 0
+    assert "the gate was never shut" in capsys.readouterr().out
+    assert run(["regime", "evaluate", "--all", "--prefixes", "1", "--workspace", str(calm_workspace)]) == 0
+    listed = next(line for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["CALM"])
+    assert listed.count("never shut") == 2 and "50%" not in listed
+
+
+def test_a_fit_without_regimes_says_why_its_dial_has_no_price(
+    calm_workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["regime", "analyze", "CALM", "--workspace", str(calm_workspace)]) == 0
+    assert "no regimes, so no price of stability" in " ".join(capsys.readouterr().out.split())
+
+
+def test_one_bar_obeys_no_prefix_law_and_has_no_probabilities(command: Command) -> None:
+    one = ("--from", "2024-01-01", "--to", "2024-01-01")
+    code, out, err = command("regime", "evaluate", "AAA", *one)
+    assert code == 0, err
+    assert "holds" not in out and "one bar has no prefix" in out
+    listed = command("regime", "evaluate", "--all", *one)[1]
+    assert [line.split()[2] for line in listed.splitlines() if line.split()[:1] == ["AAA"]] == ["-"]
+    shown = command("regime", "analyze", "AAA", *one)[1]
+    assert "None" not in shown and "low -  medium -  high -" in shown

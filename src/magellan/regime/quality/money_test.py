@@ -124,9 +124,9 @@ def _share_below(chance: list[float], ours: float) -> float:
 
 
 def _reading(hold: Held, gated: Held, sharpe: float, drawdown: float) -> str:
-    if gated.exposure > 0.999:
+    if gated.exposure == 1.0:
         return "the gate was never shut: it did what holding does, and shows nothing"
-    if gated.exposure < 0.001:
+    if gated.exposure == 0.0:
         return "the gate was never open: there is nothing to judge"
     change = "rose" if gated.sharpe > hold.sharpe else "fell"
     shown = "unlikely to be chance for one market" if sharpe >= _SIGNIFICANT else "not to be told from chance"

@@ -126,3 +126,7 @@ def _show(analysis: RegimeAnalysis) -> None:
     )
     if analysis.dial:
         show_dial(analysis.dial, analysis.stability)
+    elif analysis.now.no_regimes_here:
+        say(
+            "no regimes, so no price of stability: it is measured on bars that a fit with several states makes"
+        )

@@ -143,16 +143,20 @@ def _show_symbols(found: list[SymbolEvaluation]) -> None:
     rows = []
     for each in found:
         money = each.money
-        law = "holds" if each.prefix_law.holds else f"BROKEN: {each.prefix_law.broken[0]}"
-        judged = ("-",) * 6
+        law = "holds" if each.prefix_law.prefixes else None
+        if not each.prefix_law.holds:
+            law = f"BROKEN: {each.prefix_law.broken[0]}"
+        judged: tuple[str | None, ...] = (None,) * 6
         if money is not None:
+            gates_differ = 0.0 < money.gated.exposure < 1.0
+            idle = "never shut" if money.gated.exposure else "never open"
             judged = (
                 f"{money.hold.sharpe:.2f}",
                 f"{money.gated.sharpe:.2f}",
-                f"{money.sharpe_percentile:.0%}",
+                f"{money.sharpe_percentile:.0%}" if gates_differ else idle,
                 f"{money.hold.drawdown:.0%}",
                 f"{money.gated.drawdown:.0%}",
-                f"{money.drawdown_percentile:.0%}",
+                f"{money.drawdown_percentile:.0%}" if gates_differ else idle,
             )
         regimes = {None: "-", True: "no", False: "yes"}[each.no_regimes_here]
         rows.append((each.symbol, f"{each.bars:,}", law, regimes, *judged))
@@ -178,7 +182,9 @@ def _show_symbol(found: SymbolEvaluation) -> None:
 
     law = found.prefix_law
     say(f"{found.symbol} {found.timeframe}: {found.bars:,} bars of {found.source}")
-    if law.holds:
+    if not law.prefixes:
+        say("prefix law: one bar has no prefix to compare it with")
+    elif law.holds:
         say(f"prefix law: holds; {law.labels_compared:,} values on {len(law.prefixes)} prefixes are the same")
     else:
         say(f"prefix law: BROKEN; {'; '.join(law.broken)}")

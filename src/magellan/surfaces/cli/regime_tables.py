@@ -26,7 +26,7 @@ def show_reading(reading: RegimeReading, *, reasons: bool) -> None:
                 axis.label,
                 _percent(axis.confidence),
                 axis.age_bars,
-                "  ".join(f"{name} {_percent(share)}" for name, share in axis.probabilities.items()),
+                "  ".join(f"{name} {_percent(share) or '-'}" for name, share in axis.probabilities.items()),
                 _percent(axis.filter_weight),
             )
             for axis in reading.axes
