@@ -145,3 +145,21 @@ def test_one_bar_obeys_no_prefix_law_and_has_no_probabilities(command: Command) 
     assert [line.split()[2] for line in listed.splitlines() if line.split()[:1] == ["AAA"]] == ["-"]
     shown = command("regime", "analyze", "AAA", *one)[1]
     assert "None" not in shown and "low -  medium -  high -" in shown
+
+
+@pytest.mark.parametrize(
+    ("asked", "passed_over"),
+    [
+        (("analyze", "--generated", "eq3", "--from", "2010-01-01"), "--from and --to are of archived bars"),
+        (("show", "AAA", "--seed", "3"), "--seed is of generated bars"),
+        (("evaluate", "AAA", "--seeds", "2"), "--seeds is of generated scenarios"),
+        (("evaluate", "--all", "--frozen"), "--frozen is of generated scenarios"),
+        (("evaluate", "--to", "2024-02-01"), "--to is of archived bars"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    command: Command, asked: tuple[str, ...], passed_over: str
+) -> None:
+    code, out, err = command("regime", *asked)
+    assert code == 1 and out == ""
+    assert passed_over in err and "next: " in err

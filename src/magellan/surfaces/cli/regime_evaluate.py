@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from magellan.errors import FixInput
 from magellan.surfaces.cli.options import JsonOption, WorkspaceOption
 from magellan.surfaces.cli.regime_options import (
     ConfigOption,
@@ -21,6 +22,8 @@ from magellan.surfaces.cli.regime_options import (
 if TYPE_CHECKING:
     from magellan.regime.quality.scenario_report import ScenarioReport
     from magellan.usecases.evaluate_regime import SymbolEvaluation
+
+Given = tuple[tuple[str, bool], ...]  # options, and whether they were given
 
 
 def regime_evaluate(
@@ -57,6 +60,20 @@ def regime_evaluate(
     from magellan.surfaces.cli.output import emit, progress_bars
     from magellan.usecases.evaluate_regime import evaluate_scenarios, evaluate_symbol
 
+    _refuse_what_is_passed_over(
+        scenarios=symbol is None and not every,
+        of_scenarios=(
+            ("--seeds", seeds != 10),
+            ("--first-seed", first_seed != 0),
+            ("--choose-states", choose_states),
+            ("--frozen", frozen),
+        ),
+        of_archive=(
+            ("--from", from_on is not None),
+            ("--to", to_on is not None),
+            ("--prefixes", prefixes != 3),
+        ),
+    )
     settings = chosen_config(config, workspace)
     if every:
         if symbol is not None:
@@ -96,6 +113,15 @@ def regime_evaluate(
     emit(found, as_json=as_json, human=lambda: _show_symbol(found))
     if not found.prefix_law.holds:
         raise typer.Exit(1)
+
+
+def _refuse_what_is_passed_over(*, scenarios: bool, of_scenarios: Given, of_archive: Given) -> None:
+    """An option that would change nothing is a wish that would not be met."""
+    for name, given in of_archive if scenarios else of_scenarios:
+        if given and scenarios:
+            raise FixInput(f"{name} is of archived bars", next_step="name a symbol, or --all of them")
+        if given:
+            raise FixInput(f"{name} is of generated scenarios", next_step="leave it out, or the symbol")
 
 
 def _show_scenarios(reports: tuple[ScenarioReport, ...], stability: float) -> None:

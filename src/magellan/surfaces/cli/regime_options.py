@@ -89,12 +89,21 @@ def chosen_bars(
             raise FixInput(
                 "a symbol and --generated name two sets of bars", next_step="leave one of them out"
             )
+        if from_on is not None or to_on is not None:
+            raise FixInput(
+                "--from and --to are of archived bars, and generated ones are looked at whole",
+                next_step="leave them out, or name a symbol",
+            )
         made = scenario(generated, seed)
         return of_bars(made.bars, f"scenario {generated}, seed {seed}", generated=True)
     if symbol is None:
         raise FixInput(
             "there is no symbol to look at",
             next_step="name one that `magellan data list` shows, or --generated eq3",
+        )
+    if seed:
+        raise FixInput(
+            "--seed is of generated bars, and a symbol has archived ones", next_step="leave one of them out"
         )
     from magellan.wiring.market import regime_bars
     from magellan.workspace.workspace import Workspace
