@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import magellan as package
+from magellan.archive.generated.sample import HOURLY_SYMBOLS, INDEX_SYMBOL, LARGE_CAPS, SMALL_CAPS
 from magellan.surfaces.cli.app import called_command, commands, run
 from magellan.surfaces.cli.commands import COMMANDS, GROUPS
 
@@ -51,6 +52,18 @@ def program_with_a_command(body: str) -> str:
         sys.exit(app.run(["probe", *sys.argv[1:]]))
         """
     ).format(body=textwrap.indent(textwrap.dedent(body), " " * 4))
+
+
+def test_an_example_names_a_timeframe_that_a_fresh_workspace_has_of_that_symbol() -> None:
+    of_timeframe = {"1Min": SMALL_CAPS, "1Hour": HOURLY_SYMBOLS, "1Day": (INDEX_SYMBOL, *LARGE_CAPS)}
+    made = {symbol for symbols in of_timeframe.values() for symbol in symbols}
+    named = 0
+    for command in commands():
+        before, _, timeframe = command.example.partition(" --timeframe ")
+        for symbol in made.intersection(before.split()) if timeframe else ():
+            assert symbol in of_timeframe[timeframe.split()[0]], command.example
+            named += 1
+    assert named
 
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command.words)

@@ -141,7 +141,7 @@ COMMANDS: Final[dict[str, tuple[Command, ...]]] = {
         Command(
             words="regime show",
             help="Show in which regime a market is, how sure that is, and why.",
-            example="magellan regime show ANCHOR --timeframe 1Min",
+            example="magellan regime show LIMPET --timeframe 1Min",
         ),
         Command(
             words="regime analyze",
