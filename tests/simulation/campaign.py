@@ -40,7 +40,7 @@ WARM_UP_BARS = 10
 UNPROTECTED_S_MAX = (
     300.0  # of what the session knows that it holds, in an open market, with every fault at work
 )
-RECONCILED_EVERY_S = 240.0  # within the bound: where the broker cancels by itself, and its word can be lost
+RECONCILED_EVERY_S = 240.0  # within the bound: where orders are cancelled unasked, and word of it can be lost
 RECONCILED_SELDOM_S = 3600.0
 CLOCK_SKEW_S_MAX = Decimal(2)
 CLOCK_READ_EVERY_S = 900.0
@@ -247,7 +247,6 @@ def simulate(
     if day_faults is None:
         day_faults = day_faults_of(days_chance) if faults is None else NO_DAY_FAULTS
     wire, broker = faults_of(chance) if faults is None else faults
-    unheard = wire.event_lost > 0 and broker.cancelled_alone > 0
     symbols = ("AA", "BB", "CC")[: chance.choice((1, 1, 2, 3))]
     cal = calendar(days)
     rng = np.random.default_rng(seed)
@@ -276,11 +275,7 @@ def simulate(
     if chance.random() < 0.1:
         able = replace(able, replace=False)
 
-    every_s = RECONCILED_SELDOM_S
-    if unheard:
-        every_s = RECONCILED_EVERY_S
-    elif day_faults.clock_set:
-        every_s = CLOCK_READ_EVERY_S
+    every_s = CLOCK_READ_EVERY_S if day_faults.clock_set else RECONCILED_SELDOM_S
 
     def setup(start: int) -> SessionSetup:
         return SessionSetup(
@@ -327,7 +322,9 @@ def simulate(
         check=watch.check,
         actions=splits,
     )
-    _plan_the_operator(world, chance, cal, days, symbols, troubled=faults is None)
+    by_hand = _plan_the_operator(world, chance, cal, days, symbols, troubled=faults is None)
+    if wire.event_lost > 0 and (by_hand or broker.cancelled_alone > 0):
+        every_s = RECONCILED_EVERY_S
     _plan_the_days(world, day_faults, days_chance, cal, days, symbols)
     world.run(int(cal.closes_at_ns[1 + days]) + 60 * SECOND_NS)
     settle(world)
@@ -343,10 +340,14 @@ def _plan_the_operator(
     symbols: tuple[str, ...],
     *,
     troubled: bool,
-) -> None:
-    """Halts, resumptions, flattens, trades by hand, and streams that are lost, at random instants."""
+) -> bool:
+    """Halts, resumptions, flattens, trades by hand, and streams that are lost, at random instants.
+
+    Returns: whether somebody trades by hand, and cancels what is in the way.
+    """
+    trades_by_hand = False
     if not troubled:
-        return
+        return trades_by_hand
 
     def ask(asks: e.OperatorAsks) -> Any:
         return lambda: world.tell(e.Operator(at=world.now, asks=asks, person="Ada", reason="drill"))
@@ -377,9 +378,11 @@ def _plan_the_operator(
                 world.at(at_ns + later_s * SECOND_NS, "do", ask(e.OperatorAsks.RESUME))
         if chance.random() < 0.1:
             world.at(some(), "do", by_hand(chance.choice(symbols)))
+            trades_by_hand = True
         if chance.random() < world.wire.stream_lost * 10:
             down_ns = int(chance.uniform(1, 300) * SECOND_NS)
             world.at(some(), "do", lambda down_ns=down_ns: world.stream_down(down_ns))
+    return trades_by_hand
 
 
 def splits_of(
@@ -486,7 +489,9 @@ class Watch:
     wrong_since: int | None = (
         None  # when (ns) the session's clock began to be further from the broker's than allowed
     )
-    bare_since: dict[str, int] = field(default_factory=dict)
+    bare_since: dict[str, int] = field(
+        default_factory=dict
+    )  # ns, without those in which there was no process
     seen: int = 0
 
     def check(self, world: World) -> None:
@@ -540,9 +545,10 @@ class Watch:
             if covered >= held:
                 self.bare_since.pop(symbol, None)
                 continue
-            # Time in which the process got no turn does not count, and nothing is looked at meanwhile.
-            since = max(self.bare_since.setdefault(symbol, world.now_ns), world.still_until_ns)
-            bare_s = (world.now_ns - since) / SECOND_NS
+            # Time without a process does not count, nor when it got no turn, and nothing is looked at meanwhile.
+            alive_ns = world.now_ns - world.gone_ns
+            since = max(self.bare_since.setdefault(symbol, alive_ns), world.still_until_ns - world.gone_ns)
+            bare_s = (alive_ns - since) / SECOND_NS
             # Where the clock is set back between two starts, what was to be waited for is waited for as much longer.
             clocks = world.host_was_ahead_ns
             if bare_s > UNPROTECTED_S_MAX + (max(clocks) - min(clocks)) / SECOND_NS:

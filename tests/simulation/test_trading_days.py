@@ -46,6 +46,10 @@ FAILED_ONCE_ON = (
 FAILED_IN_A_LONG_RUN = (
     30_000_284,  # the process stood still while units were bare: the watch counted that time against it
     31_003_028,  # set back, the clock stood before the end of a bar that had closed: a wake came before it was due
+    1_003_444,  # the disk was full and there was no process, for minutes: the watch counted that time against it
+    1_021_914,  # a person's trade cancelled two stops; word of one was lost, and the broker was asked once an hour
+    1_027_942,  # the disk was full, as above
+    1_029_210,  # likewise
     32_000_669,  # set back: an order that never arrived was waited for until the time at which it had been meant
 )
 CHUNK = 50

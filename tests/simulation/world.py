@@ -91,6 +91,7 @@ class World:
     host_was_ahead_ns: list[int] = field(default_factory=lambda: [0])  # all that it has been
     disk_full_until_ns: int = 0
     still_until_ns: int = 0  # the process gets no turn until then
+    gone_ns: int = 0  # for how long there was no process, all together
     money_moved_usd: Decimal = Decimal(0)
     struck: Counter[str] = field(default_factory=Counter)  # faults, by name
     check: Callable[[World], None] | None = None
@@ -111,6 +112,7 @@ class World:
     _generation: int = 0
     listened_anew: int = 0
     _stream_up_ns: int = 0
+    _gone_since_ns: int | None = None
     _halts: list[tuple[str, int, int]] = field(default_factory=list)  # symbol, from and to, of all
     _ahead_ns: int = 0  # of the session's time, before the broker's
     _now: tuple[int, datetime] = (0, instant(0))  # the newest instant that was asked for, in ns and as a time
@@ -227,6 +229,9 @@ class World:
     # --- The session ------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        if self._gone_since_ns is not None:
+            self.gone_ns += self.now_ns - self._gone_since_ns
+            self._gone_since_ns = None
         setup = self.make_setup(self.starts)
         self.starts += 1
         self._generation += 1
@@ -294,6 +299,7 @@ class World:
         """The process is gone, and starts again a few seconds later."""
         self.kills += 1
         self.session = None
+        self._gone_since_ns = self.now_ns
         self._generation += 1
         self._wakes = {}
         self.later(int(self.chance.uniform(0.5, up_to_s) * SECOND_NS), "start", None)
