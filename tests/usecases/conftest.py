@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -20,6 +20,7 @@ from magellan.archive.checksum import content_sha256
 from magellan.archive.dataset import Adjustment, DateRange, Provenance, SetId, Source
 from magellan.errors import FixInput
 from magellan.gate.verdict import Verdict
+from magellan.ports.heartbeat import Heartbeat
 from magellan.ports.tool import ToolRun
 from magellan.trading.bar import Bars
 from magellan.trading.session import Hours, day_number
@@ -210,3 +211,14 @@ def desk(accepted: Desk) -> Desk:
     """The same desk before anyone has accepted a run."""
     shutil.rmtree(accepted.workspace.gates_folder(accepted.folder))
     return accepted
+
+
+@pytest.fixture
+def beat_at() -> Callable[[datetime], Heartbeat]:
+    """A heartbeat of a session to which nothing has happened yet, as of that instant."""
+    return lambda at: Heartbeat(
+        at=at, session_id="s1", account="PA1", strategy="moods", stage="prod", mode="paper", pid=7, release_id=None,
+        config_hash="0" * 64, last_bar_closed_at=None, last_bar_received_at=None, last_broker_answer_at=at,
+        last_order_event_at=None, last_reconciled_at=at, feed_up=True, orders_up=True, exceptions=0, backlog=0,
+        answers_awaited=0,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -35,15 +36,14 @@ BEGAN = SessionBegan(
     ],
 )
 def test_it_is_told_when_the_first_bar_that_a_session_can_get_is_over(
-    timeframe: str, began_after_s: float, looked_after_s: float, first_bar_s: float
+    beat_at: Callable[[datetime], Heartbeat],
+    timeframe: str,
+    began_after_s: float,
+    looked_after_s: float,
+    first_bar_s: float,
 ) -> None:
     now = OPENS + timedelta(seconds=looked_after_s)
-    beat = Heartbeat(
-        at=now, session_id="s1", account="PA1", strategy="moods", stage="prod", mode="paper", pid=7, release_id=None,
-        config_hash="0" * 64, last_bar_closed_at=None, last_bar_received_at=None, last_broker_answer_at=now,
-        last_order_event_at=None, last_reconciled_at=now, feed_up=True, orders_up=True, exceptions=0, backlog=0,
-        answers_awaited=0,
-    )  # fmt: skip
+    beat = beat_at(now)
     ledger = MemoryLedger(lambda: now)
     with ledger.writer("PA1") as writer:
         began_at = OPENS + timedelta(seconds=began_after_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,8 @@ from magellan.usecases.named_account import NamedAccount
 from magellan.usecases.session_status import SessionStatus, session_status
 from magellan.usecases.watch_session import Seen
 
+BeatAt = Callable[[datetime], Heartbeat]
+
 BEGAN_AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 NOW = BEGAN_AT + timedelta(minutes=24)
 BEGAN = SessionBegan(
@@ -31,14 +34,6 @@ MARK = AccountMarked(
     buying_power_usd=Decimal("360253.77"),
     occasion="start",
 )
-
-
-BEAT = Heartbeat(
-    at=NOW, session_id="s1", account="PA1", strategy="moods", stage="prod", mode="paper", pid=7, release_id=None,
-    config_hash="0" * 64, last_bar_closed_at=None, last_bar_received_at=None, last_broker_answer_at=NOW,
-    last_order_event_at=None, last_reconciled_at=NOW, feed_up=True, orders_up=True, exceptions=0, backlog=0,
-    answers_awaited=0,
-)  # fmt: skip
 
 
 def status_of(beat: Heartbeat, *, holder: Holder | None) -> SessionStatus:
@@ -58,8 +53,10 @@ def status_of(beat: Heartbeat, *, holder: Holder | None) -> SessionStatus:
         ("our clock is not the broker's", "KEPT OUT for now: our clock is not the broker's"),
     ],
 )
-def test_entries_are_not_said_to_be_allowed_while_the_session_lets_none_in(refused: str, told: str) -> None:
-    beat = replace(BEAT, entries_refused=refused)
+def test_entries_are_not_said_to_be_allowed_while_the_session_lets_none_in(
+    beat_at: BeatAt, refused: str, told: str
+) -> None:
+    beat = replace(beat_at(NOW), entries_refused=refused)
     assert status_of(beat, holder=Holder(host="here", pid=7, since=BEGAN_AT)).entries == told
     assert status_of(beat, holder=None).entries == "allowed", (
         "of a session that is over nothing holds any more"
@@ -75,11 +72,15 @@ def test_entries_are_not_said_to_be_allowed_while_the_session_lets_none_in(refus
     ],
 )
 def test_an_account_is_worth_what_the_broker_said_last(
-    told_s_ago: float | None, cash: str, source: str, age_s: float
+    beat_at: BeatAt, told_s_ago: float | None, cash: str, source: str, age_s: float
 ) -> None:
     told_at = None if told_s_ago is None else NOW - timedelta(seconds=told_s_ago)
     beat = replace(
-        BEAT, account_told_at=told_at, cash_usd=99997.12, buying_power_usd=399988.48, equity_usd=99997.12
+        beat_at(NOW),
+        account_told_at=told_at,
+        cash_usd=99997.12,
+        buying_power_usd=399988.48,
+        equity_usd=99997.12,
     )
     money = status_of(beat, holder=None).money
     assert money is not None
