@@ -222,14 +222,16 @@ class Desk:
 
     @property
     def asks_since(self) -> datetime:
-        """Since when orders and executions may have been missed."""
+        """Since when orders and executions may have been missed, by the broker's clock."""
         book = self.state.book
         since = self.state.newest_execution_at or book.last_at or self.now
         for symbol in self.state.active:
             for plan in self.state.under_way(symbol):
                 for order in (*self.state.live(plan), *self.state.lacking(plan)):
                     since = min(since, order.asked_at)
-        return since - _OVERLAP
+        # What we asked for at an hour of our clock, the broker may have dated before it.
+        ahead_s = max(self.clock_skew_s or 0.0, 0.0)
+        return since - _OVERLAP - timedelta(seconds=ahead_s)
 
     def look_up(self, name: str) -> None:
         self._commands.append(LookUp(client_order_id=name))
