@@ -77,6 +77,21 @@ def height_at_one(m: int) -> float:
 
 
 @kernel_part
+def counted_in(density: float, product: float, log_likelihood: float) -> tuple[float, float]:
+    """The product of densities whose logarithm has not been taken yet, and the log-likelihood of the others, with one
+    more density: a logarithm costs as much as the rest of a row.
+    """
+    if 1e-100 < density < 1e100:
+        product *= density
+    else:
+        log_likelihood += math.log(density)
+    if not 1e-150 < product < 1e150:
+        log_likelihood += math.log(product)
+        product = 1.0
+    return product, log_likelihood
+
+
+@kernel_part
 def says_of_scale(freedom: float) -> float:
     """What a value of Student's t says of the logarithm of its scale: Fisher's information."""
     return 2.0 * freedom / (freedom + 3.0)
@@ -193,22 +208,14 @@ def _forward(
     evidence: Any, levels: Any,
 ) -> float:  # fmt: skip
     log_likelihood = 0.0
-    product = (
-        1.0  # of densities whose logarithm has not been taken yet: it costs as much as the rest of a row
-    )
+    product = 1.0
     for row in range(len(returns)):
         of_row = filter_row(
             states, returns, wicks, row, mean, inverse, height, m, centre, by_wick, stay, gain, pull, belief, level,
             filtered, density, evidence, levels,
         )  # fmt: skip
         joint[row] = of_row
-        if 1e-100 < of_row < 1e100:
-            product *= of_row
-        else:
-            log_likelihood += math.log(of_row)
-        if not 1e-150 < product < 1e150:
-            log_likelihood += math.log(product)
-            product = 1.0
+        product, log_likelihood = counted_in(of_row, product, log_likelihood)
     return log_likelihood + math.log(product)
 
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from magellan.compiled import kernel
-from magellan.regime.hidden_markov import MOMENTS, WICK_M, says_of_scale, whole_power
+from magellan.regime.hidden_markov import MOMENTS, WICK_M, counted_in, says_of_scale, whole_power
 
 
 @kernel
@@ -36,22 +36,15 @@ def one_state(
         moments[0, at] = 0.0
     level = 0.0
     log_likelihood = 0.0
-    product = 1.0  # as in `forward`
+    product = 1.0
     scores = 0.0
     for row in range(len(returns)):
         levels[row] = level
         z = (returns[row] * math.exp(-level) - mean) * inverse
         near = 1.0 / (1.0 + z * z)
         if row >= first:
-            of_row = whole_power(near, m) * height
             log_likelihood -= level
-            if 1e-100 < of_row < 1e100:
-                product *= of_row
-            else:
-                log_likelihood += math.log(of_row)
-            if not 1e-150 < product < 1e150:
-                log_likelihood += math.log(product)
-                product = 1.0
+            product, log_likelihood = counted_in(whole_power(near, m) * height, product, log_likelihood)
         score = (freedom + 1.0) * (1.0 - near) - 1.0
         scores += score
         wick = wicks[row] - level
