@@ -1,5 +1,6 @@
 """When a session asks the broker for its account, seen from outside."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from risk.small_session import OPEN, SESSION, SmallSession
@@ -31,3 +32,24 @@ def test_nobody_is_asked_through_the_night_about_an_account_that_holds_nothing()
     session.broker_tells()
     asked_until(session, 20 * 60)
     assert asked_until(session, 4 * 3600) == 0
+
+
+def test_executions_that_the_broker_does_not_have_yet_are_asked_for_at_once_and_then_after_pauses() -> None:
+    session = SmallSession().start()
+    session.broker_tells()
+    session.is_mute = True
+    session.bar()
+    (bought,) = session.untold
+    execution = session.executions.pop()
+    session.broker_tells()
+    before = session.asked
+    session.tell(replace(bought, at=session.now, event=replace(bought.event, execution=None)))
+    assert session.asked == before + 1, "at once"
+    for _ in range(300):  # it answers within a tenth of a second, each time without the execution
+        session.broker_tells(after_s=0.1)
+    assert before + 5 <= session.asked <= before + 9
+
+    session.executions.append(execution)
+    asked_until(session, 60)
+    assert session.session.state.book.quantity("AMC") == 10
+    assert asked_until(session, 10 * 60) <= 11, "nothing is missing: once a minute"

@@ -123,7 +123,7 @@ class SmallSession:
         self.untold: deque[e.OrderTold] = deque()  # what it kept back
         self.listened_anew: list[str] = []  # why the order stream was to be begun anew
         self.now = OPEN
-        self._executions: list[Execution] = []
+        self.executions: list[Execution] = []
         self._events: deque[e.Event] = deque()
         began = SessionBegan(
             run_id="run", strategy="buys", stage="test", mode="paper", magellan_version="0",
@@ -230,7 +230,7 @@ class SmallSession:
                 for symbol, held in self.held.items() if held
             ),
             orders=(),
-            executions=tuple(self._executions),
+            executions=tuple(self.executions),
             clock=e.ClockRead(
                 asked_at=self.now, broker_at=broker_at or self.now, told_at=self.now, is_open=is_open,
                 changes_at=changes_at,
@@ -307,7 +307,7 @@ class SmallSession:
             client_order_id=request.client_order_id, symbol=request.symbol, side=request.side,
             quantity=request.quantity, price=price, at=self.now,
         )  # fmt: skip
-        self._executions.append(execution)
+        self.executions.append(execution)
         self.held[request.symbol] += execution.signed_quantity
         self.cash -= execution.signed_quantity * price
         filled = replace(

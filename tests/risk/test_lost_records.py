@@ -33,7 +33,7 @@ def after_a_trade() -> SmallSession:
 def without_its_ledger(before: SmallSession, **setup: Any) -> SmallSession:
     """The same account, and a ledger without an entry where none is handed in."""
     small = SmallSession(**setup)
-    small._executions = list(before._executions)
+    small.executions = list(before.executions)
     small.held, small.cash = dict(before.held), before.cash
     return small
 

@@ -59,6 +59,7 @@ class Protection:
         self._desk = desk
         self._current = current
         self._levels: dict[str, _Levels] = {}  # by symbol
+        self._asked_for_missing: dict[str, int] = {}  # how often, by symbol with executions missing
 
     def leave(self, plan: PlanState, reason: str, *, keeps: float = 0.0) -> None:
         """Leave a trade at the market, down to `keeps` units."""
@@ -80,9 +81,7 @@ class Protection:
         self._desk.due(f"twin {symbol}", None)
         self._desk.due(f"legs {symbol}", None)
         holder = state.open_plan(symbol)
-        for plan in state.under_way(symbol):
-            if state.lacking(plan):
-                self._desk.ask()
+        self._ask_for_missing(symbol)
         for plan in state.under_way(symbol):
             if plan is holder:
                 self._hold(plan)
@@ -90,6 +89,19 @@ class Protection:
                 self._clear_away(plan)
             elif self._desk.entries_end(plan):
                 self._withdraw(plan, "entries are refused")
+
+    def _ask_for_missing(self, symbol: str) -> None:
+        """Ask the broker for executions that the symbol's orders lack: at once, and after ever longer pauses."""
+        desk, due = self._desk, f"missing {symbol}"
+        if not any(desk.state.lacking(plan) for plan in desk.state.under_way(symbol)):
+            desk.due(due, None)
+            self._asked_for_missing.pop(symbol, None)
+        elif not desk.is_ahead(due):
+            pauses_s = desk.setup.timings.lookup_pauses_s
+            asked = self._asked_for_missing.get(symbol, 0)
+            self._asked_for_missing[symbol] = asked + 1
+            desk.ask()
+            desk.due(due, desk.now_ns + int(pauses_s[min(asked, len(pauses_s) - 1)] * SECOND_NS))
 
     # --- One trade --------------------------------------------------------------------------------------------
 
