@@ -18,10 +18,11 @@ from magellan.plan.plan import OnFailure, Phase, Plan
 from magellan.plan.step import Step
 
 Look = dict[str, tuple[str, int, int, bytes]]
+LOCKED = 0o555 if os.geteuid() == 0 else 0o755  # nobody else may move a folder that may not be written
 
 
 def make_tree(root: Path) -> None:
-    """Files with odd bits, bytes and times; links, also a broken one; empty folders, one of which nobody may write."""
+    """Files with odd bits, bytes and times; links, also a broken one; empty folders, one of which nobody may write, for root."""
     root.mkdir()
     for folder in ("pack/inner", "pack/empty", "empty", "releases/1", "releases/2", "locked"):
         (root / folder).mkdir(parents=True)
@@ -40,7 +41,7 @@ def make_tree(root: Path) -> None:
     (root / "current").symlink_to("releases/1")
     (root / "broken").symlink_to("nowhere/at all")
     (root / "pack").chmod(0o711)
-    (root / "locked").chmod(0o555)
+    (root / "locked").chmod(LOCKED)
     # Times that no clock of today gives, down to the nanosecond; folders after what lies in them.
     for number, path in enumerate(sorted(root.rglob("*"), reverse=True)):
         at_ns = 1_000_000_000_123_456_789 + number * 1_000_000_007

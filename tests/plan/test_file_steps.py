@@ -85,6 +85,18 @@ def test_every_kind_of_step_does_what_it_says_and_is_undone_to_the_byte(root: Pa
     assert look_at(root) == before
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may move everything")
+def test_a_folder_that_its_owner_may_not_write_stays_and_what_came_before_is_taken_back(root: Path) -> None:
+    (root / "locked").chmod(0o555)
+    before = look_at(root)
+    plan = every_kind_of_step()
+    ended = run(plan, root, journal_of(plan))
+    assert isinstance(ended, TakenBack)
+    assert "delete locked: " in ended.status.why
+    assert "this user may not do that" in ended.status.why
+    assert look_at(root) == before
+
+
 def test_a_dry_run_changes_nothing_and_says_what_depends_on_what(root: Path) -> None:
     before = look_at(root)
     found = asyncio.run(preview(every_kind_of_step(), FileTree(root)))

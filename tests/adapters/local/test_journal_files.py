@@ -66,6 +66,19 @@ def test_a_finished_plan_is_taken_back_with_its_journal_and_only_once(journals: 
         undo(journals, world)
 
 
+def test_a_journal_whose_process_was_killed_while_it_was_put_away_may_be_written_again(
+    journals: JournalFiles, tmp_path: Path
+) -> None:
+    world = World()
+    begin(journals, world)
+    left = tmp_path / f"journals/{NAME}.journal"
+    (tmp_path / f"journals/finished/{NAME}.journal").rename(left)  # read-only already, and not there yet
+    with journals.reopen(NAME, by=SOMEBODY, at=BEGAN) as journal:
+        assert left.stat().st_mode & stat.S_IWUSR, "a user who is not root opens it only so"
+        assert isinstance(asyncio.run(take_back(PLAN, world, journal, why="", now=Clock().now)), TakenBack)
+    assert journals.all()[0].is_finished
+
+
 def test_an_unfinished_plan_keeps_others_from_its_subject_and_says_how_to_go_on(
     journals: JournalFiles,
 ) -> None:

@@ -146,14 +146,16 @@ class JournalFiles:
                 _make_evidence(path)
 
     def _taken_out(self, path: Path) -> Path:
-        """The file where unfinished journals lie, so that it is one until its plan has come to an end again."""
+        """The file where unfinished journals lie, so that it is one until its plan has come to an end again.
+
+        It may lie there and be read-only all the same: a kill came while it was put away.
+        """
         unfinished = self._folder / path.name
-        if path == unfinished:
-            return path
         try:
             path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IWUSR)
-            os.rename(path, unfinished)
-            sync_folder(unfinished.parent)
+            if path != unfinished:
+                os.rename(path, unfinished)
+                sync_folder(unfinished.parent)
         except OSError as error:
             raise cannot_write(unfinished, error, kept="everything; nothing was begun") from error
         return unfinished

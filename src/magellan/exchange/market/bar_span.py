@@ -103,7 +103,7 @@ class BarSpan:
         offset_ns = 0 if utc else int(exchange_offset_ns(np.array([label_ns]))[0])
         day = (label_ns + offset_ns) // DAY_NS
         if self.unit is SpanUnit.MONTH:
-            month = np.datetime64(int(day), "D").astype("datetime64[M]") + self.count
+            month = np.datetime64(int(day), "D").astype("datetime64[M]") + np.timedelta64(self.count, "M")
             following = month.astype("datetime64[D]").astype(np.int64)
         else:
             following = day + (7 if self.unit is SpanUnit.WEEK else 1)
