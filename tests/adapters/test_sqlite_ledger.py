@@ -24,6 +24,7 @@ from magellan.adapters.sqlite_ledger import SqliteDatabase, _prepare
 from magellan.errors import AskOperator, FixInput
 from magellan.ledger.chain import Sound
 from magellan.ledger.entries import AlertRaised
+from rights import MAY_EVERYTHING
 
 NOW = entry(BEGAN).at
 CHILD = Path(__file__).parent / "ledger_child.py"
@@ -255,7 +256,7 @@ def test_several_that_begin_with_one_new_ledger_find_it_whole(tmp_path: Path) ->
             assert ledger.accounts() == tuple(accounts)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(MAY_EVERYTHING, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     ledger = SqlLedger(SqliteDatabase(tmp_path / "below/ledger.sqlite"), lambda: NOW)

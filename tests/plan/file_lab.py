@@ -16,13 +16,14 @@ from magellan.plan.files.tree import Tree
 from magellan.plan.files.write_file import WriteFile
 from magellan.plan.plan import OnFailure, Phase, Plan
 from magellan.plan.step import Step
+from rights import MAY_EVERYTHING
 
 Look = dict[str, tuple[str, int, int, bytes]]
-LOCKED = 0o555 if os.geteuid() == 0 else 0o755  # nobody else may move a folder that may not be written
+LOCKED = 0o555 if MAY_EVERYTHING else 0o755  # bits of a folder; who is bound by them cannot move what is 555
 
 
 def make_tree(root: Path) -> None:
-    """Files with odd bits, bytes and times; links, also a broken one; empty folders, one of which nobody may write, for root."""
+    """Files with odd bits, bytes and times; links, also a broken one; empty folders, one of them locked."""
     root.mkdir()
     for folder in ("pack/inner", "pack/empty", "empty", "releases/1", "releases/2", "locked"):
         (root / folder).mkdir(parents=True)
