@@ -21,7 +21,9 @@ def test_ci_runs_every_check_and_the_demo() -> None:
     script = (ROOT / ".ci/run").read_text()
     assert os.access(ROOT / ".ci/run", os.X_OK)
     assert "set -euo pipefail" in script
-    assert re.search(r"^make check\b", script, re.MULTILINE)
+    assert re.search(r'^"\$\{as_user\[@\]\}" make check\b', script, re.MULTILINE), (
+        "as most will run it: not as root"
+    )
     assert re.search(r"^make demo\b", script, re.MULTILINE)
 
 
