@@ -111,6 +111,7 @@ def test_it_prints_the_addresses_of_each_client() -> None:
         (["--clock", "stepped", "--session", "2024-03-10"], "has no session from 2024-03-10"),
         (["--log", "/nowhere/log"], "the event log /nowhere/log cannot be written"),
         (["--symbols", "ZZZ/QQQ"], "ZZZ/QQQ cannot be generated"),
+        (["--clock", "paced", "--speed", "inf"], "at most 1,000,000, not inf"),
     ],
 )
 def test_what_cannot_work_is_refused_with_what_to_do(
@@ -131,6 +132,9 @@ def test_what_cannot_work_is_refused_with_what_to_do(
         ["--from", "2024-03-11"],
         ["--symbols", ","],
         ["--session", "soon"],
+        ["--generated", "--latency-ms", "inf"],
+        ["--generated", "--speed", "60"],  # of a clock that has no speed
+        ["--generated", "--timeframe", "5Min"],  # of bars that are made by the minute
     ],
 )
 def test_wrong_usage_is_told(options: list[str]) -> None:

@@ -21,6 +21,7 @@ class ClockMode(StrEnum):
 
 
 RUNNING = frozenset({ClockMode.SHIFTED, ClockMode.PACED})
+SPEED_MAX = 1_000_000  # eleven days in a second; `fast` does not wait at all
 
 
 class ExchangeClock:
@@ -28,7 +29,7 @@ class ExchangeClock:
 
     wall_ns: the wall clock, in nanoseconds since 1970 UTC.
     at_ns:   exchange time at the start; the shifted clock does not ask for it.
-    speed:   seconds of exchange time in one second of wall time, > 0; for paced.
+    speed:   seconds of exchange time in one second of wall time, > 0, at most SPEED_MAX; for paced.
     """
 
     def __init__(
@@ -63,11 +64,14 @@ class ExchangeClock:
     def change(self, mode: ClockMode, *, speed: float = 1.0) -> None:
         """Go on in another mode from the present instant.
 
-        Raises: FixInput for a speed that is not above zero, and for `shifted` unless the exchange was started so:
-        only then do its sessions lie on today's dates.
+        Raises: FixInput for a speed that is not above zero or beyond SPEED_MAX, and for `shifted` unless the exchange
+        was started so: only then do its sessions lie on today's dates.
         """
-        if not speed > 0:
-            raise FixInput(f"a clock's speed is above zero, not {speed:g}")
+        if not 0 < speed <= SPEED_MAX:
+            raise FixInput(
+                f"a clock's speed is above zero and at most {SPEED_MAX:,}, not {speed:g}",
+                next_step="choose another speed, or the clock `fast`, which never waits",
+            )
         if mode is ClockMode.SHIFTED and self.mode is not ClockMode.SHIFTED:
             raise FixInput(
                 "an exchange becomes shifted only at its start, when sessions are moved onto today",

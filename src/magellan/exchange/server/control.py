@@ -36,6 +36,7 @@ PREFIX = "/_magellan/"
 _OVERVIEW_ACCOUNTS = 20
 _OVERVIEW_LINES = 100
 _STEPS_MAX = 100_000
+_SPAN_S_MAX = 1_000_000_000
 _Handler = Callable[[web.BaseRequest, Mapping[str, Any]], Awaitable[web.StreamResponse]]
 
 
@@ -216,8 +217,11 @@ class Control:
             return _instant(body["to"], "to")
         if "by_s" in body:
             span_s = body["by_s"]
-            if not isinstance(span_s, int | float) or isinstance(span_s, bool) or span_s <= 0:
-                raise FixInput(f"by_s is a number of seconds above zero, not {span_s!r}")
+            is_number = isinstance(span_s, int | float) and not isinstance(span_s, bool)
+            if not is_number or not 0 < span_s <= _SPAN_S_MAX:
+                raise FixInput(
+                    f"by_s is a number of seconds above zero, at most {_SPAN_S_MAX}, not {span_s!r}"
+                )
             return self._timeline.reached_ns + int(span_s * SECOND_NS)
         match body["next"]:
             case "bar":

@@ -80,7 +80,9 @@ def exchange(
             "once somebody listens; stepped: by request; frozen: not at all.",
         ),
     ] = "shifted",
-    speed: Annotated[float, typer.Option("--speed", help="Of a paced clock; 60: an hour in a minute.")] = 1.0,
+    speed: Annotated[
+        float | None, typer.Option("--speed", help="Of a paced clock; 60: an hour in a minute; default: 1.")
+    ] = None,
     step: Annotated[bool, typer.Option("--step", help="The same as --clock stepped.")] = False,
     accounts: Annotated[
         Path | None,
@@ -128,7 +130,12 @@ def exchange(
     ] = None,
     latency_ms: Annotated[
         float,
-        typer.Option("--latency-ms", min=0, help="From an order's arrival to its fill, in exchange time."),
+        typer.Option(
+            "--latency-ms",
+            min=0,
+            max=3_600_000,
+            help="From an order's arrival to its fill, in exchange time.",
+        ),
     ] = 0.5,
     one_stream_per_key: Annotated[
         bool,
@@ -181,6 +188,8 @@ def exchange(
     if generated and archive:
         raise typer.BadParameter("choose one of --generated and --archive")
     mode = ClockMode.STEPPED if step else ClockMode(clock)
+    if speed is not None and mode is not ClockMode.PACED:
+        raise typer.BadParameter(f"--speed is for --clock paced; a {mode} clock has none")
     strategy = _strategy_config(terms_of, workspace) if terms_of is not None else None
     now_ns = time.time_ns()
     asked = MarketAsked(
@@ -192,13 +201,15 @@ def exchange(
         now_ns=now_ns,
     )
     from_archive = archive or (strategy is not None and not generated)
+    if timeframe is not None and not from_archive:
+        raise typer.BadParameter("--timeframe is for --archive; generated bars are of a minute")
     served = archived_market(_opened(workspace), asked) if from_archive else generated_market(asked)
     options = ServerOptions(
         host=host,
         port=port,
         seed=seed,
         mode=mode,
-        speed=speed,
+        speed=1.0 if speed is None else speed,
         start_ns=served.start_ns,
         end_ns=served.end_ns,
         accounts=_known_accounts(accounts),

@@ -52,6 +52,18 @@ def test_a_plan_reads_back_as_it_was_written() -> None:
             "faults[0].delay_s: it should be greater than 0",
         ),
         (
+            '{"faults": [{"kind": "late_answer", "delay_s": Infinity}]}',
+            "faults[0].delay_s: it should be a finite number",
+        ),
+        (
+            '{"faults": [{"kind": "halted_symbol", "symbol": "AAPL", "at_s": 1e300}]}',
+            "faults[0].at_s: it should be less than or equal to 1000000000",
+        ),
+        (
+            '{"faults": [{"kind": "clock_skew", "skew_s": -1e300}]}',
+            "faults[0].skew_s: it should be greater than or equal to -1000000000",
+        ),
+        (
             '{"faults": [{"kind": "lost_event", "when": {"nths": 3}}]}',
             "faults[0].when.nths: there is no such key; accepted are nth, every",
         ),

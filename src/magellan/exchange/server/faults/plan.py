@@ -48,7 +48,12 @@ PATTERNS: Mapping[Seam, frozenset[str]] = {
 
 class _Strict(BaseModel):
     # Built when a plan is read: most exchanges are started without one, and should be there at once.
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, allow_inf_nan=False)
+
+
+SECONDS_MAX = 1_000_000_000
+# More seconds than this lie beyond every market that is served, and beyond what a time in nanoseconds can hold.
+Seconds = Annotated[float, Field(le=SECONDS_MAX)]
 
 
 class When(_Strict):
@@ -76,10 +81,10 @@ class When(_Strict):
     stream: Literal["trades", "data"] | None = Field(None, description="which WebSocket; both when not given")
     from_at: AwareDatetime | None = Field(None, description="not before this exchange time")
     until_at: AwareDatetime | None = Field(None, description="not from this exchange time on")
-    after_s: float | None = Field(
+    after_s: Seconds | None = Field(
         None, ge=0, description="not before so many seconds of exchange time from the start"
     )
-    before_s: float | None = Field(None, ge=0, description="not from so many seconds of exchange time on")
+    before_s: Seconds | None = Field(None, ge=0, description="not from so many seconds of exchange time on")
 
     @model_validator(mode="after")
     def _must_be_possible(self) -> Self:
@@ -151,7 +156,7 @@ class RateLimited(FaultTerms):
 
     seam = Seam.ARRIVAL
     kind: Literal["rate_limited"] = "rate_limited"
-    reset_s: float = Field(1.0, ge=0, description="seconds until X-RateLimit-Reset")
+    reset_s: Seconds = Field(1.0, ge=0, description="seconds until X-RateLimit-Reset")
 
 
 class ResetBefore(FaultTerms):
@@ -208,7 +213,7 @@ class StaleReads(FaultTerms):
 
     seam = Seam.ARRIVAL
     kind: Literal["stale_reads"] = "stale_reads"
-    lag_s: float = Field(2.0, gt=0, description="seconds of exchange time")
+    lag_s: Seconds = Field(2.0, gt=0, description="seconds of exchange time")
 
 
 # --- REST: after the request was carried out ------------------------------------------------------------------
@@ -262,7 +267,7 @@ class SlowDrip(FaultTerms):
 
     seam = Seam.ANSWER
     kind: Literal["slow_drip"] = "slow_drip"
-    bytes_per_s: float = Field(200.0, gt=0)
+    bytes_per_s: float = Field(200.0, ge=0.001)
 
 
 class LateAnswer(FaultTerms):
@@ -270,7 +275,7 @@ class LateAnswer(FaultTerms):
 
     seam = Seam.ANSWER
     kind: Literal["late_answer"] = "late_answer"
-    delay_s: float = Field(1.0, gt=0, description="seconds of wall time")
+    delay_s: Seconds = Field(1.0, gt=0, description="seconds of wall time")
 
 
 class EventBeforeAnswer(FaultTerms):
@@ -324,7 +329,7 @@ class LateEvent(FaultTerms):
 
     seam = Seam.EVENT
     kind: Literal["late_event"] = "late_event"
-    delay_s: float = Field(2.0, gt=0, description="seconds of exchange time")
+    delay_s: Seconds = Field(2.0, gt=0, description="seconds of exchange time")
 
 
 class ReorderedEvents(FaultTerms):
@@ -363,7 +368,7 @@ class LateData(FaultTerms):
 
     seam = Seam.DATA
     kind: Literal["late_data"] = "late_data"
-    delay_s: float = Field(2.0, gt=0, description="seconds of exchange time")
+    delay_s: Seconds = Field(2.0, gt=0, description="seconds of exchange time")
 
 
 class DuplicateData(FaultTerms):
@@ -442,7 +447,9 @@ class AtInstant(FaultTerms):
 
     seam = Seam.INSTANT
     at: AwareDatetime | None = Field(None, description="exchange time; this or at_s")
-    at_s: float | None = Field(None, ge=0, description="seconds of exchange time from the start; this or at")
+    at_s: Seconds | None = Field(
+        None, ge=0, description="seconds of exchange time from the start; this or at"
+    )
 
     @model_validator(mode="after")
     def _must_have_one_instant(self) -> Self:
@@ -461,7 +468,7 @@ class HaltedSymbol(AtInstant):
     reason: str = Field(
         "T1", description="code of the reason: T1 news, LUDP volatility pause, T12 information"
     )
-    duration_s: float = Field(300.0, gt=0, description="seconds of exchange time")
+    duration_s: Seconds = Field(300.0, gt=0, description="seconds of exchange time")
 
 
 class SplitOvernight(AtInstant):
@@ -512,7 +519,7 @@ class ClockSkew(FaultTerms):
 
     seam = Seam.CLOCK
     kind: Literal["clock_skew"] = "clock_skew"
-    skew_s: float = Field(30.0, description="seconds ahead; negative: behind")
+    skew_s: Seconds = Field(30.0, ge=-SECONDS_MAX, description="seconds ahead; negative: behind")
 
 
 Fault = Annotated[
