@@ -17,7 +17,7 @@ from magellan.errors import AskOperator
 from magellan.ports.process_keeper import ProcessTerms
 
 
-@pytest.fixture(params=["short", "d" * 120])
+@pytest.fixture(params=["my trades; 100 % (old)", "d" * 120])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A socket's path cannot be as long as a folder's."""
     folder = tmp_path / request.param
@@ -67,7 +67,7 @@ def test_a_supervisor_whose_socket_is_lost_is_not_joined_by_a_second_one(
     monkeypatch.setattr("magellan.adapters.local.supervisord._DOWN_WITHIN_S", 0.1)
     pid, supervisor = started(folder), int((folder / "pid").read_text())
     (socket,) = (
-        Path(line.removeprefix("file="))
+        Path(line.removeprefix("file=").replace("%%", "%"))
         for line in (folder / "supervisord.conf").read_text().splitlines()
         if line.startswith("file=")
     )
@@ -111,3 +111,10 @@ def test_a_supervisor_that_is_on_its_way_down_is_waited_for_and_what_it_kept_has
     assert looks[-1] is Process.ENDED
     keeper.start_all()
     assert pid_of(folder)
+
+
+def test_a_path_in_which_supervisord_would_find_nothing_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "trades [old]"
+    folder.mkdir()
+    with pytest.raises(AskOperator, match=r"\*, \? or \[ in its path: .*trades \[old\]"):
+        started(folder)

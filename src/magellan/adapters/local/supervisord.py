@@ -7,6 +7,7 @@ into a trading process by accident.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import http.client
 import os
@@ -179,6 +180,12 @@ class Supervisord:
             time.sleep(0.02)
 
     def _launch(self) -> None:
+        if glob.has_magic(str(self._folder)):
+            raise AskOperator(
+                f"supervisord finds nothing in a folder with *, ? or [ in its path: {self._folder}",
+                kept=_KEPT,
+                next_step="give the workspace a path without them",
+            )
         make_folder_durably(self._programs, kept=_KEPT)
         self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._socket.parent.stat().st_uid != os.getuid():
@@ -199,8 +206,9 @@ class Supervisord:
         )
         if done.returncode:
             words = (done.stderr or done.stdout).strip().splitlines()
+            why = next((line for line in words if line.startswith("Error: ")), words[-1] if words else "")
             raise AskOperator(
-                f"this workspace's supervisor cannot be started: {words[-1] if words else done.returncode}",
+                f"this workspace's supervisor cannot be started: {why or done.returncode}",
                 kept=_KEPT,
                 next_step=f"see {self._folder}/log",
             )
@@ -242,7 +250,7 @@ class Supervisord:
                 "[rpcinterface:supervisor]",
                 "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
                 "[include]",
-                f"files={folder}/programs/*.conf",
+                "files=programs/*.conf",  # as seen from this file: a path of its own could hold no space
                 "",
             ]
         )
@@ -303,7 +311,7 @@ def _program(terms: ProcessTerms) -> str:
             "stopsignal=TERM",
             f"stopwaitsecs={round(terms.stop_within_s)}",
             "redirect_stderr=true",
-            f"stdout_logfile={_escaped(str(terms.log))}",
+            f"stdout_logfile={_escaped(_escaped(str(terms.log)))}",  # this one is expanded twice
             f"stdout_logfile_maxbytes={_LOG_BYTES}",
             f"stdout_logfile_backups={_LOGS_KEPT}",
             "",
