@@ -186,6 +186,7 @@ def test_a_strategy_that_never_returns_is_flattened_past_it_and_ended_by_the_sec
     halted = live_desk.run("halt", *BY_JANE)
     assert halted.returncode == 1
     assert "has not answered" in halted.stdout
+    assert "NOT ACTED ON YET: halt, asked by jane" in live_desk.run("status").stdout
     done = live_desk.run("flatten", *BY_JANE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "straight at the broker: flat" in done.stdout
@@ -205,7 +206,7 @@ def test_a_strategy_that_never_returns_is_flattened_past_it_and_ended_by_the_sec
     (live_desk.folder / "HANGS").unlink()
     again = live_desk.started()
     found = live_desk.status()
-    assert (found["positions"], found["differences"]) == ([], [])
+    assert (found["positions"], found["differences"], found["asked"]) == ([], [], [])
     assert found["switch"] != "running", "the requests that waited are heard now"
     os.kill(again.pid, signal.SIGTERM)
     assert live_desk.ended(again)[0] == 0

@@ -29,6 +29,10 @@ class OperatorDesk(Protocol):
         """Whether a session has acted on it."""
         ...
 
+    def waiting(self) -> list[OperatorRequest]:
+        """Requests that no session has acted on."""
+        ...
+
 
 class OperatorRequests(Protocol):
     """The session that is asked. Kept by `adapters/local/control_folder.py`."""

@@ -20,6 +20,7 @@ from magellan.ledger.trade_record import TradeRecord
 from magellan.ports.broker import Broker
 from magellan.ports.heartbeat import Heartbeat
 from magellan.ports.ledger import Holder, Ledger
+from magellan.ports.operator import OperatorRequest
 from magellan.trading.account import AccountSnapshot, BrokerPosition
 from magellan.trading.order import BrokerOrder
 from magellan.trading.session import exchange_date
@@ -153,6 +154,7 @@ class SessionStatus:
     decisions: tuple[Decision, ...]  # the newest, newest first
     trades: tuple[TradeRecord, ...]
     broker: str  # "told", "not asked", or why it did not tell
+    asked: tuple[OperatorRequest, ...] = ()  # what no session has acted on yet
 
     @property
     def entries(self) -> str:
@@ -173,6 +175,7 @@ def session_status(
     *,
     silent: Iterable[str],
     look: BrokerLook | str | None,
+    asked: Iterable[OperatorRequest] = (),
 ) -> SessionStatus:
     """An account's status. look: what its broker told; why it did not; None: it was not asked. Raises AskOperator."""
     name = account.ledger
@@ -214,6 +217,7 @@ def session_status(
             *reversed(book.closed_trades),
         )[:_NEWEST],
         broker="not asked" if look is None else look if isinstance(look, str) else "told",
+        asked=tuple(asked),
     )
 
 

@@ -83,19 +83,19 @@ class ControlFolder:
             while True:
                 while not heard.empty():
                     yield heard.get_nowait()
-                for request in self._waiting():
+                for request in self.waiting():
                     if request.request_id not in told:
                         told.add(request.request_id)
                         yield request
-                told &= {request.request_id for request in self._waiting()}
+                told &= {request.request_id for request in self.waiting()}
                 with suppress(TimeoutError):
                     yield await asyncio.wait_for(heard.get(), LOOKS_EVERY_S)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _waiting(self) -> list[OperatorRequest]:
-        """Requests that nobody has acted on, oldest first."""
+    def waiting(self) -> list[OperatorRequest]:
+        """See the port; oldest first, those by a plain file before the others."""
         found = []
         for name, asks in _FILES.items():
             file = self._folder / name

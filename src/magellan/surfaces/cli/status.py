@@ -52,7 +52,7 @@ def _status(desk: Desk, *, ask_broker: bool) -> SessionStatus:
     from magellan.usecases.session_status import session_status
     from magellan.usecases.watch_session import findings, seen_now
     from magellan.wiring.market import session_calendar
-    from magellan.wiring.sessions import heartbeat_file
+    from magellan.wiring.sessions import control_folder, heartbeat_file
 
     account = desk.account
     beats = heartbeat_file(desk.workspace, account.ledger)
@@ -63,7 +63,8 @@ def _status(desk: Desk, *, ask_broker: bool) -> SessionStatus:
         calendar = session_calendar(desk.workspace, seen.session.began)
         silent = findings(seen, terms, calendar, reconcile_every_s=reconcile_every_s)
     look = asyncio.run(_look(desk)) if ask_broker else None
-    return session_status(account, desk.ledger, seen, silent=silent.values(), look=look)
+    asked = control_folder(desk.workspace, account.ledger).waiting()
+    return session_status(account, desk.ledger, seen, silent=silent.values(), look=look, asked=asked)
 
 
 async def _look(desk: Desk) -> BrokerLook | str:
@@ -204,6 +205,7 @@ def _safety_lines(found: SessionStatus) -> list[str]:
         else f", since {halt.halted_at:%Y-%m-%d %H:%M:%S} UTC, by {halt.person or halt.source}: {halt.reason}"
     )
     lines = [f"entries: {found.entries}{by}"]
+    lines += [f"NOT ACTED ON YET: {each.asks}, asked by {each.person}: {each.reason}" for each in found.asked]
     lines += [
         f"TRIPPED: {each.breaker}, since {each.tripped_at:%Y-%m-%d %H:%M:%S} UTC: {each.reason}"
         for each in found.breakers
