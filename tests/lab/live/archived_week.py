@@ -29,6 +29,7 @@ import requests
 from lab.live.warm_runner import WarmRunner, import_everything
 from magellan.archive.dataset import find_set
 from magellan.backtest import records
+from magellan.errors import AskOperator
 from magellan.ledger.book import Book
 from magellan.ledger.chain import Sound
 from magellan.ledger.entries import AnswerIs, CancelIntended, OrderIntended, ReplaceIntended, SessionBegan
@@ -46,7 +47,8 @@ from magellan.workspace.workspace import Workspace
 KEYS = {"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"}
 NUMBER = "PA820552647"  # of the account that this key opens at an exchange of seed 0
 STANDS_STILL_S = 120.0  # wall time in which exchange time does not move: something is wrong
-START_UP_S = 3.0  # of wall time; a kill in the start falls within it
+START_UP_S = 0.8  # of wall time; a kill in the start falls within it
+LOOKS_S = 0.01  # of wall time, between looks at exchange time: a week of hours takes two seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +367,8 @@ class _Watched:
         try:
             (account,) = records_.accounts() or (None,)
             entries = [] if account is None else list(records_.entries(account, kinds=kinds))
+        except AskOperator:
+            return False  # the runner was held while it made the file, and has it locked
         finally:
             records_.close()
         newest = entries[-1].session if entries else None
@@ -423,7 +427,7 @@ def _wait(
 ) -> bool:
     """Until exchange time has come that far, or so many orders were taken; True when the runner ended before."""
     taken, seen, moved_s = 0, None, time.monotonic()
-    while not runner.ended(0.02 if orders is not None else 0.1):
+    while not runner.ended(0.02 if orders is not None else 0.1 if until is None else LOOKS_S):
         now = watched.now()
         if now != seen:
             seen, moved_s = now, time.monotonic()

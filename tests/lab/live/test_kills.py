@@ -1,9 +1,5 @@
-"""Runners that are killed with SIGKILL at any instant make the trades of one that is not, and those of the backtest.
+"""Runners that are killed with SIGKILL at any instant make the trades of one that is not, and those of the backtest."""
 
-The whole weeks of the three reference strategies take a quarter of an hour: they run when MAGELLAN_LAB_LONG is set.
-"""
-
-import os
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -25,10 +21,6 @@ from lab.live.archived_week import (
 TWO_SESSIONS = replace(
     WEEKS["bear_trap"], symbols=("LIMPET", "URCHIN"), first_on=date(2025, 11, 26), last_on=date(2025, 11, 28)
 )  # a Wednesday and, after Thanksgiving, a half day
-
-whole_weeks = pytest.mark.skipif(
-    "MAGELLAN_LAB_LONG" not in os.environ, reason="takes a quarter of an hour; set MAGELLAN_LAB_LONG"
-)
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +57,8 @@ def test_two_sessions_with_kills_make_the_trades_of_two_without_and_of_the_backt
     same_with_and_without_kills(sample, tmp_path, TWO_SESSIONS, every_minutes=45, most=5)
 
 
-@whole_weeks
 @pytest.mark.parametrize(
-    ("strategy", "every_minutes"), [("bear_trap", 8), ("hourly_swing", 60), ("daily_trend", 1500)]
+    ("strategy", "every_minutes"), [("bear_trap", 8), ("hourly_swing", 20), ("daily_trend", 400)]
 )
 def test_a_week_with_kills_every_few_minutes_makes_the_trades_of_one_without_and_of_the_backtest(
     sample: Path, tmp_path: Path, strategy: str, every_minutes: float
