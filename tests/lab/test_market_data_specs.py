@@ -1,12 +1,4 @@
-"""Every answer of the market data API against Alpaca's own OpenAPI document.
-
-The document is Alpaca's and is not in this repository. It ships in the package alpaca-mcp-server, folder specs:
-point MAGELLAN_ALPACA_SPECS at that folder.
-"""
-
-import json
-import os
-from pathlib import Path
+"""Every answer of the market data API against Alpaca's own OpenAPI document of it."""
 
 import orjson
 import pytest
@@ -14,18 +6,13 @@ from jsonschema import Draft202012Validator
 
 from exchange.data_api.asking import ACTIONS, EVERY_ENDPOINT, body
 from exchange.market.sample_market import at
+from lab.alpaca_specs import alpaca_spec
 from magellan.exchange.data_api.data_api import ENDPOINTS
-
-SPECS = os.environ.get("MAGELLAN_ALPACA_SPECS")
-
-pytestmark = pytest.mark.skipif(
-    not SPECS, reason="MAGELLAN_ALPACA_SPECS does not name a folder with Alpaca's market-data-api.json"
-)
 
 
 @pytest.fixture(scope="module")
 def document():
-    return json.loads(Path(SPECS, "market-data-api.json").read_text(encoding="utf-8"))
+    return alpaca_spec("market-data-api.json")
 
 
 def operation(document, path):

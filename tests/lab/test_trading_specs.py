@@ -1,14 +1,8 @@
-"""Every answer of the venue against Alpaca's own OpenAPI document of its trading API.
-
-The document is Alpaca's and is not in this repository. It ships in the package alpaca-mcp-server, folder specs:
-point MAGELLAN_ALPACA_SPECS at that folder.
-"""
+"""Every answer of the venue against Alpaca's own OpenAPI document of its trading API."""
 
 import json
-import os
 import re
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,24 +10,19 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from exchange.venue.trading_floor import TODAY, Floor, bars_of, flat
+from lab.alpaca_specs import alpaca_spec
 from magellan.exchange.venue.api.routes import ROUTES, UNAVAILABLE
 from magellan.exchange.venue.broker_side import Deposit
 from magellan.exchange.venue.wire import Reply
 from magellan.trading.corporate_action import CashDividend, Split
 from magellan.trading.session import exchange_midnight
 
-SPECS = os.environ.get("MAGELLAN_ALPACA_SPECS")
-
-pytestmark = pytest.mark.skipif(
-    not SPECS, reason="MAGELLAN_ALPACA_SPECS does not name a folder with Alpaca's trading-api.json"
-)
-
 CALL = "AAPL261113C00095000"
 
 
 @pytest.fixture(scope="module")
 def document() -> Any:
-    return json.loads(Path(SPECS or "", "trading-api.json").read_text(encoding="utf-8"))
+    return alpaca_spec("trading-api.json")
 
 
 def busy_floor() -> Floor:

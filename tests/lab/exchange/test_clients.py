@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tests.lab.exchange.conftest import CLIENTS, printing_exchange
 
+from lab.alpaca_specs import MCP_SERVER
 from lab.own_environments import node_with, python_with
 
 
@@ -24,7 +25,7 @@ def test_alpaca_trade_api_trades_and_hears_of_its_fill(exchange: dict[str, str],
 
 
 def test_the_official_mcp_server_trades(exchange: dict[str, str], session: Callable) -> None:
-    python = python_with("alpaca-mcp-server==2.4.0")
+    python = python_with(MCP_SERVER)
     said = session([python, CLIENTS / "mcp_session.py"], MAGELLAN_EXCHANGE=exchange["trading"])
     assert said["tools"] > 60
     assert (said["equity"], said["order"], said["position"]) == ("100000", "filled", "2")
