@@ -178,52 +178,78 @@ def test_a_field_that_only_the_source_has_waits_since_it_may_have_been_removed(h
     assert "shares" in merged(source, f"{target}    def price(self): return 2\n", target).text
 
 
-def test_a_field_that_only_the_target_has_stays_and_is_told() -> None:
-    target = f"{FILL}    shares: int = 0\n"
-    found = merged(f"{FILL}    def cost(self): return 1\n", target)
-    assert "shares: int = 0" in found.text and not found.conflicts
-    assert (
-        "Fill.shares: a field that only the target has: added here, or removed in the source" in found.notes
-    )
+ORDERED = "@dataclass\nclass Order:\n    shares: int\n"
 
 
 @pytest.mark.parametrize(
-    "source",
-    [f"{FILL}    seen: ClassVar[int] = 0\n", f"{FILL}    limit = 3\n", "class Fill:\n    shares: int\n"],
+    ("base", "source", "target"),
+    [
+        pytest.param(ORDERED, "    note: str = ''\n", "    price: float\n", id="the source's has a default"),
+        pytest.param(ORDERED, "    note: str\n", "    price: float = 0\n", id="the target's has one"),
+        pytest.param(
+            "class Order(typing.NamedTuple):\n    shares: int\n",
+            "    note: str = ''\n",
+            "    price: float\n",
+            id="named tuple",
+        ),
+        pytest.param(
+            "@attr.s\nclass Order:\n    shares = attr.ib()\n",
+            "    note = attr.ib(default='')\n",
+            "    price = attr.ib()\n",
+            id="attrs",
+        ),
+        pytest.param(
+            ORDERED, "    notes: list = field(default_factory=list)\n", "    price: float\n", id="factory"
+        ),
+        pytest.param(
+            ORDERED,
+            "    note: str = ''\n",
+            "    price: float = field(repr=False)\n",
+            id="a field that says no default",
+        ),
+    ],
 )
-def test_what_no_instance_is_made_with_is_taken(source: str) -> None:
-    target = FILL if source.startswith("@") else "class Fill:\n    symbol: str\n"
-    found = merged(source, target)
-    assert not found.conflicts and source.splitlines()[-1] in found.text
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_field_without_a_default_does_not_come_behind_one_with_a_default(
+    base: str, source: str, target: str, nested: bool
+) -> None:
+    texts = [base + source, base + target, base]
+    if nested:
+        texts = ["class Desk:\n" + textwrap.indent(each, "    ") for each in texts]
+    mine, theirs, before = texts
+    both = (merged(mine, theirs, before), merged(theirs, mine, before))
+    waits = [found for found in both if found.conflicts]
+    assert len(waits) == 1, "in one direction the order is right, and both fields are taken"
+    (conflict,) = waits[0].conflicts
+    key = "Desk.Order" if nested else "Order"
+    assert conflict.key == key and "without a default would follow" in conflict.why
+    assert waits[0].text in (mine, theirs)
+    assert all(outcome(waits[0], side, f"{key}.shares") is Outcome.WAITING for side in Side)
 
 
-def test_what_the_source_does_when_it_is_imported_waits() -> None:
-    found = merged("connect()\n\ndef f(): return 1\n", "def f(): return 1\n")
-    assert "connect()" not in found.text
-    assert [each.source for each in found.conflicts] == ["connect()"]
+def test_a_default_given_on_one_side_does_not_come_before_a_field_without_one_of_the_other() -> None:
+    mine, theirs = ORDERED.replace("int", "int = 0"), f"{ORDERED}    price: float\n"
+    for found, kept in ((merged(mine, theirs, ORDERED), theirs), (merged(theirs, mine, ORDERED), mine)):
+        assert [each.key for each in found.conflicts] == ["Order"]
+        assert found.text == kept
 
 
-def test_a_renamed_definition_keeps_its_old_name_as_another_one() -> None:
-    body = "(a):\n    b = a + 1\n    c = b * 2\n    return c\n"
-    found = merged(f"def old{body}", f"def new{body}")
-    assert found.text == f"def new{body}\n\nold = new\n"
-    assert outcome(found, Side.SOURCE, "old") is Outcome.RENAMED
-
-
-def test_with_an_ancestor_what_only_one_side_changed_is_that_side_s() -> None:
-    base = "def f(): return 1\n\n\ndef g(): return 1\n\n\ndef h(): return 1\n"
-    source = base.replace("f(): return 1", "f(): return 2").replace("h(): return 1", "h(): return 3")
-    target = base.replace("g(): return 1", "g(): return 2").replace("h(): return 1", "h(): return 4")
-    found = merged(source, target, base)
-    assert "def f(): return 2" in found.text and "def g(): return 2" in found.text
-    assert [(each.key, each.base) for each in found.conflicts] == [("h", "def h(): return 1")]
-
-
-def test_what_the_target_removed_since_the_ancestor_is_not_brought_back_silently() -> None:
-    base = "def f(): return 1\n\n\ndef g(): return 1\n"
-    found = merged(base, "def f(): return 1\n", base)
-    assert "def g" not in found.text
-    assert [each.key for each in found.conflicts] == ["g"]
+@pytest.mark.parametrize(
+    ("base", "source"),
+    [
+        ("@dataclass(kw_only=True)\nclass Order:\n    shares: int\n", "    note: str = ''\n"),
+        (ORDERED, "    note: str = field(default='', kw_only=True)\n"),
+        (ORDERED, "    note: str = field(init=False, default='')\n"),
+        (ORDERED, "    kind: ClassVar[str] = ''\n"),
+        ("@dataclass\nclass Order:\n    _: KW_ONLY\n    shares: int\n", "    note: str = ''\n"),
+        ("class Order(BaseModel):\n    shares: int\n", "    note: str = ''\n"),
+    ],
+)
+def test_fields_that_may_stand_in_any_order_are_taken_from_both(base: str, source: str) -> None:
+    for mine, theirs in ((source, "    price: float\n"), ("    price: float\n", source)):
+        found = merged(base + mine, base + theirs, base)
+        assert not found.conflicts
+        assert mine in found.text and theirs in found.text
 
 
 def test_line_endings_of_the_target_are_kept() -> None:

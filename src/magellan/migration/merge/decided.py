@@ -57,6 +57,12 @@ class Decided:
         self.decide(Side.SOURCE, key, outcome, why)
         self.decide(Side.TARGET, key, outcome, why)
 
+    def take(self, other: Decided) -> None:
+        """What was decided about parts, too."""
+        self.decisions += other.decisions
+        self.conflicts += other.conflicts
+        self.notes += other.notes
+
     def decide(self, side: Side, key: str, outcome: Outcome, why: str) -> None:
         """What became of one definition."""
         self.decisions.append(Decision(side=side, key=key, outcome=outcome, why=why))

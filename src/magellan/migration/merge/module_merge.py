@@ -15,7 +15,7 @@ from typing import Final
 from magellan.migration.merge.account import Conflict, Decision, Outcome, Side, key_of
 from magellan.migration.merge.decided import Decided, member_keys
 from magellan.migration.merge.exports_united import listed_names, with_more_names
-from magellan.migration.merge.fields import is_field, may_be_made_with_fields
+from magellan.migration.merge.fields import is_field, may_be_made_with_fields, out_of_order
 from magellan.migration.merge.imports_united import imported_names, names_imported_by, united_imports
 from magellan.migration.merge.pieces import Cut, Piece, PieceKind, cut, members
 from magellan.migration.merge.relation import Relation, relation
@@ -170,8 +170,8 @@ class _Merge:
         if any(each.kind is PieceKind.EFFECT for each in (*own[1].pieces, *others[1].pieces)):
             return None
         ancestor = members(before) if before is not None else None
-        waiting_before = len(self.book.conflicts)
-        text = self.pieces(
+        together = _Merge(newline=self.newline)
+        text = together.pieces(
             own[1],
             others[1],
             None if ancestor is None else ancestor[1],
@@ -179,11 +179,15 @@ class _Merge:
             head=others[0],
             has_fields=ancestor is None and may_be_made_with_fields(theirs),
         )
-        why = (
-            str(found)
-            if len(self.book.conflicts) == waiting_before
-            else "some of its members wait for a person"
-        )
+        if may_be_made_with_fields(theirs) and not (out_of_order(mine.text) or out_of_order(theirs.text)):
+            misplaced = out_of_order(text)
+            if misplaced is not None:
+                bare, given = misplaced
+                why = f"put together, its field {bare} without a default would follow {given}, which has one"
+                self.book.conflict(key, why, mine, theirs, before)
+                return theirs.text
+        self.book.take(together.book)
+        why = "some of its members wait for a person" if together.book.conflicts else str(found)
         self.book.both(key, Outcome.MERGED, why)
         return text
 
