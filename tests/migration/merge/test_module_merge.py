@@ -252,6 +252,54 @@ def test_fields_that_may_stand_in_any_order_are_taken_from_both(base: str, sourc
         assert mine in found.text and theirs in found.text
 
 
+def test_a_field_that_only_the_target_has_stays_and_is_told() -> None:
+    target = f"{FILL}    shares: int = 0\n"
+    found = merged(f"{FILL}    def cost(self): return 1\n", target)
+    assert "shares: int = 0" in found.text and not found.conflicts
+    assert (
+        "Fill.shares: a field that only the target has: added here, or removed in the source" in found.notes
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [f"{FILL}    seen: ClassVar[int] = 0\n", f"{FILL}    limit = 3\n", "class Fill:\n    shares: int\n"],
+)
+def test_what_no_instance_is_made_with_is_taken(source: str) -> None:
+    target = FILL if source.startswith("@") else "class Fill:\n    symbol: str\n"
+    found = merged(source, target)
+    assert not found.conflicts and source.splitlines()[-1] in found.text
+
+
+def test_what_the_source_does_when_it_is_imported_waits() -> None:
+    found = merged("connect()\n\ndef f(): return 1\n", "def f(): return 1\n")
+    assert "connect()" not in found.text
+    assert [each.source for each in found.conflicts] == ["connect()"]
+
+
+def test_a_renamed_definition_keeps_its_old_name_as_another_one() -> None:
+    body = "(a):\n    b = a + 1\n    c = b * 2\n    return c\n"
+    found = merged(f"def old{body}", f"def new{body}")
+    assert found.text == f"def new{body}\n\nold = new\n"
+    assert outcome(found, Side.SOURCE, "old") is Outcome.RENAMED
+
+
+def test_with_an_ancestor_what_only_one_side_changed_is_that_side_s() -> None:
+    base = "def f(): return 1\n\n\ndef g(): return 1\n\n\ndef h(): return 1\n"
+    source = base.replace("f(): return 1", "f(): return 2").replace("h(): return 1", "h(): return 3")
+    target = base.replace("g(): return 1", "g(): return 2").replace("h(): return 1", "h(): return 4")
+    found = merged(source, target, base)
+    assert "def f(): return 2" in found.text and "def g(): return 2" in found.text
+    assert [(each.key, each.base) for each in found.conflicts] == [("h", "def h(): return 1")]
+
+
+def test_what_the_target_removed_since_the_ancestor_is_not_brought_back_silently() -> None:
+    base = "def f(): return 1\n\n\ndef g(): return 1\n"
+    found = merged(base, "def f(): return 1\n", base)
+    assert "def g" not in found.text
+    assert [each.key for each in found.conflicts] == ["g"]
+
+
 def test_line_endings_of_the_target_are_kept() -> None:
     found = merge_modules("def a(): return 1\n\ndef b(): return 2\n", "def a(): return 1\r\n")
     assert found.text == "def a(): return 1\r\n\r\ndef b(): return 2\r\n"
