@@ -170,6 +170,31 @@ def test_the_common_ancestor_is_found_in_two_clones_of_one_history(tmp_path: Pat
     assert base_of("nowhere.py") is None
     assert common_ancestor(tmp_path / "other", tmp_path)("a.py") is None
 
+    # Neither has the other's newest commit.
+    git(other, "config", "user.name", "bob")
+    git(other, "config", "user.email", "bob@example.com")
+    (other / "b.py").write_text("y = 1\n")
+    git(other, "add", "-A")
+    git(other, "commit", "-q", "-m", "third")
+    for source, target in ((one, other), (other, one)):
+        found = common_ancestor(source, target)
+        assert (found("a.py"), found("b.py")) == (b"x = 1\n", None)
+    git(other, "tag", "ours")
+    assert common_ancestor(other, one, "ours")("b.py") == b"y = 1\n"
+
+
+def test_a_commit_that_nobody_has_is_refused(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.py").write_text(f"x = '{name}'\n")
+    with pytest.raises(FixInput, match="is in no git repository that can be read"):
+        common_ancestor(tmp_path / "one", tmp_path / "other", "v1")
+    git(tmp_path / "other", "init", "-q")
+    done = run("migrate", "merge", "one", "other", "--base", "v1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "there is no commit v1 in the history of other" in done.stderr
+    assert "`git -C other log`" in done.stderr
+
 
 def test_the_command_shows_does_and_takes_back(tmp_path: Path) -> None:
     for name, files in (("source", SOURCE), ("target", TARGET)):

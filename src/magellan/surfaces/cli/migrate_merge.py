@@ -50,11 +50,12 @@ def migrate_merge(
 
     _refuse_nested(source, target)
     desk = desk_of(target)
+    ancestor = common_ancestor(source, target, base)
     with progress_bars() as bars:
         found = merge(
             read_source_tree(source),
             read_source_tree(target),
-            common_ancestor(source, target, base),
+            ancestor,
             reviews=reviews.strip("/"),
             on_progress=lambda done, total: bars.report("compare files", done, total),
         )
@@ -69,18 +70,18 @@ def migrate_merge(
         show_dry_run(
             refusals_of(recorded, desk),
             found.changes if diff else None,
-            _summary(found),
-            lambda: _show(found),
+            _summary(found, ancestor.commit),
+            lambda: _show(found, ancestor.commit),
             as_json=as_json,
         )
         return
     refuse_unsafe(recorded, desk)
     with progress_bars() as bars:
         outcome = apply_recorded(recorded, desk, on_progress=step_progress(bars))
-    document = {**_summary(found), **outcome_document(outcome), "migration": recorded.id}
+    document = {**_summary(found, ancestor.commit), **outcome_document(outcome), "migration": recorded.id}
 
     def show() -> None:
-        _show(found)
+        _show(found, ancestor.commit)
         show_outcome(outcome, f"done; `magellan migrate rollback {desk.folder} --yes` takes it back")
 
     emit(document, as_json=as_json, human=show)
@@ -99,13 +100,14 @@ def _refuse_nested(source: Path, target: Path) -> None:
         )
 
 
-def _summary(found: Merge) -> dict[str, object]:
+def _summary(found: Merge, ancestor: str) -> dict[str, object]:
     from collections import Counter
 
     from magellan.migration.merge.review import account_rows
 
     merged = found.merged
     return {
+        "ancestor": ancestor or None,
         "files": dict(Counter(str(file.relation) for file in merged.files)),
         "definitions": {
             name: {"source": mine, "target": theirs} for name, mine, theirs in account_rows(merged)
@@ -120,7 +122,7 @@ def _summary(found: Merge) -> dict[str, object]:
     }
 
 
-def _show(found: Merge) -> None:
+def _show(found: Merge, ancestor: str) -> None:
     from collections import Counter
 
     from magellan.migration.merge.merged_tree import ACTION, FileRelation
@@ -128,6 +130,9 @@ def _show(found: Merge) -> None:
     from magellan.surfaces.cli.output import print_table, say
 
     merged = found.merged
+    say(
+        f"common ancestor: {ancestor[:12] or 'none known; what one side took away may look like what the other added'}"
+    )
     counts = Counter(file.relation for file in merged.files)
     print_table(
         ("files", "", "what happens"),
