@@ -196,7 +196,10 @@ class World:
             self.at(self.still_until_ns, kind, payload)
         elif kind == "start":
             if self.session is None and self.stopped is None:
-                self._start()
+                if self.now_ns < self._stream_up_ns:  # a session begins once it listens to its orders
+                    self.at(self._stream_up_ns, kind, payload)
+                else:
+                    self._start()
         elif kind == "do":
             payload()
         elif kind == "bar":
