@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,6 @@ import requests
 from lab.live.warm_runner import WarmRunner, import_everything
 from magellan.archive.dataset import find_set
 from magellan.backtest import records
-from magellan.errors import AskOperator
 from magellan.ledger.book import Book
 from magellan.ledger.chain import Sound
 from magellan.ledger.entries import AnswerIs, CancelIntended, OrderIntended, ReplaceIntended, SessionBegan
@@ -42,7 +42,7 @@ from magellan.usecases.load_strategy import load_strategy
 from magellan.wiring.market import bar_archive, calendar_of, corporate_actions
 from magellan.wiring.records import ledger
 from magellan.workspace.config import DataTerms
-from magellan.workspace.workspace import Workspace
+from magellan.workspace.workspace import Workspace, WorkspaceSettings
 
 KEYS = {"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"}
 NUMBER = "PA820552647"  # of the account that this key opens at an exchange of seed 0
@@ -360,20 +360,33 @@ class _Watched:
         return len(changes)
 
     def has_all_intents(self) -> bool:
-        """Whether the exchange was asked for everything that the newest session says in the ledger it asks for."""
+        """Whether the exchange was asked for all that the next session would find intended by this one."""
         self.orders_taken()
         kinds = ("session_began", "order_intended", "replace_intended", "cancel_intended")
-        records_ = ledger(Workspace.at(self.folder), {})
-        try:
-            (account,) = records_.accounts() or (None,)
-            entries = [] if account is None else list(records_.entries(account, kinds=kinds))
-        except AskOperator:
-            return False  # the runner was held while it made the file, and has it locked
-        finally:
-            records_.close()
+        entries = self._entries_after_a_kill(kinds)
         newest = entries[-1].session if entries else None
         asked = {_sent_as(each.payload) for each in entries if each.session == newest}
         return asked - {""} <= self.sent.keys()
+
+    def _entries_after_a_kill(self, kinds: tuple[str, ...]) -> list[Any]:
+        """What the next session finds in the ledger if the one that is held dies now.
+
+        Read from a copy: in the file itself a commit that was held on its way to the disk is not seen, and is there
+        once the file is opened anew.
+        """
+        with tempfile.TemporaryDirectory(dir=self.folder) as copy:
+            then = Workspace(root=Path(copy), settings=WorkspaceSettings())
+            then.state_folder.mkdir()
+            for suffix in ("", "-wal", "-journal"):
+                with suppress(FileNotFoundError):
+                    name = f"ledger.sqlite{suffix}"
+                    shutil.copyfile(self.folder / ".magellan" / name, then.state_folder / name)
+            records_ = ledger(then, {})
+            try:
+                (account,) = records_.accounts() or (None,)
+                return [] if account is None else list(records_.entries(account, kinds=kinds))
+            finally:
+                records_.close()
 
 
 def _sent_as(payload: Any) -> str:
@@ -407,8 +420,7 @@ def _kill_in_time(runner: WarmRunner, watched: _Watched, kills: Kills, chance: r
         return None
     # What was intended and is not on the wire yet nobody can tell from what was lost there: a kill just then costs the
     # order, on purpose (docs/guides/live.md). So the runner is held, looked at, and let go on for a moment if need be.
-    while runner.returncode is None:
-        runner.pause()
+    while runner.pause():
         if watched.has_all_intents():
             runner.kill()
             return kind
@@ -476,7 +488,8 @@ def _outcome(
             for each in book.closed_trades
         ],
         intents=sorted(name for name, order in book.orders.items() if order.intended_at is not None),
-        never_sent=sorted(name for name, order in book.orders.items() if order.answer is AnswerIs.ABSENT),
+        never_sent=sorted(name for name, order in book.orders.items() if order.answer is AnswerIs.ABSENT)
+        + _cancels_never_sent(entries, there),
         faults=faults,
         kills=kills,
         starts=starts,
@@ -503,6 +516,11 @@ class _Exchange:
         self.positions = requests.get(f"{address}/v2/positions", headers=KEYS, timeout=30).json()
         lines = requests.get(f"{address}/_magellan/events", timeout=60).text.splitlines()
         log = [json.loads(line) for line in lines]
+        self.cancelled = Counter(  # by the order's id
+            line["path"].rsplit("/", 1)[-1]
+            for line in log
+            if line["what"] == "request" and line["method"] == "DELETE" and "orders" in line["path"]
+        )
         self.posted = Counter(
             line["body"]["client_order_id"]
             for line in log
@@ -540,6 +558,12 @@ def _disagreements(book: Book, entries: list[Any], there: _Exchange) -> list[str
     found += [f"{times} orders at the exchange: {name}" for name, times in known.items() if times > 1]
     found += [f"at the exchange without an intent: {name}" for name in known if name not in intended]
     return found
+
+
+def _cancels_never_sent(entries: list[Any], there: _Exchange) -> list[str]:
+    """Cancels that were intended, and killed before they were on the wire: the session asks again, but later."""
+    intended = Counter(e.payload.broker_order_id for e in entries if isinstance(e.payload, CancelIntended))
+    return sorted(f"cancel of {number}" for number in (intended - there.cancelled).elements())
 
 
 def _fill(book: Book, execution: Any, span: Timeframe) -> Fill:

@@ -62,8 +62,13 @@ class WarmRunner:
                 time.sleep(_LOOKS_EVERY_S)
         return True
 
-    def pause(self) -> None:
+    def pause(self) -> bool:
+        """Hold it; returns once all its threads stand still. False: it has ended by itself."""
         os.kill(self._pid, signal.SIGSTOP)
+        _, status = os.waitpid(self._pid, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode is None
 
     def go_on(self) -> None:
         os.kill(self._pid, signal.SIGCONT)
