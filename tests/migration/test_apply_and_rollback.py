@@ -132,15 +132,46 @@ def test_commits_that_somebody_made_since_are_never_thrown_away(root: Path) -> N
     assert [each.note for each in refusals] == ["there are other commits on refs/heads/main since"]
 
 
-def test_an_edit_made_since_is_named_and_left_alone(root: Path) -> None:
-    apply(root)
-    (root / "core/bot.py").write_bytes(b"mine\n")
+@pytest.mark.parametrize("shims", [True, False])
+@pytest.mark.parametrize("path", ["core/bot.py", "shop/labels/regime.py"], ids=["rewritten", "only moved"])
+def test_an_edit_made_since_is_named_and_left_alone(root: Path, path: str, shims: bool) -> None:
+    apply(root, shims=shims)
+    (root / path).write_bytes(b"mine\n")
     before = look_at(root)
-    desk = desk_at(root)
-    assert any(
-        "core/bot.py was changed by somebody else" in each.note for each in way_back(desk).preview.refusals
-    )
+    refusals = [each.note for each in way_back(desk_at(root)).preview.refusals]
+    assert any(f"{path} was changed" in note for note in refusals)
     assert look_at(root) == before
+
+
+@pytest.mark.parametrize("shims", [True, False])
+def test_a_moved_file_that_is_gone_since_is_named(root: Path, shims: bool) -> None:
+    apply(root, shims=shims)
+    (root / "shop/labels/regime.py").unlink()
+    refusals = " ".join(each.note for each in way_back(desk_at(root)).preview.refusals)
+    assert "shop/labels/regime.py is not there" in refusals or "shop/labels/regime.py was changed" in refusals
+
+
+def test_what_python_compiled_since_stands_in_no_way(root: Path) -> None:
+    before = look_at(root)
+    apply(root)
+    for folder in ("core", "shop/labels"):
+        (root / folder / "__pycache__").mkdir()
+        (root / folder / "__pycache__/module.cpython-311.pyc").write_bytes(b"compiled")
+    assert way_back(desk_at(root)).refusals == ()
+    take_back(root)
+    assert look_at(root) == before
+
+
+def test_what_somebody_put_into_a_new_folder_is_named_and_merge_goes_around_it(root: Path) -> None:
+    apply(root)
+    (root / "core/mine.py").write_bytes(b"mine\n")
+    desk = desk_at(root)
+    assert way_back(desk).refusals == ("core/mine.py was put into a folder that was made",)
+    found, recorded = reverse(way_back(desk), read_source_tree(root), desk, EVERY_PART, merge=merged)
+    assert found.conflicts == ()
+    assert isinstance(apply_recorded(recorded, desk), Finished)
+    assert (root / "bot.py").exists() and not (root / "core/bot.py").exists()
+    assert (root / "core/mine.py").read_bytes() == b"mine\n"
 
 
 def test_with_merge_edits_on_other_lines_travel_back(root: Path) -> None:

@@ -416,9 +416,31 @@ def test_a_folder_into_which_somebody_put_something_is_not_removed(root: Path) -
     (root / "shop/notes.txt").write_text("mine")
     outcome = run_back(plan, root, journal.reopened())
     assert isinstance(outcome, Halted)
+    assert "shop holds notes.txt, which somebody else put there" in outcome.why
     assert (root / "shop/notes.txt").read_text() == "mine"
     (root / "shop/notes.txt").unlink()
     assert isinstance(run_back(plan, root, journal.reopened()), TakenBack)
+
+
+def test_what_python_compiled_in_a_folder_goes_with_it(root: Path) -> None:
+    before = look_at(root)
+    plan = plan_of(MakeFolder(path="shop"))
+    journal = journal_of(plan)
+    run(plan, root, journal)
+    (root / "shop/__pycache__").mkdir()
+    (root / "shop/__pycache__/a.cpython-311.pyc").write_bytes(b"compiled")
+    assert isinstance(run_back(plan, root, journal.reopened()), TakenBack)
+    assert look_at(root).keys() == before.keys()
+
+
+def test_a_link_that_is_called_as_what_python_compiled_is_followed_nowhere(root: Path) -> None:
+    plan = plan_of(MakeFolder(path="shop"))
+    journal = journal_of(plan)
+    run(plan, root, journal)
+    (root / "shop/__pycache__").symlink_to("../pack")
+    pack = look_at(root / "pack")
+    assert isinstance(run_back(plan, root, journal.reopened()), Halted)
+    assert look_at(root / "pack") == pack
 
 
 def test_names_that_are_no_text_are_moved_and_come_back(root: Path) -> None:

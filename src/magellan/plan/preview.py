@@ -100,7 +100,9 @@ class _Shadow:
         note = answer.note if isinstance(answer, Done) else ""
         if isinstance(answer, Begun | Blocked | Unknown):
             note = answer.why
-        others = [self._changed_by[name] for name in step.changes | step.needs if name in self._changed_by]
+        about = answer.about if isinstance(answer, Blocked) else frozenset()
+        names = about or step.changes | step.needs
+        others = [self._changed_by[name] for name in names if name in self._changed_by]
         if others and finding not in (Finding.WOULD_BE_DONE, Finding.WOULD_BE_UNDONE):
             finding, note = Finding.DEPENDS, f"on step {min(others)}"
         if finding not in _SETTLED:

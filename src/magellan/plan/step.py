@@ -48,9 +48,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocked:
-    """As things stand, the step can neither be done nor be taken for done."""
+    """As things stand, the step can neither be done nor be taken for done.
+
+    about: those of its names that this rests on, whatever lies at the others; empty: all that it changes and needs.
+    """
 
     why: str
+    about: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

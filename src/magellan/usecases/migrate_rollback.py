@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from magellan.errors import FixInput
 from magellan.migration.apply_plan import Commits, Recorded, plan_of
+from magellan.migration.change_set import ChangeSet
 from magellan.migration.git_steps import Checkout
 from magellan.migration.mapping import MappedMove, MigrationMapping
 from magellan.migration.reverse import EVERY_PART, Merge, Part, Reverse, reverse_of
@@ -15,6 +16,8 @@ from magellan.migration.rewrite.reference import RewriteOptions
 from magellan.migration.shims import shims_in
 from magellan.migration.source_tree import SourceTree
 from magellan.plan.carry_out import Outcome, Progress, take_back
+from magellan.plan.files.make_folder import COMPILED
+from magellan.plan.files.tree import Tree
 from magellan.plan.plan import Plan
 from magellan.plan.preview import Preview, preview_back
 from magellan.plan.records import Ending
@@ -38,6 +41,13 @@ class WayBack:
     journal: str  # its name
     plan: Plan[Checkout]
     preview: Preview
+    put_there_since: tuple[str, ...]  # what lies in folders that it made, and is not its own
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Why it cannot be taken back as a whole; empty: it can."""
+        steps = tuple(f"{step.title}: {step.note}" for step in self.preview.refusals)
+        return steps + tuple(f"{path} was put into a folder that was made" for path in self.put_there_since)
 
 
 def way_back(desk: Desk, migration_id: str = "") -> WayBack:
@@ -56,10 +66,20 @@ def way_back(desk: Desk, migration_id: str = "") -> WayBack:
             continue
         plan = plan_of(recorded, folder=desk.folder)
         found = asyncio.run(preview_back(plan, desk.checkout, records))
-        return WayBack(recorded=recorded, journal=entry.name, plan=plan, preview=found)
+        others = asyncio.run(_put_there_since(recorded.changes, desk.checkout))
+        return WayBack(
+            recorded=recorded, journal=entry.name, plan=plan, preview=found, put_there_since=others
+        )
     known = ", ".join(desk.migrations.ids()[-3:])
     what = f"there is no migration {migration_id} of" if migration_id else "no migration stands in"
     raise FixInput(f"{what} {desk.folder}", next_step=f"known are {known}" if known else "")
+
+
+async def _put_there_since(changes: ChangeSet, tree: Tree) -> tuple[str, ...]:
+    own = {move.target for move in changes.moves} | {each.path for each in changes.written}
+    own |= {each.path for each in changes.links} | set(changes.folders)
+    lying = [f"{folder}/{name}" for folder in changes.folders for name in await tree.names(folder)]
+    return tuple(path for path in lying if path not in own and not path.endswith(f"/{COMPILED}"))
 
 
 def roll_back(way: WayBack, desk: Desk, *, on_progress: Callable[[Progress], None] | None = None) -> Outcome:

@@ -40,6 +40,14 @@ class FileTree:
             return None
         return found if found.kind is Kind.FOLDER else None
 
+    async def names(self, path: str) -> tuple[str, ...]:
+        """See the protocol."""
+        try:
+            return tuple(sorted(os.listdir(self._at(path))))
+        except OSError as error:
+            _must_mean_nothing(error)
+            return ()
+
     async def read(self, path: str) -> bytes:
         """See the protocol."""
         with open(self._at(path), "rb") as file:

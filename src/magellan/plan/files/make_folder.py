@@ -1,17 +1,25 @@
-"""MakeFolder: an empty folder, and its removal while it is still empty."""
+"""MakeFolder: an empty folder, and its removal once nobody's work is in it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from magellan.plan.files.one_path import OnePath
 from magellan.plan.files.tree import Kind, Tree, folder_of
 from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone
 
+COMPILED: Final = "__pycache__"
+"""The folder in which Python keeps what it has compiled of the modules beside it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeFolder(OnePath):
-    """A folder in one that is there. Undone, it must be empty: what somebody else put into it is never removed."""
+    """A folder in one that is there.
+
+    Undone, it must be empty: what somebody else put into it is never removed. What Python has compiled there goes with
+    it: Python makes that anew wherever the modules lie.
+    """
 
     mode: int = 0o755  # permission bits, if it is made
 
@@ -37,4 +45,14 @@ class MakeFolder(OnePath):
         await world.set_mode(self.path, self.mode)
 
     async def undo(self, world: Tree, before: Before) -> None:
+        compiled = f"{self.path}/{COMPILED}"
+        found = await world.look(compiled)
+        has_compiled = found is not None and found.kind is Kind.FOLDER
+        left = set(await world.names(self.path)) - ({COMPILED} if has_compiled else set())
+        if left:
+            raise OSError(f"{self.path} holds {', '.join(sorted(left))}, which somebody else put there")
+        if has_compiled:
+            for name in await world.names(compiled):
+                await world.remove(f"{compiled}/{name}")
+            await world.remove_folder(compiled)
         await world.remove_folder(self.path)

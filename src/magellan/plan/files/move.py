@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from magellan.plan.files.tree import Tree, checked, folder_of, folders_above
+from magellan.plan.files.tree import Found, Tree, checked, folder_of, folders_above
 from magellan.plan.step import Answer, Before, Blocked, Done, NotDone, Step
 
 
@@ -38,8 +38,7 @@ class Move(Step[Tree]):
                 return NotDone(before=before)
             if target is not None and source is None and target.is_as(before):
                 return Done()
-            changed = self.source if source is not None else self.target
-            return Blocked(why=f"{changed} was changed, removed or put there by somebody else meanwhile")
+            return self._blocked(source, target, before)
         if source is None:
             if target is not None:
                 return Done(note=f"{self.source} is gone and {self.target} is there")
@@ -52,6 +51,14 @@ class Move(Step[Tree]):
         if folder.device != source.device:
             return Blocked(why=f"{self.target} would lie on another disk than {self.source}")
         return NotDone(before=source.as_json())
+
+    def _blocked(self, source: Found | None, target: Found | None, before: Before) -> Blocked:
+        """Why it can go neither way, once it has begun."""
+        path = self.source if target is not None and target.is_as(before) else self.target
+        why = f"{path} was changed, removed or put there by somebody else meanwhile"
+        if source is not None and target is None:
+            why = f"{path} is not there, and {self.source} is not what was to be moved"
+        return Blocked(why=why, about=folders_above(path) | {path})
 
     async def do(self, world: Tree, before: Before) -> None:
         await _rename(world, self.source, self.target)

@@ -59,6 +59,10 @@ class Tree(Protocol):
         """The folder there, or the one that a link there leads to; None: there is none."""
         ...
 
+    async def names(self, path: str) -> tuple[str, ...]:
+        """What lies in a folder, sorted; nothing where there is none."""
+        ...
+
     async def read(self, path: str) -> bytes:
         """The content of a file."""
         ...

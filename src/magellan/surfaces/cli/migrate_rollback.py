@@ -81,22 +81,21 @@ def _take_back(way: WayBack, desk: Desk, yes: bool, as_json: bool) -> None:
     from magellan.surfaces.cli.output import emit, note, progress_bars, say
     from magellan.usecases.migrate_rollback import roll_back
 
-    refusals = [f"{step.title}: {step.note}" for step in way.preview.refusals]
-    document = {"migration": way.recorded.id, "refusals": refusals}
-    if not yes or refusals:
+    document = {"migration": way.recorded.id, "refusals": list(way.refusals)}
+    if not yes or way.refusals:
 
         def show() -> None:
-            for refusal in refusals:
+            for refusal in way.refusals:
                 say(f"changed since: {refusal}")
-            if refusals:
+            if way.refusals:
                 note("nothing was changed; `--merge` takes the rest back and keeps these edits, or refuses")
             else:
                 say(f"{way.plan.name} can be taken back as a whole")
                 note("nothing was changed; --yes does it")
 
-        word = "refused" if refusals else "dry run"
+        word = "refused" if way.refusals else "dry run"
         emit({**document, "outcome": word}, as_json=as_json, human=show)
-        raise typer.Exit(1 if refusals else 0)
+        raise typer.Exit(1 if way.refusals else 0)
     with progress_bars() as bars:
         outcome = roll_back(way, desk, on_progress=step_progress(bars))
     was_taken_back = isinstance(outcome, TakenBack)
