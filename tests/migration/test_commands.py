@@ -74,6 +74,43 @@ def test_new_packages_are_to_be_added_where_a_builder_takes_each_by_itself(
     assert places == ([['pyproject.toml:2: packages = ["shop"]']] if is_listed else [])
 
 
+@pytest.mark.parametrize(
+    ("file", "settings", "words", "line"),
+    [
+        ("pytest.ini", "[pytest]\naddopts = --doctest-modules\nfilterwarnings = error\n", (), 2),
+        ("pytest.ini", "[pytest]\naddopts = --doctest-modules\nfilterwarnings =\n    error\n", (), 2),
+        (
+            "pyproject.toml",
+            '[tool.pytest.ini_options]\nfilterwarnings = ["error"]\naddopts = ["-q", "--doctest-modules"]\n',
+            (),
+            3,
+        ),
+        ("pytest.ini", "[pytest]\naddopts = --doctest-modules\nfilterwarnings = ignore\n", (), None),
+        ("pytest.ini", "[pytest]\nfilterwarnings = error\n", (), None),
+        (
+            "pytest.ini",
+            "[pytest]\naddopts = --doctest-modules\nfilterwarnings = error\n",
+            ("--no-shims",),
+            None,
+        ),
+    ],
+)
+def test_shims_that_pytest_would_import_and_fail_on_are_told_beforehand(
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    settings: str,
+    words: tuple[str, ...],
+    line: int | None,
+) -> None:
+    (root / file).write_text(settings)
+    dry = told(capsys, "apply", str(root), "--mapping", str(root.parent / "mapping.json"), "--no-git", *words)
+    places = [
+        each["places"] for each in dry["risks"] if each["what"].startswith("pytest imports every module")
+    ]
+    assert [place[0].split(": ")[0] for place in places] == ([] if line is None else [f"{file}:{line}"])
+
+
 def test_uncommitted_changes_are_refused_and_can_be_left_out(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

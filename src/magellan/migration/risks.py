@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from magellan.migration.change_set import Migration, WrittenFor
 from magellan.migration.module_names import is_init
@@ -14,6 +16,8 @@ from magellan.migration.source_tree import SourceTree
 from magellan.plan.files.tree import Kind, folder_of
 
 _PLACES_SHOWN = 5
+_OF_PYTEST: Final = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_WARNINGS_FAIL: Final = re.compile(rb"^\s*filterwarnings\s*=[\s\[]*[\"']?error\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ def risks_of(tree: SourceTree, migration: Migration, is_installed: Callable[[str
             *_stubs(tree, migration),
             *_new_surroundings(tree, migration),
             *_settings(tree, migration),
+            *_shims_as_tests(tree, migration),
         )
         if risk.places
     )
@@ -176,6 +181,26 @@ def _settings(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
         what="packages are listed one by one, and new ones are made",
         places=tuple(found),
         advice=f"add {', '.join(folder_of(path) for path in made[:_PLACES_SHOWN])}",
+    )
+
+
+def _shims_as_tests(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
+    """A shim that pytest imports by itself warns, and a project may have warnings fail its tests."""
+    if not migration.shims:
+        return
+    found = []
+    for path in _OF_PYTEST:
+        entry = tree.entries.get(path)
+        if entry is None or entry.kind is not Kind.FILE:
+            continue
+        text = tree.read(path)
+        for number, line in enumerate(text.splitlines(), start=1):
+            if b"--doctest-modules" in line and _WARNINGS_FAIL.search(text):
+                found.append(f"{path}:{number}: {line.strip().decode(errors='replace')[:80]}")
+    yield Risk(
+        what="pytest imports every module for its doctests, shims too, and their warnings count as errors",
+        places=tuple(found),
+        advice="`--no-shims`, or let filterwarnings pass over DeprecationWarning",
     )
 
 
