@@ -187,6 +187,22 @@ def test_a_folder_that_may_not_be_written_is_told_before_anything_is_begun(root:
     assert (look_at(root), (root / ".magellan").exists()) == (before, False)
 
 
+def test_a_folder_that_may_not_be_written_any_more_is_told_before_the_way_back_is_begun(root: Path) -> None:
+    mapping = str(root.parent / "mapping.json")
+    assert told_to_a_plain_user("apply", str(root), "--mapping", mapping, "--yes", "--no-git")[0] == 0
+    (root / "core").chmod(0o555)
+    applied = look_at(root)
+    for words in ((), ("--yes",)):
+        code, refused = told_to_a_plain_user("rollback", str(root), *words)
+        assert (code, refused["error"]["message"]) == (
+            1,
+            "in 1 of the folders this user may change nothing: core",
+        )
+    assert look_at(root) == applied
+    (root / "core").chmod(0o755)
+    assert told_to_a_plain_user("rollback", str(root), "--yes")[0] == 0
+
+
 def test_where_git_may_not_be_written_everything_comes_back_in_the_same_run(root: Path) -> None:
     under_git(root)
     before, index = look_at(root), (root / ".git/index").read_bytes()

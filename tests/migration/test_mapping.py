@@ -67,6 +67,7 @@ def test_a_mapping_is_written_as_it_is_read_and_fits_its_schema() -> None:
         (text(version=2), "version: found 2"),
         (text(extra=1), "extra"),
         (text(("pkg/a.py", "pkg/c.py"), source_roots=[]), "source_roots"),
+        (text(("pkg/a.py", "pkg/c.py"), source_roots=["lib"]), "source_roots: none of them is a folder with files"),
         (text(("pkg/a.py", "../a.py")), r"moves[0].to: '../a.py' is no path inside the tree"),
         (text(("/etc/passwd", "a.py")), r"moves[0].from: '/etc/passwd' is no path inside the tree"),
         (text(("pkg/a.py", "pkg/./c.py")), "moves[0].to"),

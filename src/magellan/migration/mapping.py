@@ -119,7 +119,7 @@ def file_moves(mapping: MigrationMapping, tree: SourceTree, *, name: str) -> tup
 
     name:   of the mapping's file, for messages.
     Raises: FixInput with every problem at its place: what is not there, two files to one path, a target that is
-            taken, names that differ only by case, moves that form a circle.
+            taken, names that differ only by case, moves that form a circle; source roots that are not there.
     """
     problems: list[str] = []
     moves: dict[str, FileMove] = {}
@@ -141,6 +141,8 @@ def file_moves(mapping: MigrationMapping, tree: SourceTree, *, name: str) -> tup
             places[move.source] = place
             if move.source != move.target:
                 moves[move.source] = move
+    if not {"", *folders_above(*tree.files)}.intersection(mapping.source_roots):
+        problems.append('source_roots: none of them is a folder with files; the project\'s own is ""')
     problems += _collisions(moves, places, tree)
     problems += _circles(moves, places)
     if problems:
@@ -270,7 +272,8 @@ def _collisions(moves: Mapping[str, FileMove], places: Mapping[str, str], tree: 
     for source, move in moves.items():
         above = next((folder for folder in sorted(folders_above(move.target)) if folder in files), None)
         if above is not None:
-            yield f"{places[source]}.to: {move.target} cannot lie in {above}, which is a file"
+            kind = tree.entries[above].kind if above in tree.entries else Kind.FILE
+            yield f"{places[source]}.to: {move.target} cannot lie in {above}, which is a {kind}"
 
 
 def _circles(moves: Mapping[str, FileMove], places: Mapping[str, str]) -> Iterator[str]:

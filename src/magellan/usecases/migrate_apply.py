@@ -206,14 +206,7 @@ def apply_recorded(
     Raises: what `carry_out` does; PlanUnfinished; FixInput for folders in which this user may change nothing.
     """
     refuse_unfinished(desk)
-    if closed := _closed_folders(recorded, desk):
-        shown = ", ".join(closed[:_CHANGED_SHOWN]) + (", ..." if len(closed) > _CHANGED_SHOWN else "")
-        raise FixInput(
-            f"in {len(closed)} of the folders this user may change nothing: {shown}",
-            kept="everything; nothing was changed",
-            next_step="give this user the right to write there (`ls -ld` shows whose they are), then run the same "
-            "command again",
-        )
+    refuse_closed_folders(recorded, desk)
     plan = plan_of(recorded, folder=desk.folder)
     desk.migrations.store(recorded)
     with ExitStack() as opened:
@@ -225,6 +218,18 @@ def apply_recorded(
             desk.migrations.forget(recorded.id)
             raise
         return asyncio.run(carry_out(plan, desk.checkout, journal, now=desk.now, on_progress=on_progress))
+
+
+def refuse_closed_folders(recorded: Recorded, desk: Desk) -> None:
+    """Raises FixInput for folders in which this user may change nothing, and the migration does."""
+    if closed := _closed_folders(recorded, desk):
+        shown = ", ".join(closed[:_CHANGED_SHOWN]) + (", ..." if len(closed) > _CHANGED_SHOWN else "")
+        raise FixInput(
+            f"in {len(closed)} of the folders this user may change nothing: {shown}",
+            kept="everything; nothing was changed",
+            next_step="give this user the right to write there (`ls -ld` shows whose they are), then run the same "
+            "command again",
+        )
 
 
 def _closed_folders(recorded: Recorded, desk: Desk) -> tuple[str, ...]:

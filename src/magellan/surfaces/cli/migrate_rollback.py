@@ -79,8 +79,10 @@ def _take_back(way: WayBack, desk: Desk, yes: bool, as_json: bool) -> None:
     from magellan.plan.carry_out import TakenBack
     from magellan.surfaces.cli.migrate_options import outcome_document, show_outcome, step_progress
     from magellan.surfaces.cli.output import emit, note, progress_bars, say
+    from magellan.usecases.migrate_apply import refuse_closed_folders
     from magellan.usecases.migrate_rollback import roll_back
 
+    refuse_closed_folders(way.recorded, desk)
     document = {"migration": way.recorded.id, "refusals": list(way.refusals)}
     if not yes or way.refusals:
 
