@@ -78,6 +78,28 @@ def test_taken_back_every_byte_bit_time_link_and_folder_is_as_before(root: Path,
     assert look_at(root) == before
 
 
+@pytest.mark.parametrize(
+    ("link", "goes_to", "says"),
+    [
+        ("../data", "far/away/link", "../../../data"),  # out of the tree
+        ("..", "away/link", "../.."),
+        (".", "away/link", ".."),
+        ("not/there.csv", "away/link", "../not/there.csv"),
+        ("/etc/hosts", "away/link", "/etc/hosts"),
+        ("link", "away/link", "link"),  # to itself
+    ],
+)
+def test_a_link_that_moves_leads_to_where_it_led(tmp_path: Path, link: str, goes_to: str, says: str) -> None:
+    make_tree(tmp_path, {"bot.py": b"A = 1\n"})
+    (tmp_path / "link").symlink_to(link)
+    before = look_at(tmp_path)
+    outcome = apply_recorded(prepared_at(tmp_path, {"link": goes_to}).recorded, desk_at(tmp_path))
+    assert isinstance(outcome, Finished)
+    assert os.readlink(tmp_path / goes_to) == says
+    take_back(tmp_path)
+    assert look_at(tmp_path) == before
+
+
 def test_a_file_whose_name_begins_with_a_dot_is_moved_and_named_anew(tmp_path: Path) -> None:
     make_tree(tmp_path, {".env": b"LIMIT=1\n", "notes.md": b"Settings are in `.env`.\n"})
     outcome = apply_recorded(prepared_at(tmp_path, {".env": "settings/.env"}).recorded, desk_at(tmp_path))

@@ -199,8 +199,16 @@ def _is_folder(path: str, tree: SourceTree) -> bool:
     return entry is not None and entry.kind is Kind.FOLDER
 
 
+def _relative(target: str, folder: str) -> str:
+    """What a link in that folder says to lead there. target: from the root; it may lie above it, "../data"."""
+    if target == ".." or target.startswith("../"):
+        above = [] if folder == "." else [".."] * len(folder.split("/"))
+        return "/".join([*above, target])
+    return posixpath.relpath(target, folder)
+
+
 def _links(tree: SourceTree, renames: Renames) -> tuple[Relinked, ...]:
-    """Relative links within the tree whose target, or who themselves, lie elsewhere afterwards."""
+    """Relative links whose target, or who themselves, lie elsewhere afterwards."""
     found = []
     for path, entry in tree.entries.items():
         if entry.kind is not Kind.LINK or entry.points_at.startswith("/"):
@@ -208,9 +216,9 @@ def _links(tree: SourceTree, renames: Renames) -> tuple[Relinked, ...]:
         target = posixpath.normpath(posixpath.join(folder_of(path), entry.points_at))
         new_target = renames.paths.get(target) or renames.folders.get(target) or target
         new_path = renames.new_path(path)
-        if (new_target == target and new_path == path) or target not in tree.entries or target == path:
+        if (new_target == target and new_path == path) or target == path:
             continue
-        after = posixpath.relpath(new_target, folder_of(new_path))
+        after = _relative(new_target, folder_of(new_path))
         if after != entry.points_at:
             found.append(Relinked(path=new_path, before=entry.points_at, after=after))
     return tuple(found)
