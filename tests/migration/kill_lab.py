@@ -95,7 +95,9 @@ class Lab:
     def undo(self) -> None:
         desk = desk_at(self.root)
         with suppress(FixInput):  # nothing stands
-            roll_back(way_back(desk), desk)
+            way = way_back(desk)
+            assert way.refusals == (), "nobody but us was at it"
+            roll_back(way, desk)
 
     def look(self) -> Any:
         """The tree; and of git, what is staged and which commit the branch points at."""

@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("what", "more", "kills_min"),
     [
-        ("begin", ("--every", "19"), 8),
+        ("begin", ("--every", "5"), 25),
         ("undo", ("--every", "19"), 5),
         ("both", ("--git", "--every", "97"), 4),
         ("both", ("--merge", "--every", "29"), 5),

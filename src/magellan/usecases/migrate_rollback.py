@@ -17,7 +17,7 @@ from magellan.migration.shims import shims_in
 from magellan.migration.source_tree import SourceTree
 from magellan.plan.carry_out import Outcome, Progress, take_back
 from magellan.plan.files.make_folder import COMPILED
-from magellan.plan.files.tree import Tree
+from magellan.plan.files.tree import UNFINISHED, Tree
 from magellan.plan.plan import Plan
 from magellan.plan.preview import Preview, preview_back
 from magellan.plan.records import Ending
@@ -79,7 +79,8 @@ async def _put_there_since(changes: ChangeSet, tree: Tree) -> tuple[str, ...]:
     own = {move.target for move in changes.moves} | {each.path for each in changes.written}
     own |= {each.path for each in changes.links} | set(changes.folders)
     lying = [f"{folder}/{name}" for folder in changes.folders for name in await tree.names(folder)]
-    return tuple(path for path in lying if path not in own and not path.endswith(f"/{COMPILED}"))
+    strange = (path for path in lying if path.removesuffix(UNFINISHED) not in own)
+    return tuple(path for path in strange if not path.endswith(f"/{COMPILED}"))
 
 
 def roll_back(way: WayBack, desk: Desk, *, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
