@@ -135,6 +135,23 @@ def test_what_was_edited_since_refuses_the_way_back_and_merge_goes_around_it(
     assert (root / "bot.py").read_bytes().endswith(b"MINE = 1\n")
 
 
+def test_what_was_edited_since_can_be_left_and_the_rest_taken_back(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = look_at(root)
+    told(capsys, "apply", str(root), "--mapping", str(root.parent / "mapping.json"), "--yes")
+    (root / "core/bot.py").write_bytes(b"mine\n")
+    dry = told(capsys, "rollback", str(root), "--leave-edited")
+    assert dry["outcome"] == "dry run" and "core/bot.py was changed" in " ".join(dry["refusals"])
+    back = told(capsys, "rollback", str(root), "--leave-edited", "--yes")
+    assert back["outcome"] == "taken back"
+    assert all("core" in each or "/kept" in each for each in back["left"])
+    assert (root / "core/bot.py").read_bytes() == b"mine\n"
+    now = look_at(root)
+    assert {path for path in before if now.get(path) != before[path]} <= {"bot.py", ""}
+    assert [path.read_bytes() for path in (root / ".magellan").glob("migrations/*/kept/*")]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -146,6 +163,7 @@ def test_what_was_edited_since_refuses_the_way_back_and_merge_goes_around_it(
         (("rollback",), 1, "no migration stands in ."),
         (("rollback", "--only", "half"), 2, "'half' is no part of a migration"),
         (("rollback", "--file", "a.py", "--merge"), 2, "`--file` goes with neither"),
+        (("rollback", "--leave-edited", "--merge"), 2, "`--leave-edited` goes with none of"),
         (("verify", "--no-imports"), 1, "no migration of . is applied as a whole"),
         (("shims", "remove"), 1, "no shim has expired"),
         (("shims", "remove", "a.py"), 1, "a.py is no shim"),

@@ -47,8 +47,11 @@ def run(plan: Plan[Tree], root: Path, journal: MemoryJournal):
     return asyncio.run(carry_out(plan, FileTree(root), journal, now=Clock().now))
 
 
-def run_back(plan: Plan[Tree], root: Path, journal: MemoryJournal):
-    return asyncio.run(take_back(plan, FileTree(root), journal, why="asked", now=Clock().now))
+def run_back(plan: Plan[Tree], root: Path, journal: MemoryJournal, *, leaves_changed: bool = False):
+    going_back = take_back(
+        plan, FileTree(root), journal, why="asked", now=Clock().now, leaves_changed=leaves_changed
+    )
+    return asyncio.run(going_back)
 
 
 def check(step: Step[Tree], root: Path):
@@ -420,6 +423,26 @@ def test_a_folder_into_which_somebody_put_something_is_not_removed(root: Path) -
     assert (root / "shop/notes.txt").read_text() == "mine"
     (root / "shop/notes.txt").unlink()
     assert isinstance(run_back(plan, root, journal.reopened()), TakenBack)
+
+
+def test_what_somebody_changed_is_left_when_a_person_says_so_and_the_rest_is_taken_back(root: Path) -> None:
+    before = (root / "b.py").read_bytes()
+    plan = plan_of(
+        MakeFolder(path="shop"),
+        Move(source="a.py", target="shop/a.py"),
+        WriteFile(path="b.py", content=b"new", backup="kept"),
+    )
+    journal = journal_of(plan)
+    run(plan, root, journal)
+    (root / "shop/a.py").write_bytes(b"mine")
+    assert isinstance(run_back(plan, root, journal.reopened()), Halted)
+    outcome = run_back(plan, root, journal.reopened(), leaves_changed=True)
+    assert isinstance(outcome, TakenBack)
+    assert [each.partition(": ")[0] for each in outcome.left] == [
+        "make the folder shop",
+        "move a.py to shop/a.py",
+    ]
+    assert ((root / "shop/a.py").read_bytes(), (root / "b.py").read_bytes()) == (b"mine", before)
 
 
 def test_what_python_compiled_in_a_folder_goes_with_it(root: Path) -> None:

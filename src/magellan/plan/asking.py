@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from magellan.errors import MagellanError, TryAgain
-from magellan.plan.step import Answer, Before, Step, Unknown, World_contra
+from magellan.plan.step import Answer, Before, NotOurs, Step, Unknown, World_contra
 
 Returned = TypeVar("Returned")
 
@@ -20,6 +20,7 @@ class Failure:
 
     why: str
     may_try_again: bool = False
+    is_not_ours: bool = False  # what stands in the way is somebody else's work
     defect: Exception | None = None  # no error of ours and none of the system: the step's code is wrong
 
 
@@ -92,6 +93,8 @@ def failure_of(step: Step[World_contra], error: Exception) -> Failure:
     """The error in the form that a journal keeps."""
     if isinstance(error, MagellanError):
         return Failure(why=error.message, may_try_again=isinstance(error, TryAgain))
+    if isinstance(error, NotOurs):
+        return Failure(why=str(error), is_not_ours=True)
     if isinstance(error, TimeoutError):
         # The step's own limit has no words; a socket's has.
         return Failure(why=str(error) or f"no answer within {step.limits.timeout_s} s", may_try_again=True)

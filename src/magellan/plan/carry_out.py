@@ -48,10 +48,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:
-    """Nothing that the plan did is left."""
+    """Nothing that the plan did is left, but what it was asked to leave."""
 
     status: PlanStatus
     why: str
+    left: tuple[
+        str, ...
+    ] = ()  # titles of the steps that were left as somebody has changed them, with the reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +114,14 @@ async def take_back(
     why: str,
     now: Callable[[], datetime],
     on_progress: Callable[[Progress], None] | None = None,
+    leaves_changed: bool = False,
 ) -> Outcome:
     """Undo everything that the plan has done, the newest first, also after it was finished. Otherwise as `carry_out`.
 
-    why: what the journal shall say about it.
+    why:            what the journal shall say about it.
+    leaves_changed: leave what somebody has changed meanwhile as it is, and go on, instead of halting there.
     """
-    run = _Run(plan, world, journal, now, on_progress)
+    run = _Run(plan, world, journal, now, on_progress, leaves_changed=leaves_changed)
     run.turn(why)
     return await run.go()
 
@@ -138,7 +143,10 @@ class _Run(Generic[World_contra]):
         journal: Journal,
         now: Callable[[], datetime],
         on_progress: Callable[[Progress], None] | None,
+        *,
+        leaves_changed: bool = False,
     ) -> None:
+        self._leaves_changed = leaves_changed
         self._plan = plan
         self._world = world
         self._journal = journal
@@ -241,6 +249,8 @@ class _Run(Generic[World_contra]):
                 case NotDone():
                     note = "nothing was left of it"
                     self._settle_later(self._step_record(number, Event.UNDONE, note=note))
+                case Blocked() if self._leaves_changed:
+                    self._settle_later(self._step_record(number, Event.LEFT, note=answer.why))
                 case Blocked() | Unknown():
                     records.append(self._step_record(number, Event.UNDO_FAILED, note=answer.why))
                     failed = failed or self._failure(number, f"cannot be undone: {answer.why}", asks=True)
@@ -371,6 +381,9 @@ class _Run(Generic[World_contra]):
             if failure is None:
                 why = found.why if isinstance(found, Begun | Blocked | Unknown) else "it still stands"
                 failure = Failure(why=f"it was undone, and is not as before: {why}")
+            if failure.is_not_ours and self._leaves_changed:
+                self._settled(number, Event.LEFT, failure.why, begun_at)
+                return None
             if not (failure.may_try_again and attempts_left):
                 why = f"cannot be undone: {failure.why}"
                 return self._failed(number, Event.UNDO_FAILED, why, begun_at, asks=True)
@@ -485,7 +498,7 @@ class _Run(Generic[World_contra]):
         if self._state.ending is Ending.DONE:
             return Finished(status=status)
         if self._state.ending is Ending.UNDONE:
-            return TakenBack(status=status, why=self._state.turned_because)
+            return TakenBack(status=status, why=self._state.turned_because, left=self._left())
         standing = self._state.steps_in(
             Standing.DOING, Standing.DONE, Standing.FAILED, Standing.UNDOING, Standing.UNDO_FAILED
         )
@@ -496,6 +509,11 @@ class _Run(Generic[World_contra]):
             stands=tuple(titles[number] for number in standing),
             next_step=status.next_step,
         )
+
+    def _left(self) -> tuple[str, ...]:
+        titles = {step.number: step.title for step in self._state.plan.steps}
+        numbers = self._state.steps_in(Standing.LEFT)
+        return tuple(f"{titles[number]}: {self._state.note(number)}" for number in numbers)
 
     def _refuse_another_plan(self) -> None:
         found = differences(self._state.plan, self._plan.description)
@@ -539,8 +557,12 @@ class _Meter:
         )
 
 
-_NOT_SETTLED: Final = {Event.DONE: Event.FAILED, Event.UNDONE: Event.UNDO_FAILED}
+_NOT_SETTLED: Final = {
+    Event.DONE: Event.FAILED,
+    Event.UNDONE: Event.UNDO_FAILED,
+    Event.LEFT: Event.UNDO_FAILED,
+}
 _SETTLES: Final = {
     Aim.FINISH: {Event.DONE: 1, Event.FOUND_DONE: 1},
-    Aim.UNDO: {Event.UNDONE: 1},
+    Aim.UNDO: {Event.UNDONE: 1, Event.LEFT: 1},
 }

@@ -8,6 +8,8 @@ STANDINGS is the rule: {standing: {event: next standing}}. A record that has no 
                             └───────────┴─ undo-intent ──> undoing ──> undone
                                                               └──────> undo failed ── undo-intent ──> undoing
 
+Whatever was begun and is not undone can also be left as somebody has changed it: that ends it.
+
 `doing` and `undoing` without a process at work mean that it may have happened or not: the step's `check` tells.
 """
 
@@ -47,6 +49,7 @@ class Standing(StrEnum):
     UNDOING = "undoing"
     UNDONE = "undone"
     UNDO_FAILED = "undo failed"
+    LEFT = "left"
 
 
 STANDINGS: Final[Mapping[Standing, Mapping[Event, Standing]]] = {
@@ -60,11 +63,13 @@ STANDINGS: Final[Mapping[Standing, Mapping[Event, Standing]]] = {
         Event.UNDO_INTENT: Standing.UNDOING,
         Event.UNDONE: Standing.UNDONE,  # it turned out that nothing had happened
         Event.UNDO_FAILED: Standing.UNDO_FAILED,
+        Event.LEFT: Standing.LEFT,
     },
     Standing.DONE: {
         Event.UNDO_INTENT: Standing.UNDOING,
         Event.UNDONE: Standing.UNDONE,  # somebody else had undone it
         Event.UNDO_FAILED: Standing.UNDO_FAILED,
+        Event.LEFT: Standing.LEFT,
     },
     Standing.FAILED: {
         Event.INTENT: Standing.DOING,
@@ -73,24 +78,28 @@ STANDINGS: Final[Mapping[Standing, Mapping[Event, Standing]]] = {
         Event.UNDO_INTENT: Standing.UNDOING,
         Event.UNDONE: Standing.UNDONE,
         Event.UNDO_FAILED: Standing.UNDO_FAILED,
+        Event.LEFT: Standing.LEFT,
     },
     Standing.UNDOING: {
         Event.UNDO_INTENT: Standing.UNDOING,
         Event.RETRIED: Standing.UNDOING,
         Event.UNDONE: Standing.UNDONE,
         Event.UNDO_FAILED: Standing.UNDO_FAILED,
+        Event.LEFT: Standing.LEFT,
     },
     Standing.UNDONE: {},
+    Standing.LEFT: {},
     Standing.UNDO_FAILED: {
         Event.UNDO_INTENT: Standing.UNDOING,
         Event.UNDONE: Standing.UNDONE,
         Event.UNDO_FAILED: Standing.UNDO_FAILED,
+        Event.LEFT: Standing.LEFT,
     },
 }
 
 SETTLED: Final[Mapping[Aim, frozenset[Standing]]] = {
     Aim.FINISH: frozenset({Standing.DONE, Standing.FOUND_DONE}),
-    Aim.UNDO: frozenset({Standing.WAITING, Standing.FOUND_DONE, Standing.UNDONE}),
+    Aim.UNDO: frozenset({Standing.WAITING, Standing.FOUND_DONE, Standing.UNDONE, Standing.LEFT}),
 }
 """Where every step of a plan that came to its end stands."""
 

@@ -57,6 +57,10 @@ class Blocked:
     about: frozenset[str] = frozenset()
 
 
+class NotOurs(Exception):
+    """Raised by undo where it would take away what somebody else has made meanwhile."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
     """Nobody can tell from here. A person is asked; nothing is guessed."""

@@ -42,6 +42,7 @@ class WayBack:
     plan: Plan[Checkout]
     preview: Preview
     put_there_since: tuple[str, ...]  # what lies in folders that it made, and is not its own
+    is_unfinished: bool  # it was stopped or killed on its way, in whichever direction
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -60,7 +61,8 @@ def way_back(desk: Desk, migration_id: str = "") -> WayBack:
         if recorded is None or (migration_id and recorded.id != migration_id):
             continue
         records = desk.journals.read(entry.name).records
-        if JournalState(records).ending is Ending.UNDONE:
+        ending = JournalState(records).ending
+        if ending is Ending.UNDONE:
             if migration_id:
                 raise FixInput(f"{migration_id} was taken back already: nothing is left to do")
             continue
@@ -68,7 +70,12 @@ def way_back(desk: Desk, migration_id: str = "") -> WayBack:
         found = asyncio.run(preview_back(plan, desk.checkout, records))
         others = asyncio.run(_put_there_since(recorded.changes, desk.checkout))
         return WayBack(
-            recorded=recorded, journal=entry.name, plan=plan, preview=found, put_there_since=others
+            recorded=recorded,
+            journal=entry.name,
+            plan=plan,
+            preview=found,
+            put_there_since=others,
+            is_unfinished=ending is None,
         )
     known = ", ".join(desk.migrations.ids()[-3:])
     what = f"there is no migration {migration_id} of" if migration_id else "no migration stands in"
@@ -83,8 +90,14 @@ async def _put_there_since(changes: ChangeSet, tree: Tree) -> tuple[str, ...]:
     return tuple(path for path in strange if not path.endswith(f"/{COMPILED}"))
 
 
-def roll_back(way: WayBack, desk: Desk, *, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
-    """Go the way back by its journal. Raises what `take_back` does."""
+def roll_back(
+    way: WayBack,
+    desk: Desk,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    leaves_changed: bool = False,
+) -> Outcome:
+    """Go the way back by its journal; leaves_changed and what it raises: those of `take_back`."""
     with desk.journals.reopen(way.journal, by=desk.actor, at=desk.now()) as journal:
         return asyncio.run(
             take_back(
@@ -94,6 +107,7 @@ def roll_back(way: WayBack, desk: Desk, *, on_progress: Callable[[Progress], Non
                 why=f"asked by {desk.actor.person}",
                 now=desk.now,
                 on_progress=on_progress,
+                leaves_changed=leaves_changed,
             )
         )
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from magellan.plan.files.one_path import OnePath
 from magellan.plan.files.tree import Kind, Tree, folder_of
-from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone
+from magellan.plan.step import Answer, Before, Begun, Blocked, Done, NotDone, NotOurs
 
 COMPILED: Final = "__pycache__"
 """The folder in which Python keeps what it has compiled of the modules beside it."""
@@ -50,7 +50,7 @@ class MakeFolder(OnePath):
         has_compiled = found is not None and found.kind is Kind.FOLDER
         left = set(await world.names(self.path)) - ({COMPILED} if has_compiled else set())
         if left:
-            raise OSError(f"{self.path} holds {', '.join(sorted(left))}, which somebody else put there")
+            raise NotOurs(f"{self.path} holds {', '.join(sorted(left))}, which somebody else put there")
         if has_compiled:
             for name in await world.names(compiled):
                 await world.remove(f"{compiled}/{name}")

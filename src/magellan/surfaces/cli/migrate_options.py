@@ -102,7 +102,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
             "stands": list(outcome.stands),
             "next_step": outcome.next_step,
         }
-    return {"outcome": "taken back", "why": outcome.why}
+    return {"outcome": "taken back", "why": outcome.why, "left": list(outcome.left)}
 
 
 def show_outcome(outcome: Outcome, done: str) -> None:

@@ -37,6 +37,12 @@ def migrate_rollback(
     merge: Annotated[
         bool, typer.Option("--merge", help="Keep edits that were made since, where they touch other lines.")
     ] = False,
+    leave_edited: Annotated[
+        bool,
+        typer.Option(
+            "--leave-edited", help="Leave what was edited since where and as it is; take the rest back."
+        ),
+    ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +50,9 @@ def migrate_rollback(
 
     What somebody changed since is named, and nothing of it is overwritten:
     --merge takes the rest back around it, or refuses. A part, or a merge, is a
-    migration of its own, which can be taken back as well.
+    migration of its own, which can be taken back as well. --leave-edited is for a
+    migration that was killed, where --merge is none: what it leaves is listed, and
+    putting that right is up to you.
     """
     from magellan.adapters.local.installed_modules import installed_modules
     from magellan.adapters.local.source_folder import read_source_tree
@@ -58,6 +66,8 @@ def migrate_rollback(
             raise typer.BadParameter(f"'{each}' is no part of a migration; there are {', '.join(Part)}")
     if file and (merge or only):
         raise typer.BadParameter("`--file` goes with neither `--only` nor `--merge`")
+    if leave_edited and (file or merge or only):
+        raise typer.BadParameter("`--leave-edited` goes with none of `--file`, `--merge` and `--only`")
     desk = desk_of(folder)
     way = way_back(desk, migration)
     if file:
@@ -72,10 +82,10 @@ def migrate_rollback(
         told = {"merged": found.merged, "kept": found.kept, "conflicts": found.conflicts}
         _carry_out(recorded, desk, yes, as_json, told)
     else:
-        _take_back(way, desk, yes, as_json)
+        _take_back(way, desk, yes, as_json, leave_edited=leave_edited)
 
 
-def _take_back(way: WayBack, desk: Desk, yes: bool, as_json: bool) -> None:
+def _take_back(way: WayBack, desk: Desk, yes: bool, as_json: bool, *, leave_edited: bool) -> None:
     from magellan.plan.carry_out import TakenBack
     from magellan.surfaces.cli.migrate_options import outcome_document, show_outcome, step_progress
     from magellan.surfaces.cli.output import emit, note, progress_bars, say
@@ -84,27 +94,38 @@ def _take_back(way: WayBack, desk: Desk, yes: bool, as_json: bool) -> None:
 
     refuse_closed_folders(way.recorded, desk)
     document = {"migration": way.recorded.id, "refusals": list(way.refusals)}
-    if not yes or way.refusals:
+    is_refused = bool(way.refusals) and not leave_edited
+    if not yes or is_refused:
 
         def show() -> None:
             for refusal in way.refusals:
                 say(f"changed since: {refusal}")
-            if way.refusals:
+            if is_refused and way.is_unfinished:
+                note(
+                    "nothing was changed; `--leave-edited` takes the rest back, and leaves these as they are"
+                )
+            elif is_refused:
                 note("nothing was changed; `--merge` takes the rest back and keeps these edits, or refuses")
             else:
-                say(f"{way.plan.name} can be taken back as a whole")
+                what = "around these" if way.refusals else "as a whole"
+                say(f"{way.plan.name} can be taken back {what}")
                 note("nothing was changed; --yes does it")
 
-        word = "refused" if way.refusals else "dry run"
-        emit({**document, "outcome": word}, as_json=as_json, human=show)
-        raise typer.Exit(1 if way.refusals else 0)
+        emit({**document, "outcome": "refused" if is_refused else "dry run"}, as_json=as_json, human=show)
+        raise typer.Exit(1 if is_refused else 0)
     with progress_bars() as bars:
-        outcome = roll_back(way, desk, on_progress=step_progress(bars))
+        outcome = roll_back(way, desk, on_progress=step_progress(bars), leaves_changed=leave_edited)
     was_taken_back = isinstance(outcome, TakenBack)
 
     def tell() -> None:
-        if was_taken_back:
+        if isinstance(outcome, TakenBack):
             say(f"taken back: {way.plan.name}")
+            for each in outcome.left:
+                say(f"left: {each}")
+            if outcome.left:
+                note(
+                    f"put these right by hand; what they replaced, if anything, is kept in {way.recorded.kept}"
+                )
         else:
             show_outcome(outcome, "")
 
