@@ -34,6 +34,11 @@ def shown_command_lines() -> list[tuple[Path, str]]:
     return found
 
 
+@pytest.mark.parametrize("guide", ["restructure.md", "restructure-scan.md"])
+def test_a_guide_whose_commands_need_an_extra_shows_how_it_is_installed(guide: str) -> None:
+    assert "python -m pip install 'magellan-trading[migrate]'" in (ROOT / "docs/guides" / guide).read_text()
+
+
 @pytest.mark.parametrize("page", ["commands.md", "config.md", "magellan-toml.md", "errors.md", "faults.md"])
 def test_the_reference_says_what_the_code_says(page: str) -> None:
     written = (ROOT / "docs/reference" / page).read_text()

@@ -27,6 +27,9 @@ _RESERVED: Final = frozenset(
 )
 """Names that Windows keeps for devices, with any ending: such a file cannot be checked out there."""
 _NAME_LENGTH_MAX: Final = 255  # bytes
+_PATH_LENGTH_MAX: Final = (
+    1000  # bytes from the tree's own folder; some systems open 1,024, with that folder's path
+)
 
 
 class _Part(BaseModel):
@@ -138,6 +141,9 @@ def file_moves(mapping: MigrationMapping, tree: SourceTree, *, name: str) -> tup
                     f"{place}: the bytes of the name {move.source!r} are not UTF-8; rename it first"
                 )
                 continue
+            if why := _too_long(move.target):
+                problems.append(f"{place}.to: {why}")
+                continue
             places[move.source] = place
             if move.source != move.target:
                 moves[move.source] = move
@@ -169,7 +175,7 @@ def _unusable(mapping: MigrationMapping) -> Iterator[str]:
         if move.target.startswith(f"{move.source}/"):
             yield f"moves[{number}].to: {move.target} lies in {move.source} itself"
     for path in mapping.package_files:
-        why = _wrong_path(path) or _reserved(path)
+        why = _wrong_path(path) or _reserved(path) or _too_long(path)
         if not why and path.rpartition("/")[2] not in ("__init__.py", "__init__.pyi"):
             why = f"{path} is no __init__.py"
         if why:
@@ -194,15 +200,20 @@ def _reserved(path: str) -> str:
         if part.partition(".")[0].casefold() in _RESERVED:
             return f"{path}: {part} is a name that Windows keeps for a device"
         if part != part.strip() or part.endswith(".") or any(ord(each) < 32 for each in part):
-            return (
-                f"{path}: {part!r} begins or ends with a blank, ends with a dot, or holds a control character"
-            )
+            return f"{path!r}: {part!r} begins or ends with a blank, ends with a dot, or holds a control character"
         if len(part.encode("utf-8", "surrogateescape")) > _NAME_LENGTH_MAX:
             return f"{path}: a name of more than {_NAME_LENGTH_MAX} bytes is one that no disk keeps"
     stem, _, ending = path.rpartition("/")[2].rpartition(".")
     if ending in ("py", "pyi") and stem.isidentifier() and not is_name(stem):
         return f"{path}: {stem} is a word of Python's own, and could not be imported"
     return ""
+
+
+def _too_long(path: str) -> str:
+    length = len(path.encode("utf-8", "surrogateescape"))
+    if length <= _PATH_LENGTH_MAX:
+        return ""
+    return f"{path[:40]}... is a path of {length} bytes; more than {_PATH_LENGTH_MAX} cannot be opened everywhere"
 
 
 def _expanded(move: MappedMove, tree: SourceTree) -> Iterator[FileMove]:
