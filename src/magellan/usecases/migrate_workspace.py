@@ -18,6 +18,7 @@ from magellan.migration.old_workspace.config_terms import NewConfig, new_config
 from magellan.migration.old_workspace.layout import AWS, DEPLOYABLE, DEPLOYED, OldStrategy, old_strategies
 from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
 from magellan.migration.source_tree import SourceTree
+from magellan.workspace.new_files import marker_file
 from magellan.workspace.workspace import Stage
 
 SOURCE_ROOTS: Final = ("", "src")
@@ -101,6 +102,9 @@ def new_layout(tree: SourceTree, stages: Mapping[str, Stage], *, shims_expire_on
     )
     changes = migration_of(tree, mapping, choices, name="the new layout").changes
     changes = _with_configs(_with_server_paths(tree, changes, strategies), strategies)
+    marker = marker_file()
+    if str(marker.path) not in tree.entries:
+        changes = replace(changes, written=(*changes.written, _new(str(marker.path), marker.content)))
     needed = content_changes(tree, written=changes.written, moves=changes.moves)
     changes = replace(changes, folders=needed.folders)
     return NewLayout(strategies=strategies, changes=changes, still=tuple(_still(tree, changes)))
@@ -130,17 +134,18 @@ def _config(tree: SourceTree, strategy: OldStrategy) -> NewConfig | None:
 def _with_configs(changes: ChangeSet, strategies: tuple[Strategy, ...]) -> ChangeSet:
     """The same, and a config in our terms for every strategy that had one."""
     added = [
-        Written(
-            path=f"{each.old.stage}/{each.old.name}/config.json",
-            before=None,
-            after=(json.dumps(each.config.document, indent=2, ensure_ascii=False) + "\n").encode(),
-            mode=0o644,
-            why=WrittenFor.CONTENT,
+        _new(
+            f"{each.old.stage}/{each.old.name}/config.json",
+            (json.dumps(each.config.document, indent=2, ensure_ascii=False) + "\n").encode(),
         )
         for each in strategies
         if each.config is not None
     ]
     return replace(changes, written=(*changes.written, *added))
+
+
+def _new(path: str, content: bytes) -> Written:
+    return Written(path=path, before=None, after=content, mode=0o644, why=WrittenFor.CONTENT)
 
 
 def _with_server_paths(tree: SourceTree, changes: ChangeSet, strategies: tuple[Strategy, ...]) -> ChangeSet:

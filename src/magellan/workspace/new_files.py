@@ -30,10 +30,15 @@ class NewFile:
     content: bytes
 
 
+def marker_file() -> NewFile:
+    """What makes a folder a workspace."""
+    return _file(FILE, "any/magellan.toml")
+
+
 def workspace_files(*, with_sample: bool) -> tuple[NewFile, ...]:
     """What a workspace without any strategy consists of."""
     files = [
-        _file(FILE, "any/magellan.toml"),
+        marker_file(),
         _file("README.md", "any/workspace_README.md"),
         _file(".gitignore", "any/gitignore"),
         *(NewFile(PurePosixPath(stage, ".gitkeep"), b"") for stage in Stage),

@@ -12,7 +12,7 @@ from magellan.migration.old_workspace.config_terms import TERMS, new_config
 from magellan.migration.source_tree import SourceTree
 from magellan.usecases.migrate_workspace import NewLayout, new_layout
 from magellan.workspace.config_file import parse_config
-from magellan.workspace.workspace import Stage
+from magellan.workspace.workspace import Stage, Workspace
 
 OLD = {
     "account_info": {"account_id": "PA1", "initial_capital": 50000, "margin_multiplier": 2},
@@ -200,11 +200,20 @@ def test_the_command_previews_does_and_takes_back(tmp_path: Path) -> None:
     before = {path: (tmp_path / path).read_bytes() for path in FILES}
     tried = run("migrate", "workspace", str(tmp_path), "--json", cwd=tmp_path)
     assert (tried.returncode, json.loads(tried.stdout)["outcome"]) == (0, "dry run")
-    assert not (tmp_path / "prod").exists()
+    assert not (tmp_path / "prod").exists() and not (tmp_path / "magellan.toml").exists()
     done = run("migrate", "workspace", str(tmp_path), "--yes", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "prod/bear_trap/config.json").is_file()
+    there = {f"{each.stage}/{each.name}" for each in Workspace.at(tmp_path).strategies()}
+    assert "prod/bear_trap" in there
     back = run("migrate", "rollback", str(tmp_path), "--yes", cwd=tmp_path)
     assert back.returncode == 0, back.stderr
     assert {path: (tmp_path / path).read_bytes() for path in FILES} == before
-    assert not (tmp_path / "prod").exists()
+    assert not (tmp_path / "prod").exists() and not (tmp_path / "magellan.toml").exists()
+
+
+def test_the_settings_of_what_is_a_workspace_already_stay_as_they_are() -> None:
+    layout = new_layout(
+        SourceTree.of({**FILES, "magellan.toml": b"format = 1\n"}), {}, shims_expire_on=date(2027, 1, 1)
+    )
+    assert "magellan.toml" not in {each.path for each in layout.changes.written}
