@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from journeys.desk import run
 from magellan.adapters.local.threads import ThreadExecutor
 from magellan.migration.categories.proposal import Proposal, propose
+from magellan.migration.categories.questions import questions_about
 from magellan.migration.categories.rules import CategoryRules, read_rules
 from magellan.migration.mapping import MappedMove, MigrationMapping, mapping_text, parse_mapping
 from magellan.migration.source_tree import SourceTree
@@ -54,6 +57,25 @@ def test_what_tools_look_for_stays_and_so_does_what_is_there_already() -> None:
 def test_what_was_put_away_stays_there() -> None:
     assert not targets(proposed({"archive/old/order_executor.py": EXECUTOR}))
     assert not targets(proposed({"docs/order_executor.py": EXECUTOR, "doc/source/order_fill.py": EXECUTOR}))
+
+
+@pytest.mark.parametrize("folder", ["test", "shop/test", "shop/pricing/test"])
+def test_tests_stay_in_a_folder_of_their_own_with_what_they_read(folder: str) -> None:
+    found = proposed(
+        {f"{folder}/test_it.py": b"def test_it(): ...\n", f"{folder}/cases/test_E10.py": b"x = 1\n"}
+    )
+    assert not targets(found)
+
+
+def test_nobody_is_asked_about_a_file_that_stays_whatever_he_answers() -> None:
+    stays = {"setup.py": b"import unheard\n", "test/checked.py": b"x = 1\n", "noxfile.py": b"y = 1\n"}
+    scan = scan_tree(
+        SourceTree.of({**stays, "aardvark.py": b"x = 1\n"}),
+        read_rules(None),
+        executor=ThreadExecutor(1),
+        is_installed=lambda name: False,
+    )
+    assert [each.path for each in questions_about(scan, read_rules(None), 12)] == ["aardvark.py"]
 
 
 def test_a_name_that_no_mapping_can_say_is_not_proposed() -> None:

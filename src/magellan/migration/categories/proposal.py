@@ -125,7 +125,7 @@ def target_of(file: ScannedFile, judged: Judged, rules: CategoryRules) -> str | 
     assert judged.category is not None, "who is sure has a category"
     leaf = file.path.rpartition("/")[2]
     category = rules.category[judged.category]
-    if is_init(file.path) or any(fnmatchcase(leaf.lower(), pattern) for pattern in _TOOLS_LOOK_HERE):
+    if is_init(file.path) or tools_look_for(file.path):
         return None
     if rules.leaves(file.path) or not is_text(file.path):
         return None
@@ -139,6 +139,12 @@ def target_of(file: ScannedFile, judged: Judged, rules: CategoryRules) -> str | 
     root = f"{rules.root}/" if rules.root and is_part else ""
     package = f"/{judged.package}" if judged.package is not None and judged.confidence >= HIGH else ""
     return f"{root}{folder}{package}/{leaf}"
+
+
+def tools_look_for(path: str) -> bool:
+    """Whether tools know the file by its name and look for it where it is."""
+    leaf = path.rpartition("/")[2].lower()
+    return any(fnmatchcase(leaf, pattern) for pattern in _TOOLS_LOOK_HERE)
 
 
 _BESIDE_THE_PACKAGE: Final = frozenset({"tests", "scripts", "examples", "deployment", "docs", "configs"})

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from magellan.errors import FixInput
 from magellan.migration.categories.answers import NEAR, resemblance
 from magellan.migration.categories.judge import Judged, Said
+from magellan.migration.categories.proposal import tools_look_for
 from magellan.migration.categories.rules import CategoryRules
 from magellan.migration.module_names import is_init
 from magellan.migration.scan.scan import Scan
@@ -45,7 +46,12 @@ def questions_about(scan: Scan, rules: CategoryRules, count: int) -> tuple[Quest
         Said(path=file.path, features=file.features)
         for file in scan.python
         if file.path in rules.answers
-        or (judged[file.path].confidence < 1 and not is_init(file.path) and not rules.leaves(file.path))
+        or (
+            judged[file.path].confidence < 1
+            and not is_init(file.path)
+            and not tools_look_for(file.path)
+            and not rules.leaves(file.path)
+        )
     ]
     return questions(asked, scan.graph.imports, judged, rules.answers, count)
 
