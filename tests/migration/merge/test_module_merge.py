@@ -355,3 +355,29 @@ def test_pieces_make_the_source_again(source: str) -> None:
         if parts is not None:
             head, inner = parts
             assert head + "".join(each.text for each in inner.pieces) + inner.tail == piece.text
+
+
+def test_a_name_that_would_be_needed_before_it_is_there_waits_for_a_person() -> None:
+    found = merged(
+        """
+        from shop.words import NOTHING
+        def write(path, other=NOTHING): return other
+        """,
+        """
+        def read(path): return path
+        NOTHING = "nothing"
+        """,
+    )
+    (imported, early) = found.conflicts
+    assert imported.why == "the source imports a name that the target defines"
+    line = found.text.splitlines().index("def write(path, other=NOTHING): return other") + 1
+    bound_on = found.text.splitlines().index('NOTHING = "nothing"') + 1
+    assert early.key == "NOTHING" and line < bound_on
+    assert early.why == (
+        f"put together, line {line} needs it when the module is imported, and line {bound_on} defines it"
+    )
+
+
+def test_what_the_target_needs_too_early_by_itself_is_no_matter_of_the_merge() -> None:
+    text = "def read(x=LIMIT): return x\nLIMIT = 1\n"
+    assert merged("def write(): return 1\n" + text, text).conflicts == ()

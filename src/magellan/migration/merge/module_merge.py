@@ -14,6 +14,7 @@ from typing import Final
 
 from magellan.migration.merge.account import Conflict, Decision, Outcome, Side, key_of
 from magellan.migration.merge.decided import Decided, member_keys
+from magellan.migration.merge.early_uses import EarlyUse, early_uses
 from magellan.migration.merge.exports_united import listed_names, with_more_names
 from magellan.migration.merge.fields import is_field, may_be_made_with_fields, out_of_order
 from magellan.migration.merge.imports_united import imported_names, names_imported_by, united_imports
@@ -44,6 +45,10 @@ def merge_modules(source: str, target: str, base: str | None = None) -> MergedMo
         source = re.sub(r"\r\n|\r|\n", newline, source)
     merge = _Merge(newline=newline)
     text = merge.pieces(cut(source), cut(target), None if base is None else cut(base), prefix="", head="")
+    known = {use.name for side in (source, target) for use in early_uses(side)}
+    for use in early_uses(text):
+        if use.name not in known:
+            merge.book.conflicts.append(_needed_too_early(use))
     return MergedModule(
         text=text,
         decisions=tuple(merge.book.decisions),
@@ -319,6 +324,12 @@ class _Merge:
             if entry:
                 made.append(entry)
         return "".join(made)
+
+
+def _needed_too_early(use: EarlyUse) -> Conflict:
+    bound = f"and line {use.bound_on} defines it" if use.bound_on else "and nothing defines it"
+    why = f"put together, line {use.line} needs it when the module is imported, {bound}"
+    return Conflict(key=use.name, why=why, source="", target="")
 
 
 def _head(piece: Piece) -> str:
