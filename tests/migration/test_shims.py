@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import textwrap
@@ -87,6 +88,24 @@ def test_each_place_that_uses_an_old_name_is_warned_once_with_the_new_one(root: 
         "two.py:3:",
     ]
     assert "shop.old.regime is shop.new.regime now; the old name works until 2026-07-22" in told[1]
+
+
+def test_pytest_imports_shims_for_their_doctests_and_tells_that_they_are_old(root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "pytest", "-q", "--doctest-modules", "-p", "no:cacheprovider", "shop"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "error" not in done.stdout, done.stdout
+    assert "DeprecationWarning: shop.old.regime is shop.new.regime now" in done.stdout
+
+
+def test_a_shim_is_read_by_every_python_that_a_project_may_still_support(root: Path) -> None:
+    for path in ("shop/old/__init__.py", "shop/old/regime.py", "run.py"):
+        ast.parse((root / path).read_bytes(), feature_version=(3, 6))
 
 
 def test_a_program_can_still_be_started_by_its_old_path(root: Path) -> None:

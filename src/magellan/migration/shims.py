@@ -36,7 +36,7 @@ if __name__ == "__main__":
     _sys.exit()
 
 _moved = _importlib.import_module("{new}")
-_OWN = frozenset({{"__class__", "__loader__", "__path__", "__spec__"}})
+_OWN = frozenset({{{own}}})
 _told = set()
 
 
@@ -44,7 +44,8 @@ def _tell():
     frame = _sys._getframe(2)
     while frame is not None and "importlib" in frame.f_code.co_filename:
         frame = frame.f_back
-    if frame is None or (place := (frame.f_code.co_filename, frame.f_lineno)) in _told:
+    place = None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    if place is None or place in _told:
         return
     _told.add(place)
     _warnings.warn_explicit(
@@ -100,8 +101,16 @@ class Shim:
             new=self.new,
             expires_on=self.expires_on.isoformat(),
             mark=_MARK.decode(),
+            own=", ".join(f'"{name}"' for name in self._own()),
             facts=facts,
         ).encode()
+
+    def _own(self) -> tuple[str, ...]:
+        """What the old name answers by itself."""
+        # pytest imports every module for its doctests, and refuses one that says it lies elsewhere. It does not look
+        # at packages, whose data, looked for beside `__file__`, moved with them.
+        place = () if is_init(self.path) else ("__file__",)
+        return ("__class__", *place, "__loader__", "__path__", "__spec__")
 
 
 def shims_in(tree: SourceTree) -> Iterator[Shim]:
