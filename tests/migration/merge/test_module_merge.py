@@ -381,3 +381,60 @@ def test_a_name_that_would_be_needed_before_it_is_there_waits_for_a_person() -> 
 def test_what_the_target_needs_too_early_by_itself_is_no_matter_of_the_merge() -> None:
     text = "def read(x=LIMIT): return x\nLIMIT = 1\n"
     assert merged("def write(): return 1\n" + text, text).conflicts == ()
+
+
+ANCESTOR = """
+'''Words about shops.'''
+import os
+import re
+from shop.old import price, tax
+__all__ = ["load", "drop"]
+def load(path): return re.match(path, price)
+def drop(path): return os.remove(path)
+"""
+
+
+def test_what_the_target_took_away_since_the_ancestor_stays_away() -> None:
+    found = merged(
+        ANCESTOR + "def new(): return 1\n",
+        """
+        import re
+        from shop.new import price
+        __all__ = ["load"]
+        def load(path): return re.match(path, price)
+        """,
+        ANCESTOR,
+    )
+    assert found.text == textwrap.dedent(
+        """
+        import re
+        from shop.new import price
+        __all__ = ["load"]
+        def load(path): return re.match(path, price)
+        def new(): return 1
+        """
+    )
+    assert [(each.key, each.why) for each in found.conflicts] == [
+        ("drop", "it was removed in the target, and is unchanged in the source")
+    ]
+    left_out = [note for note in found.notes if note.startswith("import left out")]
+    assert [note.split(": ")[1] for note in left_out] == ["import os", "from shop.old import tax"]
+
+
+def test_an_import_that_the_target_took_away_comes_back_where_the_source_needs_it() -> None:
+    found = merged(
+        ANCESTOR + "def new(): return os.getcwd()\n",
+        "def load(path): return path\n",
+        ANCESTOR,
+    )
+    assert "import os\n" in found.text and "import re" not in found.text and "shop.old" not in found.text
+
+
+def test_what_the_target_imports_no_more_and_defines_itself_is_its_own() -> None:
+    found = merged(
+        ANCESTOR + "def new(): return tax\n",
+        "tax = 19\ndef load(path): return tax\n",
+        ANCESTOR,
+    )
+    assert "import tax" not in found.text and "price, tax" not in found.text
+    assert [each.key for each in found.conflicts] == ["__all__", "drop"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections.abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,11 +31,19 @@ class UnitedImports:
     lines: tuple[str, ...]  # statements for those names of the source's statements that are lacking
     clashes: tuple[ImportClash, ...]
     future: tuple[str, ...]  # features of `from __future__` that only the source asks for
+    taken_away: Mapping[
+        str, str
+    ]  # names that the target has imported no more since the ancestor, and their statements
 
 
-def united_imports(source: Cut, target: Cut) -> UnitedImports:
-    """What must be added to the target's imports so that the source's definitions find theirs."""
+def united_imports(source: Cut, target: Cut, base: Cut | None = None) -> UnitedImports:
+    """What must be added to the target's imports so that the source's definitions find theirs.
+
+    base: the common ancestor, where one is known: what only the target has changed since is as it wants it.
+    """
     known = dict(_bindings(target.pieces))
+    before = {} if base is None else dict(_bindings(base.pieces))
+    taken_away: dict[str, str] = {}
     added: list[Piece] = []
     lines: list[str] = []
     clashes: list[ImportClash] = []
@@ -44,9 +52,12 @@ def united_imports(source: Cut, target: Cut) -> UnitedImports:
         if piece.kind is not PieceKind.IMPORT:
             continue
         bound = dict(_bindings([piece]))
-        lacking = {name: origin for name, origin in bound.items() if name not in known}
+        missing = {name: origin for name, origin in bound.items() if name not in known}
+        lacking = {name: origin for name, origin in missing.items() if before.get(name) != origin}
+        taken_away |= {name: origin for name, origin in missing.items() if name not in lacking}
         for name, origin in bound.items():
-            if name in known and _same_place(known[name]) != _same_place(origin):
+            is_changed_here = before.get(name) != origin
+            if name in known and is_changed_here and _same_place(known[name]) != _same_place(origin):
                 clashes.append(ImportClash(name=name, source=origin, target=known[name]))
         of_future = [origin for origin in lacking.values() if origin.startswith("from __future__")]
         if of_future:
@@ -55,8 +66,14 @@ def united_imports(source: Cut, target: Cut) -> UnitedImports:
             added.append(piece)
         else:
             lines += lacking.values()
-        known.update(lacking)
-    return UnitedImports(added=tuple(added), lines=tuple(lines), clashes=tuple(clashes), future=tuple(future))
+        known.update(missing)
+    return UnitedImports(
+        added=tuple(added),
+        lines=tuple(lines),
+        clashes=tuple(clashes),
+        future=tuple(future),
+        taken_away=taken_away,
+    )
 
 
 def _same_place(origin: str) -> str:
@@ -73,18 +90,20 @@ def unused_imports(source: str) -> tuple[str, ...]:
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             bound.update(_of_statement(node))
-    said = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    said |= {
-        word
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        for word in node.value.replace(".", " ").split()
-    }
+    said = said_names(tree)
     return tuple(
         name
         for name, origin in bound.items()
         if name.partition(".")[0] not in said and "*" not in name and "__future__" not in origin
     )
+
+
+def said_names(tree: ast.AST) -> frozenset[str]:
+    """Names that code says, in strings too; not those that an import binds."""
+    nodes = list(ast.walk(tree))
+    said = {node.id for node in nodes if isinstance(node, ast.Name)}
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return frozenset(said | {word for text in texts for word in text.replace(".", " ").split()})
 
 
 def imported_names(version: Cut) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,13 @@ from magellan.migration.merge.decided import Decided, member_keys
 from magellan.migration.merge.early_uses import EarlyUse, early_uses
 from magellan.migration.merge.exports_united import listed_names, with_more_names
 from magellan.migration.merge.fields import is_field, may_be_made_with_fields, out_of_order
-from magellan.migration.merge.imports_united import imported_names, names_imported_by, united_imports
+from magellan.migration.merge.imports_united import (
+    UnitedImports,
+    imported_names,
+    names_imported_by,
+    said_names,
+    united_imports,
+)
 from magellan.migration.merge.pieces import Cut, Piece, PieceKind, cut, members
 from magellan.migration.merge.relation import Relation, relation
 
@@ -81,10 +87,11 @@ class _Merge:
         has_fields: whether it is a class that may be made with its fields, and no ancestor tells who added one.
         """
         entries = [_Entry(kind=each.kind, key=each.key, text=each.text) for each in target.pieces]
-        self._docstring(source, target, entries, prefix)
+        self._docstring(source, target, base, entries, prefix)
         taken = imported_names(target) if not prefix else frozenset()
         aliases = self._renamed(source, target, prefix)
-        anchor = self._imports(source, target, entries, prefix)
+        united = united_imports(source, target, base)
+        anchor = self._imports(united, target, entries, prefix)
         for piece in source.pieces:
             if piece.kind in (PieceKind.DOCSTRING, PieceKind.IMPORT) or piece.key == "pass":
                 continue
@@ -125,12 +132,14 @@ class _Merge:
                 place = self._insert(entries, place, piece.text, piece.kind, piece.key)
                 anchor = anchor if at_end else place
         self._only_in_target(source, target, base, prefix, has_fields=has_fields)
+        if not prefix and united.taken_away:
+            self._taken_away(united.taken_away, target, entries)
         return head + self._joined(entries, target.tail)
 
     def _shared(self, mine: Piece, theirs: Piece, base: Cut | None, key: str) -> str:
         """The text for a definition that both have."""
         if mine.kind is PieceKind.EXPORTS and theirs.kind is PieceKind.EXPORTS:
-            return self._exports(mine, theirs, key)
+            return self._exports(mine, theirs, base, key)
         found = relation(mine, theirs)
         if found in (Relation.IDENTICAL, Relation.SAME):
             self.book.both(key, Outcome.KEPT, str(found))
@@ -196,23 +205,23 @@ class _Merge:
         self.book.both(key, Outcome.MERGED, why)
         return text
 
-    def _exports(self, mine: Piece, theirs: Piece, key: str) -> str:
+    def _exports(self, mine: Piece, theirs: Piece, base: Cut | None, key: str) -> str:
         names, has = listed_names(mine), listed_names(theirs)
+        before = (listed_names(base[mine.key]) or []) if base is not None and mine.key in base else []
         if names is None or has is None:
             self.book.conflict(key, "it is no plain list of names", mine, theirs, None)
             return theirs.text
-        lacking = [name for name in names if name not in has]
+        lacking = [name for name in names if name not in has and name not in before]
         self.book.both(key, Outcome.MERGED if lacking else Outcome.KEPT, "the names of both")
         return with_more_names(theirs, lacking, self.newline) if lacking else theirs.text
 
-    def _imports(self, source: Cut, target: Cut, entries: list[_Entry], prefix: str) -> int:
+    def _imports(self, united: UnitedImports, target: Cut, entries: list[_Entry], prefix: str) -> int:
         """Add what the target's imports lack. Gives where what is only in the source begins to go."""
         docs = max((n for n, each in enumerate(entries) if each.kind is PieceKind.DOCSTRING), default=-1)
         last = max((n for n, each in enumerate(entries) if each.kind is PieceKind.IMPORT), default=docs)
         if prefix:
             return last
-        united = united_imports(source, target)
-        defined = {name for key in target.defined for name in key.partition("#")[0].split(", ")}
+        defined = _names_defined(target)
         for piece in united.added:
             hidden = sorted(defined & names_imported_by(piece))
             if hidden:
@@ -245,13 +254,31 @@ class _Merge:
             )
         return last
 
-    def _docstring(self, source: Cut, target: Cut, entries: list[_Entry], prefix: str) -> None:
-        mine = next((each for each in source.pieces if each.kind is PieceKind.DOCSTRING), None)
-        theirs = next((each for each in target.pieces if each.kind is PieceKind.DOCSTRING), None)
+    def _taken_away(self, imports: Mapping[str, str], target: Cut, entries: list[_Entry]) -> None:
+        """Imports that the target has no more since the ancestor: only what is taken from the source can need them."""
+        said = said_names(ast.parse(self._joined(entries, target.tail))) - _names_defined(target)
+        docs = max((n for n, each in enumerate(entries) if each.kind is PieceKind.DOCSTRING), default=-1)
+        last = max((n for n, each in enumerate(entries) if each.kind is PieceKind.IMPORT), default=docs)
+        for name, line in imports.items():
+            if name.partition(".")[0] not in said:
+                self.book.notes.append(
+                    f"import left out: {line}: the target took it away, and nothing says it"
+                )
+                continue
+            self.book.notes.append(
+                f"import added: {line}: the target took it away, and what is taken says it"
+            )
+            last = self._insert(entries, last, line + self.newline, PieceKind.IMPORT, "")
+
+    def _docstring(
+        self, source: Cut, target: Cut, base: Cut | None, entries: list[_Entry], prefix: str
+    ) -> None:
+        mine, theirs, before = (_docstring_of(each) for each in (source, target, base))
         if mine is None or (theirs is not None and mine.body.strip() == theirs.body.strip()):
             return
         what = f"docstring of {prefix.rstrip('.')}" if prefix else "docstring"
-        if theirs is None:
+        is_unchanged = before is not None and before.body.strip() == mine.body.strip()
+        if theirs is None and not is_unchanged:
             entries.insert(0, _Entry(kind=PieceKind.DOCSTRING, key="", text=mine.text))
             self.book.notes.append(f"{what} taken from the source")
         else:
@@ -330,6 +357,15 @@ def _needed_too_early(use: EarlyUse) -> Conflict:
     bound = f"and line {use.bound_on} defines it" if use.bound_on else "and nothing defines it"
     why = f"put together, line {use.line} needs it when the module is imported, {bound}"
     return Conflict(key=use.name, why=why, source="", target="")
+
+
+def _docstring_of(version: Cut | None) -> Piece | None:
+    pieces = () if version is None else version.pieces
+    return next((each for each in pieces if each.kind is PieceKind.DOCSTRING), None)
+
+
+def _names_defined(version: Cut) -> frozenset[str]:
+    return frozenset(name for key in version.defined for name in key.partition("#")[0].split(", "))
 
 
 def _head(piece: Piece) -> str:
