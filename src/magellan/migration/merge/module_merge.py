@@ -256,7 +256,9 @@ class _Merge:
 
     def _taken_away(self, imports: Mapping[str, str], target: Cut, entries: list[_Entry]) -> None:
         """Imports that the target has no more since the ancestor: only what is taken from the source can need them."""
-        said = said_names(ast.parse(self._joined(entries, target.tail))) - _names_defined(target)
+        own = {each.text for each in target.pieces}
+        taken = [each for each in entries if each.text not in own and each.kind is not PieceKind.IMPORT]
+        said = said_names(ast.parse(self._joined(taken, ""))) - _names_defined(target)
         docs = max((n for n, each in enumerate(entries) if each.kind is PieceKind.DOCSTRING), default=-1)
         last = max((n for n, each in enumerate(entries) if each.kind is PieceKind.IMPORT), default=docs)
         for name, line in imports.items():
