@@ -1,4 +1,4 @@
-"""Both messes, through the whole flow: `python -m benchmarks.messes [--folder FOLDER]`.
+"""Both messes, through the whole flow: `python -m benchmarks.messes`.
 
 A tree of your own goes through the same with `--tree FOLDER`; it is copied, and never touched.
 """
