@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -14,6 +14,7 @@ from magellan.migration.change_set import ChangeSet, Choices, Written, WrittenFo
 from magellan.migration.content_changes import content_changes
 from magellan.migration.encoding import plain_text
 from magellan.migration.mapping import MappedMove, MigrationMapping
+from magellan.migration.old_workspace.bare_names import BareName, bare_names
 from magellan.migration.old_workspace.config_terms import NewConfig, new_config
 from magellan.migration.old_workspace.layout import AWS, DEPLOYABLE, DEPLOYED, OldStrategy, old_strategies
 from magellan.migration.rewrite.reference import ReferenceKind, RewriteOptions
@@ -53,6 +54,7 @@ class NewLayout:
     strategies: tuple[Strategy, ...]
     changes: ChangeSet
     still: tuple[StillSaid, ...]
+    bare: tuple[BareName, ...]  # lines that name a file without its folder, which is called otherwise now
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -107,7 +109,13 @@ def new_layout(tree: SourceTree, stages: Mapping[str, Stage], *, shims_expire_on
         changes = replace(changes, written=(*changes.written, _new(str(marker.path), marker.content)))
     needed = content_changes(tree, written=changes.written, moves=changes.moves)
     changes = replace(changes, folders=needed.folders)
-    return NewLayout(strategies=strategies, changes=changes, still=tuple(_still(tree, changes)))
+    says_paths = dict(_contents_after(tree, changes, _SAYS_PATHS))
+    return NewLayout(
+        strategies=strategies,
+        changes=changes,
+        still=tuple(_still(tree, changes)),
+        bare=tuple(line for each in found for line in bare_names(each, says_paths)),
+    )
 
 
 def _config(tree: SourceTree, strategy: OldStrategy) -> NewConfig | None:
@@ -197,18 +205,23 @@ def _with_server_paths(tree: SourceTree, changes: ChangeSet, strategies: tuple[S
 
 def _still(tree: SourceTree, changes: ChangeSet) -> list[StillSaid]:
     """Lines of units, workflows, scripts and documents that say an old folder's name; a person looks at them."""
-    target_of = {move.source: move.target for move in changes.moves}
-    after = {each.path: each.after for each in changes.written}
     found = []
-    for path in tree.files:
-        final = target_of.get(path, path)
-        if not final.endswith(_SPEAKS_OF_PATHS) or path.startswith(_LEFT_ALONE):
-            continue
-        content = after.get(final)
-        if content is None:
-            content = tree.read(path)
+    for final, content in _contents_after(tree, changes, _SPEAKS_OF_PATHS):
         for number, line in enumerate(content.splitlines(), start=1):
             if f"{DEPLOYABLE}".encode() in line or f"{DEPLOYED}/".encode() in line:
                 text = line.strip().decode("utf-8", "replace")[:160]
                 found.append(StillSaid(path=final, line=number, text=text))
     return found
+
+
+def _contents_after(
+    tree: SourceTree, changes: ChangeSet, endings: tuple[str, ...]
+) -> Iterator[tuple[str, bytes]]:
+    """What the tree's files with those endings will say, by the path that they will have."""
+    target_of = {move.source: move.target for move in changes.moves}
+    after = {each.path: each.after for each in changes.written}
+    for path in tree.files:
+        final = target_of.get(path, path)
+        if final.endswith(endings) and not path.startswith(_LEFT_ALONE):
+            written = after.get(final)
+            yield final, tree.read(path) if written is None else written

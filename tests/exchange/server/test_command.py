@@ -134,6 +134,7 @@ def test_what_cannot_work_is_refused_with_what_to_do(
         ["--session", "soon"],
         ["--generated", "--latency-ms", "inf"],
         ["--generated", "--speed", "60"],  # of a clock that has no speed
+        ["--generated", "--step", "--clock", "paced"],  # two clocks
         ["--generated", "--timeframe", "5Min"],  # of bars that are made by the minute
     ],
 )

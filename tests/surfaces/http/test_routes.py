@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from magellan.adapters.local.control_folder import new_request
 from magellan.ports.api_tokens import Scope
+from magellan.wiring.sessions import control_folder
+from magellan.workspace.workspace import Workspace
 
 CONFIG = "/api/market-regime/config"
 READS = [
@@ -199,6 +202,17 @@ def test_a_halt_without_an_account_is_refused_and_says_why(server: Any) -> None:
     assert (told.status, told.json["code"]) == (422, "fix-input")
     assert server.ask("/api/halt", method="POST", body={"reason": " "}).status == 422
     assert server.ask("/api/halt", method="POST", body={}).status == 422
+
+
+def test_what_no_session_has_acted_on_yet_is_shown(workspace: Any, serve: Any) -> None:
+    with open(workspace / "magellan.toml", "a") as settings:
+        settings.write('\n[accounts.desk]\nbroker = "alpaca"\nkind = "paper"\nnumber = "PA1"\n')
+    server = serve(workspace)
+    assert server.data("/api/account?account=desk")["asked"] == []
+    request = new_request("halt", person="jane", reason="the feed looks wrong", source="command")
+    control_folder(Workspace.at(workspace), "alpaca-paper-PA1").leave(request)
+    (waiting,) = server.data("/api/account?account=desk")["asked"]
+    assert (waiting["asks"], waiting["person"], waiting["reason"]) == ("halt", "jane", "the feed looks wrong")
 
 
 def test_an_account_is_halted_and_resumed_with_person_and_reason(workspace: Any, serve: Any) -> None:

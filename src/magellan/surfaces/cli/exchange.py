@@ -71,15 +71,15 @@ def exchange(
         typer.Option("--timeframe", help="Of the archived bars; default: 1Min, or the strategy's."),
     ] = None,
     clock: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--clock",
             parser=read_clock,
             metavar="MODE",
             help="shifted: it is now, and the market is open; paced: --speed times as fast; fast: without waiting, "
-            "once somebody listens; stepped: by request; frozen: not at all.",
+            "once somebody listens; stepped: by request; frozen: not at all. Default: shifted.",
         ),
-    ] = "shifted",
+    ] = None,
     speed: Annotated[
         float | None, typer.Option("--speed", help="Of a paced clock; 60: an hour in a minute; default: 1.")
     ] = None,
@@ -187,7 +187,9 @@ def exchange(
         )
     if generated and archive:
         raise typer.BadParameter("choose one of --generated and --archive")
-    mode = ClockMode.STEPPED if step else ClockMode(clock)
+    if step and clock not in (None, ClockMode.STEPPED):
+        raise typer.BadParameter(f"--step is --clock stepped, and not --clock {clock}")
+    mode = ClockMode.STEPPED if step else ClockMode(clock or ClockMode.SHIFTED)
     if speed is not None and mode is not ClockMode.PACED:
         raise typer.BadParameter(f"--speed is for --clock paced; a {mode} clock has none")
     strategy = _strategy_config(terms_of, workspace) if terms_of is not None else None

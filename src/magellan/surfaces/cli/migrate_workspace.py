@@ -136,6 +136,7 @@ def _summary(found: NewLayout) -> dict[str, object]:
         "moves": len(found.changes.moves),
         "rewritten": len(found.changes.written),
         "still_said": found.still,
+        "named_without_folder": found.bare,
     }
 
 
@@ -166,3 +167,9 @@ def _show(found: NewLayout) -> None:
         say(f"still names an old folder: {still.path}, line {still.line}: {still.text}")
     if len(found.still) > _SHOWN:
         say(f"    and {len(found.still) - _SHOWN} more; --json names all")
+    for bare in found.bare[:_SHOWN]:
+        say(
+            f"names a file without its folder, which is {bare.now} now: {bare.path}, line {bare.line}: {bare.text}"
+        )
+    if len(found.bare) > _SHOWN:
+        say(f"    and {len(found.bare) - _SHOWN} more; --json names all")

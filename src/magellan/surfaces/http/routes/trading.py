@@ -24,7 +24,7 @@ from magellan.usecases.named_account import named_account
 from magellan.usecases.session_status import Held, SessionStatus, Working, session_status
 from magellan.usecases.watch_session import findings, seen_now
 from magellan.wiring.market import session_calendar
-from magellan.wiring.sessions import heartbeat_file
+from magellan.wiring.sessions import control_folder, heartbeat_file
 
 router = APIRouter(prefix="/api", tags=["trading"])
 
@@ -115,7 +115,8 @@ def account_status(desk: ApiDesk, named: str | None) -> SessionStatus:
             terms, reconcile_every_s = watch_terms(account)
             calendar = session_calendar(desk.workspace, seen.session.began)
             silent = tuple(findings(seen, terms, calendar, reconcile_every_s=reconcile_every_s).values())
-        return session_status(account, ledger, seen, silent=silent, look=None)
+        asked = control_folder(desk.workspace, account.ledger).waiting()
+        return session_status(account, ledger, seen, silent=silent, look=None, asked=asked)
 
 
 def told_at(status: SessionStatus) -> datetime | None:
