@@ -151,6 +151,37 @@ def test_what_still_names_an_old_folder_is_listed_with_its_line() -> None:
     assert "prod/bear_trap/deployment/run_strategy.py" in written(found, ".github/workflows/deploy.yml")
 
 
+BESIDE = "deployable_strategies/bear/aws_deployment/start.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "now"),
+    [
+        ("deployed/bear/run_strategy.py", 'open("config.json")', "prod/bear/deployment/old_config.json"),
+        ("deployed/bear/tools/report.py", 'x = HERE / "config.json"', "prod/bear/deployment/old_config.json"),
+        (BESIDE, "from bear_strategy import Bear", "prod/bear/strategy.py"),
+        (BESIDE, "    import bear_strategy", "prod/bear/strategy.py"),
+        ("deployed/bear/bear.service", "Environment=C=config.json", "prod/bear/deployment/old_config.json"),
+        ("go.sh", "cd deployed/bear && python run_strategy.py", "prod/bear/deployment/run_strategy.py"),
+        ("go.sh", "cd elsewhere && python run_strategy.py", None),
+        ("deployed/bear/run_strategy.py", 'open("deployed/bear/config.json")', None),
+        ("deployed/bear/run_strategy.py", 'open("my_config.json"), open("levels.csv")', None),
+        (BESIDE, "from bear_strategy_base import Base", None),
+    ],
+)
+def test_a_file_that_is_named_without_its_folder_and_is_called_otherwise_now_is_listed(
+    path: str, line: str, now: str | None
+) -> None:
+    files = {
+        "deployed/bear/config.json": b"{}",
+        "deployed/bear/run_strategy.py": b"",
+        "deployed/bear/bear_strategy.py": b"class Bear: ...\n",
+        "deployed/bear/levels.csv": b"",
+    }
+    found = layout({**files, path: f"# first\n{line}\n".encode()})
+    assert [(each.line, each.now) for each in found.bare] == ([] if now is None else [(2, now)])
+
+
 def test_what_was_copied_to_the_server_counts_and_its_twin_is_kept_beside() -> None:
     deployed = {**OLD, "symbols": ["AMC"]}
     files = {

@@ -46,7 +46,7 @@ def bare_names(strategy: OldStrategy, contents: Mapping[str, bytes]) -> Iterator
 
 
 def _renamed(strategy: OldStrategy, home: str) -> Mapping[str, str]:
-    """Where files are now that have another name below the strategy's folder, by the name that they had in the old one."""
+    """Where files with another name below the strategy's folder are now, by the name that they had in the old one."""
     now: dict[str, str] = {}
     for source, target in strategy.moves.items():
         folder = next(each for each in strategy.folders if source.startswith(f"{each}/"))
@@ -63,4 +63,4 @@ def _pattern(leaves: tuple[str, ...]) -> re.Pattern[bytes]:
         re.escape(leaf.removesuffix(".py").encode()) for leaf in leaves if leaf.endswith(".py")
     )
     imported = rb"^\s*(?:from|import)\s+(" + modules + rb")\b(?!\.)" if modules else rb"(?!)"
-    return re.compile(rb"(?<![\w./-])(?:\./)?(" + files + rb")(?![\w.-])|" + imported)
+    return re.compile(rb"(?<![\w./-])(" + files + rb")(?![\w.-])|" + imported)
