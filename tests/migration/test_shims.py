@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import subprocess
 import sys
 import textwrap
@@ -148,6 +150,15 @@ def test_a_shim_that_somebody_changed_is_none_any_more(root: Path) -> None:
     path = root / "run.py"
     path.write_bytes(path.read_bytes() + b"# mine\n")
     assert "run" not in {each.shim.old for each in list_shims(read_source_tree(root), on=date(2026, 1, 21))}
+
+
+def test_a_shim_that_another_version_wrote_in_its_own_words_is_one(root: Path) -> None:
+    """Its mark says what the rest of the file is, so that nobody has to know the words."""
+    head, mark, below = b'"""Moved, in other words."""\n', b"# magellan shim: ", b"\nimport sys\n"
+    facts = {"old": "run", "new": "programs.run", "expires_on": "2026-07-22"}
+    facts["rest"] = hashlib.sha256(head + below).hexdigest()[:16]
+    (root / "run.py").write_bytes(head + mark + json.dumps(facts).encode() + below)
+    assert "run" in {each.shim.old for each in list_shims(read_source_tree(root), on=date(2026, 1, 21))}
 
 
 @pytest.mark.parametrize(
