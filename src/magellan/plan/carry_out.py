@@ -52,9 +52,7 @@ class TakenBack:
 
     status: PlanStatus
     why: str
-    left: tuple[
-        str, ...
-    ] = ()  # titles of the steps that were left as somebody has changed them, with the reason
+    left: tuple[str, ...] = ()  # the steps that were left as somebody has changed them, with the reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,9 +27,7 @@ class Event(StrEnum):
     UNDO_INTENT = "undo-intent"  # it is about to be undone
     UNDONE = "undone"
     UNDO_FAILED = "undo-failed"
-    LEFT = (
-        "left"  # it cannot be undone, since somebody changed what it made, and a person wants it left at that
-    )
+    LEFT = "left"  # somebody changed what it made, and a person wants it left at that
 
 
 class Aim(StrEnum):

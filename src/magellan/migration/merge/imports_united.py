@@ -31,9 +31,7 @@ class UnitedImports:
     lines: tuple[str, ...]  # statements for those names of the source's statements that are lacking
     clashes: tuple[ImportClash, ...]
     future: tuple[str, ...]  # features of `from __future__` that only the source asks for
-    taken_away: Mapping[
-        str, str
-    ]  # names that the target has imported no more since the ancestor, and their statements
+    taken_away: Mapping[str, str]  # what the target imports no more since the ancestor: name and statement
 
 
 def united_imports(source: Cut, target: Cut, base: Cut | None = None) -> UnitedImports:
