@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magellan.migration.merge.account import Outcome, Side, lost_definitions, unaccounted
+from magellan.migration.merge.fields import inherited_out_of_order
 from magellan.migration.merge.module_merge import MergedModule, merge_modules
 from magellan.migration.merge.pieces import cut, members
 
@@ -440,3 +441,80 @@ def test_what_the_target_imports_no_more_and_defines_itself_is_its_own() -> None
     )
     assert "import tax" not in found.text and "price, tax" not in found.text
     assert [each.key for each in found.conflicts] == ["__all__", "drop"]
+
+
+SHAPES = """
+from dataclasses import dataclass
+
+@dataclass
+class Shape:
+    name: str
+
+@dataclass
+class Circle(Shape):
+    size: int = 0
+"""
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_fields_that_a_base_and_a_child_bring_out_of_order_wait_for_a_person(*, is_known: bool) -> None:
+    found = merged(
+        SHAPES.replace("name: str", "name: str = 'shape'"),
+        SHAPES.replace("size: int = 0", "size: int"),
+        SHAPES if is_known else None,
+    )
+    if is_known:
+        (conflict,) = found.conflicts
+        assert conflict.key == "Circle"
+        assert conflict.why == (
+            "with its bases its field size without a default would follow name, which has one"
+        )
+    else:
+        assert {each.key.partition(".")[0] for each in found.conflicts} == {"Shape", "Circle"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "@dataclass\nclass A:\n    x: int = 1\n@dataclass(kw_only=True)\nclass B(A):\n    y: int\n",
+        "@dataclass(kw_only=True)\nclass A:\n    x: int = 1\n@dataclass\nclass B(A):\n    y: int\n",
+        "@dataclass\nclass A:\n    x: int\n    y: int = 1\n@dataclass\nclass B(A):\n    x: int = 2\n",
+        "class A:\n    x: int = 1\n@dataclass\nclass B(A):\n    y: int\n",
+        "@dataclass\nclass A:\n    x: int = 1\nclass B(A):\n    y: int\n",
+        "@dataclass\nclass A(A):\n    x: int = 1\n",
+        "@dataclass\nclass A:\n    x: int = 1\n    _: KW_ONLY\n    y: int\n",
+    ],
+)
+def test_fields_that_can_be_made_are_in_order(module: str) -> None:
+    assert inherited_out_of_order(module) == {}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "@dataclass\nclass A:\n    x: int = 1\n@dataclass\nclass B(A):\n    y: int\n",
+        "@dataclass\nclass A(Generic[T]):\n    x: int = 1\n@dataclass\nclass B(A[int]):\n    y: int\n",
+        "@dataclass\nclass A:\n    x: int\n    y: int\n@dataclass\nclass B(A):\n    x: int = 2\n",
+    ],
+)
+def test_fields_that_cannot_be_made_are_told(module: str) -> None:
+    assert inherited_out_of_order(module).keys() == {"B"}
+
+
+@given(st.data())
+def test_the_order_of_inherited_fields_is_that_of_python_itself(data: st.DataObject) -> None:
+    """Of plain dataclasses, each with one base or none."""
+    lines = ["from dataclasses import dataclass"]
+    for number in range(data.draw(st.integers(1, 4))):
+        base = f"(C{data.draw(st.integers(0, number - 1))})" if number and data.draw(st.booleans()) else ""
+        lines += ["@dataclass", f"class C{number}{base}:", "    pass"]
+        for name in data.draw(st.lists(st.sampled_from("abcd"), unique=True, max_size=3)):
+            lines.append(f"    {name}: int" + data.draw(st.sampled_from(["", " = 1"])))
+    module = "\n".join(lines)
+    try:
+        exec(module, {"__name__": "made"})
+    except TypeError as error:
+        assert "non-default argument" in str(error)
+        assert inherited_out_of_order(module)
+    else:
+        assert inherited_out_of_order(module) == {}

@@ -16,7 +16,12 @@ from magellan.migration.merge.account import Conflict, Decision, Outcome, Side, 
 from magellan.migration.merge.decided import Decided, member_keys
 from magellan.migration.merge.early_uses import EarlyUse, early_uses
 from magellan.migration.merge.exports_united import listed_names, with_more_names
-from magellan.migration.merge.fields import is_field, may_be_made_with_fields, out_of_order
+from magellan.migration.merge.fields import (
+    inherited_out_of_order,
+    is_field,
+    may_be_made_with_fields,
+    out_of_order,
+)
 from magellan.migration.merge.imports_united import (
     UnitedImports,
     imported_names,
@@ -55,6 +60,11 @@ def merge_modules(source: str, target: str, base: str | None = None) -> MergedMo
     for use in early_uses(text):
         if use.name not in known:
             merge.book.conflicts.append(_needed_too_early(use))
+    before = inherited_out_of_order(source).keys() | inherited_out_of_order(target).keys()
+    for name, (bare, given) in inherited_out_of_order(text).items():
+        if name not in before:
+            why = f"with its bases its field {bare} without a default would follow {given}, which has one"
+            merge.book.conflicts.append(Conflict(key=name, why=why, source="", target=""))
     return MergedModule(
         text=text,
         decisions=tuple(merge.book.decisions),
