@@ -1,5 +1,6 @@
 """Names that an import of a module needs before they are bound."""
 
+import sys
 import sysconfig
 import textwrap
 import warnings
@@ -61,6 +62,11 @@ def test_what_an_import_evaluates_needs_the_name(text: str) -> None:
 )
 def test_what_is_called_later_or_bound_somehow_does_not(text: str) -> None:
     assert early_uses(f"{text}\nLATE = object\n") == ()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a statement of Python 3.12")
+def test_a_type_alias_is_evaluated_later() -> None:
+    assert early_uses("type Tree = dict[str, Tree | Leaf]\nclass Leaf: pass\n") == ()
 
 
 def test_names_of_a_class_are_its_own() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -97,6 +98,8 @@ class _Reading:
             yield node.target
             yield from () if node.value is None else (node.value,)
             yield from (node.annotation,) if self.reads_annotations else ()
+        elif sys.version_info >= (3, 12) and isinstance(node, ast.TypeAlias):
+            return  # evaluated when somebody asks for it
         elif isinstance(node, ast.Try) and node.handlers:
             return  # what is missing may be what it is there for
         else:
