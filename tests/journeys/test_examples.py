@@ -10,11 +10,12 @@ from magellan.surfaces.cli.app import commands, run
 
 Command = Callable[..., tuple[int, str, str]]
 
-# In this order: what is forgotten has to be recorded before. The others need files, keys or an empty folder, change
-# what is broken, or answer 1 on generated bars.
+# Those of one row in its order, in one test: what is forgotten has to be recorded before, by the same worker. The others
+# need files, keys or an empty folder, change what is broken, or answer 1 on generated bars.
 WORK_AT_ONCE = (
-    "new", "doctor", "data list", "data check", "data rebuild", "data split", "data dividend", "data confirm",
-    "data actions", "data forget", "backtest", "replay", "sweep", "walkforward",
+    ("new",), ("doctor",), ("data list",), ("data check",), ("data rebuild",),
+    ("data split", "data dividend", "data confirm", "data actions", "data forget"),
+    ("backtest",), ("replay",), ("sweep",), ("walkforward",),
 )  # fmt: skip
 EXAMPLES = {each.words: each.example for each in commands()}
 
@@ -26,10 +27,13 @@ def as_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("words", WORK_AT_ONCE)
-def test_the_example_of_a_command_works_as_printed(words: str, as_made: Path, command: Command) -> None:
-    program, *arguments = shlex.split(EXAMPLES[words])
-    assert program == "magellan"
-    code, answer, notes = command(*arguments, at=as_made)
-    assert code == 0, notes
-    assert answer
+@pytest.mark.parametrize("row", WORK_AT_ONCE, ids=" then ".join)
+def test_the_example_of_a_command_works_as_printed(
+    row: tuple[str, ...], as_made: Path, command: Command
+) -> None:
+    for words in row:
+        program, *arguments = shlex.split(EXAMPLES[words])
+        assert program == "magellan"
+        code, answer, notes = command(*arguments, at=as_made)
+        assert code == 0, f"{words}: {notes}"
+        assert answer, words
