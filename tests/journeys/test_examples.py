@@ -10,8 +10,8 @@ from magellan.surfaces.cli.app import commands, run
 
 Command = Callable[..., tuple[int, str, str]]
 
-# Those of one row in its order, in one test: what is forgotten has to be recorded before, by the same worker. The others
-# need files, keys or an empty folder, change what is broken, or answer 1 on generated bars.
+# A row is one test, in its order: what is forgotten has to be recorded before, by the same worker. Other commands need
+# files, keys or an empty folder, change what is broken, or answer 1 on generated bars.
 WORK_AT_ONCE = (
     ("new",), ("doctor",), ("data list",), ("data check",), ("data rebuild",),
     ("data split", "data dividend", "data confirm", "data actions", "data forget"),
