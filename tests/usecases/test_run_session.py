@@ -19,7 +19,15 @@ from magellan.engine import events as e
 from magellan.engine.session import Session
 from magellan.engine.setup import Differing
 from magellan.errors import AskOperator
-from magellan.ledger.entries import AlertRaised, BreakerTripped, Halted, LedgerEntry, NewEntry, Payload
+from magellan.ledger.entries import (
+    AlertRaised,
+    BreakerTripped,
+    FailureSeen,
+    Halted,
+    LedgerEntry,
+    NewEntry,
+    Payload,
+)
 from magellan.ports.heartbeat import Heartbeat
 from magellan.ports.ledger import Head, LedgerWriter
 from magellan.ports.live_bars import FeedDown, FeedUp, LiveBar, TradingStatus
@@ -280,7 +288,8 @@ def test_a_broker_that_answers_for_another_account_ends_the_session_and_is_sent_
     core.take_events()
     broker, quiet = BecomesAnother(core, lambda: NOW), Quiet()
     setup = replace(setup_for(world().make_setup(0).strategy, CONFIG, CALENDAR), differing=Differing.ADOPT)
-    with MemoryLedger(lambda: NOW).writer("SIM") as writer:
+    ledger = MemoryLedger(lambda: NOW)
+    with ledger.writer("SIM") as writer:
         around = World(
             broker=broker, bars=NoBars(), writer=writer, pace=StandingTime(),
             operator=StopsOnceTold(quiet, "nothing of the kind"), heartbeat=quiet, notifier=quiet, lease=NoLease(),
@@ -288,10 +297,14 @@ def test_a_broker_that_answers_for_another_account_ends_the_session_and_is_sent_
         run = run_session(
             Session(setup, []), setup, around, history_from=NOW - timedelta(days=1), account_number=None
         )
-        with pytest.raises(AskOperator, match="for the account PA-OTHER now, and this session trades"):
+        with pytest.raises(
+            AskOperator, match="for the account PA-OTHER now, and this session trades"
+        ) as raised:
             asyncio.run(asyncio.wait_for(run, 30))
     assert any("the session ends: the broker answers for the account PA-OTHER" in text for text in quiet.told)
     assert broker.sent == []
+    *_, last = ledger.entries("SIM")
+    assert last.payload == FailureSeen(where=FailureSeen.SESSION, error=raised.value.message)
 
 
 class Scripted(Session):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,11 +11,11 @@ import pytest
 
 from magellan.adapters.memory_ledger import MemoryLedger
 from magellan.ledger.book import RunningSession
-from magellan.ledger.entries import AccountMarked, NewEntry, SessionBegan
+from magellan.ledger.entries import AccountMarked, FailureSeen, NewEntry, Payload, SessionBegan
 from magellan.ports.heartbeat import Heartbeat
 from magellan.ports.ledger import Holder
 from magellan.usecases.named_account import NamedAccount
-from magellan.usecases.session_status import SessionStatus, session_status
+from magellan.usecases.session_status import Running, SessionStatus, session_status
 from magellan.usecases.watch_session import Seen
 
 BeatAt = Callable[[datetime], Heartbeat]
@@ -36,11 +36,15 @@ MARK = AccountMarked(
 )
 
 
-def status_of(beat: Heartbeat, *, holder: Holder | None) -> SessionStatus:
+def status_of(
+    beat: Heartbeat, *, holder: Holder | None, began: bool | None = None, behind: Sequence[Payload] = ()
+) -> SessionStatus:
+    """began: whether a session is known that has not ended; left out: where one holds the account."""
     ledger = MemoryLedger(lambda: NOW)
     with ledger.writer("PA1") as writer:
-        writer.append([NewEntry(at=BEGAN_AT, session="s1", payload=each) for each in (BEGAN, MARK)])
-    session = None if holder is None else RunningSession(session="s1", began_at=BEGAN_AT, began=BEGAN)
+        writer.append([NewEntry(at=BEGAN_AT, session="s1", payload=each) for each in (BEGAN, MARK, *behind)])
+    known = holder is not None if began is None else began
+    session = RunningSession(session="s1", began_at=BEGAN_AT, began=BEGAN) if known else None
     seen = Seen(at=NOW, holder=holder, session=session, beat=beat, beat_at=NOW)
     account = NamedAccount(ledger="PA1", name=None, terms=None)
     return session_status(account, ledger, seen, silent=(), look=None)
@@ -85,3 +89,13 @@ def test_an_account_is_worth_what_the_broker_said_last(
     money = status_of(beat, holder=None).money
     assert money is not None
     assert (money.cash_usd, money.source, money.age_s) == (Decimal(cash), source, age_s)
+
+
+def test_a_session_that_is_gone_says_what_it_could_not_go_on_after(beat_at: BeatAt) -> None:
+    strategy = FailureSeen(where="moods", error="KeyError: 'AMC'")
+    broken = FailureSeen(where=FailureSeen.SESSION, error="the broker answers for the account PA-OTHER now")
+    killed = status_of(beat_at(NOW), holder=None, began=True, behind=[strategy])
+    assert (killed.running, killed.broken_by) == (Running.GONE, "")
+    ended = status_of(beat_at(NOW), holder=None, began=True, behind=[strategy, broken])
+    assert (ended.running, ended.broken_by) == (Running.GONE, broken.error)
+    assert ended.health.failures == 2

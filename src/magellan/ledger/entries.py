@@ -455,6 +455,7 @@ class FailureSeen:
 
     kind: ClassVar[str] = "failure"
     version: ClassVar[int] = 1
+    SESSION: ClassVar[str] = "the session"  # where: what the session could not go on after; its last entry
 
     where: str
     error: str

@@ -19,7 +19,7 @@ from magellan.engine import events as e
 from magellan.engine.session import Session
 from magellan.engine.setup import SessionSetup
 from magellan.errors import AskOperator, FixInput, MagellanError, TryAgain
-from magellan.ledger.entries import AnswerTo, NewEntry
+from magellan.ledger.entries import AnswerTo, FailureSeen, NewEntry
 from magellan.ports.broker import Broker, Requested
 from magellan.ports.heartbeat import HeartbeatSink
 from magellan.ports.lease import HostLease
@@ -115,6 +115,7 @@ class _Driver:
         self._asked_to_end = False  # because time is over
         self._lapsed = ""  # why the lease does not hold, as the session was told
         self._broken: MagellanError | None = None
+        self._records = True  # False: the ledger could not be written
         self._opened = ""  # the account, as the broker named it when the session began
         self._bars = BarsOfSession(
             source=world.bars,
@@ -144,8 +145,7 @@ class _Driver:
         self._begin(self._watch_lease(), "lease")
         while self._stopped is None:
             await self._turn()
-        if self._broken is not None:
-            raise self._broken
+        self._must_be_whole()
         self._beat()
         return self._stopped
 
@@ -176,9 +176,19 @@ class _Driver:
             await self._handle_what_there_is()
         finally:
             self._write()
-        if self._broken is not None:
-            raise self._broken
+        self._must_be_whole()
         await asyncio.sleep(0)
+
+    def _must_be_whole(self) -> None:
+        """Raise what broke the session. It is recorded first, last of all: `status` says so why a session is gone."""
+        broken = self._broken
+        if broken is None:
+            return
+        failure = FailureSeen(where=FailureSeen.SESSION, error=broken.message)
+        if self._records:
+            self._unwritten.append(NewEntry(at=self._now(), session=self._setup.session_id, payload=failure))
+            self._write()
+        raise broken
 
     async def _handle_what_there_is(self) -> None:
         now = self._now()
@@ -278,6 +288,7 @@ class _Driver:
             )
             self._stopped = c.Stop(reason=error.message, flat=False, in_order=False)
             self._broken = error
+            self._records = False
             return
 
     # -- starting ------------------------------------------------------------------------------------------

@@ -139,6 +139,7 @@ class SessionStatus:
     running: Running
     holder: Holder | None
     session: RunningSession | None
+    broken_by: str  # what that session could not go on after; "": nothing, or nobody could write it down
     switch: str  # of the kill switch
     halt: Halt | None
     breakers: tuple[TrippedBreaker, ...]
@@ -182,7 +183,7 @@ def session_status(
     # A session's own entries all stand behind the newest bookmark, which is made before a session begins.
     book, safety, behind = account_now(ledger, name, FOLDED_KINDS | {FailureSeen.kind, FlatShown.kind})
     ours = [entry for entry in behind if seen.session is not None and entry.session == seen.session.session]
-    failures = sum(isinstance(entry.payload, FailureSeen) for entry in ours)
+    failures = [entry.payload for entry in ours if isinstance(entry.payload, FailureSeen)]
     decisions = _decisions(ledger, name)
     now = clock_of(seen)
     told = look if isinstance(look, BrokerLook) else None
@@ -196,6 +197,7 @@ def session_status(
         running=running(seen),
         holder=seen.holder,
         session=seen.session,
+        broken_by=next((each.error for each in failures if each.where == FailureSeen.SESSION), ""),
         switch=str(safety.switch.state),
         halt=book.halt,
         breakers=tuple(book.breakers.values()),
@@ -209,7 +211,7 @@ def session_status(
             f"{each.what} {each.name}: ours {each.ours or 'none'}, broker's {each.brokers}"
             for each in _refused(book)
         ),
-        health=_health(seen, now, failures, tuple(silent)),
+        health=_health(seen, now, len(failures), tuple(silent)),
         recorded_age_s=_age_s(now, book.last_at),
         decisions=decisions[: -_NEWEST - 1 : -1],
         trades=(

@@ -176,7 +176,8 @@ def _session_lines(found: SessionStatus) -> list[str]:
         case Running.RUNNING | Running.STARTING:
             lines.append(f"session: {found.running}, {found.holder}")
         case Running.GONE:
-            lines.append("session: GONE without an end; its next start goes on where the ledger stands")
+            why = f": {found.broken_by}" if found.broken_by else ""
+            lines.append(f"session: GONE without an end{why}; its next start goes on where the ledger stands")
         case _:
             lines.append(f"session: {found.running}")
     if session is None:
