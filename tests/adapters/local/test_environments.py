@@ -1,10 +1,12 @@
 """Environments of a host: made once for each list of dependencies, every wheel held against its hash, offline."""
 
 import hashlib
+import importlib.util
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -38,19 +40,35 @@ def made_in(folder: Path, wheelhouse: Path) -> MadeEnvironments:
     return MadeEnvironments(folder, base=sys.executable, wheelhouse=wheelhouse)
 
 
-@pytest.fixture(params=["uv", "pip"])
-def tool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What makes it: uv where the host has it."""
+def python_without(modules: Sequence[str], folder: Path) -> str:
+    """A Python that has none of these modules, as Debian's has no ensurepip."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({modules!r}))\n")
+    program = folder / "python"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+@pytest.fixture(params=["uv", "pip", "pip of another environment"])
+def base(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What environments are made with: uv where the host has it."""
     here = f"{Path(sys.executable).parent}:" if request.param == "uv" else ""
     monkeypatch.setenv("PATH", f"{here}/usr/bin:/bin")
     if request.param == "uv" and shutil.which("uv") is None:
         pytest.skip("uv is not installed beside this interpreter")
+    if request.param == "pip" and importlib.util.find_spec("ensurepip") is None:
+        pytest.skip("this Python comes without ensurepip")
+    return (
+        sys.executable if request.param in ("uv", "pip") else python_without(["ensurepip"], tmp_path / "base")
+    )
 
 
-@pytest.mark.usefixtures("tool")
-def test_a_list_of_dependencies_becomes_an_environment_once(tmp_path: Path, wheelhouse: Path) -> None:
+def test_a_list_of_dependencies_becomes_an_environment_once(
+    tmp_path: Path, wheelhouse: Path, base: str
+) -> None:
     requirements = listed(wheelhouse)
-    environments = made_in(tmp_path / "made", wheelhouse)
+    environments = MadeEnvironments(tmp_path / "made", base=base, wheelhouse=wheelhouse)
     half = environment_of(tmp_path / "made", requirements)
     half.mkdir(parents=True)
     (half / "left").write_text("by a process that was killed")
@@ -80,6 +98,20 @@ def test_what_a_host_lacks_is_said_before_anything_is_made(tmp_path: Path, wheel
     assert nobody.lacks(b"") == ("there is no no-such-python to make an environment with",)
     empty = MadeEnvironments(tmp_path / "made", base=sys.executable, wheelhouse=tmp_path / "nowhere")
     assert "with wheels" in empty.lacks(b"")[0]
+
+
+def test_a_python_without_pip_is_told_with_what_to_install(
+    tmp_path: Path, wheelhouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    base = python_without(["ensurepip", "pip"], tmp_path / "base")
+    environments = MadeEnvironments(tmp_path / "made", base=base, wheelhouse=wheelhouse)
+    (lacking,) = environments.lacks(listed(wheelhouse))
+    assert "comes without pip" in lacking and "python3-venv" in lacking
+    with pytest.raises(AskOperator, match="comes without pip") as raised:
+        environments.make(listed(wheelhouse))
+    assert "python3-venv" in raised.value.next_step
+    assert not environment_of(tmp_path / "made", listed(wheelhouse)).exists()
 
 
 def test_an_environment_that_somebody_keeps_is_held_against_the_list() -> None:

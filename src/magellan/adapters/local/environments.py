@@ -22,6 +22,7 @@ from typing import Final, Protocol
 from magellan.errors import AskOperator
 
 _WHOLE: Final = "whole"
+_HAS: Final = "import importlib.util as found, sys; sys.exit(found.find_spec(sys.argv[1]) is None)"
 _MAKE_WITHIN_S: Final = 900.0
 
 
@@ -69,6 +70,8 @@ class MadeEnvironments:
             return (f"there is no {self._base} to make an environment with",)
         if self._wheelhouse is not None and not self._wheelhouse.is_dir():
             return (f"there is no folder {self._wheelhouse} with wheels",)
+        if shutil.which("uv") is None and not (self._has("ensurepip") or self._has("pip")):
+            return (f"{self._base} comes without pip, and there is no uv: install python3-venv, or uv",)
         return ()
 
     def python(self, requirements: bytes) -> Path:
@@ -94,26 +97,39 @@ class MadeEnvironments:
         listing = self._folder / f"{place.name}.txt"
         listing.write_bytes(requirements)
         offline = () if self._wheelhouse is None else ("--no-index", "--find-links", str(self._wheelhouse))
-        uv = shutil.which("uv")
-        if uv is not None:
-            _run(uv, "venv", "--quiet", "--python", self._base, str(place))
-            install: tuple[str, ...] = (
-                uv,
-                "pip",
-                "install",
-                "--quiet",
-                "--python",
-                str(place / "bin" / "python"),
-            )
-        else:
-            _run(self._base, "-m", "venv", str(place))
-            python = str(place / "bin" / "python")
-            install = (python, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check")
+        install = self._made_empty(place)
         hashed = ("--no-deps", "--require-hashes", "--only-binary", ":all:")
         _run(*install, *hashed, *offline, "-r", str(listing))
         descriptor = os.open(place / _WHOLE, os.O_CREAT | os.O_WRONLY, 0o644)
         os.fsync(descriptor)
         os.close(descriptor)
+
+    def _made_empty(self, place: Path) -> tuple[str, ...]:
+        """Make an environment without packages. The command that installs some there. Raises AskOperator."""
+        python = str(place / "bin" / "python")
+        uv = shutil.which("uv")
+        if uv is not None:
+            _run(uv, "venv", "--quiet", "--python", self._base, str(place))
+            return (uv, "pip", "install", "--quiet", "--python", python)
+        if self._has("ensurepip"):
+            _run(self._base, "-m", "venv", str(place))
+            pip: tuple[str, ...] = (python, "-m", "pip")
+        elif self._has("pip"):  # Debian's Python, which comes without ensurepip, in an environment with pip
+            _run(self._base, "-m", "venv", "--without-pip", str(place))
+            pip = (self._base, "-m", "pip", "--python", python)
+        else:
+            raise AskOperator(
+                f"an environment cannot be made here: {self._base} comes without pip, and there is no uv",
+                kept="what runs",
+                next_step="install python3-venv, or uv, on this host",
+            )
+        return (*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check")
+
+    def _has(self, module: str) -> bool:
+        asked = (self._base, "-c", _HAS, module)
+        return (
+            subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+        )
 
 
 def environment_of(folder: Path, requirements: bytes) -> Path:
