@@ -60,7 +60,7 @@ bench: setup-dev  ## speed and memory beside the known peers, which it installs;
 	@$(BIN)/python benchmarks/run.py
 
 lock: setup-dev  ## choose newer versions of what we depend on, and write requirements/*.lock
-	@echo "lock: resolving for Python 3.11 to 3.13 on Linux and macOS"
+	@echo "lock: resolving for Python 3.11 to 3.14 on Linux and macOS"
 	@$(COMPILE) --all-extras --group dev -o requirements/dev.lock
 	@$(COMPILE) --extra gates --group build --constraints requirements/dev.lock -o requirements/run.lock
 	@$(RESOLVE) benchmarks/peers.in -o benchmarks/peers.lock

@@ -30,7 +30,7 @@ LOCKS = {  # what each contains is said in pyproject.toml
     "dev": ROOT / "requirements" / "dev.lock",  # all of run.lock, in the same versions, and more
 }
 DEBIAN_WHEELS = Path("/usr/share/python-wheels")
-SUPPORTED = ("python3.13", "python3.12", "python3.11")
+OLDEST, NEWEST = (3, 11), (3, 14)
 WITHOUT_PIP = (
     "this Python comes without pip, and Debian's package of it could not be fetched.\n"
     "next: install it, then run the same command again:\n"
@@ -57,14 +57,14 @@ def main() -> None:
 
 def continue_on_a_supported_python() -> None:
     """Start again under another Python when this one is too old or too new."""
-    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+    if OLDEST <= sys.version_info[:2] <= NEWEST:
         return
-    for candidate in SUPPORTED:
-        path = shutil.which(candidate)
+    for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
+        path = shutil.which(f"python3.{minor}")
         if path and works([path, "-c", ""]):
             os.execv(path, [path, *sys.argv])
-    here = "{}.{}".format(*sys.version_info[:2])
-    stop(f"Magellan needs Python 3.11, 3.12 or 3.13; python3 is {here}, and no other is on the PATH")
+    oldest, newest, here = ("{}.{}".format(*each) for each in (OLDEST, NEWEST, sys.version_info[:2]))
+    stop(f"Magellan needs Python {oldest} to {newest}; python3 is {here}, and no other is on the PATH")
 
 
 def is_current(name: str) -> bool:
@@ -77,7 +77,7 @@ def is_current(name: str) -> bool:
 
 def is_usable() -> bool:
     """Whether .venv is there, with pip and a Python that Magellan supports."""
-    supported = "import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13)"
+    supported = f"import sys; assert {OLDEST} <= sys.version_info[:2] <= {NEWEST}"
     return works([VENV_PYTHON, "-c", supported]) and works([VENV_PYTHON, "-m", "pip", "--version"])
 
 

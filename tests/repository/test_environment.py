@@ -3,10 +3,13 @@
 import importlib.util
 import shutil
 import stat
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from magellan.usecases.doctor import PYTHON_MAX, PYTHON_MIN
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +39,18 @@ def program(path: Path, script: str) -> None:
 
 def installed(environment: ModuleType, name: str) -> None:
     environment.stamp(name).write_text(environment.wanted(name))
+
+
+def test_whoever_names_the_pythons_that_we_support_names_the_same(environment: ModuleType) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    said = f"{PYTHON_MIN[0]}.{PYTHON_MIN[1]} to {PYTHON_MAX[0]}.{PYTHON_MAX[1]}"
+    assert (environment.OLDEST, environment.NEWEST) == (PYTHON_MIN, PYTHON_MAX)
+    assert project["requires-python"] == f">=3.{PYTHON_MIN[1]},<3.{PYTHON_MAX[1] + 1}"
+    assert [
+        each for each in project["classifiers"] if each.startswith("Programming Language :: Python :: 3.")
+    ] == [f"Programming Language :: Python :: 3.{minor}" for minor in range(PYTHON_MIN[1], PYTHON_MAX[1] + 1)]
+    for document in ("README.md", "docs/guides/getting-started.md", "docs/guides/workspace.md", "Makefile"):
+        assert said in (ROOT / document).read_text(), document
 
 
 def test_a_fresh_checkout_has_to_be_set_up(environment: ModuleType) -> None:

@@ -9,10 +9,13 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from magellan.usecases.doctor import PYTHON_MAX, PYTHON_MIN
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUN, DEV = "requirements/run.lock", "requirements/dev.lock"
 LOCKS = (RUN, DEV, "benchmarks/peers.lock")
+PYTHONS = [f"3.{minor}" for minor in range(PYTHON_MIN[1], PYTHON_MAX[1] + 1)]
 
 
 def pins(lock: str) -> dict[str, dict[str, int]]:
@@ -45,7 +48,7 @@ def chosen(lock: str, environment: dict[str, str]) -> dict[str, tuple[str, int]]
     return found
 
 
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 def test_what_runs_is_what_was_tested(python: str, platform: str) -> None:
     there = {
@@ -76,7 +79,7 @@ def test_every_dependency_is_locked_within_its_bounds() -> None:
                 assert requirement.specifier.contains(pinned), f"{requirement} is locked at {pinned}"
 
 
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("system", ["linux", "darwin"])
 def test_every_python_and_system_that_we_support_gets_one_version_of_each(python: str, system: str) -> None:
     where = {

@@ -92,10 +92,10 @@ def test_backups_that_are_asked_for_need_restic_and_the_doctor_says_how_to_get_i
     assert look(machine, desk.workspace.root)["backup"].found == "to /mnt/usb/magellan, by /usr/bin/restic"
 
 
-@pytest.mark.parametrize("running", [(3, 10, 14), (3, 14, 0)])
+@pytest.mark.parametrize("running", [(3, 10, 14), (3, 15, 0)])
 def test_a_python_that_we_do_not_support_fails(machine: Machine, running: tuple[int, int, int]) -> None:
     found = look(replace(machine, python=running))["Python"]
-    assert (found.status, found.next_step) == (Status.FAIL, "use Python 3.11 to 3.13")
+    assert (found.status, found.next_step) == (Status.FAIL, "use Python 3.11 to 3.14")
 
 
 @pytest.mark.parametrize(

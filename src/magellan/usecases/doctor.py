@@ -21,7 +21,7 @@ from magellan.usecases.load_strategy import LoadedStrategy, load_strategy
 from magellan.usecases.new_strategy import schema_text
 from magellan.workspace.workspace import Workspace
 
-PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 13)
+PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 14)
 GATE_TOOLS: Final = ("ruff", "mypy", "pytest")
 EXTRAS: Final = {  # of pyproject.toml, by a package that comes with each; those of gates are looked at by themselves
     "alpaca": "alpaca-py",
