@@ -111,6 +111,30 @@ def test_shims_that_pytest_would_import_and_fail_on_are_told_beforehand(
     assert [place[0].split(": ")[0] for place in places] == ([] if line is None else [f"{file}:{line}"])
 
 
+def test_machine_code_that_says_a_name_that_moves_is_to_be_built_anew(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "fast.so").write_bytes(b"\x7fELF\0shop.regime\0shop.regimes\0")
+    (root / "slow.so").write_bytes(b"\x7fELF\0my.shop.regime\0shop.regimes\0")
+    dry = told(capsys, "apply", str(root), "--mapping", str(root.parent / "mapping.json"), "--no-git")
+    places = [each["places"] for each in dry["risks"] if each["what"].startswith("compiled modules")]
+    assert places == [["fast.so: shop.regime"]]
+
+
+def test_shims_that_only_the_mapping_asks_for_are_told(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping = root.parent / "mapping.json"
+    words = ("apply", str(root), "--mapping", str(mapping), "--no-git", "--no-shims")
+    asked = json.loads(mapping.read_text())
+    asked["moves"] = [{**each, "shim": each["from"] == "bot.py"} for each in asked["moves"]]
+    for moves, shims in ((None, []), (asked, [["bot.py"]])):
+        if moves:
+            mapping.write_text(json.dumps(moves))
+        dry = told(capsys, *words)
+        assert [each["places"] for each in dry["risks"] if each["what"].startswith("shims are made")] == shims
+
+
 def test_uncommitted_changes_are_refused_and_can_be_left_out(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

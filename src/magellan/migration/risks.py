@@ -16,6 +16,8 @@ from magellan.migration.source_tree import SourceTree
 from magellan.plan.files.tree import Kind, folder_of
 
 _PLACES_SHOWN = 5
+_MACHINE_CODE: Final = (".so", ".pyd")
+_MACHINE_CODE_MAX: Final = 64 * 1024 * 1024  # bytes
 _OF_PYTEST: Final = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 _WARNINGS_FAIL: Final = re.compile(rb"^\s*filterwarnings\s*=[\s\[]*[\"']?error\b", re.MULTILINE)
 
@@ -29,21 +31,26 @@ class Risk:
     advice: str = ""
 
 
-def risks_of(tree: SourceTree, migration: Migration, is_installed: Callable[[str], bool]) -> tuple[Risk, ...]:
+def risks_of(
+    tree: SourceTree, migration: Migration, is_installed: Callable[[str], bool], *, wants_shims: bool
+) -> tuple[Risk, ...]:
     """Everything that is known to go wrong in migrations and could in this one.
 
     is_installed: whether a top-level name can be imported from what is installed.
+    wants_shims:  what the person said of old names, for all moves of which the mapping says nothing.
     """
     return tuple(
         risk
         for risk in (
             *_left_alone(migration),
             *_unread(tree, migration),
+            *_compiled(tree, migration),
             *_shadowing(migration, is_installed),
             *_stubs(tree, migration),
             *_new_surroundings(tree, migration),
             *_settings(tree, migration),
             *_shims_as_tests(tree, migration),
+            *_shims_all_the_same(migration, wants_shims=wants_shims),
         )
         if risk.places
     )
@@ -51,9 +58,19 @@ def risks_of(tree: SourceTree, migration: Migration, is_installed: Callable[[str
 
 def _left_alone(migration: Migration) -> Iterator[Risk]:
     places: dict[tuple[ReferenceKind, bool], list[str]] = {}
+    put_together = []
     for path, each in migration.rewriting.left():
+        place = f"{path}:{each.line}: {each.old}"
+        if each.old.endswith("."):
+            put_together.append(place)
+            continue
         off = each.kind in migration.rewriting.options.off
-        places.setdefault((each.kind, off), []).append(f"{path}:{each.line}: {each.old}")
+        places.setdefault((each.kind, off), []).append(place)
+    yield Risk(
+        what="names are put together behind a package that modules leave",
+        places=tuple(put_together),
+        advice="keep the shims, or mend what loads them by such a name",
+    )
     for (kind, off), found in sorted(places.items()):
         if off:
             yield Risk(what=f"references of the kind {kind} are left as they are", places=tuple(found))
@@ -93,6 +110,33 @@ def _unread(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
         what="folders cannot be looked into",
         places=tuple(f"{path}: {why}" for path, why in tree.unreadable.items()),
     )
+
+
+def _compiled(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
+    """Machine code looks modules up by the names that its source said when it was built."""
+    names = [name.encode() for name in migration.renames.modules if "." in name]
+    found = []
+    for path, entry in tree.entries.items():
+        if entry.kind is Kind.FILE and path.endswith(_MACHINE_CODE) and entry.size <= _MACHINE_CODE_MAX:
+            code = _read(tree, path)
+            found += [f"{path}: {name.decode()}" for name in names if _says(code, name)]
+    yield Risk(
+        what="compiled modules say names that move",
+        places=tuple(found),
+        advice="build them anew once it is done; until then they need the shims",
+    )
+
+
+def _read(tree: SourceTree, path: str) -> bytes:
+    """Its content; nothing where it cannot be read, which is said of every such file elsewhere."""
+    try:
+        return tree.read(path)
+    except OSError:
+        return b""
+
+
+def _says(code: bytes, name: bytes) -> bool:
+    return name in code and re.search(rb"(?<![\w.])" + re.escape(name) + rb"(?!\w)", code) is not None
 
 
 def _shadowing(migration: Migration, is_installed: Callable[[str], bool]) -> Iterator[Risk]:
@@ -202,6 +246,15 @@ def _shims_as_tests(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
         places=tuple(found),
         advice="`--no-shims`, or let filterwarnings pass over DeprecationWarning",
     )
+
+
+def _shims_all_the_same(migration: Migration, *, wants_shims: bool) -> Iterator[Risk]:
+    if not wants_shims:
+        yield Risk(
+            what="shims are made although none are wanted, since the mapping asks for them",
+            places=tuple(shim.path for shim in migration.shims),
+            advice='take `"shim": true` out of those moves',
+        )
 
 
 def kinds_changed(migration: Migration) -> Counter[ReferenceKind]:

@@ -258,6 +258,58 @@ def test_the_beginning_of_names_in_a_module_of_one_word_is_listed(path: str, bef
     assert rewriting({**SHOP, path: before}, MOVES, asked).files[path].after.decode() == after
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "load = import_module('shop.' + name)\n",
+        'load = __import__(f"shop.{name}")\n',
+        "load = import_string('shop.%s.Label' % name)\n",
+        "prefix = 'shop.'\n",
+    ],
+)
+def test_a_name_that_is_put_together_behind_a_package_that_a_module_leaves_is_listed(before: str) -> None:
+    moves = {"shop/regime.py": "shop/labels/market.py"}
+    found = rewriting({**SHOP, "run.py": before}, moves, RewriteOptions(probable=frozenset(ReferenceKind)))
+    listed = [(each.line, each.old, each.new) for where, each in found.left() if where == "run.py"]
+    assert listed == [(1, "shop.", "")]
+    assert found.files["run.py"].after == before.encode()
+
+
+@pytest.mark.parametrize(
+    "before", ["say('the shop.')\n", "load('shop.api.' + name)\n", "load('x.shop.' + y)\n"]
+)
+def test_what_only_looks_as_if_it_were_put_together_so_is_not_listed(before: str) -> None:
+    found = rewriting({**SHOP, "run.py": before}, {"shop/regime.py": "shop/labels/market.py"})
+    assert [each for where, each in found.left() if where == "run.py"] == []
+
+
+def test_a_package_that_moves_as_a_whole_takes_names_that_are_put_together_behind_it_along() -> None:
+    moves = {path: path.replace("shop/", "store/") for path in SHOP if path.startswith("shop/")}
+    found = rewriting({**SHOP, "run.py": "load('shop.' + name)\n"}, moves)
+    assert {(each.old, each.new) for where, each in found.left() if where == "run.py"} == {("shop", "store")}
+
+
+C_SOURCE = """\
+/* shop.regime is looked up when it is needed */
+module = PyImport_ImportModule("shop.regime");
+label = shop.regime.label("a \\"shop.regime\\" here", shop.regime);
+"""
+
+
+def test_a_dotted_name_in_a_string_of_c_is_rewritten_and_listed_elsewhere() -> None:
+    found = rewriting({**SHOP, "src/fast.c": C_SOURCE}, MOVES)
+    after = found.files["src/fast.c"].after.decode()
+    assert after.splitlines()[1:] == [
+        'module = PyImport_ImportModule("shop.strategies.regime");',
+        'label = shop.regime.label("a \\"shop.strategies.regime\\" here", shop.regime);',
+    ]
+    assert [each.line for where, each in found.left() if where == "src/fast.c"] == [1, 3, 3]
+
+
+def test_modules_whose_last_words_are_told_apart_by_a_slash_are_listed() -> None:
+    assert places("a.rst", "See shop.regime/api, shop.org/regime, https://shop.regime/.\n") == [1]
+
+
 def test_a_sentence_that_ends_in_a_modules_word_is_none() -> None:
     assert places("run.py", "print('Start the bot.', 'grab-bot.')\n") == []
 

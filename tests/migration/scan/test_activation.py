@@ -140,6 +140,30 @@ def test_many_failures_are_put_under_their_few_causes() -> None:
     }
 
 
+def test_what_is_not_installed_and_what_the_environment_does_not_say_are_told_from_missing_modules() -> None:
+    found = causes(
+        [
+            TriedImport(path="conf.py", error="PackageNotFoundError", missing="shop.fast", place="conf.py:2"),
+            TriedImport(
+                path="views.py",
+                error="ImproperlyConfigured",
+                message="You must define the environment variable SHOP_SETTINGS",
+                place="views.py:3",
+            ),
+        ]
+    )
+    assert [(each.what.partition(":")[0], each.next_step) for each in found] == [
+        (
+            "ImproperlyConfigured at views.py",
+            "imports are tried with an empty environment: nothing to mend",
+        ),
+        (
+            "shop.fast is not installed, and its version is asked for at conf.py",
+            "install it, this project too, and name that interpreter with --python",
+        ),
+    ]
+
+
 def test_when_the_time_for_all_is_up_the_rest_is_not_tried(tmp_path: Path) -> None:
     asked = []
     for name in ("a", "b", "c"):

@@ -19,7 +19,7 @@ _BEGIN: Final = rb"(?:(?<=\\[nrtfv])|(?<=\[mypy-)|(?<![\w./\\\x80-\xff-]))"
 _DOT: Final = re.compile(rb"\\{0,2}\.")
 _PART: Final = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
 _DOTTED: Final = re.compile(
-    _BEGIN + rb"(?P<name>" + _PART + rb"(?:" + _DOT.pattern + _PART + rb")+)(?![\w/\x80-\xff])"
+    _BEGIN + rb"(?P<name>" + _PART + rb"(?:" + _DOT.pattern + _PART + rb")+)(?![\w\x80-\xff])(?P<slash>/?)"
 )
 # As a command says it, and as a list of words does: `-m bot`, `["-m", "bot"]`, `[-m, bot]`; and `-mbot`, `-Imbot`.
 _RUN: Final = re.compile(
@@ -125,7 +125,9 @@ class DottedNames:
                     line=source.line_of(found.start()),
                     old=old,
                     new=new,
-                    certain=certain and ("." in old or _is_in_role(utf8, found.start())),
+                    certain=certain
+                    and not found["slash"]  # shop.bear/bull names two modules, shop.org/bear is a page
+                    and ("." in old or _is_in_role(utf8, found.start())),
                     edits=(Edit(span=Span(found.start(), found.start() + length), text=said),),
                 )
 

@@ -15,6 +15,7 @@ from magellan.migration.rewrite.interest import Interest, words_in
 from magellan.migration.rewrite.module_contents import ModuleContents
 from magellan.migration.rewrite.path_edits import Paths
 from magellan.migration.rewrite.pickled import is_pickled, modules_named, says_pickle
+from magellan.migration.rewrite.put_together import PutTogether
 from magellan.migration.rewrite.python_file import PythonFiles
 from magellan.migration.rewrite.reference import Reference, ReferenceKind, RewriteOptions, spliced
 from magellan.migration.rewrite.renames import Renames
@@ -119,6 +120,7 @@ class _Rewriter:
         paths = Paths(self._renames, task.tree)
         code = CodeInText(self._renames, contents)
         self._python = PythonFiles(self._renames, contents, names, paths, code)
+        self._put_together = PutTogether(self._renames)
         self._texts = TextFiles(self._renames, names, paths, code)
         self._modules = [name.encode() for name in self._renames.modules]
 
@@ -136,7 +138,12 @@ class _Rewriter:
         if not entry.is_python and b"\0" in content:
             return None
         words = words_in(content, self._renames.words)
-        if not words and not self._may_refer_without_words(path, content, is_python=entry.is_python):
+        put_together = list(self._put_together.references(content)) if entry.is_python else []
+        if (
+            not words
+            and not put_together
+            and not self._may_refer_without_words(path, content, is_python=entry.is_python)
+        ):
             return None
         text = python_text(content) if entry.is_python else plain_text(content)
         if text is None:
@@ -149,6 +156,7 @@ class _Rewriter:
         if entry.is_python:
             with uncollected():
                 references, problem = self._python.references(path, text, interest)
+            references += put_together
         else:
             references = self._texts.references(path, text, interest)
         if not references and not problem:

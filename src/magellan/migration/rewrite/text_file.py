@@ -25,6 +25,7 @@ class TextKind(Enum):
     SETTINGS = auto()  # settings and scripts: what they name is used
     DOCUMENT = auto()
     HISTORY = auto()  # change logs tell of names as they were
+    COMPILED = auto()  # C: a dotted name in a string is looked up, elsewhere it may be a member of a struct
     OTHER = auto()
 
 
@@ -47,6 +48,7 @@ _SETTINGS: Final = frozenset(
     }
     | {"path", "ps1", "service", "sh", "socket", "target", "timer", "tf", "toml", "xml", "yaml", "yml", "zsh"}
 )
+_COMPILED: Final = frozenset({"c", "cc", "cpp", "cxx", "h", "hh", "hpp"})
 _DOCUMENTS: Final = frozenset({"adoc", "htm", "html", "ipynb", "md", "mdx", "rst", "tex", "txt"})
 _SETTING_NAMES: Final = frozenset(
     {
@@ -84,6 +86,8 @@ def text_kind(path: str) -> TextKind:
         return TextKind.SETTINGS
     if ending in _SETTINGS:
         return TextKind.SETTINGS
+    if ending in _COMPILED:
+        return TextKind.COMPILED
     return TextKind.DOCUMENT if ending in _DOCUMENTS else TextKind.OTHER
 
 
@@ -100,8 +104,12 @@ class TextFiles:
     def references(self, path: str, text: Text, interest: Interest) -> list[Reference]:
         """Every reference in the file. Of histories and of files of no known kind they are only probable."""
         kind = text_kind(path)
-        certain = kind in (TextKind.SETTINGS, TextKind.DOCUMENT)
         found = self._found(path, text, kind, interest)
+        if kind is TextKind.COMPILED:
+            return [
+                each if _is_in_c_string(each, text.utf8) else replace(each, certain=False) for each in found
+            ]
+        certain = kind in (TextKind.SETTINGS, TextKind.DOCUMENT)
         return [each if certain else replace(each, certain=False) for each in found]
 
     def _found(self, path: str, text: Text, kind: TextKind, interest: Interest) -> Iterator[Reference]:
@@ -122,3 +130,12 @@ class TextFiles:
                 yield from self._paths.in_text(utf8, line, source, path, ReferenceKind.PATH, bare=True)
         if path in self._renames.paths:  # what it says of its own surroundings changes too
             yield from self._paths.in_text(utf8, everything, source, path, ReferenceKind.PATH, bare=True)
+
+
+def _is_in_c_string(reference: Reference, utf8: bytes) -> bool:
+    """Whether it is a dotted name in a string of C's: `PyImport_ImportModule("shop.regime")`."""
+    if reference.kind is not ReferenceKind.TEXT or not reference.edits or "." not in reference.old:
+        return False
+    at = reference.edits[0].span.start
+    before = utf8[utf8.rfind(b"\n", 0, at) + 1 : at]
+    return (before.count(b'"') - before.count(b'\\"')) % 2 == 1

@@ -134,6 +134,11 @@ def causes(tried: Iterable[TriedImport]) -> tuple[Cause, ...]:
 
 def _cause(tried: TriedImport) -> tuple[str, str]:
     at = f" at {tried.place}" if tried.place else ""
+    if tried.error == "PackageNotFoundError":  # of importlib.metadata: the code may lie there all the same
+        return (
+            f"{tried.missing or tried.message} is not installed, and its version is asked for{at}",
+            "install it, this project too, and name that interpreter with --python",
+        )
     if tried.missing:
         top = tried.missing.partition(".")[0]
         return (
@@ -163,6 +168,11 @@ def _cause(tried: TriedImport) -> tuple[str, str]:
         return (
             f"kills its process: {tried.message}",
             "look at what compiled code it loads, and at the memory limit",
+        )
+    if "environment variable" in tried.message:
+        return (
+            f"{tried.error}{at}: {tried.message}",
+            "imports are tried with an empty environment: nothing to mend",
         )
     return f"{tried.error}{at}: {tried.message}", "look at that line"
 
