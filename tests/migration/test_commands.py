@@ -121,18 +121,16 @@ def test_machine_code_that_says_a_name_that_moves_is_to_be_built_anew(
     assert places == [["fast.so: shop.regime"]]
 
 
-def test_shims_that_only_the_mapping_asks_for_are_told(
-    root: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("options", [("--no-shims",), ()])
+def test_who_wants_no_shims_gets_none_whatever_the_mapping_asks_for(
+    root: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
 ) -> None:
     mapping = root.parent / "mapping.json"
-    words = ("apply", str(root), "--mapping", str(mapping), "--no-git", "--no-shims")
     asked = json.loads(mapping.read_text())
     asked["moves"] = [{**each, "shim": each["from"] == "bot.py"} for each in asked["moves"]]
-    for moves, shims in ((None, []), (asked, [["bot.py"]])):
-        if moves:
-            mapping.write_text(json.dumps(moves))
-        dry = told(capsys, *words)
-        assert [each["places"] for each in dry["risks"] if each["what"].startswith("shims are made")] == shims
+    mapping.write_text(json.dumps(asked))
+    told(capsys, "apply", str(root), "--mapping", str(mapping), "--no-git", "--yes", *options)
+    assert (root / "bot.py").exists() is (not options)
 
 
 def test_uncommitted_changes_are_refused_and_can_be_left_out(

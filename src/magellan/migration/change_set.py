@@ -161,7 +161,7 @@ def _shims(
     final = {renames.new_path(path) for path in tree.files} | set(made)
     found = []
     for move in moves:
-        wanted = choices.shims and wants_shim(move.source) if move.shim is None else move.shim
+        wanted = choices.shims and (wants_shim(move.source) if move.shim is None else move.shim)
         old, new = renames.before.name_of(move.source), renames.after.name_of(move.target)
         if not wanted or old is None or new is None or old == new or move.source in final:
             continue

@@ -43,7 +43,9 @@ class MappedMove(_Part):
     target: Annotated[str, Field(alias="to", description="Path in the tree as it shall be.")]
     shim: Annotated[
         bool | None,
-        Field(description="Whether the old import path keeps working; null: as the command says."),
+        Field(
+            description="Whether the old import path keeps working, unless `--no-shims` ends all; null: as it would be."
+        ),
     ] = None
     category: Annotated[str, Field(description="The category that it was given.")] = ""
     confidence: Annotated[

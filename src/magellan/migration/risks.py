@@ -31,13 +31,10 @@ class Risk:
     advice: str = ""
 
 
-def risks_of(
-    tree: SourceTree, migration: Migration, is_installed: Callable[[str], bool], *, wants_shims: bool
-) -> tuple[Risk, ...]:
+def risks_of(tree: SourceTree, migration: Migration, is_installed: Callable[[str], bool]) -> tuple[Risk, ...]:
     """Everything that is known to go wrong in migrations and could in this one.
 
     is_installed: whether a top-level name can be imported from what is installed.
-    wants_shims:  what the person said of old names, for all moves of which the mapping says nothing.
     """
     return tuple(
         risk
@@ -50,7 +47,6 @@ def risks_of(
             *_new_surroundings(tree, migration),
             *_settings(tree, migration),
             *_shims_as_tests(tree, migration),
-            *_shims_all_the_same(migration, wants_shims=wants_shims),
         )
         if risk.places
     )
@@ -246,15 +242,6 @@ def _shims_as_tests(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
         places=tuple(found),
         advice="`--no-shims`, or let filterwarnings pass over DeprecationWarning",
     )
-
-
-def _shims_all_the_same(migration: Migration, *, wants_shims: bool) -> Iterator[Risk]:
-    if not wants_shims:
-        yield Risk(
-            what="shims are made although none are wanted, since the mapping asks for them",
-            places=tuple(shim.path for shim in migration.shims),
-            advice='take `"shim": true` out of those moves',
-        )
 
 
 def kinds_changed(migration: Migration) -> Counter[ReferenceKind]:

@@ -140,7 +140,7 @@ def prepare(
         migration=migration,
         recorded=recorded,
         plan=plan_of(recorded, folder=desk.folder),
-        risks=risks_of(tree, migration, is_installed, wants_shims=wishes.shims),
+        risks=risks_of(tree, migration, is_installed),
     )
 
 

@@ -79,8 +79,10 @@ def compare_tests(before: SuiteRun, after: SuiteRun, new_id: Mapping[str, str]) 
     """Tests: the same ones are there, and say the same. new_id: ids that tests have afterwards, by those before."""
     name = "tests"
     if before.problem or after.problem:
-        why = before.problem or after.problem
+        why = f"before: {before.problem}" if before.problem else f"after: {after.problem}"
         return Check(name=name, answer=Answer.NOT_KNOWN, summary="did not run", details=(why,))
+    if not before.outcomes and not after.outcomes:
+        return Check(name=name, answer=Answer.NOT_KNOWN, summary="none were found, before or after")
     expected = {new_id.get(test, test): outcome for test, outcome in before.outcomes.items()}
     worse = [f"{test} is gone" for test in sorted(expected.keys() - after.outcomes.keys())]
     worse += [

@@ -24,7 +24,12 @@ def migrate_apply(
     ] = None,
     yes: YesOption = False,
     no_git: NoGitOption = False,
-    no_shims: Annotated[bool, typer.Option("--no-shims", help="Let old import paths end now.")] = False,
+    no_shims: Annotated[
+        bool,
+        typer.Option(
+            "--no-shims", help="Let old import paths end now, also where the mapping asks for a shim."
+        ),
+    ] = False,
     commit: Annotated[
         str,
         typer.Option(
