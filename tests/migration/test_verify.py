@@ -206,7 +206,32 @@ def test_tests_are_compared_by_the_ids_that_they_have_afterwards() -> None:
     check = compare_tests(before, after, {"t::a[shop.regime]": "t::a[shop.labels.regime]"})
     assert check.details == ("t::d is gone", "t::b: passed, now failure")
     unknown = compare_tests(before, SuiteRun(outcomes={}, problem="pytest is not there"), {})
-    assert (str(unknown.answer), unknown.details) == ("not known", ("pytest is not there",))
+    assert (str(unknown.answer), unknown.details) == ("not known", ("after: pytest is not there",))
+
+
+def test_no_tests_at_all_are_no_sign_that_nothing_changed() -> None:
+    check = compare_tests(SuiteRun(outcomes={}), SuiteRun(outcomes={}), {})
+    assert (str(check.answer), check.summary) == ("not known", "none were found, before or after")
+
+
+def test_a_test_that_moves_below_a_source_root_is_the_same_test(tmp_path: Path) -> None:
+    files = {"src/shop/tests/test_bot.py": b"", "src/shop/__init__.py": b"", "src/shop/regime.py": b""}
+    make_tree(tmp_path, files)
+    moves = {
+        "src/shop/tests/test_bot.py": "src/shop/tests/core/test_bot.py",
+        "src/shop/regime.py": "src/shop/core/regime.py",
+    }
+    prepared = prepared_at(tmp_path, moves, roots=("src",))
+    assert isinstance(apply_recorded(prepared.recorded, desk_at(tmp_path)), Finished)
+
+    def look(which: str, tree: SourceTree, roots: tuple[str, ...], known: Sequence[ScannedFile]) -> Any:
+        folder = "src.shop.tests." if which == "before" else "src.shop.tests.core."
+        name = "regime" if which == "before" else "core.regime"
+        ids = (f"{folder}test_bot.TestBot::test_run[shop.{name}]", f"::{folder}test_bot")
+        return looked(which, tree, roots, known)[0], SuiteRun(outcomes=dict.fromkeys(ids, "passed"))
+
+    found = verify_migration(desk_at(tmp_path), read_source_tree(tmp_path), look)
+    assert [str(each.answer) for each in found.verification.checks if each.name == "tests"] == ["same"]
 
 
 def test_the_projects_own_tests_run_in_a_copy(root: Path, tmp_path: Path) -> None:
@@ -217,7 +242,7 @@ def test_the_projects_own_tests_run_in_a_copy(root: Path, tmp_path: Path) -> Non
     ran = run_tests(copy, python=sys.executable, arguments=["tests"], source_roots=("",), timeout_s=60)
     assert ran == SuiteRun(outcomes={"tests.test_bot::test_run": "passed"})
     none = run_tests(copy, python=sys.executable, arguments=["nowhere"], source_roots=("",), timeout_s=60)
-    assert none.outcomes == {}
+    assert (none.outcomes, "pytest ended with 4: ERROR: " in none.problem) == ({}, True)
 
 
 def test_the_page_holds_every_point_and_needs_nothing_else(root: Path) -> None:

@@ -128,6 +128,7 @@ def prepared_at(
     commits: Commits = Commits.UNTOUCHED,
     rewriting: RewriteOptions | None = None,
     executor: Executor | None = None,
+    roots: tuple[str, ...] = ("",),
 ) -> Prepared:
     wishes = Wishes(
         rewriting=rewriting or RewriteOptions(),
@@ -138,5 +139,5 @@ def prepared_at(
     )
     tree = read_source_tree(root)
     return prepare(
-        tree, mapping_of(moves), wishes, desk_at(root), is_installed=lambda _: False, executor=executor
+        tree, mapping_of(moves, roots), wishes, desk_at(root), is_installed=lambda _: False, executor=executor
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,9 +60,31 @@ def verify_migration(desk: Desk, tree: SourceTree, look: Look, migration_id: str
     checks = compare(was, now, renames, tuple(shims_in(tree)))
     if tests_before is not None and tests_after is not None:
         names = DottedNames(renames, ModuleContents(renames.before, before.read))
-        new_id = {test: names.renamed(test) for test in tests_before.outcomes}
+        files = {_in_ids(move.source): _in_ids(move.target) for move in recorded.changes.moves}
+        new_id = {test: _new_id(test, files, names) for test in tests_before.outcomes}
         checks = (*checks, compare_tests(tests_before, tests_after, new_id))
     return Verified(migration_id=recorded.id, verification=Verification(checks=checks))
+
+
+def _in_ids(path: str) -> str:
+    """A test's file, as the ids of its tests begin, which are counted from the project's folder, `src` and all."""
+    return path.removesuffix(".py").replace("/", ".")
+
+
+def _new_id(test: str, files: Mapping[str, str], names: DottedNames) -> str:
+    """The id of a test afterwards: `src.shop.tests.test_bot.TestBot::test_run[shop.regime]`.
+
+    files: the new beginning of ids, by the old one, for every file that moves.
+    """
+    where, _, name = test.partition("::")
+    file = where or name  # of a file that could not be collected there is only `::tests.test_bot`
+    known = file
+    while known and known not in files:
+        known = known.rpartition(".")[0]
+    if not known:
+        return names.renamed(test)
+    moved = files[known] + file[len(known) :]
+    return f"{moved}::{names.renamed(name)}" if where else f"::{moved}"
 
 
 def _applied(desk: Desk, migration_id: str) -> Recorded:

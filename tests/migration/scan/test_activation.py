@@ -118,6 +118,27 @@ def test_an_import_is_tried_and_nothing_of_it_stays(tmp_path: Path, namespaces: 
     assert found["also_missing"].place == "missing.py:1"
 
 
+def test_a_module_beside_others_is_found_by_its_own_name_only_where_it_is_missed(tmp_path: Path) -> None:
+    known = "try:\n    import known\nexcept ImportError:\n    pass\nelse:\n    raise ValueError('twice')\n"
+    sources = {
+        "shop/__init__.py": "",
+        "shop/known.py": known,
+        "store/__init__.py": "",
+        "store/bare.py": "import other\n",
+        "store/other.py": "import gone\n",
+    }
+    for path, source in sources.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(source)
+    asked = [
+        ImportToTry(path="shop/known.py", name="shop.known", search=("",), search_last=("shop",)),
+        ImportToTry(path="store/bare.py", name="store.bare", search=("",), search_last=("store",)),
+    ]
+    box = LocalImportSandbox(tmp_path, workers=1, time_limit_s=20.0)
+    found = {each.path: (each.error, each.missing) for each in box.try_imports(asked)}
+    assert found == {"shop/known.py": ("", ""), "store/bare.py": ("ModuleNotFoundError", "gone")}
+
+
 def test_many_failures_are_put_under_their_few_causes() -> None:
     found = causes(
         [

@@ -7,9 +7,12 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 from xml.etree import ElementTree as Xml
 
 from magellan.migration.verify.comparison import SuiteRun
+
+_DID_NOT_RUN: Final = (3, 4)  # an error of pytest's own; a path or an option that is not there
 
 
 def run_tests(
@@ -40,9 +43,10 @@ def run_tests(
             return SuiteRun(outcomes={}, problem=f"the tests took longer than {timeout_s:.0f} s")
         except OSError as error:
             return SuiteRun(outcomes={}, problem=f"{python} cannot be started: {error.strerror}")
-        if not report.exists():
-            last = (done.stdout + done.stderr).strip().splitlines()[-1:] or ["it said nothing"]
-            return SuiteRun(outcomes={}, problem=f"pytest ended with {done.returncode}: {last[0]}")
+        if not report.exists() or done.returncode in _DID_NOT_RUN:
+            lines = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
+            why = next((each for each in lines if each.startswith("ERROR: ")), lines[-1])
+            return SuiteRun(outcomes={}, problem=f"pytest ended with {done.returncode}: {why}")
         return SuiteRun(outcomes=_outcomes(report))
 
 

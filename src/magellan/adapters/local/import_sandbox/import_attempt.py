@@ -25,7 +25,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .shut_off import drop_capabilities, enter_namespaces, in_own_namespaces, limit, scratch_place
@@ -50,7 +50,7 @@ def main() -> None:
     with contextlib.suppress(BrokenPipeError), _room(settings, shut_off) as (tree, scratch):
         _tell({"namespaces": shut_off})
         for line in sys.stdin:
-            answer = _attempt(json.loads(line), tree, settings, scratch, shut_off)
+            answer = _answer(json.loads(line), tree, settings, scratch, shut_off)
             if answer is None:
                 break
             _tell(answer)
@@ -89,6 +89,26 @@ def _own_folder() -> str:
     # Held for as long as this process lives; closed by nobody but its end.
     fcntl.flock(os.open(os.path.join(folder, "lock"), os.O_CREAT | os.O_RDWR, 0o600), fcntl.LOCK_EX)
     return folder
+
+
+def _answer(
+    request: Mapping[str, Any], tree: str, settings: Mapping[str, Any], scratch: str, shut_off: bool
+) -> dict[str, Any] | None:
+    """Import it as Python would, and again with folders beside it where it misses a module that lies there.
+
+    Were they searched at once, whoever asks whether there is a `compression` would get the package's own, once more.
+    """
+    answer = _attempt({**request, "search_last": []}, tree, settings, scratch, shut_off)
+    if answer is None or not _lies_in(request["search_last"], answer.get("missing", ""), tree):
+        return answer
+    left_s = request["left_s"]
+    left_s = None if left_s is None else max(0.0, left_s - answer["took_s"])
+    return _attempt({**request, "left_s": left_s}, tree, settings, scratch, shut_off)
+
+
+def _lies_in(folders: Sequence[str], missing: str, tree: str) -> bool:
+    paths = [os.path.join(tree, folder, missing.partition(".")[0]) for folder in folders if missing]
+    return any(os.path.isdir(path) or os.path.exists(path + ".py") for path in paths)
 
 
 def _attempt(
