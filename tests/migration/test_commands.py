@@ -111,6 +111,16 @@ def test_shims_that_pytest_would_import_and_fail_on_are_told_beforehand(
     assert [place[0].split(": ")[0] for place in places] == ([] if line is None else [f"{file}:{line}"])
 
 
+def test_a_heading_that_becomes_longer_than_its_line_is_told(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heads = f"shop.regime\n{'=' * 11}\n\nAbout shop.regime\n{'~' * 40}\n\nToo long before\n------\n"
+    (root / "api.rst").write_text(heads + "\nshop.regime\n...\n")
+    dry = told(capsys, "apply", str(root), "--mapping", str(root.parent / "mapping.json"), "--no-git")
+    places = [each["places"] for each in dry["risks"] if each["what"].startswith("headings are longer")]
+    assert [place.partition(" ")[0] for place in places[0]] == ["api.rst:1:"]
+
+
 def test_machine_code_that_says_a_name_that_moves_is_to_be_built_anew(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

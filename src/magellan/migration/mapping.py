@@ -44,7 +44,7 @@ class MappedMove(_Part):
     shim: Annotated[
         bool | None,
         Field(
-            description="Whether the old import path keeps working, unless `--no-shims` ends all; null: `apply` decides."
+            description="Whether the old import path keeps working, unless `--no-shims` ends all; null: apply decides."
         ),
     ] = None
     category: Annotated[str, Field(description="The category that it was given.")] = ""

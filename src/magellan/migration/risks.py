@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from magellan.migration.change_set import Migration, WrittenFor
@@ -16,6 +17,7 @@ from magellan.migration.source_tree import SourceTree
 from magellan.plan.files.tree import Kind, folder_of
 
 _PLACES_SHOWN = 5
+_HEADING_LINE: Final = re.compile(rb"([=\-`:.'\"~^_*+#<>])\1{3,}")
 _MACHINE_CODE: Final = (".so", ".pyd")
 _MACHINE_CODE_MAX: Final = 64 * 1024 * 1024  # bytes
 _OF_PYTEST: Final = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
@@ -46,6 +48,7 @@ def risks_of(tree: SourceTree, migration: Migration, is_installed: Callable[[str
             *_stubs(tree, migration),
             *_new_surroundings(tree, migration),
             *_settings(tree, migration),
+            *_headings(migration),
             *_shims_as_tests(tree, migration),
         )
         if risk.places
@@ -222,6 +225,35 @@ def _settings(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
         places=tuple(found),
         advice=f"add {', '.join(folder_of(path) for path in made[:_PLACES_SHOWN])}",
     )
+
+
+def _headings(migration: Migration) -> Iterator[Risk]:
+    """A heading in reStructuredText that a longer name makes longer than its line; the line is left as it is."""
+    found = []
+    for each in migration.rewriting.changed:
+        if each.path.endswith(".rst"):
+            known = {title for _, title in _beyond_their_lines(each.before)}
+            found += [
+                f"{migration.renames.new_path(each.path)}:{number}: {title.decode(errors='replace')}"
+                for number, title in _beyond_their_lines(each.after)
+                if title not in known
+            ]
+    yield Risk(
+        what="headings are longer than the line below them then",
+        places=tuple(found),
+        advice="make the line longer: Sphinx warns, and fails where warnings are errors",
+    )
+
+
+def _beyond_their_lines(text: bytes) -> Iterator[tuple[int, bytes]]:
+    lines = [line.rstrip() for line in text.splitlines()]
+    for number, (title, below) in enumerate(pairwise(lines), start=1):
+        if (
+            _HEADING_LINE.fullmatch(below)
+            and title[:1].strip()
+            and len(title.decode(errors="replace")) > len(below)
+        ):
+            yield number, title
 
 
 def _shims_as_tests(tree: SourceTree, migration: Migration) -> Iterator[Risk]:
