@@ -289,6 +289,36 @@ def test_a_package_that_moves_as_a_whole_takes_names_that_are_put_together_behin
     assert {(each.old, each.new) for where, each in found.left() if where == "run.py"} == {("shop", "store")}
 
 
+APPS = """\
+from django.apps import AppConfig, apps
+LOCAL_APPS = ['bot']
+INSTALLED_APPS = ['django.contrib.admin', 'bot', *LOCAL_APPS]
+INSTALLED_APPS += ('bot',)
+LABELS = ['bot']
+class BotConfig(AppConfig):
+    name = 'bot'
+    label = 'bot'
+class Menu:
+    name = 'bot'
+"""
+
+
+def test_an_application_of_djangos_is_rewritten_where_it_is_named_as_a_module_and_keeps_its_label() -> None:
+    found = rewriting({**SHOP, "settings.py": APPS}, MOVES)
+    after = found.files["settings.py"].after.decode().splitlines()
+    before = APPS.splitlines()
+    changed = [number for number, line in enumerate(before, start=1) if after[number - 1] != line]
+    assert changed == [2, 3, 4, 7]
+    assert all(after[number - 1] == before[number - 1].replace("'bot'", "'core.bot'") for number in changed)
+    assert {each.line for where, each in found.left() if where == "settings.py"} >= {5, 8, 10}
+
+
+def test_an_application_that_would_have_another_label_and_so_other_tables_is_listed() -> None:
+    found = rewriting({**SHOP, "settings.py": "INSTALLED_APPS = ['bot']\n"}, {"bot.py": "core/robot.py"})
+    assert [each.line for where, each in found.left() if where == "settings.py"] == [1]
+    assert "settings.py" not in {each.path for each in found.changed}
+
+
 C_SOURCE = """\
 /* shop.regime is looked up when it is needed */
 module = PyImport_ImportModule("shop.regime");

@@ -37,6 +37,7 @@ class CodeString:
     gives_top: bool = False  # of `__import__`, which imports the whole name and gives its first part
     is_alone: bool = False  # it is the only thing that the call says
     is_in_all: bool = False
+    is_app: bool = False  # in a list of Django's applications, or the `name` of one
     package: str = ""  # that the call counts a relative name from, where it says so
 
 
@@ -46,6 +47,7 @@ class _Around:
 
     annotation: bool = False
     all_names: bool = False
+    apps: bool = False
     names_module: bool = False
     gives_top: bool = False
     is_alone: bool = False
@@ -54,7 +56,7 @@ class _Around:
     @property
     def inherited(self) -> _Around:
         """What holds for all that is further in, and not for the one string alone."""
-        return _Around(annotation=self.annotation, all_names=self.all_names)
+        return _Around(annotation=self.annotation, all_names=self.all_names, apps=self.apps)
 
 
 _NOTHING: Final = _Around()
@@ -80,6 +82,7 @@ def code_strings(tree: ast.Module, source: Source, interest: Interest) -> Iterat
                     gives_top=around.gives_top,
                     is_alone=around.is_alone,
                     is_in_all=around.all_names,
+                    is_app=around.apps,
                     package=around.package,
                 )
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -102,6 +105,8 @@ def _inside(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]
             inner = replace(inherited.inherited, annotation=True)
         elif name == "value" and isinstance(node, ast.Assign | ast.AugAssign) and _is_all(node):
             inner = replace(inherited, all_names=True)
+        elif name == "value" and isinstance(node, ast.Assign | ast.AugAssign) and _lists_apps(node):
+            inner = replace(inherited, apps=True)
         elif (name == "slice" and isinstance(node, ast.Subscript) and _is_loaded_modules(node.value)) or (
             name == "left" and isinstance(node, ast.Compare) and _is_loaded_modules(node.comparators[0])
         ):
@@ -113,6 +118,8 @@ def _inside(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]
                 yield from _arguments(node, inner)
             elif name == "keywords" and isinstance(node, ast.Call):
                 yield from _keywords(node, inner)
+            elif name == "body" and isinstance(node, ast.ClassDef) and _is_app(node):
+                yield from ((each, replace(inner, apps=_assigns(each, "name"))) for each in value)
             else:
                 yield from _commands(value, inner)
 
@@ -202,8 +209,25 @@ def _package_said_by(call: ast.Call) -> str:
 
 
 def _is_all(node: ast.Assign | ast.AugAssign) -> bool:
+    return "__all__" in _names_assigned(node)
+
+
+def _lists_apps(node: ast.Assign | ast.AugAssign) -> bool:
+    """`INSTALLED_APPS` of Django's settings, and the lists that it is made of: `LOCAL_APPS`."""
+    return any(name.endswith("_APPS") for name in _names_assigned(node))
+
+
+def _is_app(node: ast.ClassDef) -> bool:
+    return any(_callee(base) == "AppConfig" for base in node.bases)
+
+
+def _assigns(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Assign) and name in _names_assigned(node)
+
+
+def _names_assigned(node: ast.Assign | ast.AugAssign) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets)
+    return [each.id for each in targets if isinstance(each, ast.Name)]
 
 
 def _callee(function: ast.expr) -> str:

@@ -215,7 +215,9 @@ def _dotted(string: CodeString, old: str, new: str, certain: bool, utf8: bytes, 
     edits: tuple[Edit, ...] = ()
     if at >= 0:
         edits = (Edit(span=Span(at, at + len(old.encode())), text=new.encode()),)
-    certain, note = certain or string.names_module, ""
+    # Django names an application's tables by the last part of its module's name.
+    is_app = string.is_app and old.rpartition(".")[2] == new.rpartition(".")[2]
+    certain, note = certain or string.names_module or is_app, ""
     if string.gives_top and old.partition(".")[0] != new.partition(".")[0]:
         if string.is_alone and "." not in old:
             end = Span(string.span.end, string.span.end)
