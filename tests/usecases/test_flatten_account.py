@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from magellan.errors import FixInput, TryAgain
+from magellan.errors import AskOperator, FixInput, TryAgain
 from magellan.ledger.book import Book
 from magellan.ledger.entries import ExecutionSeen, NewEntry, OrderIntended, Payload, PositionAdopted
 from magellan.ports.broker import Accepted, BrokerClock, Refused, Requested, Unknown
+from magellan.ports.operator import OperatorRequest
 from magellan.trading.account import AccountSnapshot, BrokerPosition
 from magellan.trading.order import (
     BrokerOrder,
@@ -30,7 +32,18 @@ from magellan.trading.order import (
     TimeInForce,
 )
 from magellan.usecases.flatten_account import KEYS_REFUSED, Flattened, Flattening
-from magellan.usecases.operate_session import Acted, outcome_of
+from magellan.usecases.named_account import NamedAccount, named_account
+from magellan.usecases.operate_session import (
+    Acted,
+    Around,
+    Operated,
+    PastTheSession,
+    flatten,
+    halt,
+    outcome_of,
+)
+from magellan.workspace.broker_account import BrokerAccount
+from magellan.workspace.workspace import WorkspaceSettings
 
 AT = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 
@@ -136,6 +149,9 @@ class SmallBroker:
             )  # fmt: skip
         self.orders[request.client_order_id] = order
         return Unknown(why="timed out") if self.trouble.strikes() else Accepted(order=order)
+
+    async def close(self) -> None:
+        pass
 
     def _reserved(self, symbol: str) -> Decimal:
         working = [*self.resting, *self.orders.values()]
@@ -289,3 +305,135 @@ def test_what_a_session_did_is_not_counted_by_who_only_looked(acted: Acted, did:
         flat=True, positions=(), open_orders=(), cancelled=2, sent=("mg1-x",), trouble="", took_s=0.5
     )
     assert outcome_of(flattened, acted=acted).endswith(f"neither a position nor an open order; {did}")
+
+
+PAPER = BrokerAccount(kind="paper", number="PA1")
+JANES = OperatorRequest(
+    request_id="r1", asks="flatten", person="jane", reason="the server is gone", source="command"
+)
+
+
+class FailingLedger:
+    """A ledger that answers up to one step and refuses from there on; as a flatten and a halt ask it."""
+
+    def __init__(self, fails_at: str) -> None:
+        self.fails_at = fails_at
+
+    def accounts(self) -> tuple[str, ...]:
+        self._pass("holder")
+        return ("alpaca-paper-PA1",)
+
+    def holder(self, account: str) -> None:
+        self._pass("holder")
+
+    @contextmanager
+    def writer(self, account: str) -> Iterator[FailingLedger]:
+        self._pass("writer")
+        yield self
+
+    def entries(self, account: str) -> tuple[()]:
+        self._pass("entries")
+        return ()
+
+    def append(self, entries: Sequence[NewEntry]) -> None:
+        self._pass("append")
+
+    def _pass(self, step: str) -> None:
+        if step == self.fails_at:
+            raise AskOperator(f"the ledger fails at {step}")
+
+
+@dataclass
+class ControlDesk:
+    """Requests that were left; no session acts on them."""
+
+    full: bool = False
+    left: list[OperatorRequest] = field(default_factory=list)
+
+    def leave(self, request: OperatorRequest) -> None:
+        if self.full:
+            raise AskOperator("no space left on the device")
+        self.left.append(request)
+
+    def is_acknowledged(self, request: OperatorRequest) -> bool:
+        return False
+
+    def around(self, ledger: FailingLedger) -> Around:
+        passed_s = 0.0
+
+        async def rest(seconds: float) -> None:
+            nonlocal passed_s
+            passed_s += seconds
+
+        return Around(
+            ledger=ledger,  # type: ignore[arg-type]
+            desk=self,  # type: ignore[arg-type]
+            now=lambda: AT, monotonic_s=lambda: passed_s, sleep=rest,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("disk_is_full", [False, True])
+@pytest.mark.parametrize("fails_at", ["holder", "writer", "entries", "append"])
+def test_a_ledger_that_fails_holds_no_flatten_back(fails_at: str, disk_is_full: bool) -> None:
+    broker, desk = protected(), ControlDesk(full=disk_is_full)
+    beside: list[NewEntry] = []
+    told: list[str] = []
+
+    def keep(entries: Sequence[NewEntry]) -> None:
+        if disk_is_full:
+            raise AskOperator("no space left on the device")
+        beside.extend(entries)
+
+    operated = asyncio.run(
+        flatten(
+            NamedAccount(ledger="alpaca-paper-PA1", name="paper", terms=PAPER), JANES,
+            desk.around(FailingLedger(fails_at)),
+            PastTheSession(
+                open_broker=lambda: broker,  # type: ignore[arg-type, return-value]
+                beside=keep, beside_name="beside", within_s=600.0, tell=told.append,
+            ),
+        )
+    )  # fmt: skip
+    assert operated.flattened is not None and operated.flattened.flat
+    assert set(broker.held.values()) == {Decimal(0)}
+    assert (operated.acted, operated.recorded_in) == (Acted.BROKER, "beside")
+    assert operated.ledger_trouble == f"the ledger fails at {fails_at}"
+    assert any(operated.ledger_trouble in each for each in told), "a person is told what was gone past"
+    intended = {
+        each.payload.request.client_order_id for each in beside if isinstance(each.payload, OrderIntended)
+    }
+    if disk_is_full:
+        assert any("not recorded" in each for each in told)
+    else:
+        assert {each.client_order_id for each in broker.sent} == intended
+
+
+def _halted(fails_at: str, desk: ControlDesk) -> Operated:
+    account = NamedAccount(ledger="alpaca-paper-PA1", name="paper", terms=PAPER)
+    return asyncio.run(halt(account, JANES, desk.around(FailingLedger(fails_at))))
+
+
+@pytest.mark.parametrize("fails_at", ["holder", "writer", "entries", "append"])
+def test_a_halt_that_the_ledger_does_not_take_waits_for_the_next_session(fails_at: str) -> None:
+    desk = ControlDesk()
+    halted = _halted(fails_at, desk)
+    assert (halted.acted, halted.ledger_trouble) == (Acted.NOBODY, f"the ledger fails at {fails_at}")
+    assert desk.left == [JANES]
+
+
+def test_a_halt_that_can_be_kept_nowhere_says_so() -> None:
+    with pytest.raises(AskOperator, match="no space left"):
+        _halted("holder", ControlDesk(full=True))
+
+
+@pytest.mark.parametrize("named", ["paper", None])
+def test_the_one_account_of_a_workspace_is_known_while_its_ledger_does_not_answer(named: str | None) -> None:
+    settings_ = WorkspaceSettings(accounts={"paper": PAPER})
+    found = named_account(settings_, FailingLedger("holder"), named)  # type: ignore[arg-type]
+    assert (found.name, found.ledger) == ("paper", "alpaca-paper-PA1")
+
+
+def test_which_of_two_accounts_is_meant_is_not_guessed_while_the_ledger_does_not_answer() -> None:
+    two = WorkspaceSettings(accounts={"paper": PAPER, "other": PAPER.model_copy(update={"number": "PA2"})})
+    with pytest.raises(AskOperator, match="fails at holder"):
+        named_account(two, FailingLedger("holder"), None)  # type: ignore[arg-type]

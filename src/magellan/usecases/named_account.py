@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from magellan.errors import FixInput
+from magellan.errors import AskOperator, FixInput
 from magellan.ports.ledger import Ledger
 from magellan.workspace.broker_account import BrokerAccount
 from magellan.workspace.workspace import WorkspaceSettings
@@ -50,11 +50,24 @@ def known_accounts(settings: WorkspaceSettings, ledger: Ledger) -> tuple[NamedAc
 
 
 def named_account(settings: WorkspaceSettings, ledger: Ledger, named: str | None) -> NamedAccount:
-    """The account that is meant; unnamed, the one whose session runs, or the only one there is. Raises FixInput."""
-    accounts = known_accounts(settings, ledger)
+    """The account that is meant; unnamed, the one whose session runs, or the only one there is.
+
+    What magellan.toml says by itself needs no ledger: a halt and a flatten work while its server is down.
+    Raises: FixInput; AskOperator where only the ledger could say which one is meant, and does not answer.
+    """
     if named in settings.accounts:
         terms = settings.accounts[named]  # two names may be those of one account
         return NamedAccount(ledger=ledger_name(terms), name=named, terms=terms)
+    try:
+        return _found_account(settings, ledger, named)
+    except AskOperator:
+        if named is None and len(settings.accounts) == 1:
+            return named_account(settings, ledger, *settings.accounts)
+        raise
+
+
+def _found_account(settings: WorkspaceSettings, ledger: Ledger, named: str | None) -> NamedAccount:
+    accounts = known_accounts(settings, ledger)
     known = ", ".join(each.name or each.ledger for each in accounts)
     if named is not None:
         for account in accounts:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from magellan.engine.safety import Safety
-from magellan.errors import FixInput, TryAgain
+from magellan.errors import AskOperator, FixInput, TryAgain
 from magellan.ledger.book import Book
 from magellan.ledger.entries import (
     AlertRaised,
@@ -55,6 +56,7 @@ class Operated:
     still_halted: bool = False  # after a resume: it only stopped the flattening
     flattened: Flattened | None = None
     recorded_in: str = ""  # where the flatten was recorded
+    ledger_trouble: str = ""  # why the ledger was gone past; a halt or a flatten does not wait for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class PastTheSession:
     """What a flatten needs to do without a session.
 
     open_broker: of the account; closed when it is over.
-    beside:      keeps records durably while another process holds the ledger; returns nothing.
+    beside:      keeps records durably while the ledger is held by another process, or does not take them.
     beside_name: where that is, for a person.
     """
 
@@ -86,8 +88,22 @@ class PastTheSession:
 
 
 async def halt(account: NamedAccount, request: OperatorRequest, around: Around) -> Operated:
-    """No entry from here on. Raises what the ledger raises."""
-    return await _asked(account, request, around, _halted)
+    """No entry from here on. A ledger that does not answer is gone past: the request waits for the next session.
+
+    Raises: AskOperator where not even the request can be kept.
+    """
+    try:
+        return await _asked(account, request, around, _halted)
+    except (AskOperator, TryAgain) as error:
+        around.desk.leave(request)
+        acted = await _acknowledged(request, around, within_s=ACKNOWLEDGED_WITHIN_S)
+        return Operated(
+            acted=Acted.SESSION if acted else Acted.NOBODY,
+            account=account.ledger,
+            request=request,
+            holder=None,
+            ledger_trouble=error.message,
+        )
 
 
 async def resume(account: NamedAccount, request: OperatorRequest, around: Around) -> Operated:
@@ -108,21 +124,31 @@ async def flatten(
             f"{account.ledger} is no account at a broker: there is nothing to leave",
             next_step="name an account of magellan.toml",
         )
-    holder = around.ledger.holder(account.ledger)
-    if holder is None:
+    trouble = ""
+    with ExitStack() as held:
+        holder: Holder | None = None
         try:
-            with around.ledger.writer(account.ledger) as writer:
-                return await _flatten_and_record(account, request, around, past, writer)
+            holder = around.ledger.holder(account.ledger)
+            if holder is None:
+                writer = held.enter_context(around.ledger.writer(account.ledger))
+                recorded = tuple(around.ledger.entries(account.ledger))
         except AccountHeld:
             holder = around.ledger.holder(account.ledger)  # a session began at this very moment
-    around.desk.leave(request)
-    # The request stays where it is: should a session that hangs come back, it does the same, and stays halted.
-    if await _acknowledged(request, around, within_s=past.hung_after_s):
+        except (AskOperator, TryAgain) as error:
+            trouble = error.message  # leaving does not wait for a server, nor for a disk that is full
+        else:
+            if holder is None:
+                return await _flatten_and_record(account, request, around, past, writer, recorded)
+    if await _asks_the_session(request, around, past):
         return await _watch_it_flatten(account, request, around, past, holder)
-    past.tell(f"{holder or 'the session'} has not acted in {past.hung_after_s:g} s; going past it")
+    past.tell(
+        f"{trouble}; going past it"
+        if trouble
+        else f"{holder or 'the session'} has not acted in {past.hung_after_s:g} s; going past it"
+    )
 
     def record(payloads: Sequence[Payload]) -> None:
-        past.beside(entries_of(payloads, session=request.request_id, now=around.now))
+        _keep_beside(entries_of(payloads, session=request.request_id, now=around.now), past)
 
     record((_halted_by(request, flattens=True),))
     flattened = await _flattened(account, request, around, past, record, None)
@@ -133,7 +159,27 @@ async def flatten(
         holder=holder,
         flattened=flattened,
         recorded_in=past.beside_name,
+        ledger_trouble=trouble,
     )
+
+
+async def _asks_the_session(request: OperatorRequest, around: Around, past: PastTheSession) -> bool:
+    """Whether a session has acted on the request within its time."""
+    try:
+        around.desk.leave(request)
+    except AskOperator as error:
+        past.tell(f"the request cannot be left for a session: {error.message}")
+        return False
+    # The request stays where it is: should a session that hangs come back, it does the same, and stays halted.
+    return await _acknowledged(request, around, within_s=past.hung_after_s)
+
+
+def _keep_beside(entries: tuple[NewEntry, ...], past: PastTheSession) -> None:
+    """Where not even that can be written, leaving goes on: the broker's answers tell it to the next session."""
+    try:
+        past.beside(entries)
+    except AskOperator as error:
+        past.tell(f"not recorded: {error.message}")
 
 
 def must_name(person: str, reason: str, what: str) -> None:
@@ -223,12 +269,21 @@ async def _flatten_and_record(
     around: Around,
     past: PastTheSession,
     writer: LedgerWriter,
+    recorded: tuple[LedgerEntry, ...],
 ) -> Operated:
-    """With the ledger in our hands, since no session runs."""
-    recorded = tuple(around.ledger.entries(account.ledger))
+    """With the ledger in our hands, since no session runs. One that takes no more records holds nothing back."""
+    troubles: list[str] = []
 
     def record(payloads: Sequence[Payload]) -> None:
-        writer.append(entries_of(payloads, session=request.request_id, now=around.now))
+        entries = entries_of(payloads, session=request.request_id, now=around.now)
+        if not troubles:
+            try:
+                writer.append(entries)
+                return
+            except (AskOperator, TryAgain) as error:
+                troubles.append(error.message)
+                past.tell(f"{error.message}; going past it")
+        _keep_beside(entries, past)
 
     record((_halted_by(request, flattens=True),))
     flattened = await _flattened(account, request, around, past, record, recorded)
@@ -238,7 +293,8 @@ async def _flatten_and_record(
         request=request,
         holder=None,
         flattened=flattened,
-        recorded_in="the ledger",
+        recorded_in=past.beside_name if troubles else "the ledger",
+        ledger_trouble=troubles[0] if troubles else "",
     )
 
 

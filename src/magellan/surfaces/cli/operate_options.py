@@ -106,6 +106,12 @@ def who_acted(operated: Operated, *, done: str) -> str:
             return f"{operated.account}: {done} by the session ({_words(operated.holder)})"
         case Acted.LEDGER:
             return f"{operated.account}: {done}; no session runs, and the next one begins so"
+        case _ if operated.ledger_trouble:
+            return (
+                f"{operated.account}: asked to be {done}, and no session has answered; {operated.ledger_trouble}. The "
+                f"request waits in .magellan/control, and the next session on this machine begins so; "
+                f"`magellan flatten` leaves at once, without the ledger"
+            )
         case _:
             return (
                 f"{operated.account}: the session ({_words(operated.holder)}) has not answered. The request waits "
@@ -129,6 +135,7 @@ def show(operated: Operated, *, as_json: bool, human: Callable[[], None]) -> Non
             "still_halted": operated.still_halted,
             "flattened": operated.flattened,
             "recorded_in": operated.recorded_in,
+            "ledger_trouble": operated.ledger_trouble,
         },
         as_json=as_json,
         human=human,
