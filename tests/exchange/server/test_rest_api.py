@@ -48,6 +48,13 @@ def test_an_exchange_with_fixed_accounts_refuses_all_others(
             assert answer.json()["message"] == "forbidden."
 
 
+def test_market_data_of_crypto_is_told_without_keys_but_not_with_wrong_ones(start: Callable) -> None:
+    address = start(accounts=ACCOUNTS).http + "/v1beta3/crypto/us/latest/quotes?symbols=BTC/USD"
+    assert requests.get(address, timeout=20).status_code not in (401, 403)
+    wrong = {"APCA-API-KEY-ID": "PKTEST", "APCA-API-SECRET-KEY": "wrong"}
+    assert requests.get(address, headers=wrong, timeout=20).status_code == 403
+
+
 @pytest.mark.parametrize("path", ["/v1/locates", "/v2beta1/events/activities", "/v2/wallets"])
 def test_whatever_version_a_feature_has_that_is_not_lent_here_the_account_is_not_enabled_for_it(
     client, path: str

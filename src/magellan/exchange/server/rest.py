@@ -61,6 +61,7 @@ BODY_MAX_BYTES = 1024 * 1024
 _JSON_TYPE = "application/json; charset=UTF-8"
 _STOCKS = "/v2/stocks"
 _DATA_PREFIXES = (_STOCKS, "/v1beta1/", "/v1beta3/", "/v1/corporate-actions")
+_KEYLESS = "/v1beta3/crypto/"  # market data of crypto is anybody's; clients ask for it without keys
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _ORDER_PATH = "/v2/orders/"
 _POSITION_PATH = "/v2/positions/"
@@ -137,7 +138,7 @@ class Rest:
         pair = shown_pair(request.headers)
         path = request.path
         is_data = path.startswith(_DATA_PREFIXES)
-        account = self._keys.account_of(pair)
+        account = "" if pair is None and path.startswith(_KEYLESS) else self._keys.account_of(pair)
         now_ns = self._timeline.now()
         if isinstance(account, Refusal):
             return self._response(catalogued(account.value), headers, now_ns)
