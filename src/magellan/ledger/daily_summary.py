@@ -28,6 +28,7 @@ from magellan.ledger.entries import (
     Reconciliation,
     Resumed,
     SessionBegan,
+    TradePlanned,
 )
 from magellan.ledger.performance import Performance, performance_of
 from magellan.trading.session import exchange_date
@@ -48,6 +49,7 @@ class DailySummary:
     decisions: Mapping[str, int]  # by what was decided
     intents: int
     denied: Mapping[str, int]  # orders refused by our own limits, by rule
+    not_entered: Mapping[str, int]  # entries that were decided and never became an order, by reason
     refused: int  # orders refused by the broker
     changes_refused: int  # cancels and replacements refused by the broker
     unknown: int  # answers that did not come
@@ -70,6 +72,10 @@ def summary_of(account: str, on: date, entries: Iterable[LedgerEntry]) -> DailyS
     counts: Counter[str] = Counter()
     decisions: Counter[str] = Counter()
     denied: Counter[str] = Counter()
+    not_entered: Counter[str] = Counter()
+    acted_on: set[str] = (
+        set()
+    )  # symbols of which a trade was planned or an order denied, just before its decision
     equity: list[Decimal] = []
     safety: list[str] = []
     head = None
@@ -95,10 +101,16 @@ def summary_of(account: str, on: date, entries: Iterable[LedgerEntry]) -> DailyS
         match entry.payload:
             case SessionBegan():
                 counts["began"] += 1
-            case Decision(action=action):
+            case Decision(action=action, symbol=symbol, reasoning=reasoning):
                 decisions[action] += 1
-            case OrderDenied(rule=rule):
+                if action.startswith("enter_") and reasoning and symbol not in acted_on:
+                    not_entered[reasoning] += 1
+                acted_on.discard(symbol)
+            case OrderDenied(rule=rule, request=request):
                 denied[rule] += 1
+                acted_on.add(request.symbol)
+            case TradePlanned(symbol=symbol):
+                acted_on.add(symbol)
             case OrderIntended():
                 counts["intents"] += 1
             case OrderAnswered(to=AnswerTo.SUBMIT, answer=AnswerIs.REFUSED):
@@ -130,6 +142,7 @@ def summary_of(account: str, on: date, entries: Iterable[LedgerEntry]) -> DailyS
         decisions=dict(decisions),
         intents=counts["intents"],
         denied=dict(denied),
+        not_entered=dict(not_entered),
         refused=counts["refused"],
         changes_refused=counts["changes_refused"],
         unknown=counts["unknown"],

@@ -60,6 +60,8 @@ def _show(summary: DailySummary) -> None:
         f" {summary.executions} executions told"
     )
     say(f"  denied by our limits: {_counts(summary.denied)}")
+    if summary.not_entered:
+        say(f"  decided and not entered: {_counts(summary.not_entered)}")
     say(
         f"  held at the end: {', '.join(f'{each} {held:f}' for each, held in summary.positions.items()) or 'nothing'}"
     )
