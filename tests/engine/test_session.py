@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.scripted import EVERYTHING, Script, Scripted, setup_for, world_for
+from engine.scripted import EVERYTHING, Script, Scripted, ScriptedInPython, setup_for, world_for
 from magellan.engine import commands as c
 from magellan.engine import events as e
 from magellan.engine.session import Session
@@ -19,7 +19,7 @@ from magellan.engine.setup import AtTheEnd, Differing, Timings
 from magellan.errors import FixInput
 from magellan.ledger.entries import AnswerTo
 from magellan.strategy import trade_plan as tp
-from magellan.strategy.contract import Features, Parameters
+from magellan.strategy.contract import Features, Moment, MoveStop, Parameters
 from magellan.trading.answer import Answer, Refused, Requested, Unknown
 from magellan.trading.bar import Bars, instant
 from magellan.trading.corporate_action import Split
@@ -325,6 +325,32 @@ def test_exceptions_of_a_strategy_are_counted_told_and_leave_protection_alone() 
     )
     stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP]
     assert sum(order.quantity for order in stops) == 100
+
+
+class Answering(ScriptedInPython):
+    """decide answers what no strategy may."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__({"A": Script(plan_long=PLAN, plan_short=PLAN)})
+        self.answer = answer
+
+    def decide(self, now: Moment, p: Parameters) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "told_as"),
+    [
+        ("buy", "A: decide returned str, which is not an intent"),
+        (MoveStop(price=float("nan")), "A: decide moved a stop to nan"),
+    ],
+)
+def test_an_answer_that_is_nonsense_is_told_as_an_answer_and_not_as_an_exception(
+    answer: Any, told_as: str
+) -> None:
+    told = world_for(Answering(answer), CONFIG, CALENDAR, {"A": flat_bars()})
+    told.run(after_bar(2))
+    assert told_as in [alert.text for alert in told.alerts]
 
 
 # --- People ---------------------------------------------------------------------------------------------------

@@ -451,7 +451,7 @@ class Rounds:
                 self._ask_to_leave(look, plan, fraction, reason)
             case MoveStop(price=price):
                 if not math.isfinite(price):
-                    self._failed(Raised(where=f"{look.symbol}: decide", error=f"moved a stop to {price}"))
+                    self._nonsense(look, f"moved a stop to {price}")
                 elif look.marks is not None:
                     look.marks = replace(look.marks, stop=price, stop_slot=None)
                     look.stop_moved = True
@@ -461,20 +461,13 @@ class Rounds:
                         desk.cancel(order, "the strategy withdrew it")
                 self._entries.drop_waiting(look.symbol)
             case _:
-                self._failed(
-                    Raised(
-                        where=f"{look.symbol}: decide",
-                        error=f"it returned {type(intent).__name__}, which is not an intent",
-                    )
-                )
+                self._nonsense(look, f"returned {type(intent).__name__}, which is not an intent")
 
     def _ask_to_leave(self, look: _Look, plan: PlanState | None, fraction: float, reason: str) -> None:
         if plan is None or (look.reason is not None and look.keeps == 0):
             return
         if not 0 < fraction <= 1:
-            self._failed(
-                Raised(where=f"{look.symbol}: decide", error=f"asked to leave {fraction} of a position")
-            )
+            self._nonsense(look, f"asked to leave {fraction} of a position")
             return
         held = abs(float(self._desk.state.book.quantity(look.symbol)))
         if fraction >= 1:
@@ -709,14 +702,18 @@ class Rounds:
                     )
                 )
 
-    def _failed(self, raised: Raised) -> None:
+    def _nonsense(self, look: _Look, answer: str) -> None:
+        """decide raised nothing, and what it answered cannot be done."""
+        self._failed(Raised(where=f"{look.symbol}: decide", error=answer), did="")
+
+    def _failed(self, raised: Raised, *, did: str = "raised ") -> None:
         desk = self._desk
         self.failures += 1
         desk.note(FailureSeen(where=raised.where, error=raised.error))
         stopped = self.failures >= desk.setup.failures_max
         desk.alert(
             Severity.CRITICAL if stopped else Severity.WARNING,
-            f"{raised.where} raised {raised.error}" + ("; nothing is entered any more" if stopped else ""),
+            f"{raised.where} {did}{raised.error}" + ("; nothing is entered any more" if stopped else ""),
             once_s=_TOLD_AGAIN_S,
             about=f"{raised.where}, {stopped}",
         )
