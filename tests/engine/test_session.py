@@ -325,6 +325,19 @@ def test_exceptions_of_a_strategy_are_counted_told_and_leave_protection_alone() 
     )
     stops = [order for order in told.core.orders.open() if order.type is OrderType.STOP]
     assert sum(order.quantity for order in stops) == 100
+    assert told.session is not None
+    assert told.session.entries_refused == f"the strategy's code failed {kinds(told).count('failure')} times"
+
+
+def test_no_entries_are_said_to_be_allowed_while_nobody_hears_of_orders() -> None:
+    told = world()
+    assert told.session is None or told.session.entries_refused is None
+    told.run(after_bar(2))
+    assert told.session is not None and told.session.entries_refused is None
+    told.tell(e.OrdersDown(at=told.now, why="connection reset"))
+    assert told.session.entries_refused == "the broker's order stream is down"
+    told.tell(e.OrdersUp(at=told.now))
+    assert told.session.entries_refused is None
 
 
 class Answering(ScriptedInPython):

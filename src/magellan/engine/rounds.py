@@ -536,9 +536,11 @@ class Rounds:
             if not free:
                 continue
             action = "enter_long" if side > 0 else "enter_short"
-            blocked = self._refused(of.late)
-            if blocked is None:
+            refused = of.late if of.late is not None else self.entries_refused
+            if refused is None:
                 blocked = self._follow_wish(look, side, own, start_ns, decision_id, of.day_equity)
+            else:
+                blocked = Blocked(reason=refused)
             if blocked is not None:
                 reasoning = blocked.reason
         if desk.setup.keeps_every_decision or action not in ("hold", "nothing"):
@@ -573,19 +575,18 @@ class Rounds:
             day_equity=day_equity,
         )
 
-    def _refused(self, late: str | None) -> Blocked | None:
-        """What keeps every entry back, whatever it is."""
+    @property
+    def entries_refused(self) -> str | None:
+        """What keeps every entry back, whatever it is; None: nothing that a round knows of."""
         desk = self._desk
-        if late is not None:
-            return Blocked(reason=late)
         if self.refusal is not None:
-            return Blocked(reason=self.refusal)
+            return self.refusal
         if desk.ending is not None:
-            return Blocked(reason="the session is about to end")
+            return "the session is about to end"
         if self.failures >= desk.setup.failures_max:
-            return Blocked(reason=f"the strategy's code failed {self.failures} times")
+            return f"the strategy's code failed {self.failures} times"
         if desk.setup.sends and desk.setup.capabilities.order_stream and not desk.orders_up:
-            return Blocked(reason="the broker's order stream is down")
+            return "the broker's order stream is down"
         return None
 
     def _note(

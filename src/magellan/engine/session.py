@@ -136,7 +136,8 @@ class Session:
             return "our clock is not the broker's"
         if self._watch.late:
             return f"bars are late: {', '.join(sorted(self._watch.late))}"
-        return None
+        # Before the books were compared, no round has begun, and nobody listens to orders yet.
+        return None if self._desk.reconciled_at is None else self._rounds.entries_refused
 
     def handle(self, event: e.Event) -> list[Command]:
         """What is to be done about an event, in this order. Never raises for anything that an event can say."""
