@@ -537,3 +537,14 @@ def test_orders_have_groups_from_2026_10_08_on() -> None:
     order = Floor(as_of=TODAY).order(**BRACKET)
     assert {leg["group_id"] for leg in order["legs"]} == {order["group_id"]}
     assert [leg["group_role"] for leg in order["legs"]] == ["take_profit", "stop_loss"]
+
+
+# --- Identities -----------------------------------------------------------------------------------------------
+
+
+def test_an_exchange_that_is_started_again_gives_no_order_the_id_of_an_older_one() -> None:
+    """A ledger goes on, and knows orders by their ids: that of another order would be taken for the old one."""
+    first, again, on_another_day = Floor(), Floor(), Floor(now_ns=OPENS_NS[2])
+    assert [floor.account_id for floor in (again, on_another_day)] == [first.account_id] * 2
+    ids = [floor.order()["id"] for floor in (first, again, on_another_day)]
+    assert ids[0] == ids[1] != ids[2]

@@ -1,5 +1,7 @@
-"""Identities: order ids, execution ids and event ids, all from one seed, so that equal runs have equal ids."""
+"""Identities: order ids, execution ids and event ids, from a seed and the instant at which a venue begins.
 
+So equal runs have equal ids, and an exchange that is started again another day gives no order the id of an older one.
+"""
 from __future__ import annotations
 
 import random
@@ -15,12 +17,17 @@ _NAMED = sha1(  # the beginning of every UUID of version 5 in the venue's own na
 
 
 class Identities:
-    """Hands out ids. The same seed hands out the same ids in the same order."""
+    """Hands out ids. The same seed and beginning hand out the same ids in the same order."""
 
     def __init__(self, seed: int) -> None:
-        self._chance = random.Random(f"identities {seed}")
+        self._chance = random.Random()
         self._seed = seed
         self._events = 0
+        self.begin(0)
+
+    def begin(self, at_ns: int) -> None:
+        """The venue begins then; every id from here on follows from that."""
+        self._chance.seed(f"identities {self._seed} {at_ns}")
 
     def next_uuid(self) -> str:
         """A fresh UUID in the shape of version 4."""

@@ -117,6 +117,7 @@ class Venue:
         matching.tell_arrivals(book)
         if book.now_ns == 0:
             book.now_ns = self._actions_until_ns = to_ns
+            book.identities.begin(to_ns)
             return
         if to_ns > book.now_ns:
             for instant in book.market.instants(book.now_ns, to_ns):
