@@ -2,6 +2,7 @@
 
 So equal runs have equal ids, and an exchange that is started again another day gives no order the id of an older one.
 """
+
 from __future__ import annotations
 
 import random
